@@ -1,0 +1,1 @@
+"""Infrastructure: the simulated city and local stack."""

@@ -1,0 +1,1 @@
+"""Ingestion: contracts, landing, conform, receipts. Imports nothing of warehouse or dags."""

@@ -1,0 +1,1 @@
+"""Conform: raw to bronze and quarantine, in SQL."""

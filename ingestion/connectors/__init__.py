@@ -1,0 +1,1 @@
+"""Connectors: how a feed is fetched."""

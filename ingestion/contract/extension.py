@@ -1,0 +1,221 @@
+"""What ODCS has no field for: the one `customProperties` entry named `citylake`.
+
+Strict at every level: an unknown key is an error that names file, key and allowed values.
+Everything here is data about a feed; how it is executed is the business of
+connectors, parsers and conform.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Strict(BaseModel):
+    """Forbids unknown keys, is immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class CalendarSpec(Strict):
+    """How time is cut into intervals (ingestion.intervals.Calendar)."""
+
+    every: Literal["hour", "day", "week", "month", "quarter", "year"]
+    timezone: str = "Asia/Shanghai"
+    start: date
+
+
+class FileDrop(Strict):
+    """Files a department puts into a folder below CITYLAKE_DROP.
+
+    `path` is relative, with one `{interval:<strftime>}` in the calendar's local time and
+    shell wildcards; every match is one delivery, in name order.
+    """
+
+    connector: Literal["file_drop"] = "file_drop"
+    path: str
+
+
+class CsvFormat(Strict):
+    """Delimited text, RFC 4180 with declared variations."""
+
+    type: Literal["csv"] = "csv"
+    encoding: Literal["utf-8", "gb18030", "windows-1252"] = "utf-8"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', max_length=1)
+    header: bool = True
+    null_values: list[str] = [""]
+    trim: bool = True
+    lenient_extra_columns: bool = False
+
+
+class JsonFormat(Strict):
+    """NDJSON, or one JSON document whose records sit under `records` (`$`, `$.data.items`)."""
+
+    type: Literal["ndjson", "json"]
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    records: str = "$"
+    null_values: list[str] = [""]
+
+
+class ZipFormat(Strict):
+    """A ZIP of delimited files, one table per member (`physicalName` of the schema object).
+
+    Members no table names are ignored and listed in the receipt.
+    """
+
+    type: Literal["zip"] = "zip"
+    member: CsvFormat = CsvFormat()
+    optional_members: list[str] = []
+
+
+Format = Annotated[CsvFormat | JsonFormat | ZipFormat, Field(discriminator="type")]
+
+
+class Deidentify(Strict):
+    """What happens to a personal column at conform (GB/T 37964-2019 techniques).
+
+    `pseudonym`: HMAC-SHA256, key per purpose, of the normalised value. `drop`: not in bronze.
+    `generalise`: `to` is one of birth_band_5y, hour, date, month, year, division_6.
+    `mask`: keeps `keep_first`/`keep_last` characters.
+    """
+
+    method: Literal["pseudonym", "drop", "generalise", "mask"]
+    purpose: str | None = None
+    to: Literal["birth_band_5y", "hour", "date", "month", "year", "division_6"] | None = None
+    keep_first: int = 0
+    keep_last: int = 0
+
+    @model_validator(mode="after")
+    def _complete(self) -> Deidentify:
+        if self.method == "pseudonym" and not self.purpose:
+            raise ValueError("method pseudonym needs a purpose (its key namespace)")
+        if self.method == "generalise" and not self.to:
+            raise ValueError("method generalise needs `to`")
+        return self
+
+
+class ColumnSpec(Strict):
+    """How one source column is read. `path` is for JSON (`$.inspector.badge`)."""
+
+    path: str | None = None
+    format: str | None = Field(
+        default=None,
+        description="strptime format of dates and timestamps, `iso`, or `gtfs_time` (seconds after noon minus 12 h)",
+    )
+    timezone: str | None = Field(default=None, description="Zone of a naive source timestamp; default the calendar's.")
+    missing: list[str | int | float] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
+    trace: dict[str, float] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
+    normalise: list[Literal["upper", "nfkc", "digits"]] = []
+    deidentify: Deidentify | None = None
+
+
+class RowRule(Strict):
+    """One row rule: `expression` is SQL over the bronze columns and must not be false.
+
+    `refuse` sends the row to quarantine; `flag` only counts it in the receipt.
+    `check` names a built-in instead of an expression: uscc, citizen_id, food_licence_no.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    expression: str | None = None
+    check: Literal["uscc", "citizen_id", "food_licence_no"] | None = None
+    column: str | None = None
+    severity: Literal["refuse", "flag"] = "refuse"
+    description: str
+
+    @model_validator(mode="after")
+    def _one_of(self) -> RowRule:
+        if (self.expression is None) == (self.check is None):
+            raise ValueError("a rule has either an expression or a check")
+        if self.check and not self.column:
+            raise ValueError("a check rule names its column")
+        return self
+
+
+class TableSpec(Strict):
+    """Settings of one table of the feed."""
+
+    event_time: str | None = Field(default=None, description="DATE or timestamp column that gives the event day.")
+    columns: dict[str, ColumnSpec] = {}
+    rules: list[RowRule] = []
+
+
+class Catalogue(Strict):
+    """Core metadata of 政务信息资源目录编制指南 (2017) that ODCS has no field for.
+
+    `resource_code` 信息资源代码 · `category` 信息资源分类 · `provider`/`provider_code` 提供方 ·
+    `share_type` 共享类型 · `open_attribute` 开放属性 · `update_cycle` 更新周期.
+    """
+
+    resource_code: str
+    category: str
+    provider: str
+    provider_code: str | None = None
+    share_type: Literal["无条件共享", "有条件共享", "不予共享"]
+    share_condition: str | None = None
+    share_method: str = "共享平台"
+    legal_basis: str | None = None
+    open_attribute: Literal["无条件开放", "有条件开放", "不予开放"]
+    open_condition: str | None = None
+    update_cycle: Literal["实时", "每小时", "每日", "每周", "每月", "每季度", "每半年", "每年", "不定期", "不更新"]
+    published: date
+    related_codes: list[str] = []
+
+    @model_validator(mode="after")
+    def _basis(self) -> Catalogue:
+        if self.share_type == "不予共享" and not self.legal_basis:
+            raise ValueError("不予共享 needs a legal_basis")
+        if self.share_type == "有条件共享" and not self.share_condition:
+            raise ValueError("有条件共享 needs a share_condition")
+        return self
+
+
+class Retention(Strict):
+    """How long each zone is kept, and why."""
+
+    raw: timedelta
+    quarantine: timedelta
+    basis: str
+
+
+class Steward(Strict):
+    """Who hears of a refused or late delivery."""
+
+    name: str
+    email: str
+
+
+class Citylake(Strict):
+    """The `citylake` extension of one contract."""
+
+    department: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    feed: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    delivery: Literal["snapshot", "interval", "events"]
+    correction: Literal["full", "delta"] | None = None
+    max_key_loss: float = Field(default=0.2, ge=0, le=1)
+    max_refused_share: float = Field(default=0.05, ge=0, le=1)
+    empty: Literal["refuse", "no_data"] = "refuse"
+    content_as_of: Literal["modified", "interval_end", "fetched"] = "modified"
+    calendar: CalendarSpec
+    schedule: str = Field(description="Cron expression in the calendar's time zone.")
+    retries: int = Field(default=3, ge=0)
+    deadline: timedelta = Field(description="After the interval's end; later is late.")
+    recapture: timedelta = Field(default=timedelta(0), description="How far back each run looks again for late files.")
+    impact: Literal["high", "medium", "low"] = "medium"
+    steward: Steward
+    source: FileDrop
+    format: Format
+    tables: dict[str, TableSpec] = {}
+    catalogue: Catalogue
+    licence: str
+    retention: Retention
+    synthetic: bool = Field(default=False, description="The shipped source is simulated; shown wherever data is.")
+
+    @model_validator(mode="after")
+    def _semantics(self) -> Citylake:
+        if (self.delivery == "interval") != (self.correction is not None):
+            raise ValueError("`correction` (full or delta) belongs to delivery interval, and is required there")
+        return self

@@ -1,0 +1,143 @@
+"""The contract as the rest of the system reads it: resolved, typed, immutable.
+
+Built from ODCS plus the citylake extension by ingestion.contract.load; nothing downstream
+touches YAML or ODCS models. One `Contract` is one feed with one or more tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ingestion.contract.extension import Citylake, ColumnSpec, RowRule
+from ingestion.intervals import Calendar
+
+
+@dataclass(frozen=True)
+class Column:
+    """One bronze column.
+
+    `source` is the physical name in the delivery (None: derived by `transform`, a SQL
+    expression over the other bronze columns). `type` is a DuckDB type.
+    """
+
+    name: str
+    type: str
+    source: str | None
+    title: str
+    description: str
+    required: bool = False
+    primary_key: int | None = None
+    classification: str | None = None
+    transform: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    allowed: tuple[str, ...] = ()
+    spec: ColumnSpec = field(default_factory=ColumnSpec)
+
+    @property
+    def in_bronze(self) -> bool:
+        return self.spec.deidentify is None or self.spec.deidentify.method != "drop"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a feed. `source` names the ZIP member; `key` is the natural key, in order."""
+
+    name: str
+    title: str
+    description: str
+    grain: str
+    source: str | None
+    columns: tuple[Column, ...]
+    event_time: str | None
+    rules: tuple[RowRule, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        keyed = [c for c in self.columns if c.primary_key is not None]
+        return tuple(c.name for c in sorted(keyed, key=lambda c: c.primary_key or 0))
+
+    @property
+    def source_columns(self) -> tuple[Column, ...]:
+        return tuple(c for c in self.columns if c.source is not None)
+
+    @property
+    def bronze_columns(self) -> tuple[Column, ...]:
+        return tuple(c for c in self.columns if c.in_bronze)
+
+    def column(self, name: str) -> Column:
+        return next(c for c in self.columns if c.name == name)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One feed: identity, semantics, tables, catalogue entry."""
+
+    id: str
+    version: str
+    name: str
+    title: str
+    description: str
+    domain: str
+    product: str
+    tags: tuple[str, ...]
+    citylake: Citylake
+    tables: tuple[Table, ...]
+    path: Path
+
+    @property
+    def department(self) -> str:
+        return self.citylake.department
+
+    @property
+    def feed(self) -> str:
+        return self.citylake.feed
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        spec = self.citylake.calendar
+        return Calendar(spec.every, spec.timezone, spec.start)
+
+    @cached_property
+    def revision(self) -> str:
+        """`v<version>-<digest>`: changes when, and only when, conforming could change.
+
+        The digest covers format, tables and refusal limits; titles, steward and schedule
+        are left out, so editing prose does not re-make bronze.
+        """
+        meaning: dict[str, Any] = {
+            "format": self.citylake.format.model_dump(mode="json"),
+            "delivery": self.citylake.delivery,
+            "timezone": self.citylake.calendar.timezone,
+            "max_refused_share": self.citylake.max_refused_share,
+            "tables": [_meaning(t) for t in self.tables],
+        }
+        text = json.dumps(meaning, sort_keys=True, ensure_ascii=False, default=str)
+        return f"v{self.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    def table(self, name: str) -> Table:
+        return next(t for t in self.tables if t.name == name)
+
+
+def _meaning(table: Table) -> dict[str, Any]:
+    columns = []
+    for column in table.columns:
+        facts = asdict(column)
+        facts["spec"] = column.spec.model_dump(mode="json")
+        columns.append({k: v for k, v in facts.items() if k not in ("title", "description", "classification")})
+    rules = [r.model_dump(mode="json", exclude={"description"}) for r in table.rules]
+    return {
+        "name": table.name,
+        "source": table.source,
+        "event_time": table.event_time,
+        "columns": columns,
+        "rules": rules,
+    }

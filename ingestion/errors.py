@@ -1,0 +1,92 @@
+"""The error tree of the package.
+
+CitylakeError
+├── ConfigurationError      a setting, key or folder is missing or contradicts another
+├── ContractError           a contract file is wrong (file, key, allowed values)
+├── StoreError              the object store refused or lost an operation
+│   └── ObjectNotFound      the key does not exist
+├── SourceError             the department's side could not be read
+├── DeliveryRefused         a delivery arrived and is refused whole; raw bytes are kept
+├── LakeBusy                another process holds the lock this step needs
+└── IntegrityError          counts or hashes that must agree do not; nothing was committed
+
+Every message answers four questions: which feed and interval, what is wrong,
+what state was left in the lake, and which command to run next.
+Other packages put their own leaves under `CitylakeError`.
+"""
+
+from __future__ import annotations
+
+
+class CitylakeError(Exception):
+    """Base of every error this project raises on purpose.
+
+    `message` says what is wrong; `left` what state the lake is in; `next_step`
+    what the person at the console can do. All three are shown by `str()`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        feed: str | None = None,
+        interval: str | None = None,
+        left: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        self.message = message
+        self.feed = feed
+        self.interval = interval
+        self.left = left
+        self.next_step = next_step
+        super().__init__(self.render())
+
+    def render(self) -> str:
+        """The full message, one fact a line."""
+        where = " ".join(part for part in (self.feed, self.interval) if part)
+        lines = [f"{where}: {self.message}" if where else self.message]
+        if self.left:
+            lines.append(f"  left:  {self.left}")
+        if self.next_step:
+            lines.append(f"  next:  {self.next_step}")
+        return "\n".join(lines)
+
+
+class ConfigurationError(CitylakeError):
+    """A setting, key or folder is missing or contradicts another."""
+
+
+class ContractError(CitylakeError):
+    """A contract file is wrong."""
+
+
+class StoreError(CitylakeError):
+    """The object store refused or lost an operation."""
+
+
+class ObjectNotFound(StoreError):
+    """The key does not exist in the store."""
+
+
+class SourceError(CitylakeError):
+    """The department's side could not be read."""
+
+
+class DeliveryRefused(CitylakeError):
+    """A delivery is refused whole. Its raw bytes are kept.
+
+    `rule` is a stable id (`encoding`, `header`, `html_page`, `unterminated_quote`,
+    `refused_share`, `empty`, `zip_unsafe`, `zip_damaged`, …) that goes into the receipt.
+    """
+
+    def __init__(self, message: str, *, rule: str, **facts: str | None) -> None:
+        self.rule = rule
+        super().__init__(message, **facts)
+
+
+class LakeBusy(CitylakeError):
+    """Another process holds the lock this step needs."""
+
+
+class IntegrityError(CitylakeError):
+    """Counts or hashes that must agree do not; nothing was committed."""

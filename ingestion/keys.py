@@ -1,0 +1,80 @@
+"""Every object key in the lake is made here, and nowhere else.
+
+raw/<department>/<feed>/dt=<date>/<batch>/{manifest.json, payload/<filename>}
+bronze/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet
+quarantine/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet
+receipts/committed=<date>/<time>-<department>.<feed>-<batch>-<attempt>.json
+decisions/<time>-<batch>-<verb>.json
+published/<edition>/…                       (see warehouse.release)
+ledger/<edition>/<sequence>-<event>.json
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+from ingestion.errors import StoreError
+from ingestion.intervals import Interval
+
+_PART = re.compile(r"[^\w.\-+=@ ()（）]", re.UNICODE)
+
+RAW = "raw"
+BRONZE = "bronze"
+QUARANTINE = "quarantine"
+RECEIPTS = "receipts"
+DECISIONS = "decisions"
+PUBLISHED = "published"
+LEDGER = "ledger"
+
+
+def batch_id(interval: Interval, sha256: str) -> str:
+    """Interval start plus the first 12 hex digits of the content hash: retries share it."""
+    return f"{interval.id}-{sha256[:12]}"
+
+
+def safe_name(filename: str) -> str:
+    """One path part from a department's file name: no separators, no control characters."""
+    name = _PART.sub("_", filename.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")
+    return name[-180:] or "payload"
+
+
+def check_key(key: str) -> str:
+    """The key itself, or `StoreError` when it could leave the store."""
+    parts = key.split("/")
+    if not key or key.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\x00" in key:
+        raise StoreError(f"unsafe object key {key!r}", left="nothing was written")
+    return key
+
+
+def raw_prefix(department: str, feed: str, dt: date, batch: str) -> str:
+    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}/{batch}"
+
+
+def raw_payload(prefix: str, filename: str) -> str:
+    return f"{prefix}/payload/{safe_name(filename)}"
+
+
+def raw_manifest(prefix: str) -> str:
+    return f"{prefix}/manifest.json"
+
+
+def raw_tombstone(prefix: str) -> str:
+    return f"{prefix}/tombstone.json"
+
+
+def table_object(
+    zone: str, department: str, feed: str, table: str, dt: date, batch: str, revision: str, attempt: str
+) -> str:
+    """A bronze or quarantine Parquet object; unique per attempt, named by the receipt that commits it."""
+    return f"{zone}/{department}/{feed}/{table}/dt={dt.isoformat()}/{batch}/{revision}-{attempt}.parquet"
+
+
+def receipt(committed_at: datetime, department: str, feed: str, batch: str, attempt: str) -> str:
+    moment = committed_at.astimezone(UTC)
+    name = f"{moment:%Y%m%dT%H%M%S%fZ}-{department}.{feed}-{batch}-{attempt}.json"
+    return f"{RECEIPTS}/committed={moment:%Y-%m-%d}/{name}"
+
+
+def decision(decided_at: datetime, batch: str, verb: str) -> str:
+    return f"{DECISIONS}/{decided_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{batch}-{verb}.json"

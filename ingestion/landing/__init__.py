@@ -1,0 +1,1 @@
+"""Landing: bytes as sent, plus a manifest."""

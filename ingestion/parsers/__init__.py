@@ -1,0 +1,1 @@
+"""Parsers: raw payloads to re-readable DuckDB relations with counted records."""

@@ -1,0 +1,1 @@
+"""Receipts: the commit of a delivery, and the log they fold into."""

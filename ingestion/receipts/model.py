@@ -1,0 +1,121 @@
+"""What a manifest and a receipt say. Immutable JSON; field order is the file's order.
+
+A manifest describes bytes that arrived (landing). A receipt describes what conforming made
+of them and commits it: what has no receipt is invisible and collectable.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Outcome = Literal["accepted", "held", "refused", "unchanged", "no_data"]
+"""Outcomes that are written. `duplicate` (same bytes again) stores nothing and is only reported."""
+
+
+class Record(BaseModel):
+    """Strict and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Span(Record):
+    """`[start, end)` in UTC."""
+
+    start: datetime
+    end: datetime
+
+
+class Manifest(Record):
+    """Beside the raw bytes."""
+
+    schema_version: Literal[1] = 1
+    department: str
+    feed: str
+    batch: str
+    interval: Span
+    dt: date
+    payload: str
+    filename: str
+    source: str
+    connector: str
+    fetched_at: datetime
+    content_as_of: datetime
+    bytes: int
+    sha256: str
+    headers: dict[str, str] = {}
+    pages: list[str] = []
+
+
+class BronzeFile(Record):
+    """One committed bronze object. `days` maps event day (ISO) to rows; empty without event time."""
+
+    key: str
+    bytes: int
+    sha256: str
+    rows: int
+    row_hash: str
+    days: dict[str, int] = {}
+
+
+class TableReceipt(Record):
+    """Counts of one table: received = accepted + quarantined + duplicates.
+
+    `rules` counts every broken rule (a row may break several); `flags` counts rules of
+    severity flag, whose rows were accepted.
+    """
+
+    received: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    rules: dict[str, int] = {}
+    flags: dict[str, int] = {}
+    bronze: list[BronzeFile] = []
+    quarantine: list[str] = []
+
+
+class Receipt(Record):
+    """The commit of one conform attempt on one batch."""
+
+    schema_version: Literal[1] = 1
+    department: str
+    feed: str
+    batch: str
+    attempt: str
+    outcome: Outcome
+    rule: str | None = None
+    message: str | None = None
+    delivery: Literal["snapshot", "interval", "events"]
+    correction: Literal["full", "delta"] | None = None
+    interval: Span
+    dt: date
+    contract: str
+    revision: str
+    key_version: int
+    raw_key: str | None
+    raw_sha256: str | None
+    raw_bytes: int
+    content_as_of: datetime
+    loaded_at: datetime
+    committed_at: datetime
+    tables: dict[str, TableReceipt] = {}
+    ignored_members: list[str] = []
+
+    @property
+    def received(self) -> int:
+        return sum(t.received for t in self.tables.values())
+
+    @property
+    def accepted(self) -> int:
+        return sum(t.accepted for t in self.tables.values())
+
+    @property
+    def quarantined(self) -> int:
+        return sum(t.quarantined for t in self.tables.values())
+
+    @property
+    def duplicates(self) -> int:
+        return sum(t.duplicates for t in self.tables.values())

@@ -1,0 +1,84 @@
+"""The one settings class. Environment variables `CITYLAKE_*`; nothing else reads os.environ.
+
+Paths left unset follow from `home`; keys for pseudonyms live outside the lake folder.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PACKAGE_ROOT = Path(__file__).resolve().parent
+PROJECT_ROOT = PACKAGE_ROOT.parent
+
+
+class Settings(BaseSettings):
+    """Where the lake is and how much of the machine it may use."""
+
+    model_config = SettingsConfigDict(env_prefix="CITYLAKE_", extra="forbid")
+
+    home: Path = Field(default=Path(".citylake"), description="All local state lives below it.")
+    store: str | None = Field(default=None, description="Object store; default the folder <home>/lake.")
+    contracts: Path = Field(default=PACKAGE_ROOT / "contracts", description="Folder of contract files.")
+    dbt_project: Path = Field(default=PROJECT_ROOT / "dbt_project")
+    accepted_failures: Path | None = Field(
+        default=None, description="Register of accepted failures; default warehouse/gate/accepted_failures.yaml."
+    )
+    drop: Path | None = Field(default=None, description="Where departments drop files; default <home>/city/drop.")
+    pseudonym_keys: Path | None = Field(
+        default=None, description="Key file, outside the lake; default <home>/secrets/pseudonym-keys.json."
+    )
+    pseudonym_key: SecretStr | None = Field(
+        default=None, description="One key given directly (hex, 32 bytes) instead of the key file: version 1."
+    )
+    memory_limit: str = Field(default="1GB", description="DuckDB memory limit of one process.")
+    threads: int = Field(default=2, ge=1, description="DuckDB threads of one process.")
+    timezone: str = Field(default="Asia/Shanghai", description="The city's local time.")
+    max_uncompressed_bytes: int = Field(default=20 * 2**30, description="Cap on what one archive may unpack to.")
+    max_compression_ratio: int = Field(default=200, description="Cap on unpacked size over packed size.")
+    max_document_bytes: int = Field(default=256 * 2**20, description="Cap on one JSON document read whole.")
+    max_record_bytes: int = Field(default=8 * 2**20, description="Longest record; longer ones are refused rows.")
+    lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
+
+    @cached_property
+    def root(self) -> Path:
+        """The absolute home folder."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def lake_root(self) -> Path:
+        """Folder of the local object store."""
+        return self.root / "lake"
+
+    @property
+    def drop_root(self) -> Path:
+        """Folder departments drop files into."""
+        return (self.drop or self.root / "city" / "drop").expanduser().resolve()
+
+    @property
+    def state_root(self) -> Path:
+        """Disposable local state: build file, receipt cache, locks, dbt target."""
+        return self.root / "state"
+
+    @property
+    def scratch_root(self) -> Path:
+        """Temporary files of running steps (mode 0700, emptied after each)."""
+        return self.root / "scratch"
+
+    @property
+    def build_path(self) -> Path:
+        """The private build file, one writer."""
+        return self.state_root / "build.duckdb"
+
+    @property
+    def pseudonym_keys_path(self) -> Path:
+        """The key file."""
+        return (self.pseudonym_keys or self.root / "secrets" / "pseudonym-keys.json").expanduser().resolve()
+
+    @property
+    def accepted_failures_path(self) -> Path:
+        """The register of accepted failures."""
+        return self.accepted_failures or PROJECT_ROOT / "warehouse" / "gate" / "accepted_failures.yaml"

@@ -1,0 +1,22 @@
+"""Object stores. `open_store(settings)` gives the configured one."""
+
+from __future__ import annotations
+
+from ingestion.errors import ConfigurationError
+from ingestion.settings import Settings
+from ingestion.store.base import ObjectInfo, Store
+from ingestion.store.local import LocalStore
+
+__all__ = ["LocalStore", "ObjectInfo", "Store", "open_store"]
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of the settings; a folder is created on first use."""
+    if settings.store is None:
+        return LocalStore(settings.lake_root)
+    if settings.store.startswith("file://"):
+        return LocalStore.from_url(settings.store)
+    raise ConfigurationError(
+        f"CITYLAKE_STORE={settings.store!r} is not a store this version opens",
+        next_step="unset it, or use file:///absolute/folder",
+    )

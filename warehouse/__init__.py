@@ -1,0 +1,1 @@
+"""Warehouse: effective files, build, gate, release, reconciliation, the command line."""

@@ -1,0 +1,1 @@
+"""Build: the private warehouse file, one writer."""

@@ -1,0 +1,85 @@
+"""What a build leaves for the gate and the release: one JSON document beside the build file.
+
+The gate reads verdict material from here and from the receipts, never from dbt's own files.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Kind = Literal["dimension", "fact", "mart", "pub", "gov"]
+CheckKind = Literal["key", "freshness", "reconciliation", "relationship", "rule"]
+Status = Literal["passed", "warned", "failed", "error", "skipped"]
+
+
+class Document(BaseModel):
+    """Strict and immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelBuilt(Document):
+    """One dbt model. `feeds` are the `department.feed` it reads, through every layer; `rows` counts all its rows."""
+
+    name: str
+    unique_id: str
+    relation: str
+    product: str | None
+    kind: Kind | None
+    public: bool
+    materialized: str
+    status: Status
+    message: str | None = None
+    rows: int | None = None
+    day_column: str | None = None
+    feeds: list[str] = []
+    upstream: list[str] = []
+    upstream_products: list[str] = []
+
+
+class CheckRun(Document):
+    """One dbt test run. `models` are the models it reads; the first is the one it is declared on."""
+
+    name: str
+    unique_id: str
+    check: CheckKind
+    product: str | None
+    models: list[str]
+    severity: Literal["error", "warn"]
+    status: Status
+    failures: int | None
+    message: str | None = None
+    column: str | None = None
+    compiled_sql: str | None = None
+
+
+class BuildReport(Document):
+    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds rebuilt whole."""
+
+    schema_version: Literal[1] = 1
+    build_id: str
+    as_of: date
+    started_at: datetime
+    finished_at: datetime
+    full_refresh: bool
+    nothing_new: bool
+    dbt_version: str
+    invocation_id: str
+    project_digest: str
+    models: list[ModelBuilt]
+    checks: list[CheckRun]
+    affected: dict[str, list[str]]
+    inputs: dict[str, list[str]]
+
+    def save(self, path: Path) -> None:
+        """Write it beside the build file."""
+        path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> BuildReport:
+        """Read the last one."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))

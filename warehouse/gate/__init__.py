@@ -1,0 +1,1 @@
+"""Gate: verdict per data product, refuse by default."""

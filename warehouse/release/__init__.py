@@ -1,0 +1,1 @@
+"""Release: immutable, then one pointer."""
