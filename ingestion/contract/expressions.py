@@ -24,6 +24,9 @@ _WORDS = frozenset(
         boolean integer bigint smallint tinyint double decimal date timestamp timestamptz hugeint""",
     )
 )
+CONTEXT = ("content_date",)
+"""Names a rule may use beside columns: `content_date`, the local date of the delivery's content as-of."""
+
 _STATEMENTS = frozenset(
     ("select", "with", "values", "insert", "update", "delete", "copy", "attach", "install", "load", "pragma", "set")
 )

@@ -26,6 +26,9 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     for name in citylake.tables:
         if name not in {table.name for table in tables}:
             report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")
+    keyless = [table.name for table in tables if not table.key]
+    if keyless and citylake.correction == "delta":
+        report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
     _check_members(citylake, tables, path, report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
@@ -88,9 +91,7 @@ def _check_unique(table: Table, here: KeyPath, report: Report) -> None:
 
 
 def _check_key(table: Table, here: KeyPath, report: Report) -> None:
-    if not table.key:
-        report.add((*here, "properties"), "no key: mark at least one column primaryKey: true")
-        return
+    """A table may have no key (then only identical rows are repeats); a key counts 1, 2, …"""
     positions = sorted(c.primary_key for c in table.columns if c.primary_key is not None)
     if positions != list(range(1, len(positions) + 1)):
         found = ", ".join(str(position) for position in positions)
@@ -123,7 +124,7 @@ def _check_rule(rule: RowRule, table: Table, where: KeyPath, report: Report) -> 
     names = [column.name for column in table.columns]
     dropped = [column.name for column in table.columns if not column.in_bronze]
     if rule.expression is not None:
-        for problem in expressions.problems(rule.expression, names, dropped):
+        for problem in expressions.problems(rule.expression, [*names, *expressions.CONTEXT], dropped):
             report.add((*where, "expression"), problem)
     if rule.column is None:
         return

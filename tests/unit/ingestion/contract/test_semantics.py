@@ -20,7 +20,6 @@ def _only(found: dict[str, str], path: str, text: str) -> None:
     ("column", "change", "path", "text"),
     [
         (0, {"name": "Visit Id"}, "schema[0].properties[0].name", "not a column name"),
-        (0, {"primaryKey": False, "primaryKeyPosition": -1}, "schema[0].properties", "no key"),
         (0, {"primaryKeyPosition": 2}, "schema[0].properties", "must count 1, 2"),
         (2, {"physicalType": "TEXT"}, "schema[0].properties[2].physicalType", "allowed: VARCHAR"),
         (2, {"physicalType": "BIGNT"}, "schema[0].properties[2].physicalType", "did you mean `BIGINT`?"),
@@ -130,6 +129,7 @@ def test_rule_expressions(citylake: Any, problems: Any, expression: str, text: s
     "expression",
     [
         "score between 0 and 100",
+        "visited_on <= content_date",
         "visited_on >= date '2020-01-01' + interval 3 days",
         "case when badge like 'it''s select%' then true else \"score\" > 1 end",
         "extract(year from visited_on) > 2000 and try_cast(badge as integer) is not null",
@@ -231,6 +231,13 @@ def test_catalogue_conditions(citylake: Any, problems: Any) -> None:
 def test_delivery_and_correction_agree(citylake: Any, problems: Any) -> None:
     citylake["delivery"] = "events"
     _only(problems(), VALUE, "`correction`")
+
+
+def test_a_delta_needs_a_key(columns: Any, citylake: Any, problems: Any) -> None:
+    del columns[0]["primaryKey"], columns[0]["primaryKeyPosition"]
+    assert problems() == {}
+    citylake["correction"] = "delta"
+    _only(problems(), f"{VALUE}.correction", "delta updates by key, and visit has none")
 
 
 def test_a_key_may_not_be_generalised_or_dropped(columns: Any, citylake: Any, problems: Any) -> None:
