@@ -37,8 +37,11 @@ class Store(Protocol):
         """Names one level below `prefix`, sorted (S3: delimiter listing)."""
         ...
 
-    def put_file(self, key: str, source: Path) -> ObjectInfo:
-        """Store a local file under a new key, all or nothing."""
+    def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
+        """Store a local file under a new key, all or nothing.
+
+        `consume` promises that nobody writes `source` any more, so that a folder need not copy it.
+        """
         ...
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:

@@ -49,10 +49,11 @@ class LocalStore:
             return []
         return sorted(path.name for path in base.iterdir() if path.is_dir() and path != self._incoming)
 
-    def put_file(self, key: str, source: Path) -> ObjectInfo:
-        """See Store.put_file."""
+    def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
+        """See Store.put_file; a consumed file is linked where it lies on the same file system."""
         with self._placed(key) as temporary:
-            shutil.copyfile(source, temporary)
+            if not (consume and _linked(source, temporary)):
+                shutil.copyfile(source, temporary)
         return _info(key, self._path(key))
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
@@ -171,8 +172,8 @@ class LocalStore:
 
     def _into_place(self, temporary: Path, target: Path, place: Placing) -> None:
         for attempt in range(_ATTEMPTS):
-            _make_folders(target.parent)
             try:
+                _make_folders(target.parent)
                 place(temporary, target)
                 break
             except FileNotFoundError:
@@ -216,6 +217,14 @@ def _make_folders(folder: Path) -> None:
     _make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync(folder.parent)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
 
 
 def _removed_empty(folder: Path) -> bool:
