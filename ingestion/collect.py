@@ -8,10 +8,12 @@ continues from them. Deleting is always preceded by the record of it (decision, 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+import duckdb
 
 from ingestion import keys
 from ingestion.contract.model import Contract
@@ -63,11 +65,16 @@ def collect(lake: Lake, *, grace: timedelta = GRACE) -> Collected:
     with lake.log.connect() as connection:
         named = {str(key) for (key,) in connection.execute(_NAMED).fetchall()}
         receipted = {str(key) for (key,) in connection.execute("select distinct raw_key from receipt").fetchall()}
-    orphans = [*_orphans(lake, named, before), *_raw_orphans(lake, before)]
+    orphans, unfinished = list(_orphans(lake, named, before)), []
+    for prefix, objects in _raw_batches(lake).items():
+        if f"{prefix}/manifest.json" in objects:
+            orphans += _raw_orphans(lake, prefix, objects, before)
+            if not receipted.intersection(objects) and f"{prefix}/tombstone.json" not in objects:
+                unfinished.append(f"{prefix}/manifest.json")
     for key in orphans:
         lake.store.delete(key)
     residue = lake.store.sweep(before) + _sweep_scratch(lake, before)
-    return Collected(orphans, residue, list(_unfinished(lake, receipted)))
+    return Collected(orphans, residue, unfinished)
 
 
 def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -> Tombstone:
@@ -101,14 +108,14 @@ def expire(lake: Lake, contract: Contract) -> list[str]:
     """
     now, retention = lake.clock(), contract.citylake.retention
     with lake.log.connect() as connection:
-        raw = _older(connection.execute(_RAW_KEYS, _scope(contract, now - retention.raw)).fetchall())
-        quarantine = _older(connection.execute(_QUARANTINE_KEYS, _scope(contract, now - retention.quarantine)).fetchall())
+        raw = _keys_of(connection, _RAW_KEYS, contract, now - retention.raw)
+        quarantine = _keys_of(connection, _QUARANTINE_KEYS, contract, now - retention.quarantine)
         batches = {standing.batch: standing for standing in feed_standing(connection, contract)}
     gone = [key for key in raw if lake.store.head(key)]
     for key in gone:
         standing = batches[key.split("/")[-3]]
         manifest = read_manifest(lake, contract, standing.interval, standing.batch)
-        _put_tombstone(lake, manifest, "retention", retention.basis, "citylake", [key])
+        _put_tombstone(lake, manifest, [key], cause="retention", why=(retention.basis, "retention of the contract"))
     gone += [key for key in quarantine if lake.store.head(key)]
     for key in gone:
         lake.store.delete(key)
@@ -134,38 +141,35 @@ order by 1
 """
 
 
-def _scope(contract: Contract, before: datetime) -> dict[str, object]:
-    return {"department": contract.department, "feed": contract.feed, "before": before}
-
-
-def _older(rows: Iterable[tuple[object, ...]]) -> list[str]:
-    return sorted(str(row[0]) for row in rows)
+def _keys_of(connection: duckdb.DuckDBPyConnection, query: str, contract: Contract, before: datetime) -> list[str]:
+    values = {"department": contract.department, "feed": contract.feed, "before": before}
+    return sorted(str(key) for (key,) in connection.execute(query, values).fetchall())
 
 
 def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, by: str) -> Tombstone:
     manifest = read_manifest(lake, contract, standing.interval, standing.batch)
     if standing.state != "erased":
-        put_decision(lake, contract.department, contract.feed, standing.batch, "erase", reason, by)
+        put_decision(lake, f"{contract.department}.{contract.feed}", standing.batch, "erase", why=(reason, by))
     values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
     with lake.log.reading() as connection:
         objects = [str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()]
-    stone = _put_tombstone(lake, manifest, "erasure", reason, by, [manifest.payload, *objects])
+    stone = _put_tombstone(lake, manifest, [manifest.payload, *objects], cause="erasure", why=(reason, by))
     for key in stone.objects:
         lake.store.delete(key)
     return stone
 
 
 def _put_tombstone(
-    lake: Lake, manifest: Manifest, cause: Literal["erasure", "retention"], reason: str, by: str, objects: list[str]
+    lake: Lake, manifest: Manifest, objects: list[str], *, cause: Literal["erasure", "retention"], why: tuple[str, str]
 ) -> Tombstone:
-    """The tombstone beside the manifest. An erasure may follow a retention, so it replaces."""
+    """The tombstone beside the manifest; `why` is (reason, by). An erasure may follow a retention: it replaces."""
     stone = Tombstone(
         department=manifest.department,
         feed=manifest.feed,
         batch=manifest.batch,
         cause=cause,
-        reason=reason,
-        removed_by=by,
+        reason=why[0],
+        removed_by=why[1],
         removed_at=lake.clock().astimezone(UTC),
         sha256=manifest.sha256,
         bytes=manifest.bytes,
@@ -183,23 +187,12 @@ def _orphans(lake: Lake, named: set[str], before: datetime) -> Iterator[str]:
                 yield info.key
 
 
-def _raw_orphans(lake: Lake, before: datetime) -> Iterator[str]:
-    """Payloads their batch's manifest does not name: a racing process landed the same bytes under another name."""
-    for prefix, objects in _raw_batches(lake).items():
-        if f"{prefix}/manifest.json" in objects:
-            named = Manifest.model_validate_json(lake.store.get_bytes(f"{prefix}/manifest.json")).payload
-            yield from (
-                key for key, modified in objects.items()
-                if key.startswith(f"{prefix}/payload/") and key != named and modified < before
-            )  # fmt: skip
-
-
-def _unfinished(lake: Lake, receipted: set[str]) -> Iterator[str]:
-    """Batches landed whole that no receipt names, by manifest key."""
-    for prefix, objects in _raw_batches(lake).items():
-        waits = not any(key in receipted for key in objects)
-        if f"{prefix}/manifest.json" in objects and waits and f"{prefix}/tombstone.json" not in objects:
-            yield f"{prefix}/manifest.json"
+def _raw_orphans(lake: Lake, prefix: str, objects: dict[str, datetime], before: datetime) -> Iterator[str]:
+    """Payloads the batch's manifest does not name: a racing process landed the same bytes under another name."""
+    named = Manifest.model_validate_json(lake.store.get_bytes(f"{prefix}/manifest.json")).payload
+    for key, modified in objects.items():
+        if key.startswith(f"{prefix}/payload/") and key != named and modified < before:
+            yield key
 
 
 def _raw_batches(lake: Lake) -> dict[str, dict[str, datetime]]:

@@ -58,28 +58,22 @@ def decide(
             left="nothing was decided",
             next_step="name the feed too" if found else "list what waits with `citylake holds`",
         )
-    department, name = found[0].feed.split(".", 1)
-    return put_decision(lake, department, name, batch, verb, reason, by)
+    return put_decision(lake, found[0].feed, batch, verb, why=(reason, by))
 
 
 def put_decision(
-    lake: Lake,
-    department: str,
-    feed: str,
-    batch: str,
-    verb: Literal["accept", "reject", "erase"],
-    reason: str,
-    by: str,
+    lake: Lake, feed: str, batch: str, verb: Literal["accept", "reject", "erase"], *, why: tuple[str, str]
 ) -> str:
-    """Store one decision, timed after every decision folded so far; its key."""
+    """Store one decision, timed after every decision folded so far; its key. `why` is (reason, by)."""
+    department, name = feed.split(".", 1)
     lake.log.refresh()
     decision = Decision(
         department=department,
-        feed=feed,
+        feed=name,
         batch=batch,
         verb=verb,
-        reason=reason,
-        decided_by=by,
+        reason=why[0],
+        decided_by=why[1],
         decided_at=lake.log.next_decision_time(lake.clock()),
     )
     key = keys.decision(decision.decided_at, batch, verb)

@@ -80,7 +80,7 @@ def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, file
             if lost:
                 return repeated(contract, known, filename, f"not taken back: {hold_message(contract, lost)}")
         manifest = read_manifest(lake, contract, known.interval, known.batch)
-        return confirm(lake, contract, manifest, landed.content_as_of, known, rows.batch)
+        return confirm(lake, contract, manifest, landed.content_as_of, known)
 
 
 def _paths(lake: Lake, files: dict[str, list[tuple[str, str]]]) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ who supersedes whom). Reading the files is the build's business. The rules:
 - A file is effective when its batch is: newest revision and key version of the batch, not superseded
   (snapshot: by the feed's latest; interval/full: by the interval's latest), not held or rejected,
   not erased. Deltas and events all stay effective; `precedence` (higher wins) orders them.
-- **Affected days = days of files that came ∪ days of files that went.** For interval/delta any change in
+- **Affected days = days of files that came and days of files that went.** For interval/delta any change in
   an interval affects all days of every file ever committed for it, because an update may move a
   row from a day only the base file knows.
 - **Identity of an event is its key within its event day**: repeats are looked for inside a day only, so a key
@@ -44,7 +44,9 @@ where standing.effective
 """
 """Event days and rows of each effective file; none for tables without event time."""
 
-KEY_SET = pa.schema([("feed", pa.string()), ("table_name", pa.string()), ("key", pa.string()), ("precedence", pa.int64())])
+KEY_SET = pa.schema(
+    [("feed", pa.string()), ("table_name", pa.string()), ("key", pa.string()), ("precedence", pa.int64())]
+)
 """What a build remembers of the effective files it was made from."""
 
 _CHANGE = """
