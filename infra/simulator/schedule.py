@@ -16,7 +16,8 @@ def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
     The plan holds nothing back for longer than a plan week.
     """
     first = max(1, day_no - PLAN_DAYS)
-    slots = [slot for start_day in range(first, min(day_no, city.days) + 1) for slot in _starting(city, feed, start_day)]
+    started = range(first, min(day_no, city.days) + 1)
+    slots = [slot for start_day in started for slot in _starting(city, feed, start_day)]
     here = [slot for slot in slots if city.day_no(slot.arrives_at) == day_no]
     return sorted(here, key=lambda slot: (slot.arrives_at, slot.start, slot.revision))
 
