@@ -36,7 +36,7 @@ def _starting(city: City, feed: Feed, day_no: int) -> Iterator[Slot]:
         else:
             yield Slot(start, 1, start + feed.arrives)
     for entry in today:
-        if entry.kind in ("correction", "redelivery"):
+        if entry.kind == "correction" or entry.kind == "redelivery":  # noqa: PLR1714  mypy narrows only this form
             start = midnight + timedelta(hours=entry.hour)
             yield Slot(start, entry.revision, _arrival(city, day_no, entry), entry.kind)
 

@@ -32,6 +32,8 @@ _FIRST_DEPARTURE, _LAST_DEPARTURE = 6 * 3600, 23 * 3600 + 40 * 60
 _DWELL = 20
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _AGENCY = "MN01"
+_GROW = ("trips", "stop_times")
+"""Tables `scale` multiplies; the others, and dirt in them, stay as they are."""
 
 Ints = NDArray[np.int64]
 
@@ -57,7 +59,8 @@ def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
     }  # fmt: skip
     for name, rows in tables.items():
         rng = city.rng(GTFS, day, "dirt", name)
-        spoil(rows, city.planted(GTFS, slot.start, table=name), rng, scale=city.scale, day=day.isoformat())
+        scale = city.scale if name in _GROW else 1
+        spoil(rows, city.planted(GTFS, slot.start, table=name), rng, scale=scale, day=day.isoformat())
     members = {f"{name}.txt": csv_bytes(rows, list(rows.cells)) for name, rows in tables.items()}
     members["notes.txt"] = NOTES.encode()
     return zip_bytes(members, slot.arrives_at), {name: rows.truth() for name, rows in tables.items()}

@@ -117,9 +117,12 @@ def test_scale_multiplies_rows_and_planted_counts(truth: dict[str, Any]) -> None
     for feed, tables in ((f, single[f]["tables"]) for f in single):
         for name, table in tables.items():
             big = tripled[feed]["tables"][name]
-            assert big["refused"] == {rule: 3 * count for rule, count in table["refused"].items()}
-            assert big["flagged"] == {rule: 3 * count for rule, count in table["flagged"].items()}
-            if name in ("wx_station_hourly", "food_licence", "stop_times", "trips", "food_inspection", "complaint"):
+            grows = name in ("wx_station_hourly", "food_licence", "stop_times", "trips", "food_inspection", "complaint")
+            factor = 3 if grows else 1
+            assert big["refused"] == {rule: factor * count for rule, count in table["refused"].items()}
+            assert big["flagged"] == {rule: factor * count for rule, count in table["flagged"].items()}
+            assert big["duplicates"] == factor * table["duplicates"]
+            if grows:
                 assert 2.8 * table["rows"] < big["rows"] <= 3.01 * table["rows"]
 
 
@@ -130,3 +133,9 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
     assert path.read_bytes() == b"second"
     assert [p.name for p in path.parent.iterdir()] == ["b.csv"]
     assert path.stat().st_mtime == 1_772_000_000.0
+
+
+def test_a_large_scale_still_fits_the_small_tables() -> None:
+    gtfs = next(d for d in arrivals(City(scale=12, days=1), 1) if d.feed == "gtfs_static")
+    assert gtfs.tables["stops"].refused == {"ragged": 1}
+    assert gtfs.tables["stop_times"].refused == {"stop_id.required": 24}
