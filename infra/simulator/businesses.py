@@ -19,6 +19,10 @@ A_DAY = 4
 KINDS = ("销售", "餐饮", "单位食堂")
 NEVER = 10**6
 _SEQUENCES = 999_999
+_CANTEEN = 2
+
+TRADERS, QUIET, UPSTAIRS, REVOKED, GONE = 0.6, 0.1, 0.03, 0.12, 0.02
+"""Shares: sole traders (never a canteen); quiet; address with a comma; revoked rather than closed; gone before."""
 
 Ints = NDArray[np.int64]
 Days = NDArray[np.datetime64]
@@ -53,6 +57,7 @@ class Businesses:
     failing: NDArray[np.bool_]
 
     def __len__(self) -> int:
+        """Businesses."""
         return len(self.licence_no)
 
     def visible(self, day: int) -> Ints:
@@ -77,8 +82,16 @@ def make_businesses(base: np.random.Generator, daily: list[np.random.Generator],
     parts = [_make(base, issued, np.zeros(BASE * scale, np.int64), 1)]
     for day, rng in enumerate(daily, start=1):
         opened = np.full(A_DAY * scale, day, np.int64)
-        parts.append(_make(rng, np.full(A_DAY * scale, first + (day - 1)), opened, 1 + BASE * scale + A_DAY * scale * (day - 1)))
+        sequence = 1 + BASE * scale + A_DAY * scale * (day - 1)
+        parts.append(_make(rng, np.full(A_DAY * scale, first + (day - 1)), opened, sequence))
     return _with_cluster(_concatenated(parts), base, CLUSTER.size * scale)
+
+
+def person_names(rng: np.random.Generator, count: int) -> Texts:
+    """Made-up names of people."""
+    parts = (words.SURNAMES, words.GIVEN_FIRST, words.GIVEN_LAST)
+    surname, first, last = (_pick(rng, part, count) for part in parts)
+    return surname + first + last
 
 
 def _pick(rng: np.random.Generator, values: tuple[str, ...], count: int) -> Texts:
@@ -91,18 +104,21 @@ def _make(rng: np.random.Generator, issued: Days, opened: Ints, sequence: int) -
     kind_no = rng.choice(3, count, p=[0.52, 0.42, 0.06])
     weights = np.array([town.weight for town in TOWNS])
     town = rng.choice(len(TOWNS), count, p=weights / weights.sum())
-    trader = (rng.random(count) < 0.6) & (kind_no != 2)
+    trader = (rng.random(count) < TRADERS) & (kind_no != _CANTEEN)
     birth = np.datetime64("1958-01-01", "D") + rng.integers(0, 365 * 45, count).astype("timedelta64[D]")
     number = ids.citizen_id(birth, rng.integers(1, 1000, count))
     town_name = np.array([t.name for t in TOWNS], dtype=object)[town]
     road = _pick(rng, words.ROADS, count) + _pick(rng, words.ROAD_TAILS, count)
-    floor = np.where(rng.random(count) < 0.03, ",首层", "").astype(object)
+    floor = np.where(rng.random(count) < UPSTAIRS, ",首层", "").astype(object)
     return Businesses(
         licence_no=ids.food_licence_no(kind_no + 1, serial),
-        name="中山市" + _pick(rng, words.BRANDS, count) + _pick(rng, words.BRAND_TAILS, count)
-        + _by_kind(rng, words.TRADES, kind_no) + words.MARK,
+        name="中山市"
+        + _pick(rng, words.BRANDS, count)
+        + _pick(rng, words.BRAND_TAILS, count)
+        + _by_kind(rng, words.TRADES, kind_no)
+        + words.MARK,
         uscc=np.where(trader, "", ids.uscc(serial * 7_919)).astype(object),
-        legal_rep=_pick(rng, words.SURNAMES, count) + _pick(rng, words.GIVEN_FIRST, count) + _pick(rng, words.GIVEN_LAST, count),
+        legal_rep=person_names(rng, count),
         legal_rep_id=np.where(trader, ids.printed_id(number), number).astype(object),
         kind=np.array(KINDS, dtype=object)[kind_no],
         items=_by_kind(rng, words.ITEMS, kind_no),
@@ -113,8 +129,8 @@ def _make(rng: np.random.Generator, issued: Days, opened: Ints, sequence: int) -
         phone=ids.mobile(rng, count),
         opened=opened,
         closed=_closing(rng, opened),
-        revoked=rng.random(count) < 0.12,
-        quiet=rng.random(count) < 0.1,
+        revoked=rng.random(count) < REVOKED,
+        quiet=rng.random(count) < QUIET,
         failing=np.zeros(count, bool),
     )
 
@@ -127,7 +143,7 @@ def _by_kind(rng: np.random.Generator, lists: dict[str, tuple[str, ...]], kind_n
 def _closing(rng: np.random.Generator, opened: Ints) -> Ints:
     """One in fifty was gone before the run; the rest go with a mean of two years."""
     later = opened + rng.geometric(1 / 730, len(opened))
-    gone = (rng.random(len(opened)) < 0.02) & (opened == 0)
+    gone = (rng.random(len(opened)) < GONE) & (opened == 0)
     return np.where(gone, 0, later)
 
 

@@ -82,11 +82,9 @@ class City:
 
     def planted(self, feed: str, start: datetime, revision: int = 1, table: str = "") -> list[Planted]:
         """The plan's entries for one table of one file; `start` is its interval's start."""
-        day = self.plan_day(self.day_no(start))
+        wanted = (feed, self.plan_day(self.day_no(start)), start.hour, revision, table)
         return [
-            entry
-            for entry in self.plan
-            if (entry.feed, entry.day, entry.hour, entry.revision, entry.table) == (feed, day, start.hour, revision, table)
+            entry for entry in self.plan if (entry.feed, entry.day, entry.hour, entry.revision, entry.table) == wanted
         ]
 
 

@@ -21,7 +21,7 @@ class PlanError(ValueError):
     """The plan asks for more rows than a file has; lower `count` or raise `scale`."""
 
 
-def spoil(
+def spoil(  # noqa: PLR0913  what is drawn on, by name
     rows: Rows,
     plan: Sequence[Planted],
     rng: np.random.Generator,
@@ -43,7 +43,8 @@ def spoil(
         wanted = entry.count * scale if entry.share is None else round(entry.share * size)
         usable = free[_usable(rows, entry, free)]
         if len(usable) < wanted:
-            raise PlanError(f"{entry.feed} day {entry.day}: {wanted} rows of kind {entry.kind} wanted, {len(usable)} free")
+            what = f"{entry.feed} day {entry.day}: {wanted} rows for {entry.kind} {entry.rule}"
+            raise PlanError(f"{what} wanted, {len(usable)} free")
         chosen = usable[:wanted]
         free = free[~np.isin(free, chosen)]
         apply(rows, entry, chosen, day)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from infra.simulator.towns import TOWNS
 
 ALL_TOWNS = tuple(town.code for town in TOWNS)
-NORTH = tuple(town.code for town in TOWNS if town.latitude > 22.6)
-SOUTH = tuple(town.code for town in TOWNS if town.latitude < 22.45)
+_NORTH_OF, _SOUTH_OF = 22.6, 22.45
+NORTH = tuple(town.code for town in TOWNS if town.latitude > _NORTH_OF)
+SOUTH = tuple(town.code for town in TOWNS if town.latitude < _SOUTH_OF)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 _USCC_WEIGHTS = np.array([pow(3, i, 31) for i in range(17)], dtype=np.int64)
 _ORG_WEIGHTS = np.array([3, 7, 9, 10, 5, 8, 4, 2], dtype=np.int64)
+_ORG_X = 10
+"""GB 11714 writes the check value ten as X."""
 _ID_WEIGHTS = np.array([pow(2, 17 - i, 11) for i in range(17)], dtype=np.int64)
 
 
@@ -52,7 +54,7 @@ def uscc(serial: Ints) -> Texts:
     # GB 11714 values: 0-9, then A=10 to Z=35, which is not the position in the 31 characters.
     org_values = np.array([int(c, 36) for c in USCC_ALPHABET], dtype=np.int64)[front[:, 8:]]
     org_check = (11 - (org_values * _ORG_WEIGHTS).sum(axis=1) % 11) % 11
-    org_position = np.where(org_check == 10, USCC_ALPHABET.index("X"), org_check)
+    org_position = np.where(org_check == _ORG_X, USCC_ALPHABET.index("X"), org_check)
     body = np.hstack([front, org_position[:, None]])
     check = (31 - (body * _USCC_WEIGHTS).sum(axis=1) % 31) % 31
     return spelled(np.hstack([body, check[:, None]]), USCC_ALPHABET)
@@ -79,4 +81,5 @@ def printed_id(numbers: Texts) -> Texts:
 def mobile(rng: np.random.Generator, count: int) -> Texts:
     """Mobile numbers `1[3-9]` + nine digits."""
     second = rng.integers(3, 10, count)
-    return spelled(np.hstack([np.ones((count, 1), np.int64), second[:, None], digits(rng.integers(0, 10**9, count), 9)]), "0123456789")
+    rest = digits(rng.integers(0, 10**9, count), 9)
+    return spelled(np.hstack([np.ones((count, 1), np.int64), second[:, None], rest]), "0123456789")

@@ -89,6 +89,7 @@ class Feed:
 
     @property
     def id(self) -> str:
+        """`department.feed`."""
         return f"{self.department}.{self.name}"
 
     def deliver(self, city: City, slot: Slot) -> Delivery:

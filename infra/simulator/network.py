@@ -12,7 +12,14 @@ from infra.simulator.rows import Texts
 from infra.simulator.towns import TOWNS
 
 STOPS = 180
-WHARVES = (("中山港客运码头", 22.566, 113.493), ("马鞍岛码头", 22.582, 113.557), ("神湾码头", 22.316, 113.349), ("磨刀门码头", 22.271, 113.412))
+BUS, FERRY = 3, 4
+"""GTFS route types."""
+WHARVES = (
+    ("中山港客运码头", 22.566, 113.493),
+    ("马鞍岛码头", 22.582, 113.557),
+    ("神湾码头", 22.316, 113.349),
+    ("磨刀门码头", 22.271, 113.412),
+)
 BUS_ROUTES = 32
 """The first version of the feed serves two fewer."""
 _PER_ROUTE = 14
@@ -46,7 +53,7 @@ class Network:
     def in_version(self, version: int) -> tuple[Route, ...]:
         """Version 1 lacks the last two bus routes."""
         last = BUS_ROUTES - 2 if version == 1 else BUS_ROUTES
-        return tuple(r for i, r in enumerate(self.routes) if i < last or r.kind == 4)
+        return tuple(r for i, r in enumerate(self.routes) if i < last or r.kind == FERRY)
 
 
 def make_network(rng: np.random.Generator) -> Network:
@@ -64,13 +71,13 @@ def make_network(rng: np.random.Generator) -> Network:
     routes = [_bus(rng, number, places[:land], stop_name) for number in range(1, BUS_ROUTES + 1)]
     for number in (1, 2):
         wharves = np.array([land + 2 * number - 2, land + 2 * number - 1])
-        routes.append(_route(f"F{number:02d}", f"水上{number}线", 4, wharves, places, stop_name, metres_per_second=7.0))
+        routes.append(_route((f"F{number:02d}", f"水上{number}线", FERRY), wharves, places, stop_name, 7.0))
     return Network(stop_id, stop_name, latitude, longitude, tuple(routes))
 
 
 def _stop_names(rng: np.random.Generator, town: Ints) -> list[str]:
     """Distinct names inside a town: every pair of word and side is used once."""
-    pairs = [word + side for side in words.STOP_SIDES for word in words.STOP_WORDS]
+    pairs = [side + word for side in words.STOP_SIDES for word in words.STOP_WORDS]
     order = rng.permutation(len(pairs))
     short = [t.name.removesuffix("街道").removesuffix("镇") for t in TOWNS]
     return [short[t] + pairs[order[(i // len(TOWNS) + 7 * t) % len(pairs)]] for i, t in enumerate(town.tolist())]
@@ -89,12 +96,11 @@ def _bus(rng: np.random.Generator, number: int, places: Floats, names: Texts) ->
     chosen = np.argsort(aside, kind="stable")[:_PER_ROUTE]
     chosen = chosen[np.isfinite(aside[chosen])]
     stops = chosen[np.argsort(along[chosen], kind="stable")]
-    return _route(f"R{number:03d}", f"{number:03d}路", 3, stops, places, names, metres_per_second=6.5)
+    return _route((f"R{number:03d}", f"{number:03d}路", BUS), stops, places, names, 6.5)
 
 
-def _route(
-    route_id: str, short: str, kind: int, stops: Ints, places: Floats, names: Texts, *, metres_per_second: float
-) -> Route:
+def _route(line: tuple[str, str, int], stops: Ints, places: Floats, names: Texts, metres_per_second: float) -> Route:
+    route_id, short, kind = line
     legs = _metres(places[stops[:-1]], places[stops[1:]])
     seconds = np.maximum(60, np.round(legs / metres_per_second)).astype(np.int64)
     ends = [names[stops[i]].removesuffix(words.MARK) for i in (0, -1)]

@@ -8,6 +8,8 @@ reports both. Days are days of a seven-day plan week counted from the city's sta
 the id of a contract rule. Each planted row breaks that rule and no other.
 """
 
+# ruff: noqa: RUF001  full-width punctuation is what Chinese text is written with
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -70,10 +72,21 @@ _WEATHER = (
     Planted(WEATHER, 1, "cell", 2, "pressure_hpa.missing", {"PRS": "999999"}, "accept", hour=3),
     Planted(WEATHER, 2, "cell", 1, "humidity_pct.missing", {"RHU": "999998"}, "accept", hour=7),
     Planted(WEATHER, 2, "cell", 2, "temperature_c.missing", {"TEM": "999999", "Q_TEM": "8"}, "accept", hour=21),
-    Planted(WEATHER, 3, "cell", 1, "precipitation_mm.missing", {"PRE_1h": "999999", "Q_PRE_1h": "8"}, "accept", hour=20),
+    Planted(
+        WEATHER, 3, "cell", 1, "precipitation_mm.missing", {"PRE_1h": "999999", "Q_PRE_1h": "8"}, "accept", hour=20
+    ),
     Planted(WEATHER, 1, "cell", 3, "precipitation_mm.trace", {"PRE_1h": "999990"}, "accept", hour=8),
     Planted(WEATHER, 5, "cell", 2, "precipitation_mm.trace", {"PRE_1h": "999990"}, "accept", hour=16),
-    Planted(WEATHER, 4, "cell", 2, "wind_direction_deg.calm", {"WIN_D_Avg_2mi": "999017", "WIN_S_Avg_2mi": "0.0"}, "accept", hour=5),
+    Planted(
+        WEATHER,
+        4,
+        "cell",
+        2,
+        "wind_direction_deg.calm",
+        {"WIN_D_Avg_2mi": "999017", "WIN_S_Avg_2mi": "0.0"},
+        "accept",
+        hour=5,
+    ),
     Planted(WEATHER, 2, "late", hour=5, arrives_day=3, arrives=time(9, 40)),
     Planted(WEATHER, 1, "correction", hour=14, revision=2, arrives_day=3, arrives=time(10, 5)),
     Planted(WEATHER, 2, "redelivery", hour=8, revision=2, arrives_day=2, arrives=time(11, 20)),
@@ -84,7 +97,15 @@ _GTFS = tuple(
     for day in (1, 4)
     for entry in (
         Planted(GTFS, day, "cell", 2, "stop_id.required", {"stop_id": ""}, table="stop_times"),
-        Planted(GTFS, day, "ragged", 1, "ragged", {"line": "S9999,废弃站（模拟）,22.500000,113.400000,多出的一格"}, table="stops"),
+        Planted(
+            GTFS,
+            day,
+            "ragged",
+            1,
+            "ragged",
+            {"line": "S9999,废弃站（模拟）,22.500000,113.400000,多出的一格"},
+            table="stops",
+        ),
         Planted(GTFS, day, "duplicate", 1, table="calendar_dates"),
     )
 )

@@ -42,6 +42,7 @@ class Rows:
             self.fate = np.full(len(next(iter(self.cells.values()))), CLEAN, dtype=object)
 
     def __len__(self) -> int:
+        """Rows."""
         return len(self.fate)
 
     def take(self, index: NDArray[np.int64]) -> Rows:

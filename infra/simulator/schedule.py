@@ -16,7 +16,8 @@ def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
     The plan holds nothing back for longer than a plan week.
     """
     first = max(1, day_no - PLAN_DAYS)
-    slots = [slot for start_day in range(first, min(day_no, city.days) + 1) for slot in _starting(city, feed, start_day)]
+    started = range(first, min(day_no, city.days) + 1)
+    slots = [slot for start_day in started for slot in _starting(city, feed, start_day)]
     here = [slot for slot in slots if city.day_no(slot.arrives_at) == day_no]
     return sorted(here, key=lambda slot: (slot.arrives_at, slot.start, slot.revision))
 
@@ -35,7 +36,7 @@ def _starting(city: City, feed: Feed, day_no: int) -> Iterator[Slot]:
         else:
             yield Slot(start, 1, start + feed.arrives)
     for entry in today:
-        if entry.kind in ("correction", "redelivery"):
+        if entry.kind == "correction" or entry.kind == "redelivery":  # noqa: PLR1714  mypy narrows only this form
             start = midnight + timedelta(hours=entry.hour)
             yield Slot(start, entry.revision, _arrival(city, day_no, entry), entry.kind)
 

@@ -18,7 +18,9 @@ Template = Mapping[str, Union[str, "Template"]]
 """JSON object: member name to column name, or to a nested object."""
 
 
-def csv_bytes(rows: Rows, header: Mapping[str, str] | Sequence[str], *, encoding: str = "utf-8", newline: str = "\n") -> bytes:
+def csv_bytes(
+    rows: Rows, header: Mapping[str, str] | Sequence[str], *, encoding: str = "utf-8", newline: str = "\n"
+) -> bytes:
     """Header line, rows, then raw lines; minimal RFC 4180 quoting; strict encoding.
 
     `header` lists columns, or maps each header text to the column that fills it.
@@ -34,7 +36,9 @@ def ndjson_bytes(rows: Rows, template: Template) -> bytes:
     parts: list[str | Texts] = []
     _fill(template, rows, parts)
     size = len(rows)
-    arrays = [pa.array(np.full(size, part, dtype=object) if isinstance(part, str) else part, pa.string()) for part in parts]
+    arrays = [
+        pa.array(np.full(size, part, dtype=object) if isinstance(part, str) else part, pa.string()) for part in parts
+    ]
     return _joined(pc.binary_join_element_wise(*arrays, "").to_pylist(), "utf-8", "\n")
 
 

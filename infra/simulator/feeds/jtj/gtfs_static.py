@@ -17,20 +17,23 @@ from infra.simulator.model import Feed, Slot, TableTruth
 from infra.simulator.network import Network, Route
 from infra.simulator.planted import GTFS
 from infra.simulator.rows import Rows, texts
-from infra.simulator.words import MARK
+from infra.simulator.words import MARK, NOTES
 from infra.simulator.writers import csv_bytes, zip_bytes
 
 FIRST_DAY, CHANGED_DAY = 1, 4
 SERVICES = {"WK": (14, (1, 1, 1, 1, 1, 0, 0)), "WE": (9, (0, 0, 0, 0, 0, 1, 1))}
 """Service to departures a direction (per unit of scale) and days from Monday to Sunday."""
-EXCEPTIONS = (("WK", date(2026, 4, 6), 2), ("WE", date(2026, 4, 6), 1), ("WK", date(2026, 5, 1), 2), ("WE", date(2026, 5, 1), 1))
+EXCEPTIONS = tuple(
+    (service, day, kind) for day in (date(2026, 4, 6), date(2026, 5, 1)) for service, kind in (("WK", 2), ("WE", 1))
+)
 """清明 and 劳动节: weekday service removed, weekend service added."""
 
 _FIRST_DEPARTURE, _LAST_DEPARTURE = 6 * 3600, 23 * 3600 + 40 * 60
 _DWELL = 20
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _AGENCY = "MN01"
-NOTES = "本文件为模拟数据，不是真实线网。\nSynthetic data, not a real timetable.\n"
+_GROW = ("trips", "stop_times")
+"""Tables `scale` multiplies; the others, and dirt in them, stay as they are."""
 
 Ints = NDArray[np.int64]
 
@@ -56,7 +59,8 @@ def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
     }  # fmt: skip
     for name, rows in tables.items():
         rng = city.rng(GTFS, day, "dirt", name)
-        spoil(rows, city.planted(GTFS, slot.start, table=name), rng, scale=city.scale, day=day.isoformat())
+        scale = city.scale if name in _GROW else 1
+        spoil(rows, city.planted(GTFS, slot.start, table=name), rng, scale=scale, day=day.isoformat())
     members = {f"{name}.txt": csv_bytes(rows, list(rows.cells)) for name, rows in tables.items()}
     members["notes.txt"] = NOTES.encode()
     return zip_bytes(members, slot.arrives_at), {name: rows.truth() for name, rows in tables.items()}

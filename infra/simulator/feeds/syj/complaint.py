@@ -12,6 +12,7 @@ import numpy as np
 
 from infra.simulator import identifiers as ids
 from infra.simulator import words
+from infra.simulator.businesses import person_names
 from infra.simulator.city import City
 from infra.simulator.dirt import PlanError, spoil
 from infra.simulator.effects import CLUSTER
@@ -23,10 +24,13 @@ from infra.simulator.writers import Template, json_texts, ndjson_bytes
 
 A_DAY = 80
 CLOSES = timedelta(hours=22, minutes=30)
+NAMES_A_BUSINESS, HIDES_A_PHONE, CLOSED_AT_ONCE = 0.7, 0.3, 0.45
+"""Shares: licence number given (the rest name a town only); a phone number inside the free text; closed soon."""
 CHANNELS = ("12345", "12331", "微信", "现场", "信函")
 
 _COLUMNS = (
-    "complaint_id", "channel", "opened_at", "closed_at", "topic", "phone", "complainant", "town_code", "licence_no", "text"
+    "complaint_id", "channel", "opened_at", "closed_at", "topic", "phone", "complainant", "town_code", "licence_no",
+    "text",
 )  # fmt: skip
 TEMPLATE: Template = {name: name for name in _COLUMNS}
 
@@ -64,7 +68,7 @@ def _day(city: City, day_no: int) -> Rows:
     count = (A_DAY + int(rng.integers(-6, 7))) * city.scale + ill
     opened = _opened(city, day_no, count, rng)
     about = rng.choice(register.visible(day_no), count)
-    names_a_business = rng.random(count) < 0.7  # noqa: PLR2004  the rest only name a street
+    names_a_business = rng.random(count) < NAMES_A_BUSINESS
     topic = np.array(words.TOPICS, dtype=object)[rng.choice(len(words.TOPICS), count)]
     failing = rng.permutation(count)[:ill]
     about[failing] = rng.choice(register.cluster(), ill)
@@ -73,7 +77,7 @@ def _day(city: City, day_no: int) -> Rows:
     elsewhere = np.array([town.code for town in TOWNS], dtype=object)[rng.integers(0, len(TOWNS), count)]
     phone = ids.mobile(rng, count)
     wording = np.array(words.COMPLAINT_TEXTS, dtype=object)[rng.integers(0, len(words.COMPLAINT_TEXTS), count)]
-    contact = np.where(rng.random(count) < 0.3, "回电" + phone + "。", "").astype(object)  # noqa: PLR2004  texts hide numbers
+    contact = np.where(rng.random(count) < HIDES_A_PHONE, "回电" + phone + "。", "").astype(object)
     day = city.date_of(day_no)
     cells = {
         "complaint_id": json_texts(f"TS{day:%Y%m%d}" + texts(np.arange(1, count + 1), "%06d")),
@@ -82,16 +86,12 @@ def _day(city: City, day_no: int) -> Rows:
         "closed_at": _closed(city, day_no, opened, rng),
         "topic": json_texts(topic),
         "phone": json_texts(phone),
-        "complainant": json_texts(_drawn(rng, words.SURNAMES, count) + _drawn(rng, words.GIVEN_FIRST, count) + _drawn(rng, words.GIVEN_LAST, count)),
+        "complainant": json_texts(person_names(rng, count)),
         "town_code": json_texts(np.where(names_a_business, register.town_code[about], elsewhere).astype(object)),
         "licence_no": np.where(names_a_business, json_texts(register.licence_no[about]), "null").astype(object),
         "text": json_texts(words.MARK + wording + contact),
     }
     return Rows(cells, event_day=opened.astype("datetime64[D]").astype(str).astype(object))
-
-
-def _drawn(rng: np.random.Generator, values: tuple[str, ...], count: int) -> Texts:
-    return np.array(values, dtype=object)[rng.integers(0, len(values), count)]
 
 
 def _export(city: City, day_no: int) -> np.datetime64:
@@ -112,7 +112,7 @@ def _opened(city: City, day_no: int, count: int, rng: np.random.Generator) -> np
 def _closed(city: City, day_no: int, opened: np.ndarray, rng: np.random.Generator) -> Texts:
     """Closed within hours where that was before the export; the rest are open."""
     closed = opened + rng.integers(600, 6 * 3600, len(opened)).astype("timedelta64[s]")
-    done = (closed < _export(city, day_no)) & (rng.random(len(opened)) < 0.45)  # noqa: PLR2004  share closed at once
+    done = (closed < _export(city, day_no)) & (rng.random(len(opened)) < CLOSED_AT_ONCE)
     return np.where(done, _stamp(closed), "null").astype(object)
 
 

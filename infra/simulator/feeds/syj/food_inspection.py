@@ -11,6 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from infra.simulator import words
+from infra.simulator.businesses import person_names
 from infra.simulator.city import City
 from infra.simulator.dirt import spoil
 from infra.simulator.effects import CLUSTER
@@ -21,6 +22,8 @@ from infra.simulator.writers import Template, json_texts, ndjson_bytes
 
 WEEKDAY, WEEKEND = 120, 16
 INSPECTORS = 40
+GRADES = (60, 75, 90)
+"""Scores from which a grade is C, B, A; from the first an inspection is passed."""
 _SATURDAY = 5
 
 TEMPLATE: Template = {
@@ -65,7 +68,7 @@ def _delta(city: City, slot: Slot, updates: int, additions: int) -> Rows:
     rng = city.rng(INSPECTION, slot.start.isoformat(), "update")
     changed = rows.take(np.sort(rng.permutation(np.flatnonzero(rows.fate == CLEAN))[:updates]))
     old = changed.cells["score"].astype(float)
-    score = np.round(np.where(old >= 90, old - 15, old + 5), 1)  # noqa: PLR2004  the best lose, the rest gain
+    score = np.round(np.where(old >= GRADES[-1], old - 15, old + 5), 1)  # the best lose, the rest gain
     changed.cells |= _result(score)
     changed.append(_day(city, slot, first=count + 1, count=additions))
     return changed
@@ -79,13 +82,13 @@ def _day(city: City, slot: Slot, *, first: int, count: int) -> Rows:
     which = rng.choice(register.visible(day_no), count)
     failing = np.zeros(count, bool)
     if city.plan_day(day_no) >= CLUSTER.first_day and first == 1:
-        failing[: CLUSTER.inspections_a_day * city.scale] = True
+        failing[rng.permutation(count)[: CLUSTER.inspections_a_day * city.scale]] = True
         which[failing] = rng.permutation(register.cluster())[: failing.sum()]
     score = np.round(np.where(failing, rng.uniform(32, 58, count), 100 - rng.gamma(2.2, 5.0, count).clip(0, 55)), 1)
     seconds = np.sort(rng.integers(int(8.5 * 3600), int(17.5 * 3600), count))
     moment = np.datetime64(slot.start.replace(tzinfo=None), "s") + seconds.astype("timedelta64[s]")
     officer = rng.integers(0, INSPECTORS, count)
-    roster = np.array([words.SURNAMES[i % 20] + words.GIVEN_LAST[i % 15] + words.MARK for i in range(INSPECTORS)], dtype=object)
+    roster = person_names(city.rng(INSPECTION, "roster"), INSPECTORS) + words.MARK
     remark = np.array(words.REMARKS, dtype=object)[rng.integers(0, len(words.REMARKS), count)] + words.MARK
     kind = np.array(["日常检查", "专项检查", "飞行检查"], dtype=object)[rng.choice(3, count, p=[0.75, 0.18, 0.07])]
     day = slot.start.date()
@@ -104,11 +107,11 @@ def _day(city: City, slot: Slot, *, first: int, count: int) -> Rows:
 
 def _result(score: np.ndarray) -> dict[str, Texts]:
     """Score and what follows from it: grade by tens, passed from 60, items failed."""
-    grade = np.array(['"D"', '"C"', '"B"', '"A"'], dtype=object)[np.digitize(score, [60, 75, 90])]
+    grade = np.array(['"D"', '"C"', '"B"', '"A"'], dtype=object)[np.digitize(score, GRADES)]
     return {
         "score": texts(score, "%.1f"),
         "grade": grade,
-        "passed": np.where(score >= 60, "true", "false").astype(object),  # noqa: PLR2004  the pass mark
+        "passed": np.where(score >= GRADES[0], "true", "false").astype(object),
         "items_failed": texts(np.floor((100 - score) / 6).astype(np.int64), "%d"),
     }
 
