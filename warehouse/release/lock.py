@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def publisher(lake: Lake, edition: str) -> Iterator[None]:
+def publisher(lake: Lake) -> Iterator[None]:
     """Hold the publisher lock. Raises LakeBusy."""
     folder = lake.settings.state_root
     folder.mkdir(parents=True, exist_ok=True)
@@ -24,8 +24,8 @@ def publisher(lake: Lake, edition: str) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise LakeBusy(
-            f"another process is publishing (edition {edition} is not touched)",
-            left="the current release is unchanged",
+            "another process is publishing",
+            left="nothing was changed by this command",
             next_step="wait for it to end, then run the same command again",
         ) from error
     try:

@@ -84,7 +84,7 @@ def move(store: Store, edition: str, release: str | None, sha256: str | None, mo
 
 def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Manifest:
     """Make release `to` current again and hold the edition. Raises ConfigurationError for an unknown release."""
-    with publisher(lake, edition):
+    with publisher(lake):
         entries = ledger.repair(lake, edition)
         published = {e.release: e.manifest_sha256 for e in entries if e.event == "published"}
         if to not in published:
@@ -103,7 +103,7 @@ def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Mani
 
 def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
     """Take the edition out of service and hold it. Raises ConfigurationError where nothing is current."""
-    with publisher(lake, edition):
+    with publisher(lake):
         ledger.repair(lake, edition)
         at = pointer(lake.store, edition)
         if at is None or at.release is None:
@@ -117,7 +117,7 @@ def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
 
 def resume(lake: Lake, edition: str, *, by: str) -> None:
     """Lift the hold; the next publish composes on the current release. Raises ConfigurationError without a hold."""
-    with publisher(lake, edition):
+    with publisher(lake):
         ledger.repair(lake, edition)
         held = hold(lake, edition)
         if held is None:
