@@ -74,6 +74,11 @@ class Lineage:
         found = {group(self.node(name)) for name in self.ancestors(unique_id)}
         return sorted(name for name in found if name is not None and name != own)
 
+    @property
+    def has_seeds(self) -> bool:
+        """Whether the project has reference tables to load."""
+        return any(node["resource_type"] == "seed" for node in self.manifest["nodes"].values())
+
     def models(self) -> list[str]:
         """Ids of the project's models, sorted."""
         return sorted(name for name, node in self.manifest["nodes"].items() if node["resource_type"] == "model")

@@ -16,7 +16,7 @@ from ingestion.contract.model import Contract
 from ingestion.errors import ConfigurationError
 
 PROFILE = "citylake"
-_PARTS = ("models", "macros", "seeds", "tests", "snapshots")
+_PATHS = {"model-paths": "models", "macro-paths": "macros", "seed-paths": "seeds", "test-paths": "tests"}
 _SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md")
 
 
@@ -28,9 +28,13 @@ def project_digest(project: Path, contracts: Mapping[str, Contract]) -> str:
     root = project / "dbt_project.yml"
     if not root.is_file():
         raise ConfigurationError(f"no dbt project in {project}", next_step="set CITYLAKE_DBT_PROJECT to its folder")
+    declared = yaml.safe_load(root.read_text(encoding="utf-8"))
+    folders = [folder for key, default in _PATHS.items() for folder in declared.get(key, [default])]
     digest = hashlib.sha256(root.read_bytes())
-    for path in sorted(p for part in _PARTS for p in (project / part).rglob("*") if p.suffix in _SUFFIXES):
-        digest.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for folder in folders:
+        for path in sorted(p for p in (project / folder).rglob("*") if p.suffix in _SUFFIXES):
+            name = f"{folder}/{path.relative_to(project / folder).as_posix()}"
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     for feed, contract in sorted(contracts.items()):
         digest.update(f"{feed}={contract.revision}\0".encode())
     return digest.hexdigest()[:12]

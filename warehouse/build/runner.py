@@ -105,7 +105,7 @@ class Builder:
     def _execute(self, run: state.Run, digest: str, messages: list[str]) -> BuildReport:
         dbt = self._dbt()
         lineage = collect.Lineage(dbt.parse())
-        if run.full_refresh:
+        if run.full_refresh and lineage.has_seeds:
             dbt.seed()
         built = dbt.run(full_refresh=run.full_refresh)
         tested = dbt.test()
