@@ -128,7 +128,6 @@ insert into decision select key, department, feed, batch, verb, reason, decided_
 """
 
 
-
 @dataclass(frozen=True)
 class Kind:
     """One kind of object: how it is parsed, which key is unreadable, how it is added, and its full model."""

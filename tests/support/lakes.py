@@ -108,7 +108,9 @@ def conform(contract: Contract, payload: Path, *, scratch: Path, **facts: Any) -
     return conformed
 
 
-def contract(delivery: str = "interval", correction: str | None = "full", *, version: str = "1.0.0", **said: Any) -> Contract:
+def contract(
+    delivery: str = "interval", correction: str | None = "full", *, version: str = "1.0.0", **said: Any
+) -> Contract:
     """A daily UTC feed `office.readings` with one table `reading`, keyed by id and seen."""
     spec: dict[str, Any] = {
         "department": "office",

@@ -161,7 +161,10 @@ def test_another_process_folding_is_noticed(tmp_path: Path) -> None:
     [
         (lambda data: b"", "Invalid JSON"),
         (lambda data: data[:100], "Invalid JSON"),
-        (lambda data: data.replace(b'"schema_version": 1', b'"schema_version": 2'), "schema_version: Input should be 1"),
+        (
+            lambda data: data.replace(b'"schema_version": 1', b'"schema_version": 2'),
+            "schema_version: Input should be 1",
+        ),
         (lambda data: data.replace(b'"revision": "v1",', b""), "revision: Field required"),
         (lambda data: data.replace(b'"received": 3', b'"received": "many"'), "tables.reading.received: "),
         (lambda data: data.replace(b'"committed_at": "2026', b'"committed_at": "soon'), "committed_at: "),
