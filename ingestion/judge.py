@@ -158,7 +158,7 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _limits(lake: Lake, folder: Path) -> dict[str, str | int]:
+def _limits(lake: Lake, folder: Path) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": lake.settings.memory_limit,
         "threads": lake.settings.threads,
