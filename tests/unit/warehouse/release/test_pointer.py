@@ -119,7 +119,10 @@ def test_a_manifest_changed_after_publication_is_not_served(city: SmallCity) -> 
 
 def test_what_no_release_names_is_collected_and_nothing_else(city: SmallCity) -> None:
     store = city.lake.store
-    left = [layout.fact_file("internal", "fct_weather", "2026-03-05", "crashed"), layout.open_sql("internal", "crashed")]
+    left = [
+        layout.fact_file("internal", "fct_weather", "2026-03-05", "crashed"),
+        layout.open_sql("internal", "crashed"),
+    ]
     for key in left:
         store.put_bytes(key, b"left by a crash")
     assert orphans(city.lake, "internal") == sorted(left)

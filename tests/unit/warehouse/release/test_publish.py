@@ -195,7 +195,9 @@ def test_a_reconciliation_between_kept_and_newer_tables_runs_on_the_release(city
     again = city.build()
     again = again.model_copy(
         update={
-            "models": [m.model_copy(update={"product": "summary"}) if m.name == "mart_weather" else m for m in again.models],
+            "models": [
+                m.model_copy(update={"product": "summary"}) if m.name == "mart_weather" else m for m in again.models
+            ],
             "checks": report.checks,
         }
     )
