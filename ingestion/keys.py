@@ -36,7 +36,8 @@ def batch_id(interval: Interval, sha256: str) -> str:
 def safe_name(filename: str) -> str:
     """One path part from a department's file name: no separators, no control characters."""
     name = _PART.sub("_", filename.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")
-    return name[-180:] or "payload"
+    # File systems count bytes, and a Chinese character is three of them.
+    return name.encode()[-180:].decode(errors="ignore").strip(". ") or "payload"
 
 
 def check_key(key: str) -> str:

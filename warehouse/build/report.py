@@ -71,7 +71,11 @@ class CheckRun(Document):
 
 
 class BuildReport(Document):
-    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds rebuilt whole."""
+    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds rebuilt whole.
+
+    `inputs` maps `department.feed` to the bronze keys that counted. `messages` say what the run decided
+    (a full rebuild and why); `warnings` are dbt's own.
+    """
 
     schema_version: Literal[1] = 1
     build_id: str
@@ -87,6 +91,8 @@ class BuildReport(Document):
     checks: list[CheckRun]
     affected: dict[str, list[str]]
     inputs: dict[str, list[str]]
+    messages: list[str] = []
+    warnings: list[str] = []
 
     def save(self, path: Path) -> None:
         """Write it beside the build file."""

@@ -55,6 +55,17 @@ def current(lake: Lake, edition: str = "internal") -> Manifest | None:
     return load(lake.store, edition, at.release, at.manifest_sha256)
 
 
+def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]]:
+    """Per product of the current release, the bronze keys its tables were made from; empty before the first."""
+    manifest = current(lake, edition)
+    if manifest is None:
+        return {}
+    return {
+        name: {key for batches in entry.inputs.values() for batch in batches for key in batch.bronze}
+        for name, entry in manifest.products.items()
+    }
+
+
 def load(store: Store, edition: str, release: str, sha256: str | None = None) -> Manifest:
     """One release's manifest, checked against `sha256` where given. Raises ObjectNotFound, IntegrityError."""
     data = store.get_bytes(layout.manifest(edition, release))
