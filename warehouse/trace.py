@@ -48,7 +48,7 @@ class Trace(Document):
     rows: int
     content: str
     files: list[str]
-    origins: list[Origin]
+    objects: list[Origin]
 
 
 def trace(
@@ -77,7 +77,7 @@ def trace(
         rows=sum(f.rows for f in files) if entry.day_column else entry.rows,
         content=files[0].content if day else entry.content,
         files=[f.key for f in files] or [manifest.warehouse.key],
-        origins=_holding(lake, origins, day) if day else origins,
+        objects=_holding(lake, origins, day) if day else origins,
     )
 
 

@@ -94,7 +94,7 @@ class SmallCity:
         settings = Settings(home=self.home, accepted_failures=self.home / "accepted_failures.yaml")
         settings.state_root.mkdir(parents=True)
         settings.scratch_root.mkdir(parents=True)
-        (self.home / "accepted_failures.yaml").write_text("accepted: []\n", encoding="utf-8")
+        (self.home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         self.lake: Any = SmallLake(
             settings, LocalStore(settings.lake_root), FoldedLog(settings.state_root / "log.duckdb")
         )
