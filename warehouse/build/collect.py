@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
-from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Status
+from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Relation, Status
 
 _KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
 _STATUS: dict[str, Status] = {
@@ -152,6 +152,22 @@ def _check(
         message=f"not built: {', '.join(stale)}" if stale else _message(result),
         column=node.get("column_name"),
         compiled_sql=None if result is None else result.get("compiled_code"),
+        relation=_relation(lineage, node, declared, read),
+    )
+
+
+def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, read: list[str]) -> Relation | None:
+    """Both sides of a `relationships` test without a condition; other tests run again as their compiled text."""
+    arguments = (node.get("test_metadata") or {}).get("kwargs") or {}
+    others = [name for name in read if name != declared]
+    plain = check_of(node) == "relationship" and not node["config"].get("where")
+    if not plain or declared is None or len(others) > 1 or not arguments.get("field") or not node.get("column_name"):
+        return None
+    return Relation(
+        child=lineage.node(declared)["name"],
+        column=node["column_name"],
+        parent=lineage.node(others[0] if others else declared)["name"],
+        parent_column=arguments["field"],
     )
 
 
