@@ -44,9 +44,7 @@ def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: 
     """Land, then conform and commit, or say why nothing needs to be stored."""
     landed = land(lake, contract, interval, fetched)
     if landed.manifest is not None:
-        with lake.log.reading() as connection:
-            refused = batch_standing(connection, contract, landed.batch)
-        return attempt(lake, contract, landed.manifest, as_of=landed.content_as_of, instead_of=refused)
+        return attempt(lake, contract, landed.manifest, as_of=landed.content_as_of, instead_of=landed.known)
     if landed.known is None:
         raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
     if not _comes_back(contract, landed, landed.known):

@@ -28,7 +28,9 @@ _CHUNK = 4 * 2**20
 
 @dataclass(frozen=True)
 class Landed:
-    """Either `manifest` (bytes lie in raw and wait for a receipt) or `known` (a receipt answers for them)."""
+    """With `manifest`, bytes lie in raw and wait for a receipt (`known` is then an earlier refusal, now out of
+    date); without it, the receipt that `known` stands for answers for them already.
+    """
 
     batch: str
     content_as_of: datetime
@@ -52,7 +54,7 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
         if known is not None and not _due_again(known, contract):
             return Landed(batch, fetched.content_as_of, known=known)
         manifest = _manifest(contract, interval, fetched, batch, sha256, size)
-        return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged))
+        return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged), known=known)
 
 
 def read_manifest(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Manifest:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -32,6 +33,17 @@ _READ_AT_ONCE = 2_000
 _PARTITION = re.compile(r"committed=\d{4}-\d{2}-\d{2}")
 
 
+@dataclass(frozen=True)
+class _Folded:
+    """What one state of the file holds: every partition, and the keys from partition `first` on."""
+
+    file: tuple[tuple[int, int, int], ...]
+    partitions: frozenset[str]
+    first: str
+    known: frozenset[str]
+    decided_at: datetime | None
+
+
 class ReceiptLog:
     """The folded log. Tables: ingestion.receipts.fold; view `standing`: ingestion.receipts.standing."""
 
@@ -39,24 +51,22 @@ class ReceiptLog:
         self._store = store
         self._path = path
         self._lock_seconds = lock_seconds
+        self._remembered: _Folded | None = None
 
     def refresh(self) -> int:
         """Fold objects that are in the store and not in the file; the number read.
 
         Raises IntegrityError naming an object that cannot be read (nothing is folded then), LakeBusy.
         """
-        with self._locked(), self._writable() as connection:
-            found = self._new_receipts(connection)
-            decisions = self._new_decisions(connection)
-            if not found and not decisions:
+        with self._locked():
+            folded = self._folded()
+            receipts, decisions = self._new_receipts(folded), self._new_decisions(folded)
+            if not receipts and not decisions:
                 return 0
-            connection.begin()
-            for start in range(0, len(found), _READ_AT_ONCE):
-                self._fold_receipts(connection, found[start : start + _READ_AT_ONCE])
-            if decisions:
-                self._fold_decisions(connection, decisions)
-            connection.commit()
-            return len(found) + len(decisions)
+            with self._writable() as connection:
+                self._fold(connection, receipts, decisions)
+            self._remembered = None
+            return len(receipts) + len(decisions)
 
     def rebuild(self) -> int:
         """Forget the file and fold every object again; the number read."""
@@ -72,10 +82,7 @@ class ReceiptLog:
         if refresh:
             self.refresh()
         with self._locked():
-            self._require_file()
-            connection = duckdb.connect()
-            connection.execute("set timezone = 'UTC'")
-            self._attach(connection, "folded")
+            connection = self._attached("folded")
             connection.execute("attach ':memory:' as log")
             for table in fold.TABLES:
                 connection.execute(f"create table log.{table} as from folded.{table}")
@@ -88,11 +95,8 @@ class ReceiptLog:
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The file itself, read-only and under the lock: for short look-ups only."""
         with self._locked():
-            self._require_file()
-            connection = duckdb.connect()
+            connection = self._attached("log")
             try:
-                connection.execute("set timezone = 'UTC'")
-                self._attach(connection, "log")
                 connection.execute("use log")
                 yield connection
             finally:
@@ -115,20 +119,18 @@ class ReceiptLog:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._path.with_suffix(".lock"), timeout=self._lock_seconds)
         try:
-            lock.acquire()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._path.with_suffix(".lock"), timeout=self._lock_seconds):
+                yield
         except Timeout as error:
-            raise LakeBusy(
-                "another process holds the receipt log",
-                left="nothing was changed",
-                next_step="wait for the other command to end, then run this one again",
+            raise _busy("another process holds the receipt log") from error
+        except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
+            raise StoreError(
+                f"the receipt log cannot be written or read: {error}",
+                left="receipts in the store are whole; the log is a cache and is folded again",
+                next_step="free space on the state folder's disk, then run the command again",
             ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     @contextmanager
     def _writable(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -145,69 +147,82 @@ class ReceiptLog:
             if _has_shape(connection):
                 return connection
             connection.close()
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if "lock" in str(error).lower():
-                raise LakeBusy(
-                    "another program has the receipt log file open",
-                    left="nothing was changed",
-                    next_step="close it (it is a private cache; query the lake with `citylake sql`)",
-                ) from error
-            if self._path.is_file() and "No space" in str(error):
-                raise _no_room(error) from error
-        except duckdb.Error:
+                raise _busy("another program has the receipt log file open") from error
             # Any other failure to open means a damaged cache, and the cache is disposable.
-            pass
         self._forget()
-        try:
-            connection = _connect_writable(self._path)
-            connection.execute(fold.SCHEMA)
-            connection.execute("insert into shape values ($digest)", {"digest": fold.SHAPE_DIGEST})
-        except duckdb.IOException as error:
-            raise _no_room(error) from error
+        connection = _connect_writable(self._path)
+        connection.execute(fold.SCHEMA)
+        connection.execute("insert into shape values ($digest)", {"digest": fold.SHAPE_DIGEST})
         return connection
 
-    def _require_file(self) -> None:
+    def _attached(self, name: str) -> duckdb.DuckDBPyConnection:
+        """A private connection with the file attached read-only, made first where it is missing."""
         if not self._path.is_file():
             self._open().close()
-
-    def _attach(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        connection = duckdb.connect()
+        connection.execute("set timezone = 'UTC'")
         connection.execute(f"attach {literal(self._path)} as {identifier(name)} (read_only)")
+        return connection
 
     def _forget(self) -> None:
-        for path in (self._path, self._path.with_name(self._path.name + ".wal")):
+        for path in self._files():
             path.unlink(missing_ok=True)
 
-    def _new_receipts(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        rows = connection.execute("select distinct partition from receipt order by 1").fetchall()
-        seen = [str(row[0]) for row in rows]
-        known: set[str] = set()
+    def _folded(self) -> _Folded:
+        """What the file holds; remembered, so that a look that finds nothing new need not open it."""
+        if self._remembered is None or self._remembered.file != self._file():
+            with self._writable() as connection:
+                partitions = connection.execute("select distinct partition from receipt").fetchall()
+                newest = max((str(name) for (name,) in partitions), default=None)
+                first = "" if newest is None else f"committed={_day(newest) - LOOK_BACK:%Y-%m-%d}"
+                query = "select key from receipt where partition >= $first union all select key from decision"
+                known = connection.execute(query, {"first": first}).fetchall()
+                decided = connection.execute("select max(decided_at) from decision").fetchone()
+            self._remembered = _Folded(
+                file=self._file(),
+                partitions=frozenset(str(name) for (name,) in partitions),
+                first=first,
+                known=frozenset(str(key) for (key,) in known),
+                decided_at=decided[0] if decided else None,
+            )
+        return self._remembered
+
+    def _file(self) -> tuple[tuple[int, int, int], ...]:
+        """Identity of the file's present content: of itself and of the journal a killed process may leave."""
+        stats = [path.stat() for path in self._files() if path.is_file()]
+        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
+
+    def _files(self) -> tuple[Path, Path]:
+        return self._path, self._path.with_name(self._path.name + ".wal")
+
+    def _new_receipts(self, folded: _Folded) -> list[str]:
         names = [name for name in self._store.list_folders(f"{keys.RECEIPTS}/") if _PARTITION.fullmatch(name)]
-        if seen:
-            first = f"committed={_day(seen[-1]) - LOOK_BACK:%Y-%m-%d}"
-            past = set(seen)
-            names = [name for name in names if name >= first or name not in past]
-            query = "select key from receipt where partition >= $first"
-            known = {str(row[0]) for row in connection.execute(query, {"first": first}).fetchall()}
-        return [key for name in names for key in self._listed(f"{keys.RECEIPTS}/{name}/", known)]
+        due = [name for name in names if name >= folded.first or name not in folded.partitions]
+        return [key for name in due for key in self._listed(f"{keys.RECEIPTS}/{name}/", folded.known)]
 
-    def _new_decisions(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        rows = connection.execute("select key, decided_at from decision order by key").fetchall()
+    def _new_decisions(self, folded: _Folded) -> list[str]:
         after = None
-        if rows:
-            after = f"{keys.DECISIONS}/{rows[-1][1].astimezone(UTC) - LOOK_BACK:%Y%m%dT%H%M%S}"
-        return self._listed(f"{keys.DECISIONS}/", {str(row[0]) for row in rows}, after)
+        if folded.decided_at is not None:
+            after = f"{keys.DECISIONS}/{folded.decided_at.astimezone(UTC) - LOOK_BACK:%Y%m%dT%H%M%S}"
+        return self._listed(f"{keys.DECISIONS}/", folded.known, after)
 
-    def _listed(self, prefix: str, known: set[str], after: str | None = None) -> list[str]:
+    def _listed(self, prefix: str, known: frozenset[str], after: str | None = None) -> list[str]:
         objects = self._store.list(prefix, after=after)
         return [info.key for info in objects if info.key.endswith(".json") and info.key not in known]
 
-    def _fold_receipts(self, connection: duckdb.DuckDBPyConnection, found: Sequence[str]) -> None:
-        self._parse(connection, found, fold.PARSE_RECEIPTS, fold.UNREADABLE_RECEIPT)
-        connection.execute(fold.ADD_RECEIPTS)
-
-    def _fold_decisions(self, connection: duckdb.DuckDBPyConnection, found: Sequence[str]) -> None:
-        self._parse(connection, found, fold.PARSE_DECISIONS, fold.UNREADABLE_DECISION)
-        connection.execute(fold.ADD_DECISIONS)
+    def _fold(self, connection: duckdb.DuckDBPyConnection, receipts: list[str], decisions: list[str]) -> None:
+        connection.begin()
+        for start in range(0, len(receipts), _READ_AT_ONCE):
+            self._parse(
+                connection, receipts[start : start + _READ_AT_ONCE], fold.PARSE_RECEIPTS, fold.UNREADABLE_RECEIPT
+            )
+            connection.execute(fold.ADD_RECEIPTS)
+        if decisions:
+            self._parse(connection, decisions, fold.PARSE_DECISIONS, fold.UNREADABLE_DECISION)
+            connection.execute(fold.ADD_DECISIONS)
+        connection.commit()
 
     def _parse(self, connection: duckdb.DuckDBPyConnection, found: Sequence[str], parse: str, unreadable: str) -> None:
         urls = [self._store.url(key) for key in found]
@@ -259,9 +274,9 @@ def _unreadable(key: str, why: str) -> IntegrityError:
     )
 
 
-def _no_room(error: duckdb.Error) -> StoreError:
-    return StoreError(
-        f"the receipt log cannot be written: {error}",
-        left="receipts in the store are whole; the log is a cache and is folded again",
-        next_step="free space on the state folder's disk, then run the command again",
+def _busy(what: str) -> LakeBusy:
+    return LakeBusy(
+        what,
+        left="nothing was changed",
+        next_step="wait for the other command to end (or close that program), then run this one again",
     )

@@ -41,8 +41,20 @@ class ModelBuilt(Document):
     upstream_products: list[str] = []
 
 
+class Relation(Document):
+    """What a relationship check compares, by model and column name; a null child value refers to nothing."""
+
+    child: str
+    column: str
+    parent: str
+    parent_column: str
+
+
 class CheckRun(Document):
-    """One dbt test run. `models` are the models it reads; the first is the one it is declared on."""
+    """One dbt test run. `models` are the models it reads; the first is the one it is declared on.
+
+    `relation` is set for relationship checks, so that they can run again on a composed release.
+    """
 
     name: str
     unique_id: str
@@ -55,6 +67,7 @@ class CheckRun(Document):
     message: str | None = None
     column: str | None = None
     compiled_sql: str | None = None
+    relation: Relation | None = None
 
 
 class BuildReport(Document):
