@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
-from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Status
+from warehouse.build.errors import BuildFailed
+from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Relation, Status
 
 _KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
 _STATUS: dict[str, Status] = {
@@ -66,7 +67,7 @@ class Lineage:
     def feeds(self, unique_id: str) -> list[str]:
         """`department.feed` of every source behind a node."""
         sources = {name for name in self.ancestors(unique_id) | {unique_id} if name.startswith("source.")}
-        return sorted({str(citylake_meta(self.node(name))["feed"]) for name in sources})
+        return sorted({_feed(self.node(name)) for name in sources})
 
     def products(self, unique_id: str) -> list[str]:
         """Groups of every model behind a node, its own left out."""
@@ -82,6 +83,18 @@ class Lineage:
     def models(self) -> list[str]:
         """Ids of the project's models, sorted."""
         return sorted(name for name, node in self.manifest["nodes"].items() if node["resource_type"] == "model")
+
+
+def _feed(source: Mapping[str, Any]) -> str:
+    """`department.feed` of a source, from its `config.meta`."""
+    feed = ((source.get("config") or {}).get("meta") or {}).get("feed")
+    if feed is None:
+        raise BuildFailed(
+            f"source {source['source_name']}.{source['name']} does not say which feed it is (config.meta.feed)",
+            left="tables were built, the watermark was not moved",
+            next_step="make generate",
+        )
+    return str(feed)
 
 
 def citylake_meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -152,6 +165,20 @@ def _check(
         message=f"not built: {', '.join(stale)}" if stale else _message(result),
         column=node.get("column_name"),
         compiled_sql=None if result is None else result.get("compiled_code"),
+        relation=_relation(node, [lineage.node(name)["name"] for name in models]),
+    )
+
+
+def _relation(node: Mapping[str, Any], models: list[str]) -> Relation | None:
+    """What a `relationships` test compares; a model may refer to itself."""
+    test = node.get("test_metadata") or {}
+    if test.get("name") != "relationships" or not models:
+        return None
+    return Relation(
+        child=models[0],
+        column=str(node["column_name"]),
+        parent=models[-1],
+        parent_column=str(test["kwargs"]["field"]),
     )
 
 
