@@ -128,7 +128,9 @@ def _child(what: str, source: Path) -> dict[str, float]:
 
 def _serve(what: str, source: Path, folder: Path) -> None:
     result = {"bare": bare, "conform": conformed}[what](source, folder)
-    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    result["peak_mb"] = used.ru_maxrss / 1024
+    result["cpu_seconds"] = used.ru_utime + used.ru_stime
     sys.stdout.write(json.dumps(result))
 
 
@@ -159,9 +161,10 @@ def main() -> None:
             "bytes": source.stat().st_size,
             "seconds": seconds,
             "all_seconds": {what: [round(run["seconds"], 2) for run in found] for what, found in runs.items()},
+            "cpu_seconds": {what: round(statistics.median(run["cpu_seconds"] for run in found), 2) for what, found in runs.items()},
             "ratio": round(seconds["conform"] / seconds["bare"], 3),
             "peak_mb": {what: round(max(run["peak_mb"] for run in found)) for what, found in runs.items()},
-            "counts": {k: v for k, v in runs["conform"][0].items() if k not in ("seconds", "peak_mb")},
+            "counts": {k: v for k, v in runs["conform"][0].items() if k not in ("seconds", "peak_mb", "cpu_seconds")},
         }
     sys.stdout.write(json.dumps(report) + "\n")
 
