@@ -15,7 +15,7 @@ import duckdb
 
 from ingestion.contract.columns import NAME
 from ingestion.contract.drafting.guess import DraftedTable, draft_table, table_name
-from ingestion.contract.drafting.render import comment, scalar, settings_lines, table_lines
+from ingestion.contract.drafting.render import comment, quoted, scalar, settings_lines, table_lines
 from ingestion.contract.drafting.sample import Sample, read_sample
 from ingestion.contract.drafting.tables import load_tables
 from ingestion.errors import ContractError
@@ -139,7 +139,7 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
         guess=encoded.reason, decide="" if encoded.certain else "ask the department"
     )
     codes = sorted({code for table in tables for code in table.null_codes})
-    nulls = f"null_values: [{', '.join(json_text(code) for code in ['', *codes])}]" + comment(
+    nulls = f"null_values: [{', '.join(quoted(code) for code in ['', *codes])}]" + comment(
         guess="in columns whose other values are numbers or dates"
     )
     lines = ["      format:", f"        type: {sample.kind}"]
@@ -153,10 +153,10 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
     if sample.kind == "zip":
         lines.append("        member:")
         indent = "          "
-    delimiter = f"delimiter: {json_text(first.delimiter)}{comment(guess='sniffed over the sample')}"
+    delimiter = f"delimiter: {quoted(first.delimiter)}{comment(guess='sniffed over the sample')}"
     lines += [f"{indent}{encoding}", f"{indent}{delimiter}"]
     if first.quote != '"':
-        lines.append(f"{indent}quote: {json_text(first.quote)}{comment(guess='sniffed over the sample')}")
+        lines.append(f"{indent}quote: {quoted(first.quote)}{comment(guess='sniffed over the sample')}")
     if not first.header:
         lines.append(f"{indent}header: false{comment(guess='the first line looks like data')}")
     if codes:
@@ -166,8 +166,3 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
             f"{indent}# decide: lines with too many columns are refused; lenient_extra_columns: true keeps them"
         )
     return lines
-
-
-def json_text(text: str) -> str:
-    """Always quoted."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t") + '"'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 
@@ -14,7 +13,7 @@ _RESERVED = re.compile(r"(?i)(y|n|yes|no|on|off|true|false|null|none|nan|inf)")
 
 
 def scalar(value: str | int | float) -> str:
-    """A YAML scalar: plain where nothing can be mistaken, else double-quoted (JSON strings are YAML)."""
+    """A YAML scalar: plain where nothing can be mistaken, else quoted."""
     if not isinstance(value, str):
         return f"{value:g}" if isinstance(value, float) and value.is_integer() is False else str(int(value))
     chinese = re.fullmatch(r"[\u4e00-\u9fff]+", value)
@@ -22,7 +21,15 @@ def scalar(value: str | int | float) -> str:
         return value
     if '"' in value and "'" not in value and value.isprintable():
         return f"'{value}'"
-    return json.dumps(value, ensure_ascii=not value.isprintable())
+    return quoted(value)
+
+
+def quoted(text: str) -> str:
+    """A double-quoted YAML scalar; what does not print is written as an eight-digit escape."""
+    escaped = "".join(
+        c if c.isprintable() else f"\\U{ord(c):08X}" for c in text.replace("\\", "\\\\").replace('"', '\\"')
+    )
+    return f'"{escaped}"'
 
 
 def comment(*, guess: str = "", decide: str = "") -> str:

@@ -290,7 +290,7 @@ def test_a_large_file_is_read_only_at_its_start(tmp_path: Path, monkeypatch: pyt
     assert sample.kind == "csv"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     headers=st.lists(
         st.text(st.characters(exclude_characters=',"\r\n\x00', exclude_categories=["Cs"]), max_size=12),
