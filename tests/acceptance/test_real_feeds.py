@@ -130,7 +130,8 @@ def released(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Relea
     verdicts = gate(lake, report)
     published = publish(lake, report, verdicts, approver="acceptance")
     internal = next(p for p in published if p.edition == "internal")
-    return Released(lake, deliveries, verdicts, internal.id)
+    assert internal.release is not None, internal
+    return Released(lake, deliveries, verdicts, internal.release)
 
 
 @pytest.fixture

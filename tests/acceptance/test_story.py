@@ -39,7 +39,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[date, Ru
     reports: dict[date, RunReport] = {}
     for offset in range(5):
         day = START + timedelta(days=offset)
-        deliver(city, day, home / "city")
+        deliver(city, city.day_no(day), home / "city")
         reports[day] = run(lake, day)
     return lake, reports
 
@@ -83,7 +83,7 @@ def test_refused_rows_are_readable_with_their_rules(story: tuple[Lake, dict[date
 def test_last_good_food_release_stays_while_blocked(story: tuple[Lake, dict[date, RunReport]]) -> None:
     lake, reports = story
     blocked_release = next(p for p in reports[BAD_DAY].releases if p.edition == "internal")
-    with connect(lake, "internal", release=blocked_release.id) as db:
+    with connect(lake, "internal", release=blocked_release.release) as db:
         last_food_day = db.execute("select max(inspected_date) from fct_food_inspection").fetchone()
         last_weather_day = db.execute("select max(observed_date) from fct_weather_hourly").fetchone()
     assert last_food_day == (BAD_DAY - timedelta(days=1),)
@@ -104,11 +104,11 @@ def test_corrected_redelivery_turns_it_green(story: tuple[Lake, dict[date, RunRe
 def test_accepted_failure_expires(story: tuple[Lake, dict[date, RunReport]], tmp_path: Path) -> None:
     """A failing check accepted until a date passes before it and blocks after it."""
     lake, _ = story
-    from warehouse.build.report import BuildReport
-    from warehouse.build.runner import report_path
+    from warehouse.build.runner import last_report
     from warehouse.gate.decide import gate
 
-    report = BuildReport.load(report_path(lake.settings))
+    report = last_report(lake.settings)
+    assert report is not None
     check = next(c for c in report.checks if c.product == "weather" and c.check == "rule" and c.severity == "error")
     failing = report.model_copy(
         update={

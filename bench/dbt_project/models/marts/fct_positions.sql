@@ -1,7 +1,9 @@
 with
 
 positions as (
-    select * from {{ ref('stg_bench__positions') }}
+    select *
+    from {{ ref('stg_bench__positions') }}
+    where {{ only_affected_days('positioned_date') }}
 ),
 
 final as (
