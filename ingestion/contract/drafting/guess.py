@@ -22,6 +22,8 @@ _PERSONAL: dict[Identifier, personal.Kind] = {
 _CHECK_RULES: dict[Identifier, str] = {"uscc": "uscc", "food_licence_no": "food_licence_no"}
 _NOT_EVENTS = ("birth", "valid", "expir", "end_", "start_", "_to", "出生", "有效", "截止")
 _MOMENT = {"year": "year", "month": "month", "mon": "month", "day": "day", "hour": "hour", "hr": "hour"}
+ENOUGH_ROWS = 100
+"""From so many rows on, a column that is never empty is guessed to be required."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Drafted:
     format: str | None = None
     missing: tuple[float, ...] = ()
     key: int | None = None
+    required: bool = False
     method: str | None = None
     personal_why: str = ""
     check: str | None = None
@@ -61,7 +64,10 @@ def draft_table(connection: duckdb.DuckDBPyConnection, table: SampledTable, name
     """Everything guessed about one table."""
     profiles = profile(connection, table)
     names = column_names([source.name for source in table.sources])
-    columns = [_column(p, name, from_header) for p, (name, from_header) in zip(profiles, names, strict=True)]
+    columns = [
+        replace(_column(p, name, from_header), required=p.filled == table.rows >= ENOUGH_ROWS)
+        for p, (name, from_header) in zip(profiles, names, strict=True)
+    ]
     moment = _moment(columns)
     by_column = {p.source.column: index for index, p in enumerate(profiles)}
     at = [table.sources[index].column for index in moment]

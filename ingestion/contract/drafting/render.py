@@ -86,9 +86,11 @@ def _column_lines(column: Drafted, table: DraftedTable) -> list[str]:
     ]
     if column.transform:
         lines.append(f"        transformLogic: {scalar(column.transform)}{comment(guess=column.why)}")
+    if column.required or column.key:
+        why = f"no empty value in {table.sampled.rows} rows" if column.required else ""
+        lines.append(f"        required: true{comment(guess=why)}")
     if column.key:
         lines += [
-            "        required: true",
             f"        primaryKey: true{comment(guess=table.key_why)}",
             f"        primaryKeyPosition: {column.key}",
         ]

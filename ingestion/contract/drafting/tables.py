@@ -19,6 +19,7 @@ from ingestion.sql import identifier, literal
 
 MAX_COLUMNS = 300
 _MAX_LINE = 8 * 2**20
+_MAX_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _delimited(
     connection: duckdb.DuckDBPyConnection, file: Path, relation: str, member: str, text: Encoded
 ) -> SampledTable:
     options = f"sample_size => -1, all_varchar => true, max_line_size => {_MAX_LINE}, strict_mode => false"
-    found = connection.sql(
+    found = connection.execute(
         f"select delimiter, quote, escape, hasheader, columns, skiprows from sniff_csv({literal(file)}, {options}, "  # noqa: S608
         "ignore_errors => true, null_padding => false)"
     ).fetchone()
@@ -86,8 +87,10 @@ def _delimited(
     quote = '"' if quote in ("", "\x00", "(empty)") else quote
     escape = quote if escape in ("", "\x00", "(empty)") else escape
     names = _header(connection, file, delimiter, quote, skipped) if header else []
+    if len(names) == 1 and len(names[0].split()) > _MAX_WORDS:
+        raise duckdb.InvalidInputException("one column under a sentence: prose")
     names = names or [f"column{n}" for n in range(len(columns))]
-    connection.sql(
+    connection.execute(
         f"create table {identifier(relation)} as from read_csv({literal(file)}, auto_detect => false, "
         f"header => {literal(header)}, skip => {literal(skipped)}, delim => {literal(delimiter)}, "
         f"quote => {literal(quote)}, escape => {literal(escape)}, max_line_size => {_MAX_LINE}, "
@@ -95,7 +98,7 @@ def _delimited(
         "store_rejects => true, rejects_limit => 100000)"
     )
     rejected = _one(connection, "select count(distinct line) from reject_errors")
-    connection.sql("delete from reject_errors")
+    connection.execute("delete from reject_errors")
     sources = tuple(Source(name, f"c{n}") for n, name in enumerate(names) if name not in names[:n])
     repeated = sorted({name for n, name in enumerate(names) if name in names[:n]})
     rows = _one(connection, f"select count(*) from {identifier(relation)}")  # noqa: S608
@@ -119,12 +122,13 @@ def _has_header(text: str, found: bool, delimiter: str) -> bool:
 
 def _header(connection: duckdb.DuckDBPyConnection, file: Path, delimiter: str, quote: str, skipped: int) -> list[str]:
     """The first line's cells as they are written."""
-    row = connection.sql(
+    rows = connection.execute(
         f"from read_csv({literal(file)}, header => false, skip => {literal(skipped)}, all_varchar => true, "
         f"delim => {literal(delimiter)}, quote => {literal(quote)}, strict_mode => false, null_padding => true, "
+        "ignore_errors => true, "
         f"max_line_size => {_MAX_LINE}) limit 1"
-    ).fetchone()
-    return [str(cell or f"column{n}").strip() for n, cell in enumerate(row or ())]
+    ).fetchall()
+    return [str(cell or f"column{n}").strip() for n, cell in enumerate(rows[0] if rows else ())]
 
 
 def _records(
@@ -138,7 +142,7 @@ def _records(
             f"select unnest(from_json(json_extract(content, {literal(sample.records)}), '[\"JSON\"]')) as record "  # noqa: S608
             f"from read_text({literal(file)})"
         )
-    connection.sql(f"create table {staged} as {source}")
+    connection.execute(f"create table {staged} as {source}")
     structure = json.loads(_one(connection, f"select json_group_structure(record)::varchar from {staged}"))  # noqa: S608
     leaves = _leaves(structure, (), [])
     sources = tuple(
@@ -146,7 +150,7 @@ def _records(
         for n, (keys, note) in enumerate(leaves[:MAX_COLUMNS])
     )
     cells = ", ".join(f"json_extract_string(record, {literal(s.path)}) as {identifier(s.column)}" for s in sources)
-    connection.sql(f"create table {identifier(relation)} as select {cells} from {staged}")  # noqa: S608
+    connection.execute(f"create table {identifier(relation)} as select {cells} from {staged}")  # noqa: S608
     rows = _one(connection, f"select count(*) from {identifier(relation)}")  # noqa: S608
     return SampledTable(relation, member, sources, rows, sample.texts[member].whole)
 
@@ -166,5 +170,5 @@ def _leaves(
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    row = connection.sql(query).fetchone()
+    row = connection.execute(query).fetchone()
     return row[0] if row else None

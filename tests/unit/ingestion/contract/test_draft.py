@@ -239,6 +239,7 @@ def test_zip_gives_a_table_per_member(drafted: Drafter) -> None:
             "calendar_dates.txt": b"service_id,date\n" + b"".join(b"w,202603%02d\n" % n for n in range(1, 9)),
             "readme.md": b"hello",
             "empty.txt": b"",
+            "notes.txt": b"Below is a list of the changes in this release.\n* one, two\n* three\n",
         }
     )
     text, contract = drafted(data, "gtfs_20260302.zip")
@@ -249,6 +250,7 @@ def test_zip_gives_a_table_per_member(drafted: Drafter) -> None:
     }
     assert "# left out: readme.md: not delimited text" in text
     assert "# left out: empty.txt: empty" in text
+    assert "# left out: notes.txt: cannot be read as a table" in text
 
 
 @pytest.mark.parametrize(
