@@ -62,19 +62,19 @@ class Dbt:
 
     def seed(self) -> None:
         """Load the reference tables. Raises BuildFailed where one cannot be loaded."""
-        broken = [node for node in self._execute("seed", "--full-refresh")["results"] if node["status"] != "success"]
+        broken = [node for node in self.execute("seed", "--full-refresh")["results"] if node["status"] != "success"]
         if broken:
             raise self._failed("seed", "; ".join(f"{node['unique_id']}: {node['message']}" for node in broken))
 
     def run(self, *, full_refresh: bool) -> dict[str, Any]:
         """Build every model; the run results. A model that fails is a status in them."""
-        return self._execute("run", *(["--full-refresh"] if full_refresh else []))
+        return self.execute("run", *(["--full-refresh"] if full_refresh else []))
 
     def test(self) -> dict[str, Any]:
         """Run every data test; the run results. Unit tests run in the project's own test suite."""
-        return self._execute("test", "--exclude-resource-type", "unit_test")
+        return self.execute("test", "--exclude-resource-type", "unit_test")
 
-    def _execute(self, command: str, *options: str) -> dict[str, Any]:
+    def execute(self, command: str, *options: str) -> dict[str, Any]:
         from dbt.artifacts.schemas.run import RunExecutionResult
 
         result = self._invoke(command, *options)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract
-from ingestion.settings import Settings
+from ingestion.settings import PROJECT_ROOT, Settings
 from ingestion.sql import identifier, literal
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import Builder
@@ -78,12 +78,13 @@ class SmallLake:
     root: Path
     home: Path
     contracts: dict[str, Contract]
+    project: Path = PROJECT_ROOT / "dbt_project"
     puts: list[Put] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings:
-        return Settings(home=self.home)
+        return Settings(home=self.home, dbt_project=self.project)
 
     def url(self, key: str) -> str:
         return str(self.root / key)
