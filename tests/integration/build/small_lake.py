@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract
 from ingestion.settings import PROJECT_ROOT, Settings
 from ingestion.sql import identifier, literal
