@@ -24,9 +24,9 @@ create table if not exists receipt (
     content_as_of timestamptz not null, loaded_at timestamptz not null, committed_at timestamptz not null
 );
 create table if not exists table_receipt (
-    receipt_key varchar not null, table_name varchar not null, received bigint not null, accepted bigint not null,
-    quarantined bigint not null, duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint),
-    quarantine varchar[]
+    receipt_key varchar not null, department varchar not null, feed varchar not null, batch varchar not null,
+    table_name varchar not null, received bigint not null, accepted bigint not null, quarantined bigint not null,
+    duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint), quarantine varchar[]
 );
 create table if not exists bronze_file (
     receipt_key varchar not null, table_name varchar not null, key varchar not null, bytes bigint not null,
@@ -106,9 +106,9 @@ select
     content_as_of, loaded_at, committed_at
 from parsed;
 insert into table_receipt
-with entries as (select key, unnest(map_entries(tables)) as entry from parsed)
+with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
 select
-    key, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
+    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
     entry.value.rules, entry.value.flags, entry.value.quarantine
 from entries;
 create or replace temp table parsed_file as
@@ -141,5 +141,5 @@ class Kind:
 RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)
 DECISIONS = Kind(PARSE_DECISIONS, _unreadable(_REQUIRED_DECISION), ADD_DECISIONS, Decision)
 
-SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
+SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + ADD_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
 """Names the shape a folded file has; a file of another shape is folded again from nothing."""
