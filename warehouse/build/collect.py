@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
+from warehouse.build.errors import BuildFailed
 from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Relation, Status
 
 _KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
@@ -66,7 +67,7 @@ class Lineage:
     def feeds(self, unique_id: str) -> list[str]:
         """`department.feed` of every source behind a node."""
         sources = {name for name in self.ancestors(unique_id) | {unique_id} if name.startswith("source.")}
-        return sorted({str(citylake_meta(self.node(name))["feed"]) for name in sources})
+        return sorted({_feed(self.node(name)) for name in sources})
 
     def products(self, unique_id: str) -> list[str]:
         """Groups of every model behind a node, its own left out."""
@@ -82,6 +83,18 @@ class Lineage:
     def models(self) -> list[str]:
         """Ids of the project's models, sorted."""
         return sorted(name for name, node in self.manifest["nodes"].items() if node["resource_type"] == "model")
+
+
+def _feed(source: Mapping[str, Any]) -> str:
+    """`department.feed` of a source, from its `config.meta`."""
+    feed = ((source.get("config") or {}).get("meta") or {}).get("feed")
+    if feed is None:
+        raise BuildFailed(
+            f"source {source['source_name']}.{source['name']} does not say which feed it is (config.meta.feed)",
+            left="tables were built, the watermark was not moved",
+            next_step="make generate",
+        )
+    return str(feed)
 
 
 def citylake_meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
