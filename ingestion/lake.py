@@ -107,9 +107,9 @@ class Lake:
         Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
         """
         folder = self.settings.state_root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{contract.department}.{contract.feed}.lock", timeout=FEED_LOCK_SECONDS)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise LakeBusy(
@@ -117,6 +117,13 @@ class Lake:
                 feed=f"{contract.department}.{contract.feed}",
                 left="raw bytes are landed, nothing else was stored",
                 next_step="run the same command again; it continues from the landed bytes",
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the feed's lock cannot be made: {error.strerror or error}",
+                feed=f"{contract.department}.{contract.feed}",
+                left="raw bytes are landed, nothing else was stored",
+                next_step="free space below the lake's home, then run the same command again",
             ) from error
         try:
             yield

@@ -8,6 +8,9 @@ All statements are set-based: cost follows the objects given, not those folded b
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+
+from ingestion.receipts.model import Decision, Receipt, Record
 
 TABLES = ("receipt", "table_receipt", "bronze_file", "bronze_day", "decision")
 
@@ -48,7 +51,7 @@ _TABLE_SHAPE = (
 )
 
 # `opened(url, key)` holds what to read. Everything is cast with try_cast, so that one bad
-# object becomes a null that UNREADABLE finds and names, instead of an error that names none.
+# object becomes a null that `Kind.unreadable` finds and names, instead of an error that names none.
 PARSE_RECEIPTS = f"""
 create or replace temp table parsed as
 select
@@ -95,9 +98,6 @@ where parsed.key is null or not {_KNOWN} or {missing} order by 1 limit 1
 """
 
 
-UNREADABLE_RECEIPT = _unreadable(_REQUIRED_RECEIPT)
-UNREADABLE_DECISION = _unreadable(_REQUIRED_DECISION)
-
 ADD_RECEIPTS = """
 insert into receipt
 select
@@ -126,6 +126,20 @@ select receipt_key, table_name, key, cast(entry.key as date), entry.value from d
 ADD_DECISIONS = """
 insert into decision select key, department, feed, batch, verb, reason, decided_by, decided_at from parsed;
 """
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object: how it is parsed, which key is unreadable, how it is added, and its full model."""
+
+    parse: str
+    unreadable: str
+    add: str
+    model: type[Record]
+
+
+RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)
+DECISIONS = Kind(PARSE_DECISIONS, _unreadable(_REQUIRED_DECISION), ADD_DECISIONS, Decision)
 
 SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
 """Names the shape a folded file has; a file of another shape is folded again from nothing."""

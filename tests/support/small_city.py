@@ -94,8 +94,10 @@ class SmallCity:
         settings = Settings(home=self.home, accepted_failures=self.home / "accepted_failures.yaml")
         settings.state_root.mkdir(parents=True)
         settings.scratch_root.mkdir(parents=True)
-        (self.home / "accepted_failures.yaml").write_text("accepted: []\n", encoding="utf-8")
-        self.lake: Any = SmallLake(settings, LocalStore(settings.lake_root), FoldedLog(settings.state_root / "log.duckdb"))
+        (self.home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
+        self.lake: Any = SmallLake(
+            settings, LocalStore(settings.lake_root), FoldedLog(settings.state_root / "log.duckdb")
+        )
         self.inputs = {feed: [] for feed in DELIVERY}
         self.deliver("syj.town", "2026-03-02")
         for day in ("2026-03-02", "2026-03-03", "2026-03-04"):
@@ -155,7 +157,9 @@ class SmallCity:
 
     def _tables(self, build: duckdb.DuckDBPyConnection) -> None:
         build.execute("create table fct_weather (observed_date date, station varchar, temperature double)")
-        build.execute("create table fct_inspection (inspected_date date, id varchar, town_code varchar, remark varchar)")
+        build.execute(
+            "create table fct_inspection (inspected_date date, id varchar, town_code varchar, remark varchar)"
+        )
         build.execute("create table dim_town (town_code varchar, title varchar)")
         for day, readings in self.weather.items():
             for reading in readings:
@@ -169,7 +173,9 @@ class SmallCity:
             "create table mart_weather as"
             " select station, count(*) as readings, sum(temperature) as total from fct_weather group by all order by 1"
         )
-        build.execute("create table pub_weather as select observed_date, avg(temperature) as mean from fct_weather group by 1")
+        build.execute(
+            "create table pub_weather as select observed_date, avg(temperature) as mean from fct_weather group by 1"
+        )
         build.execute("create view stg_wx as select * from fct_weather")
 
     def _models(self, rows: dict[str, int]) -> list[ModelBuilt]:
@@ -184,7 +190,9 @@ class SmallCity:
         ]
 
 
-def model(name: str, product: str | None, kind: Any, feeds: list[str], rows: dict[str, int] | None, **more: Any) -> ModelBuilt:
+def model(
+    name: str, product: str | None, kind: Any, feeds: list[str], rows: dict[str, int] | None, **more: Any
+) -> ModelBuilt:
     facts: dict[str, Any] = {
         "name": name, "unique_id": f"model.c.{name}", "relation": f'"build"."main"."{name}"', "product": product,
         "kind": kind, "public": True, "materialized": "incremental" if kind == "fact" else "table", "status": "passed",

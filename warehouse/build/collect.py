@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
-from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Status
+from warehouse.build.errors import BuildFailed
+from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Relation, Status
 
 _KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
 _STATUS: dict[str, Status] = {
@@ -66,7 +67,7 @@ class Lineage:
     def feeds(self, unique_id: str) -> list[str]:
         """`department.feed` of every source behind a node."""
         sources = {name for name in self.ancestors(unique_id) | {unique_id} if name.startswith("source.")}
-        return sorted({str(citylake_meta(self.node(name))["feed"]) for name in sources})
+        return sorted({_feed(self.node(name)) for name in sources})
 
     def products(self, unique_id: str) -> list[str]:
         """Groups of every model behind a node, its own left out."""
@@ -82,6 +83,18 @@ class Lineage:
     def models(self) -> list[str]:
         """Ids of the project's models, sorted."""
         return sorted(name for name, node in self.manifest["nodes"].items() if node["resource_type"] == "model")
+
+
+def _feed(source: Mapping[str, Any]) -> str:
+    """`department.feed` of a source, from its `config.meta`."""
+    feed = ((source.get("config") or {}).get("meta") or {}).get("feed")
+    if feed is None:
+        raise BuildFailed(
+            f"source {source['source_name']}.{source['name']} does not say which feed it is (config.meta.feed)",
+            left="tables were built, the watermark was not moved",
+            next_step="make generate",
+        )
+    return str(feed)
 
 
 def citylake_meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -152,6 +165,22 @@ def _check(
         message=f"not built: {', '.join(stale)}" if stale else _message(result),
         column=node.get("column_name"),
         compiled_sql=None if result is None else result.get("compiled_code"),
+        relation=_relation(lineage, node, declared, read),
+    )
+
+
+def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, read: list[str]) -> Relation | None:
+    """Both sides of a `relationships` test without a condition; other tests run again as their compiled text."""
+    arguments = (node.get("test_metadata") or {}).get("kwargs") or {}
+    others = [name for name in read if name != declared]
+    plain = check_of(node) == "relationship" and not node["config"].get("where")
+    if not plain or declared is None or len(others) > 1 or not arguments.get("field") or not node.get("column_name"):
+        return None
+    return Relation(
+        child=lineage.node(declared)["name"],
+        column=node["column_name"],
+        parent=lineage.node(others[0] if others else declared)["name"],
+        parent_column=arguments["field"],
     )
 
 

@@ -73,7 +73,7 @@ def _table(contract: Contract, table: Table) -> dict[str, Any]:
     return {
         "name": source_name(contract, table),
         "description": f"{table.title} · {table.description}",
-        "config": {"meta": {"citylake": {"feed": contract.name, "table": table.name}}},
+        "config": {"meta": {"feed": contract.name, "table": table.name}},
         "columns": [
             *(_column(column) for column in table.bronze_columns),
             *({"name": name, "description": _LAKE_COLUMNS[name]} for name in lake),
@@ -84,7 +84,7 @@ def _table(contract: Contract, table: Table) -> dict[str, Any]:
 def _column(column: Column) -> dict[str, Any]:
     described: dict[str, Any] = {"name": column.name, "description": f"{column.title} · {column.description}"}
     if column.classification:
-        described["config"] = {"meta": {"citylake": {"classification": column.classification}}}
+        described["config"] = {"meta": {"classification": column.classification}}
     return described
 
 

@@ -1,0 +1,117 @@
+"""Which rows are the first of their key, in one pass over any number of rows.
+
+Rows come in record order, segment by segment, as two 64-bit hashes: key and content. A bitmap
+tells which rows surely are the first of their key; the others, the real repeats and a few per cent
+that share a bit by chance, are held back and judged exactly at the end. Memory is about 20 bytes a
+row plus the bitmap. Only rows that broke no rule take part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ingestion.parsers.blocks import Array
+
+_MIN_BITS, _MAX_BITS = 20, 30
+
+
+@dataclass
+class _Seen:
+    key: Array
+    content: Array
+    record: Array
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Per held row, in the order they were held: `first` of its key, `repeat` (same key and content)
+    or `conflict` (same key, other content than the first). `first_record` is the record it repeats."""
+
+    first: Array
+    repeat: Array
+    conflict: Array
+    first_record: Array
+
+
+@dataclass
+class Firsts:
+    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the bitmap's size."""
+
+    size_hint: int
+    _passed: list[_Seen] = field(default_factory=list)
+    _held: list[_Seen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        wanted = max(self.size_hint, 1).bit_length() + 1
+        self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
+        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
+
+    def pass_through(self, key: Array, content: Array, record: Array) -> Array:
+        """Which rows surely are firsts (bool); the rest is held. All arrays have one entry a row."""
+        slot = key >> np.uint64(64 - self._bits)
+        byte, bit = (slot >> np.uint64(3)).astype(np.int64), np.left_shift(np.uint8(1), (slot & np.uint64(7)).astype(np.uint8))
+        fresh = (self._bitmap[byte] & bit) == 0
+        fresh &= _first_in_segment(key)
+        np.bitwise_or.at(self._bitmap, byte, bit)
+        self._passed.append(_Seen(key[fresh], content[fresh], record[fresh]))
+        self._held.append(_Seen(key[~fresh], content[~fresh], record[~fresh]))
+        return np.asarray(fresh)
+
+    def judge(self) -> Verdicts:
+        """The exact answer for every held row."""
+        held = _joined(self._held)
+        count = len(held.key)
+        partners = self._partners(held.key)
+        key = np.concatenate((partners.key, held.key))
+        content = np.concatenate((partners.content, held.content))
+        record = np.concatenate((partners.record, held.record))
+        order = np.lexsort((record, key))
+        begins = np.ones(len(order), dtype=bool)
+        begins[1:] = key[order][1:] != key[order][:-1]
+        leader = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+        first_of = np.empty(len(order), np.int64)
+        first_of[order] = leader
+        mine = np.arange(len(partners.key), len(order))
+        first_of = first_of[mine]
+        first = first_of == mine
+        same = content[first_of] == held.content
+        if count == 0:
+            first = same = np.zeros(0, dtype=bool)
+        return Verdicts(first, ~first & same, ~first & ~same, record[first_of])
+
+    def _partners(self, keys: Array) -> _Seen:
+        """Rows that passed and share a key with a held row."""
+        wanted = np.unique(keys)
+        found = []
+        if len(wanted):
+            bits = min(max(len(wanted).bit_length() + 5, 16), 28)
+            bitmap = np.zeros(1 << bits, dtype=bool)
+            bitmap[(wanted >> np.uint64(64 - bits)).astype(np.int64)] = True
+            for seen in self._passed:
+                near = np.flatnonzero(bitmap[(seen.key >> np.uint64(64 - bits)).astype(np.int64)])
+                place = np.minimum(np.searchsorted(wanted, seen.key[near]), len(wanted) - 1)
+                near = near[wanted[place] == seen.key[near]]
+                found.append(_Seen(seen.key[near], seen.content[near], seen.record[near]))
+        return _joined(found)
+
+
+def _first_in_segment(key: Array) -> Array:
+    """Rows that surely come before any other row of the segment with the same key."""
+    count = len(key)
+    bits = max(count, 2).bit_length() + 3
+    slot = (key & np.uint64((1 << bits) - 1)).astype(np.int64)
+    owner = np.empty(1 << bits, np.int32)
+    owner[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)
+    return np.asarray(owner[slot] == np.arange(count, dtype=np.int32))
+
+
+def _joined(parts: list[_Seen]) -> _Seen:
+    if not parts:
+        return _Seen(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
+    return _Seen(
+        np.concatenate([part.key for part in parts]),
+        np.concatenate([part.content for part in parts]),
+        np.concatenate([part.record for part in parts]).astype(np.int64),
+    )

@@ -1,0 +1,276 @@
+"""Conforms one table: segments in, bronze and quarantine out, every record counted once.
+
+The loop holds one segment at a time (plus the one being read ahead and the ones being written), so
+memory does not grow with the payload except for the key hashes (`duplicates`). Deciding about the
+delivery as a whole is left to `run`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeVar
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.conform.compile import BITS, Rule, TablePlan
+from ingestion.conform.duplicates import Firsts
+from ingestion.conform.output import BronzeFile, Places, QuarantineFile, joined
+from ingestion.conform.pseudonym import PseudonymKeys, hmac_sql
+from ingestion.contract.model import Column
+from ingestion.parsers.blocks import Array, Block, Segment, Source
+from ingestion.parsers.text import shown
+from ingestion.sql import identifier
+
+_T = TypeVar("_T")
+_MODULUS = 2**128
+
+
+@dataclass
+class Counts:
+    """What was found so far; `days` maps the event day to accepted rows."""
+
+    received: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+    days: Counter[str] = field(default_factory=Counter)
+    content: int = 0
+
+    @property
+    def row_hash(self) -> str:
+        """Order-independent hash of the accepted rows' data columns: rows and sum of row hashes."""
+        return f"{self.accepted}-{self.content % _MODULUS:032x}"
+
+
+@dataclass
+class _Judged:
+    """Rows that broke no rule: bronze columns, flag masks and where they came from."""
+
+    bronze: pa.Table
+    flags: list[Array]
+    content: Array
+    places: Places | None = None
+
+    def take(self, keep: Array) -> _Judged:
+        places = self.places.take(np.flatnonzero(keep)) if self.places else None
+        return _Judged(self.bronze.filter(pa.array(keep)), [f[keep] for f in self.flags], self.content[keep], places)
+
+
+class TableConform:
+    """One table of one delivery. Call `run` once; then `counts` holds the answer."""
+
+    def __init__(
+        self,
+        plan: TablePlan,
+        connection: duckdb.DuckDBPyConnection,
+        keys: PseudonymKeys,
+        bronze: BronzeFile,
+        quarantine: QuarantineFile,
+    ) -> None:
+        self._plan = plan
+        self._connection = connection
+        self._keys = keys
+        self._bronze = bronze
+        self._quarantine = quarantine
+        self._statement = plan.statement()
+        self._held: list[_Judged] = []
+        self.counts = Counts()
+
+    def run(self, source: Source) -> None:
+        """Read every segment of the source."""
+        firsts = Firsts(source.size_hint)
+        for segment in _read_ahead(source.segments()):
+            self._segment(segment, firsts)
+        self._settle(firsts)
+
+    def _segment(self, segment: Segment, firsts: Firsts) -> None:
+        block = segment.block
+        self.counts.received += len(block)
+        self._refuse_unread(segment)
+        if not len(segment.rows):
+            return
+        result, pseudonyms = self._judge(segment.columns)
+        broken = _taken(result, "_broken_", self._plan.rules)
+        bad = np.zeros(len(segment.rows), dtype=bool)
+        for mask in broken:
+            bad |= mask != 0
+        if bad.any():
+            self._refuse_judged(segment, np.flatnonzero(bad), broken)
+        good = np.flatnonzero(~bad)
+        key, content = result["_key"].to_numpy()[good], result["_content"].to_numpy()[good]
+        fresh = firsts.pass_through(key, content, block.number(segment.rows[good]))
+        bronze = self._assembled(result, pseudonyms)
+        flags = _taken(result, "_flag_", self._plan.flags)
+        kept = good[fresh]
+        if len(kept) == bronze.num_rows:
+            self._accept(_Judged(bronze, flags, content))
+            return
+        mask = np.zeros(bronze.num_rows, dtype=bool)
+        mask[kept] = True
+        self._accept(_Judged(bronze.filter(pa.array(mask)), [f[kept] for f in flags], content[fresh]))
+        held = good[~fresh]
+        if len(held):
+            places = _places(block, segment.rows[held])
+            rows = bronze.take(pa.array(held))
+            self._held.append(_Judged(rows, [f[held] for f in flags], content[~fresh], places))
+
+    def _settle(self, firsts: Firsts) -> None:
+        """Decide the rows held back as possible repeats."""
+        if not self._held:
+            return
+        verdicts = firsts.judge()
+        held = _Judged(
+            pa.concat_tables([h.bronze for h in self._held]).unify_dictionaries(),
+            [np.concatenate(parts) for parts in zip(*(h.flags for h in self._held), strict=True)],
+            np.concatenate([h.content for h in self._held]),
+            joined([h.places for h in self._held if h.places]),
+        )
+        self._accept(held.take(verdicts.first))
+        self.counts.duplicates += int(np.count_nonzero(verdicts.repeat))
+        conflict = np.flatnonzero(verdicts.conflict)
+        if len(conflict) and held.places:
+            self.counts.quarantined += len(conflict)
+            self.counts.rules["key_conflict"] += len(conflict)
+            earlier = pa.array(verdicts.first_record[conflict]).cast(pa.string())
+            detail = pc.binary_join_element_wise("same key, other content than record", earlier, " ")
+            self._quarantine.write(held.places.take(conflict), _lists(len(conflict), ["key_conflict"]), detail)
+
+    def _accept(self, rows: _Judged) -> None:
+        counts = self.counts
+        counts.accepted += rows.bronze.num_rows
+        counts.content += _total(rows.content)
+        for rule, count in _bit_counts(self._plan.flags, rows.flags):
+            counts.flags[rule.id] += count
+        if self._plan.event_day:
+            for found in pc.value_counts(rows.bronze["_event_date"]).to_pylist():
+                if isinstance(found["values"], date):
+                    counts.days[found["values"].isoformat()] += found["counts"]
+        self._bronze.write(rows.bronze)
+
+    def _judge(self, columns: pa.Table) -> tuple[pa.Table, dict[str, pa.DictionaryArray]]:
+        """Typed columns, hashes and masks; and pseudonyms, made once per distinct value."""
+        named = columns.rename_columns([f"_raw_{name}" for name in columns.column_names])
+        pseudonyms = {}
+        for column in self._plan.pseudonyms:
+            pseudonyms[column.name], short = self._pseudonyms(column, columns[column.name])
+            named = named.append_column(f"_p_{column.name}", short)
+        self._connection.register("segment", named)
+        result = self._connection.execute(self._statement).to_arrow_table()
+        self._connection.unregister("segment")
+        return result, pseudonyms
+
+    def _pseudonyms(self, column: Column, raw: pa.ChunkedArray) -> tuple[pa.DictionaryArray, pa.Array]:
+        """The pseudonym of every row as a dictionary, and its first 64 bits for hashing."""
+        encoded = raw.combine_chunks().dictionary_encode()
+        encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+        distinct = pa.table({f"_raw_{column.name}": encoded.dictionary})
+        inner, outer = self._keys.pads(str(column.spec.deidentify.purpose if column.spec.deidentify else ""))
+        self._connection.register("distinct_values", distinct)
+        found = self._connection.execute(
+            f"select value, cast('0x' || left(value, 16) as ubigint) as short from "
+            f"(select {hmac_sql('value')} as value from ({self._plan.pseudonym_input(column)}))",
+            {"inner": inner, "outer": outer},
+        ).to_arrow_table()
+        self._connection.unregister("distinct_values")
+        values, short = found["value"].combine_chunks(), found["short"].combine_chunks()
+        indices = encoded.indices
+        if values.null_count:  # a dictionary cannot hold NULL in Parquet: move it to the indices
+            indices = pc.if_else(values.is_null().take(indices), pa.scalar(None, indices.type), indices)
+            values = pc.fill_null(values, "")
+        return pa.DictionaryArray.from_arrays(indices, values), short.take(indices)
+
+    def _assembled(self, result: pa.Table, pseudonyms: dict[str, pa.DictionaryArray]) -> pa.Table:
+        """Bronze columns in contract order, then `_event_date`."""
+        names = [c.name for c in self._plan.table.bronze_columns]
+        columns = {name: pseudonyms[name] if name in pseudonyms else result[name] for name in names}
+        if self._plan.event_day:
+            columns["_event_date"] = result["_event_date"]
+        return pa.table(columns)
+
+    def _refuse_unread(self, segment: Segment) -> None:
+        """Records the parser could not read as columns."""
+        if not segment.refused:
+            return
+        rules = [rule for rule, _ in segment.refused]
+        rows = np.unique(np.concatenate([found for _, found in segment.refused]))
+        broken = np.zeros((len(rows), len(rules)), dtype=bool)
+        for i, (_, found) in enumerate(segment.refused):
+            broken[np.searchsorted(rows, found), i] = True
+        self._refuse(_places(segment.block, rows), broken, rules, pa.nulls(len(rows), pa.string()))
+
+    def _refuse_judged(self, segment: Segment, bad: Array, masks: list[Array]) -> None:
+        """Records that break rules, with the values of the columns concerned."""
+        rules = self._plan.rules
+        broken = np.column_stack([_bit(masks, i)[bad] for i in range(len(rules))])
+        chosen = pa.array(bad)
+        notes = []
+        for name in dict.fromkeys(rule.column for rule in rules if rule.column):
+            concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
+            if name in segment.columns.column_names and concerned.any():
+                value = pc.fill_null(segment.columns[name].take(chosen), "")
+                note = pc.binary_join_element_wise(f"{name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
+                notes.append(pc.if_else(pa.array(concerned), note, pa.scalar(None, pa.string())))
+        detail = pa.nulls(len(bad), pa.string())
+        if notes:
+            detail = pc.binary_join_element_wise(*notes, "; ", null_handling="skip")
+            detail = detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
+        self._refuse(_places(segment.block, segment.rows[bad]), broken, [rule.id for rule in rules], detail)
+
+    def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
+        self.counts.quarantined += len(places.record)
+        for rule, count in zip(rules, broken.sum(axis=0).tolist(), strict=True):
+            if count:
+                self.counts.rules[rule] += count
+        _, rule_index = np.nonzero(broken)
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(broken.sum(axis=1)))).astype(np.int32)
+        names = pa.array(rules, pa.string()).take(pa.array(rule_index))
+        self._quarantine.write(places, pa.ListArray.from_arrays(pa.array(offsets), names), detail)
+
+
+def _places(block: Block, rows: Array) -> Places:
+    offset = pa.nulls(len(rows), pa.int64()) if block.base is None else pa.array(block.starts[rows] + block.base)
+    return Places(block.number(rows), offset, block.lengths[rows], shown(block, rows))
+
+
+def _taken(result: pa.Table, prefix: str, rules: tuple[Rule, ...]) -> list[Array]:
+    return [result[f"{prefix}{i}"].to_numpy() for i in range(-(-len(rules) // BITS))]
+
+
+def _bit(masks: list[Array], index: int) -> Array:
+    return np.asarray((masks[index // BITS] >> np.uint64(index % BITS)) & np.uint64(1), dtype=bool)
+
+
+def _bit_counts(rules: tuple[Rule, ...], masks: list[Array]) -> Iterator[tuple[Rule, int]]:
+    for index, rule in enumerate(rules):
+        count = int(np.count_nonzero(_bit(masks, index)))
+        if count:
+            yield rule, count
+
+
+def _lists(count: int, rules: list[str]) -> pa.Array:
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(rules * count, pa.string()))
+
+
+def _total(hashes: Array) -> int:
+    """The exact sum of 64-bit hashes."""
+    high, low = hashes >> np.uint64(32), hashes & np.uint64(0xFFFFFFFF)
+    return (int(high.sum(dtype=np.uint64)) << 32) + int(low.sum(dtype=np.uint64))
+
+
+def _read_ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """The same items, the next one made in another thread meanwhile."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, items, None)
+            yield item
