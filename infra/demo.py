@@ -163,4 +163,6 @@ def demo(
 
 
 if __name__ == "__main__":
-    typer.run(demo)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(demo)
+    app()
