@@ -222,11 +222,12 @@ class TableConform:
             concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
             if name in segment.columns.column_names and concerned.any():
                 value = pc.fill_null(segment.columns[name].take(chosen), "")
-                note = pc.binary_join_element_wise(f"{name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
-                notes.append(pc.if_else(pa.array(concerned), note, pa.scalar(None, pa.string())))
+                note = pc.binary_join_element_wise(f"; {name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
+                notes.append(pc.if_else(pa.array(concerned), note, ""))
         if not notes:
             return pa.nulls(len(bad), pa.string())
-        detail = pc.binary_join_element_wise(*notes, "; ", null_handling="skip")
+        # Not null_handling="skip": pyarrow then loses the rows in which every part is null.
+        detail = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
         return detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
 
     def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
