@@ -21,6 +21,7 @@ from ingestion.errors import CitylakeError
 from ingestion.ingest import ingest_interval
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.recapture import look
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
@@ -83,26 +84,26 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
     return report
 
 
-def intervals_of(contract: Contract, day: date) -> list[Interval]:
-    """The intervals a run of the local `day` looks at, oldest first: the day's own, and those whose local
-    date lies within `recapture` before it, for late and corrected files."""
-    first = day - timedelta(days=contract.citylake.recapture.days)
+def recaptured(contract: Contract, day: date) -> list[Interval]:
+    """Earlier intervals a run of the local `day` looks at again, oldest first: those whose local date lies
+    within `recapture` before it."""
+    own = {interval.start for interval in contract.calendar.meeting(day)}
     looked: dict[datetime, Interval] = {}
-    for offset in range((day - first).days + 1):
-        for interval in contract.calendar.meeting(first + timedelta(days=offset)):
-            looked[interval.start] = interval
+    for back in range(contract.citylake.recapture.days, 0, -1):
+        for interval in contract.calendar.meeting(day - timedelta(days=back)):
+            if interval.start not in own:
+                looked[interval.start] = interval
     return list(looked.values())
 
 
 def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -> None:
     name = f"{contract.department}.{contract.feed}"
-    own = {interval.start for interval in contract.calendar.meeting(day)}
     try:
-        for interval in intervals_of(contract, day):
-            found = ingest_interval(lake, contract, interval)
-            report.deliveries.extend(found)
-            if not found and interval.start in own:
-                report.late[name] = report.late.get(name, 0) + 1
+        today = look(lake, contract, contract.calendar.meeting(day))
+        if today.empty:
+            report.late[name] = len(today.empty)
+        for interval in [*look(lake, contract, recaptured(contract, day)).fresh, *today.fresh]:
+            report.deliveries.extend(ingest_interval(lake, contract, interval))
     except CitylakeError as error:
         report.failures[name] = str(error)
 
