@@ -52,11 +52,15 @@ def from_receipt(receipt: Receipt, key: str, filename: str) -> Delivery:
 
 
 def repeated(contract: Contract, standing: Standing, filename: str | None, message: str | None = None) -> Delivery:
-    """The same bytes again: nothing was stored; the message is the earlier one where that needs action."""
+    """The same bytes again: nothing was stored. Without a `message` it is the earlier one, or what to do next."""
     said = message or standing.message
-    if standing.state == "erased":
+    if message is None and standing.state == "erased":
         said = "these bytes were erased; they are not taken in again"
-    elif standing.state in ("accepted", "unchanged", "no_data") and standing.revision != contract.revision:
+    elif (
+        message is None
+        and standing.state in ("accepted", "unchanged", "no_data")
+        and standing.revision != contract.revision
+    ):
         said = (
             f"already in under contract revision {standing.revision}, today's is {contract.revision}; "
             f"run `citylake reconform {contract.department}.{contract.feed}`"

@@ -78,7 +78,10 @@ class DeliveryRefused(CitylakeError):
 
     `rule` is a stable id (`encoding`, `header`, `html_page`, `unterminated_quote`,
     `refused_share`, `empty`, `zip_unsafe`, `zip_damaged`, …) that goes into the receipt.
+    `conformed` is the `Conformed` of a delivery whose rows were judged: counts and quarantine, no bronze.
     """
+
+    conformed: object | None = None
 
     def __init__(self, message: str, *, rule: str, **facts: str | None) -> None:
         self.rule = rule

@@ -84,4 +84,7 @@ def put_decision(
 def _all(lake: Lake) -> list[Held]:
     with lake.log.connect() as connection:
         rows = connection.execute(_HELD).fetchall()
-    return [Held(*row[:4], row[4].astimezone(UTC), row[5].astimezone(UTC), row[6]) for row in rows]
+    return [
+        Held(feed, batch, state, message, start.astimezone(UTC), as_of.astimezone(UTC), key)
+        for feed, batch, state, message, start, as_of, key in rows
+    ]

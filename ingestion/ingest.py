@@ -34,9 +34,7 @@ def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[
 
 def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:
     """One local file, wherever it lies, as a delivery of the interval. Raises as `ingest_interval`."""
-    fetched = fetched_file(
-        contract, interval, path, source=f"file:{path.name}", connector="file/1", now=lake.clock()
-    )
+    fetched = fetched_file(contract, interval, path, source=f"file:{path.name}", connector="file/1", now=lake.clock())
     return ingest_fetched(lake, contract, interval, fetched)
 
 

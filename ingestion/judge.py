@@ -58,10 +58,12 @@ def judge(
     if meets is not None:
         if not empty and _same_rows(contract, interval, meets, committed, conformed):
             return Judgement("unchanged", f"the same rows as batch {meets.batch}", meets.confirms or meets.batch)
-        files = {name: table.bronze for name, table in conformed.tables.items()}
-        lost = _losses_of(lake, contract, meets, committed, files, conformed.key_version, as_of)
-        if lost:
-            return Judgement("held", hold_message(contract, lost))
+        if supersedes(contract) and as_of >= meets.as_of:
+            old = {name: [lake.store.url(key) for key, _ in objects] for name, objects in committed.items()}
+            new = {name: [str(table.bronze)] for name, table in conformed.tables.items() if table.bronze is not None}
+            lost = losses_past_limit(lake, contract, old, new, same_keys=conformed.key_version == meets.key_version)
+            if lost:
+                return Judgement("held", hold_message(contract, lost))
     if empty:
         return Judgement("no_data", "the delivery holds no records")
     return Judgement("accepted")
@@ -98,22 +100,6 @@ def losses_past_limit(
                 if loss.share > limit:
                     losses.append(loss)
     return losses
-
-
-def _losses_of(
-    lake: Lake,
-    contract: Contract,
-    meets: Standing,
-    committed: Mapping[str, list[tuple[str, str]]],
-    files: Mapping[str, Path | None],
-    key_version: int,
-    as_of: datetime,
-) -> list[Loss]:
-    if not supersedes(contract) or as_of < meets.as_of:
-        return []
-    old = {name: [lake.store.url(key) for key, _ in objects] for name, objects in committed.items()}
-    new = {name: [str(path)] for name, path in files.items() if path is not None}
-    return losses_past_limit(lake, contract, old, new, same_keys=key_version == meets.key_version)
 
 
 def supersedes(contract: Contract) -> bool:
@@ -172,7 +158,7 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _limits(lake: Lake, folder: Path) -> dict[str, str | int]:
+def _limits(lake: Lake, folder: Path) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": lake.settings.memory_limit,
         "threads": lake.settings.threads,

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from ingestion.contract.model import Contract
 from ingestion.errors import LakeBusy, StoreError
 from ingestion.intervals import Interval
-from ingestion.keys import QUARANTINE, RAW
+from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
 from ingestion.store import LocalStore, Store, open_store
@@ -107,9 +107,9 @@ class Lake:
         Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
         """
         folder = self.settings.state_root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{contract.department}.{contract.feed}.lock", timeout=FEED_LOCK_SECONDS)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
             raise LakeBusy(
@@ -117,6 +117,13 @@ class Lake:
                 feed=f"{contract.department}.{contract.feed}",
                 left="raw bytes are landed, nothing else was stored",
                 next_step="run the same command again; it continues from the landed bytes",
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the feed's lock cannot be made: {error.strerror or error}",
+                feed=f"{contract.department}.{contract.feed}",
+                left="raw bytes are landed, nothing else was stored",
+                next_step="free space below the lake's home, then run the same command again",
             ) from error
         try:
             yield
@@ -139,7 +146,8 @@ def open_lake(settings: Settings) -> Lake:
         settings=settings,
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
-        keys=PseudonymKeys.load(settings),
+        # A lake with receipts has pseudonyms: its keys are restored from backup, never made anew.
+        keys=PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings),
         contracts=load_contracts(settings.contracts),
     )
 

@@ -32,7 +32,7 @@ def _due(lake: Lake, contract: Contract, standing: Standing) -> bool:
     if standing.state == "erased":
         return False
     # A delivery refused before its rows were read met no key.
-    other_key = standing.outcome != "refused" and standing.key_version != lake.keys.current_version
+    other_key = standing.outcome != "refused" and standing.key_version != lake.keys.version
     return standing.revision != contract.revision or other_key
 
 

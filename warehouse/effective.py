@@ -88,7 +88,9 @@ def affected_days(now: str, before: str) -> str:
     `now` and `before` name relations with the columns of KEY_SET; the log's tables must be on the
     search path.
     """
-    return _CHANGE.format(now=now, before=before) + """
+    return (
+        _CHANGE.format(now=now, before=before)
+        + """
 select changed.feed, changed.table_name, bronze_day.day
 from changed inner join bronze_day on changed.key = bronze_day.key
 union
@@ -97,6 +99,7 @@ from touched
 inner join file on touched.feed = file.feed and touched.interval_start = file.interval_start
 inner join bronze_day on file.key = bronze_day.key
 """
+    )
 
 
 def changed_tables(now: str, before: str) -> str:
@@ -104,7 +107,9 @@ def changed_tables(now: str, before: str) -> str:
 
     `whole` is true where a changed file has rows and no known event days, so days cannot bound the work.
     """
-    return _CHANGE.format(now=now, before=before) + """,
+    return (
+        _CHANGE.format(now=now, before=before)
+        + """,
 named as (
     select feed, table_name, key from changed
     union
@@ -119,6 +124,7 @@ left join dayed on named.key = dayed.key
 left join file on named.key = file.key
 group by named.feed, named.table_name
 """
+    )
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:

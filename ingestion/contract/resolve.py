@@ -146,6 +146,7 @@ def _tables(
                 spec_path=(*path, "columns", prop.name or ""),
                 json=json,
                 extended=citylake is not None,
+                enums=document.apiVersion != "v3.1.0",
                 report=report,
             ).column()
             for position, prop in enumerate(entry.properties or [])

@@ -53,7 +53,7 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
             known = batch_standing(connection, contract, batch)
         if known is not None and not _due_again(known, contract):
             return Landed(batch, fetched.content_as_of, known=known)
-        manifest = _manifest(contract, interval, fetched, batch, sha256, size)
+        manifest = _manifest(contract, interval, fetched, sha256, size)
         return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged), known=known)
 
 
@@ -105,9 +105,8 @@ def _source_error(contract: Contract, interval: Interval, fetched: Fetched, what
     )
 
 
-def _manifest(
-    contract: Contract, interval: Interval, fetched: Fetched, batch: str, sha256: str, size: int
-) -> Manifest:
+def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: str, size: int) -> Manifest:
+    batch = keys.batch_id(interval, sha256)
     dt = contract.calendar.local_date(interval)
     prefix = keys.raw_prefix(contract.department, contract.feed, dt, batch)
     return Manifest(
@@ -170,5 +169,3 @@ def _read(lake: Lake, key: str) -> Manifest:
             left="nothing was changed",
             next_step="restore that object from a backup",
         ) from error
-
-

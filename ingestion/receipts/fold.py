@@ -8,6 +8,9 @@ All statements are set-based: cost follows the objects given, not those folded b
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+
+from ingestion.receipts.model import Decision, Receipt, Record
 
 TABLES = ("receipt", "table_receipt", "bronze_file", "bronze_day", "decision")
 
@@ -21,9 +24,9 @@ create table if not exists receipt (
     content_as_of timestamptz not null, loaded_at timestamptz not null, committed_at timestamptz not null
 );
 create table if not exists table_receipt (
-    receipt_key varchar not null, table_name varchar not null, received bigint not null, accepted bigint not null,
-    quarantined bigint not null, duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint),
-    quarantine varchar[]
+    receipt_key varchar not null, department varchar not null, feed varchar not null, batch varchar not null,
+    table_name varchar not null, received bigint not null, accepted bigint not null, quarantined bigint not null,
+    duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint), quarantine varchar[]
 );
 create table if not exists bronze_file (
     receipt_key varchar not null, table_name varchar not null, key varchar not null, bytes bigint not null,
@@ -48,7 +51,7 @@ _TABLE_SHAPE = (
 )
 
 # `opened(url, key)` holds what to read. Everything is cast with try_cast, so that one bad
-# object becomes a null that UNREADABLE finds and names, instead of an error that names none.
+# object becomes a null that `Kind.unreadable` finds and names, instead of an error that names none.
 PARSE_RECEIPTS = f"""
 create or replace temp table parsed as
 select
@@ -95,9 +98,6 @@ where parsed.key is null or not {_KNOWN} or {missing} order by 1 limit 1
 """
 
 
-UNREADABLE_RECEIPT = _unreadable(_REQUIRED_RECEIPT)
-UNREADABLE_DECISION = _unreadable(_REQUIRED_DECISION)
-
 ADD_RECEIPTS = """
 insert into receipt
 select
@@ -106,9 +106,9 @@ select
     content_as_of, loaded_at, committed_at
 from parsed;
 insert into table_receipt
-with entries as (select key, unnest(map_entries(tables)) as entry from parsed)
+with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
 select
-    key, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
+    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
     entry.value.rules, entry.value.flags, entry.value.quarantine
 from entries;
 create or replace temp table parsed_file as
@@ -127,5 +127,19 @@ ADD_DECISIONS = """
 insert into decision select key, department, feed, batch, verb, reason, decided_by, decided_at from parsed;
 """
 
-SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object: how it is parsed, which key is unreadable, how it is added, and its full model."""
+
+    parse: str
+    unreadable: str
+    add: str
+    model: type[Record]
+
+
+RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)
+DECISIONS = Kind(PARSE_DECISIONS, _unreadable(_REQUIRED_DECISION), ADD_DECISIONS, Decision)
+
+SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + ADD_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
 """Names the shape a folded file has; a file of another shape is folded again from nothing."""

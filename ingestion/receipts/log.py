@@ -8,16 +8,17 @@ copy in memory (`connect`), so that no reader ever keeps a commit waiting.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from ingestion import keys
 from ingestion.errors import IntegrityError, LakeBusy, StoreError
@@ -148,7 +149,7 @@ class ReceiptLog:
                 return connection
             connection.close()
         except duckdb.Error as error:
-            if "lock" in str(error).lower():
+            if "could not set lock" in str(error).lower():
                 raise _busy("another program has the receipt log file open") from error
             # Any other failure to open means a damaged cache, and the cache is disposable.
         self._forget()
@@ -215,37 +216,35 @@ class ReceiptLog:
     def _fold(self, connection: duckdb.DuckDBPyConnection, receipts: list[str], decisions: list[str]) -> None:
         connection.begin()
         for start in range(0, len(receipts), _READ_AT_ONCE):
-            self._parse(
-                connection, receipts[start : start + _READ_AT_ONCE], fold.PARSE_RECEIPTS, fold.UNREADABLE_RECEIPT
-            )
-            connection.execute(fold.ADD_RECEIPTS)
+            self._add(connection, fold.RECEIPTS, receipts[start : start + _READ_AT_ONCE])
         if decisions:
-            self._parse(connection, decisions, fold.PARSE_DECISIONS, fold.UNREADABLE_DECISION)
-            connection.execute(fold.ADD_DECISIONS)
+            self._add(connection, fold.DECISIONS, decisions)
         connection.commit()
 
-    def _parse(self, connection: duckdb.DuckDBPyConnection, found: Sequence[str], parse: str, unreadable: str) -> None:
+    def _add(self, connection: duckdb.DuckDBPyConnection, kind: fold.Kind, found: Sequence[str]) -> None:
         urls = [self._store.url(key) for key in found]
         connection.execute(
             "create or replace temp table opened as select unnest($urls) as url, unnest($keys) as key",
             {"urls": urls, "keys": list(found)},
         )
         try:
-            connection.execute(parse, {"urls": urls})
-        except duckdb.InvalidInputException as error:
-            raise _unreadable(self._malformed(found), "is not JSON") from error
-        bad = connection.execute(unreadable).fetchone()
-        if bad:
-            raise _unreadable(str(bad[0]), "lacks a field this version needs, or has another schema version")
+            connection.execute(kind.parse, {"urls": urls})
+            bad = connection.execute(kind.unreadable).fetchone()
+            if bad is None:
+                connection.execute(kind.add)
+        except (duckdb.InvalidInputException, duckdb.ConstraintException, duckdb.ConversionException) as error:
+            raise self._unreadable(kind, found) from error
+        if bad is not None:
+            raise self._unreadable(kind, [str(bad[0])])
 
-    def _malformed(self, found: Iterable[str]) -> str:
-        """Which object broke the set-based reading; runs only after it did."""
+    def _unreadable(self, kind: fold.Kind, found: Iterable[str]) -> IntegrityError:
+        """Names the object that broke the set-based reading; looks at each only after it did."""
         for key in found:
             try:
-                json.loads(self._store.get_bytes(key))
-            except ValueError:
-                return key
-        return "unknown"
+                kind.model.model_validate_json(self._store.get_bytes(key))
+            except ValidationError as error:
+                return _bad_object(key, error.errors(include_url=False, include_input=False)[0])
+        return _bad_object(next(iter(found)), {"loc": (), "msg": "cannot be folded with the others"})
 
 
 def _connect_writable(path: Path) -> duckdb.DuckDBPyConnection:
@@ -266,9 +265,10 @@ def _day(partition: str) -> date:
     return date.fromisoformat(partition.removeprefix("committed="))
 
 
-def _unreadable(key: str, why: str) -> IntegrityError:
+def _bad_object(key: str, problem: Mapping[str, Any]) -> IntegrityError:
+    where = ".".join(str(part) for part in problem["loc"]) or "the object"
     return IntegrityError(
-        f"object {key!r} {why}",
+        f"object {key!r} is not one this version reads: {where}: {problem['msg']}",
         left="the log is as before; nothing was folded, objects are unchanged",
         next_step="restore that object from a backup, or move it out of the store, then run the command again",
     )

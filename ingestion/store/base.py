@@ -7,7 +7,7 @@ shows it. Only `replace` may change an object, and only pointers use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ class Store(Protocol):
         """
         ...
 
-    def list_folders(self, prefix: str) -> list[str]:
+    def list_folders(self, prefix: str) -> Sequence[str]:
         """Names one level below `prefix`, sorted (S3: delimiter listing)."""
         ...
 

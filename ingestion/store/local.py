@@ -11,7 +11,7 @@ import filecmp
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ class LocalStore:
         """See Store.list."""
         yield from self._walk(self._folder(prefix), after)
 
-    def list_folders(self, prefix: str) -> list[str]:
+    def list_folders(self, prefix: str) -> Sequence[str]:
         """See Store.list_folders."""
         base = self._folder(prefix)
         if not base.is_dir():

@@ -44,7 +44,16 @@ def receipts(made: Lake) -> list[str]:
 
 @pytest.mark.parametrize(
     "step",
-    ["put", "landed_payload", "landed_manifest", "conformed", "stored_bronze", "stored_quarantine", "committed", "fold"],
+    [
+        "put",
+        "landed_payload",
+        "landed_manifest",
+        "conformed",
+        "stored_bronze",
+        "stored_quarantine",
+        "committed",
+        "fold",
+    ],
 )
 def test_killed_at_a_step_then_run_again(tmp_path: Path, step: str) -> None:
     made = lake(tmp_path)

@@ -26,7 +26,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class FakeKeys:
-    current_version: int = 1
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def conform(contract: Contract, payload: Path, *, scratch: Path, **facts: Any) -
     text = payload.read_text(encoding="utf-8")
     if not text.startswith("id,seen,value\n"):
         raise DeliveryRefused("the header is not id,seen,value", rule="header")
-    version = facts["keys"].current_version
+    version = facts["keys"].version
     with duckdb.connect() as connection:
         connection.execute("set threads = 1")
         connection.execute(
@@ -108,7 +108,9 @@ def conform(contract: Contract, payload: Path, *, scratch: Path, **facts: Any) -
     return conformed
 
 
-def contract(delivery: str = "interval", correction: str | None = "full", *, version: str = "1.0.0", **said: Any) -> Contract:
+def contract(
+    delivery: str = "interval", correction: str | None = "full", *, version: str = "1.0.0", **said: Any
+) -> Contract:
     """A daily UTC feed `office.readings` with one table `reading`, keyed by id and seen."""
     spec: dict[str, Any] = {
         "department": "office",

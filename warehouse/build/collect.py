@@ -163,20 +163,22 @@ def _check(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, b
         message=f"not built: {', '.join(stale)}" if stale else _message(result),
         column=node.get("column_name"),
         compiled_sql=None if result is None else result.get("compiled_code"),
-        relation=_relation(node, [lineage.node(name)["name"] for name in models]),
+        relation=_relation(lineage, node, declared, read),
     )
 
 
-def _relation(node: Mapping[str, Any], models: list[str]) -> Relation | None:
-    """What a `relationships` test compares; a model may refer to itself."""
-    test = node.get("test_metadata") or {}
-    if test.get("name") != "relationships" or not models:
+def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, read: list[str]) -> Relation | None:
+    """Both sides of a `relationships` test without a condition; other tests run again as their compiled text."""
+    arguments = (node.get("test_metadata") or {}).get("kwargs") or {}
+    others = [name for name in read if name != declared]
+    plain = check_of(node) == "relationship" and not node["config"].get("where")
+    if not plain or declared is None or len(others) > 1 or not arguments.get("field") or not node.get("column_name"):
         return None
     return Relation(
-        child=models[0],
-        column=str(node["column_name"]),
-        parent=models[-1],
-        parent_column=str(test["kwargs"]["field"]),
+        child=lineage.node(declared)["name"],
+        column=node["column_name"],
+        parent=lineage.node(others[0] if others else declared)["name"],
+        parent_column=arguments["field"],
     )
 
 

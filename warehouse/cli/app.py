@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode=None,  # rich help doubles the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -38,6 +38,6 @@ def options(
     session.home, session.debug = home, debug
 
 
-app.add_typer(contracts.app, name="contracts")
-for module in (ingest, pipeline, releases, receipts, audit, query):
+for module in (pipeline, ingest, receipts, releases, audit, query):
     module.register(app)
+app.add_typer(contracts.app, name="contracts")

@@ -45,7 +45,7 @@ def _summary(contract: Contract) -> dict[str, object]:
 
 @app.command("check")
 def check_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check every contract file; exit 1 when one is wrong."""
+    """Check every contract file. Exit 1 when one is wrong."""
     from ingestion.contract.load import read_contracts
 
     session: Session = context.obj
@@ -67,8 +67,9 @@ def init_command(
     feed: Annotated[str, typer.Option("--feed", help="department.feed of the draft.")] = "department.feed",
     out: Annotated[Path | None, typer.Option("--out", help="Write the draft here; default standard output.")] = None,
 ) -> None:
-    """Draft a contract from a file; every guess in it is marked."""
+    """Draft a contract from a file. Every guess in it is marked."""
     from ingestion.contract.draft import draft_contract
+
     from ingestion.errors import ConfigurationError
 
     session: Session = context.obj
@@ -95,7 +96,7 @@ def try_command(
     show_text: Annotated[bool, typer.Option("--show-text", help="Show refused text unmasked (personal data).")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Conform one file in a scratch folder and show what would be refused; the lake is not touched."""
+    """Show what would be refused of a file. Conforms it in a scratch folder; the lake is not touched."""
     from datetime import UTC, datetime
 
     from warehouse.cli.trial import try_file

@@ -40,12 +40,12 @@ class AcceptedFailure(Strict):
 class Register(Strict):
     """All entries; one per check and product."""
 
-    accepted: list[AcceptedFailure] = []
+    accepted_failures: list[AcceptedFailure] = []
 
     @model_validator(mode="after")
     def _unique(self) -> Register:
         seen: set[tuple[str, str]] = set()
-        for entry in self.accepted:
+        for entry in self.accepted_failures:
             if (entry.product, entry.check) in seen:
                 raise ValueError(f"check {entry.check!r} of product {entry.product!r} is listed twice")
             seen.add((entry.product, entry.check))
@@ -53,7 +53,7 @@ class Register(Strict):
 
     def find(self, product: str, check: str) -> AcceptedFailure | None:
         """The entry for a check, applying or not."""
-        return next((e for e in self.accepted if (e.product, e.check) == (product, check)), None)
+        return next((e for e in self.accepted_failures if (e.product, e.check) == (product, check)), None)
 
 
 def load_register(path: Path) -> Register:
@@ -72,7 +72,7 @@ def load_register(path: Path) -> Register:
 
 def require_known(register: Register, path: Path, known: dict[str, set[str]]) -> None:
     """Every entry must name a product and a check of this build; else it would silently do nothing."""
-    for entry in register.accepted:
+    for entry in register.accepted_failures:
         if entry.product not in known:
             raise _wrong(path, f"unknown product {entry.product!r}; known: {', '.join(sorted(known)) or 'none'}")
         if entry.check not in known[entry.product]:

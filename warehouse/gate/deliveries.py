@@ -62,9 +62,7 @@ class Problem:
     stands: bool
 
 
-def judge_deliveries(
-    log: duckdb.DuckDBPyConnection, feed: str, effective: Sequence[str], as_of: date
-) -> CheckResult:
+def judge_deliveries(log: duckdb.DuckDBPyConnection, feed: str, effective: Sequence[str], as_of: date) -> CheckResult:
     """One result per feed; its message quotes the receipt of the oldest problem."""
     facts = {"keys": list(effective), "feed": feed, "since": as_of - WINDOW, "as_of": as_of}
     problems = [Problem(*row) for row in log.execute(_PROBLEMS, facts).fetchall()]

@@ -43,7 +43,9 @@ def judge_drift(bounds: Bounds, table: str, released: int | None, now: int) -> C
     """Rows now against rows in the last release (None: never released, nothing to compare)."""
     name = f"drift:{table}"
     if released is None:
-        return CheckResult(name=name, kind="drift", status="passed", failures=0, message="first release", tables=[table])
+        return CheckResult(
+            name=name, kind="drift", status="passed", failures=0, message="first release", tables=[table]
+        )
     lost = max(0, released - now)
     bound = bounds.of(table)
     allowed = released * bound

@@ -40,9 +40,7 @@ def candidate_days(
     table, product = baseline.tables.get(model.name), baseline.entry(model.product or "")
     if table is None or product is None or not _comparable(report, model, columns, table, product):
         return None
-    changed = {
-        key for feed in model.feeds for key in product.bronze(feed) ^ set(report.inputs.get(feed, []))
-    }
+    changed = {key for feed in model.feeds for key in product.bronze(feed) ^ set(report.inputs.get(feed, []))}
     listed = {day for feed in model.feeds for day in report.affected.get(feed, [])}
     if not changed:
         return listed

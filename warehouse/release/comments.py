@@ -64,6 +64,4 @@ def write(connection: duckdb.DuckDBPyConnection, catalogue: str, name: str, kind
     ).fetchall()
     for (column,) in known:
         if comment.columns.get(column):
-            connection.execute(
-                f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}"
-            )
+            connection.execute(f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}")

@@ -161,9 +161,7 @@ def _table(
     candidates = candidate_days(log, report, model, columns, baseline, ENGINE)
     days, read, undated = _days(connection, model, columns, base, candidates, rows)
     lines = [f"{day} {day_content.content}" for day, day_content in sorted(days.items())]
-    return TableContent(
-        **facts, content=_digest(columns, lines), days=days, read=sorted(read), undated=undated
-    )
+    return TableContent(**facts, content=_digest(columns, lines), days=days, read=sorted(read), undated=undated)
 
 
 def _days(
@@ -182,7 +180,9 @@ def _days(
         if sum(day.rows for day in (kept | read).values()) == rows:
             return kept | read, set(candidates), 0
         counted = _count_days(connection, model)
-        wrong = {day for day in kept.keys() | counted.keys() if day not in read and _rows(kept, day) != counted.get(day)}
+        wrong = {
+            day for day in kept.keys() | counted.keys() if day not in read and _rows(kept, day) != counted.get(day)
+        }
         repaired = _read_days(connection, model, columns, wrong)
         kept = {day: content for day, content in kept.items() if day not in wrong} | read | repaired
         return kept, candidates | wrong, rows - sum(day.rows for day in kept.values())

@@ -53,9 +53,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _write_day(
-    connection: duckdb.DuckDBPyConnection, table: TableContent, day: str, rows: int, scratch: Path
-) -> Path:
+def _write_day(connection: duckdb.DuckDBPyConnection, table: TableContent, day: str, rows: int, scratch: Path) -> Path:
     path = scratch / f"{table.name}-{day}.parquet"
     where = days_filter(day_expression(table.day_column or "", table.columns), [day])
     written = connection.execute(

@@ -66,6 +66,19 @@ def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]
     }
 
 
+def released_inputs(lake: Lake) -> dict[str, set[str]]:
+    """Per released product, the bronze keys its tables in the internal edition were made from.
+
+    A build compares them with what is effective now, so that a blocked or rolled back product is built again.
+    """
+    manifest = current(lake, "internal")
+    if manifest is None:
+        return {}
+    return {
+        name: set().union(*(entry.bronze(feed) for feed in entry.inputs)) for name, entry in manifest.products.items()
+    }
+
+
 def load(store: Store, edition: str, release: str, sha256: str | None = None) -> Manifest:
     """One release's manifest, checked against `sha256` where given. Raises ObjectNotFound, IntegrityError."""
     data = store.get_bytes(layout.manifest(edition, release))

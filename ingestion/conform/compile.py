@@ -1,0 +1,220 @@
+"""A table of a contract compiled to one SQL statement over a segment of text columns.
+
+Layers, each a CTE: `cleaned` text → `typed` values → `derived` columns → result. The result has
+the bronze columns (pseudonyms excepted: they are joined as Arrow dictionaries), `_event_date`, the
+hashes `_key` and `_content`, and `_suspect`: whether any rule may be broken. A second statement gives
+the suspects one bit per rule (set: broken), since most rows never need it. Rules are judged on typed
+values before normalising and de-identification. How statements are run is left to `table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingestion.conform.checks import CHECKS
+from ingestion.conform.typing import cleaned, generalised, is_number, kind, normalised, typed
+from ingestion.contract.extension import RowRule
+from ingestion.contract.model import Column, Contract, Table
+from ingestion.sql import identifier, literal
+
+BITS = 63
+"""Rules per mask column."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing a row can break. `broken` is SQL over the `derived` layer, never NULL.
+
+    `suspect` is true wherever `broken` is, and cheaper; it may be true elsewhere.
+    """
+
+    id: str
+    broken: str
+    column: str | None = None
+    suspect: str = ""
+
+
+class TablePlan:
+    """What one table compiles to."""
+
+    def __init__(self, contract: Contract, table: Table) -> None:
+        spec = contract.citylake.format
+        text = spec.member if spec.type == "zip" else spec
+        self.table = table
+        self.zone = contract.calendar.timezone
+        self._trim = spec.type not in ("json", "ndjson") and bool(getattr(text, "trim", False))
+        self._json = spec.type in ("json", "ndjson")
+        self._nulls = tuple(text.null_values)
+        self.rules = tuple(self._rules())
+        self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
+        self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
+
+    @property
+    def event_day(self) -> bool:
+        """Whether bronze has `_event_date`."""
+        return self.table.event_time in {c.name for c in self.table.bronze_columns}
+
+    def statement(self) -> str:
+        """The statement over relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`)."""
+        names = [c for c in self.table.bronze_columns if c not in self.pseudonyms]
+        outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
+        if self.event_day:
+            outputs.append(f"{self._event_date()} as _event_date")
+        outputs += [f"{self._key_hash()} as _key", f"{self._content_hash(0)} as _content"]
+        suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
+        outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
+        outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
+        return f"with {self._layers()} select {', '.join(outputs)} from derived"
+
+    def mask_statement(self) -> str:
+        """One row per row of `segment`: `_broken_<i>` (UBIGINT) with bit `j` for rule `63 i + j`."""
+        outputs = [f"{sql} as _broken_{i}" for i, sql in enumerate(_masks(self.rules))]
+        return f"with {self._layers()} select {', '.join(outputs) or 'null'} from derived"
+
+    def pseudonym_input(self, column: Column) -> str:
+        """SQL over relation `distinct_values(_raw_<name>)` that gives what the HMAC takes, in order."""
+        value = typed(column, identifier(f"_text_{column.name}"), self.zone)
+        text = self._text(column)
+        value = normalised(column, f"cast({value} as varchar)")
+        return (
+            f"select nullif({value}, '') as value from "
+            f"(select {text} as {identifier(f'_text_{column.name}')} from distinct_values)"
+        )
+
+    def _layers(self) -> str:
+        sources = self.table.source_columns
+        keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
+        texts = [f"{self._text(c)} as {_text(c)}" for c in sources]
+        values = [f"{typed(c, _text(c), self.zone)} as {identifier(c.name)}" for c in sources]
+        layers = [
+            f"cleaned as (select {', '.join([*keep, *texts])} from segment)",
+            f"typed as (select *, {', '.join(values)} from cleaned)",
+        ]
+        made = []
+        for column in self.table.columns:
+            if column.source is None:
+                made.append(f"try(cast(({column.transform}) as {column.type})) as {identifier(column.name)}")
+                # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
+                probe = f"try(coalesce(cast(cast(({column.transform}) as {column.type}) as varchar), ''))"
+                made.append(f"{probe} is null as {identifier(f'_failed_{column.name}')}")
+        layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
+        return ", ".join(layers)
+
+    def _text(self, column: Column) -> str:
+        raw = identifier(f"_raw_{column.name}")
+        nulls = self._nulls
+        if self._json:  # the CSV reader has replaced these already
+            raw = f"case when {raw} in ({', '.join(literal(word) for word in nulls)}) then null else {raw} end" if nulls else raw
+        return cleaned(column, raw, trim=self._trim, nulls=nulls)
+
+    def _rules(self) -> Iterator[Rule]:
+        for column in self.table.columns:
+            yield from self._column_rules(column)
+        yield from (_row_rule(rule) for rule in self.table.rules if rule.severity == "refuse")
+
+    def _column_rules(self, column: Column) -> Iterator[Rule]:
+        value = identifier(column.name)
+        if column.source is None:
+            failed = absent = identifier(f"_failed_{column.name}")
+            absent = f"({value} is null and not {failed})"
+        else:
+            failed, absent = self._failed(column), self._absent(column)
+        required = column.required or column.primary_key is not None
+        if column.source is None or kind(column) != "text":
+            near = failed if column.source is None else f"({value} is null and {_text(column)} is not null)"
+            yield Rule(f"{column.name}.type", failed, column.name, f"({value} is null)" if required else near)
+        if required:
+            yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
+        if is_number(column) and (column.minimum is not None or column.maximum is not None):
+            low = [f"{value} < {literal(column.minimum)}"] if column.minimum is not None else []
+            high = [f"{value} > {literal(column.maximum)}"] if column.maximum is not None else []
+            yield Rule(f"{column.name}.range", _broken(" or ".join(low + high)), column.name)
+        yield from _text_rules(column, value)
+
+    def _failed(self, column: Column) -> str:
+        value, text = identifier(column.name), _text(column)
+        blank = f" and trim({text}) not in ({', '.join(literal(w) for w in self._nulls)})" if self._lazy(column) else ""
+        return f"({value} is null and {text} is not null{blank})"
+
+    def _absent(self, column: Column) -> str:
+        value, text = identifier(column.name), _text(column)
+        if not self._lazy(column):
+            return f"({text} is null)"
+        words = ", ".join(literal(word) for word in self._nulls)
+        return f"({value} is null and coalesce(trim({text}) in ({words}), true))"
+
+    def _lazy(self, column: Column) -> bool:
+        """Whether `cleaned` left blanks around this column's text."""
+        spec = column.spec
+        plain = not spec.missing and not spec.trace and spec.format is None
+        return self._trim and bool(self._nulls) and plain and kind(column) != "text"
+
+    def _value(self, column: Column) -> str:
+        return normalised(column, identifier(column.name))
+
+    def _bronze(self, column: Column) -> str:
+        return generalised(column, self._value(column))
+
+    def _hashed(self, column: Column) -> str:
+        return identifier(f"_p_{column.name}") if column in self.pseudonyms else self._bronze(column)
+
+    def _key_hash(self) -> str:
+        if not self.table.key:
+            return self._content_hash(1)
+        columns = [self.table.column(name) for name in self.table.key]
+        parts = [identifier(f"_p_{c.name}") if c in self.pseudonyms else self._value(c) for c in columns]
+        return f"hash({', '.join(parts)})"
+
+    def _content_hash(self, seed: int) -> str:
+        parts = [self._hashed(c) for c in self.table.bronze_columns]
+        return f"hash({', '.join([*parts, *(['1'] if seed else [])])})"
+
+    def _event_date(self) -> str:
+        """The local date, from the bronze value: a generalised time must not show its day."""
+        column = self.table.column(str(self.table.event_time))
+        value = self._bronze(column)
+        to = column.spec.deidentify.to if column.spec.deidentify else None
+        if kind(column) == "timestamptz" and to not in ("date", "month", "year"):
+            value = f"timezone({literal(self.zone)}, {value})"
+        return f"cast({value} as date)"
+
+
+def _text(column: Column) -> str:
+    return identifier(f"_text_{column.name}")
+
+
+def _method(column: Column) -> str | None:
+    return column.spec.deidentify.method if column.spec.deidentify else None
+
+
+def _broken(condition: str) -> str:
+    return f"coalesce({condition}, false)"
+
+
+def _text_rules(column: Column, value: str) -> Iterator[Rule]:
+    text = value if kind(column) == "text" else f"cast({value} as varchar)"
+    if column.min_length is not None or column.max_length is not None:
+        low = [f"length({text}) < {column.min_length}"] if column.min_length is not None else []
+        high = [f"length({text}) > {column.max_length}"] if column.max_length is not None else []
+        yield Rule(f"{column.name}.length", _broken(" or ".join(low + high)), column.name)
+    if column.pattern is not None:
+        yield Rule(f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name)
+    if column.allowed:
+        allowed = ", ".join(literal(word) for word in column.allowed)
+        if kind(column) != "text":
+            allowed = ", ".join(f"try_cast({literal(word)} as {column.type})" for word in column.allowed)
+        yield Rule(f"{column.name}.allowed", _broken(f"{value} not in ({allowed})"), column.name)
+
+
+def _row_rule(rule: RowRule) -> Rule:
+    if rule.check:
+        return Rule(rule.id, _broken(f"not {CHECKS[rule.check]}({identifier(str(rule.column))})"), rule.column)
+    # NULL is not false; an expression that fails on a row cannot vouch for it.
+    return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
+
+
+def _masks(rules: tuple[Rule, ...]) -> Iterator[str]:
+    for start in range(0, len(rules), BITS):
+        bits = [f"(cast({rule.broken} as ubigint) << {i})" for i, rule in enumerate(rules[start : start + BITS])]
+        yield " | ".join(bits)

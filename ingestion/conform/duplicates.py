@@ -1,0 +1,127 @@
+"""Which rows are the first of their key, in one pass over any number of rows.
+
+Rows come in record order, segment by segment, as two 64-bit hashes: key and content. A bitmap
+tells which rows surely are the first of their key; the others, the real repeats and a few per cent
+that share a bit by chance, are held back and judged exactly at the end. Memory is about 20 bytes a
+row plus the bitmap. Only rows that broke no rule take part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ingestion.parsers.blocks import Array
+
+_MIN_BITS, _MAX_BITS = 20, 30
+
+
+@dataclass
+class _Seen:
+    """Rows of one segment; `record` counts from `base` (uint32)."""
+
+    key: Array
+    content: Array
+    record: Array
+    base: int
+
+    def take(self, rows: Array) -> _Seen:
+        return _Seen(self.key[rows], self.content[rows], self.record[rows], self.base)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Per held row, in the order they were held: `first` of its key, `repeat` (same key and content)
+    or `conflict` (same key, other content than the first). `first_record` is the record it repeats."""
+
+    first: Array
+    repeat: Array
+    conflict: Array
+    first_record: Array
+
+
+@dataclass
+class Firsts:
+    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the bitmap's size."""
+
+    size_hint: int
+    _passed: list[_Seen] = field(default_factory=list)
+    _held: list[_Seen] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        wanted = max(self.size_hint, 1).bit_length() + 1
+        self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
+        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
+
+    def pass_through(self, key: Array, content: Array, base: int, record: Array) -> Array:
+        """Which rows surely are firsts (bool); the rest is held. `base + record` is a row's record number."""
+        slot = key >> np.uint64(64 - self._bits)
+        byte, place = (slot >> np.uint64(3)).astype(np.int64), (slot & np.uint64(7)).astype(np.uint8)
+        fresh = (self._bitmap[byte] >> place) & 1 == 0
+        for bit in range(8):  # one bit at a time: an indexed |= sees only one of several writes to a byte
+            self._bitmap[byte[place == bit]] |= np.uint8(1 << bit)
+        fresh &= _first_in_segment(key)
+        seen = _Seen(key, content, record.astype(np.uint32), base)
+        self._passed.append(seen.take(fresh))
+        self._held.append(seen.take(~fresh))
+        return np.asarray(fresh)
+
+    def judge(self) -> Verdicts:
+        """The exact answer for every held row."""
+        held = _joined(self._held)
+        count = len(held.key)
+        partners = self._partners(held.key)
+        if not count:
+            none = np.zeros(0, dtype=bool)
+            return Verdicts(none, none, none, np.zeros(0, np.int64))
+        key = np.concatenate((partners.key, held.key))
+        content = np.concatenate((partners.content, held.content))
+        record = np.concatenate((partners.record, held.record))
+        order = np.lexsort((record, key))
+        begins = np.ones(len(order), dtype=bool)
+        begins[1:] = key[order][1:] != key[order][:-1]
+        leader = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
+        first_of = np.empty(len(order), np.int64)
+        first_of[order] = leader
+        mine = np.arange(len(partners.key), len(order))
+        first_of = first_of[mine]
+        first = first_of == mine
+        same = content[first_of] == held.content
+        return Verdicts(first, ~first & same, ~first & ~same, record[first_of])
+
+    def _partners(self, keys: Array) -> _Seen:
+        """Rows that passed and share a key with a held row."""
+        wanted = np.sort(keys)
+        found = []
+        if len(wanted):
+            bits = min(max(len(wanted).bit_length() + 5, 16), 28)
+            bitmap = np.zeros(1 << bits, dtype=bool)
+            bitmap[(wanted >> np.uint64(64 - bits)).astype(np.int64)] = True
+            for seen in self._passed:
+                near = np.flatnonzero(bitmap[(seen.key >> np.uint64(64 - bits)).astype(np.int64)])
+                place = np.minimum(np.searchsorted(wanted, seen.key[near]), len(wanted) - 1)
+                near = near[wanted[place] == seen.key[near]]
+                found.append(seen.take(near))
+        return _joined(found)
+
+
+def _first_in_segment(key: Array) -> Array:
+    """Rows that surely come before any other row of the segment with the same key."""
+    count = len(key)
+    bits = max(count, 2).bit_length() + 3
+    slot = (key & np.uint64((1 << bits) - 1)).astype(np.int64)
+    owner = np.empty(1 << bits, np.int32)
+    owner[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)
+    return np.asarray(owner[slot] == np.arange(count, dtype=np.int32))
+
+
+def _joined(parts: list[_Seen]) -> _Seen:
+    if not parts:
+        return _Seen(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64), 0)
+    return _Seen(
+        np.concatenate([part.key for part in parts]),
+        np.concatenate([part.content for part in parts]),
+        np.concatenate([part.record.astype(np.int64) + part.base for part in parts]),
+        0,
+    )

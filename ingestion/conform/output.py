@@ -1,0 +1,160 @@
+"""The two files conform leaves: bronze (typed, pseudonymised) and quarantine (original text, raw class).
+
+Bronze is written in a thread of its own while the next segment is read; both appear under their
+final name only when complete.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion.parsers.blocks import Array
+
+_ROW_GROUP = 250_000
+_WAITING = 2
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("batch", pa.string()),
+        ("table_name", pa.string()),
+        ("record", pa.int64()),
+        ("byte_offset", pa.int64()),
+        ("byte_length", pa.int64()),
+        ("original_text", pa.string()),
+        ("rules", pa.list_(pa.string())),
+        ("detail", pa.string()),
+    ]
+)
+"""`record` is 1-based, header excluded; `byte_offset` and `byte_length` are those of the bytes sent
+(of the unpacked member in an archive), NULL offset for records of one JSON document."""
+
+
+class _File:
+    """A Parquet file that begins with its first rows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        if not table.num_rows:
+            return
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd", store_schema=False)
+        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+
+    def finish(self) -> Path | None:
+        """The complete file; None when nothing was written."""
+        if self._writer is None:
+            return None
+        self._writer.close()
+        self._writer = None
+        return self._partial.rename(self.path)
+
+    def discard(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._partial.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+
+class BronzeFile:
+    """Bronze of one table, with `_batch_id` and `_loaded_at` added to every row."""
+
+    def __init__(self, path: Path, batch: str, loaded_at: datetime) -> None:
+        self._file = _File(path)
+        self._batch = batch
+        self._loaded_at = pa.scalar(loaded_at, pa.timestamp("us", tz="UTC"))
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def write(self, table: pa.Table) -> None:
+        """Queue rows; raises what an earlier write raised (a full disk, say)."""
+        while len(self._waiting) >= _WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(self._write, table))
+
+    def finish(self) -> Path | None:
+        """Wait for every write and close; None when there was no row."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._pool.shutdown()
+        return self._file.finish()
+
+    def discard(self) -> None:
+        """Leave no file behind."""
+        self._pool.shutdown(cancel_futures=True)
+        self._file.discard()
+
+    def _write(self, table: pa.Table) -> None:
+        count = table.num_rows
+        batch = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([self._batch]))
+        at = len(table.schema.names) - (1 if "_event_date" in table.schema.names else 0)
+        table = table.add_column(at, "_batch_id", batch)
+        table = table.add_column(at + 1, "_loaded_at", pa.repeat(self._loaded_at, count))
+        self._file.write(table)
+
+
+class QuarantineFile:
+    """Refused rows of one table."""
+
+    def __init__(self, path: Path, batch: str, table_name: str) -> None:
+        self._file = _File(path)
+        self._batch = batch
+        self._table_name = table_name
+
+    def write(self, places: Places, rules: pa.Array, detail: pa.Array) -> None:
+        """One row per refused record; arrays are aligned with `places`."""
+        count = len(places.record)
+        columns = [
+            pa.repeat(self._batch, count),
+            pa.repeat(self._table_name, count),
+            pa.array(places.record, pa.int64()),
+            places.offset,
+            pa.array(places.length, pa.int64()),
+            places.text,
+            rules,
+            detail,
+        ]
+        self._file.write(pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA))
+
+    def finish(self) -> Path | None:
+        """Close; None when nothing was refused."""
+        return self._file.finish()
+
+    def discard(self) -> None:
+        """Leave no file behind."""
+        self._file.discard()
+
+
+class Places:
+    """Where refused records are and what they say; arrays of one length."""
+
+    def __init__(self, record: Array, offset: pa.Array, length: Array, text: pa.Array) -> None:
+        self.record = record
+        self.offset = offset
+        self.length = length
+        self.text = text
+
+    def take(self, rows: Array) -> Places:
+        """Some of them."""
+        chosen = pa.array(rows)
+        return Places(self.record[rows], self.offset.take(chosen), self.length[rows], self.text.take(chosen))
+
+
+def joined(parts: list[Places]) -> Places:
+    """Several as one."""
+    return Places(
+        np.concatenate([part.record for part in parts]),
+        pa.concat_arrays([part.offset for part in parts]),
+        np.concatenate([part.length for part in parts]),
+        pa.concat_arrays([part.text for part in parts]),
+    )

@@ -1,0 +1,125 @@
+"""Keyed pseudonyms: HMAC-SHA256 with one key per purpose, computed in SQL.
+
+The key of a purpose is HMAC(master, purpose), so the same person gets unlinkable pseudonyms in
+two purposes. Master keys live in a file outside the lake; how they are rotated is not this
+module's business, which only names the version it used. No key material leaves through `repr`,
+messages or logs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingestion.errors import ConfigurationError
+from ingestion.settings import Settings
+
+_BLOCK = 64
+_KEY_BYTES = 32
+_MIN_KEY_BYTES = 16
+
+
+@dataclass(frozen=True)
+class PseudonymKeys:
+    """The current master key and its version. Compared and shown by version only."""
+
+    version: int
+    _master: bytes = field(repr=False, compare=False)
+
+    @classmethod
+    def load(cls, settings: Settings) -> PseudonymKeys:
+        """From `CITYLAKE_PSEUDONYM_KEY` (version 1) or the key file. Raises ConfigurationError."""
+        if settings.pseudonym_key is not None:
+            return cls(1, _bytes(settings.pseudonym_key.get_secret_value(), "CITYLAKE_PSEUDONYM_KEY"))
+        path = settings.pseudonym_keys_path
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"there is no key file for pseudonyms at {path}",
+                left="nothing was conformed",
+                next_step="restore the file from its backup; `PseudonymKeys.create` makes one for a new lake only, "
+                "since other keys give other pseudonyms",
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(f"the key file {path} cannot be read: {error.strerror}") from None
+        _check_mode(path)
+        return cls._parse(text, path)
+
+    @classmethod
+    def create(cls, settings: Settings) -> PseudonymKeys:
+        """The keys of this lake, made on first use: an existing file (or key setting) is loaded, never replaced."""
+        path = settings.pseudonym_keys_path
+        if settings.pseudonym_key is None and not path.exists():
+            document = {"current": 1, "keys": {"1": secrets.token_bytes(_KEY_BYTES).hex()}}
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(json.dumps(document))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+                os.link(temporary, path)
+            temporary.unlink()
+        return cls.load(settings)
+
+    @classmethod
+    def _parse(cls, text: str, path: Path) -> PseudonymKeys:
+        try:
+            document: Any = json.loads(text)
+            version = int(document["current"])
+            master = str(document["keys"][str(version)])
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError(
+                f'the key file {path} is not {{"current": 1, "keys": {{"1": "<hex>"}}}}',
+                left="nothing was conformed",
+                next_step="restore the file from its backup",
+            ) from None
+        return cls(version, _bytes(master, str(path)))
+
+    def pads(self, purpose: str) -> tuple[bytes, bytes]:
+        """The inner and outer block of HMAC for a purpose (64 bytes each): key material, not to be shown."""
+        key = hmac.new(self._master, purpose.encode("utf-8"), hashlib.sha256).digest().ljust(_BLOCK, b"\x00")
+        return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
+
+    def pseudonym(self, purpose: str, value: str) -> str:
+        """The pseudonym of one value, lower hex (64 characters); the SQL form gives the same."""
+        key = hmac.new(self._master, purpose.encode("utf-8"), hashlib.sha256).digest()
+        return hmac.new(key, value.encode("utf-8"), hashlib.sha256).hexdigest()
+
+
+def hmac_sql(value: str, inner: str = "$inner", outer: str = "$outer") -> str:
+    """SQL for HMAC-SHA256 of a VARCHAR expression, by two nested sha256 over bound pads.
+
+    `unhex(sha256(…))` because the function gives hex text; NULL stays NULL.
+    """
+    return f"sha256({outer}::blob || unhex(sha256({inner}::blob || encode({value}))))"
+
+
+def _bytes(text: str, where: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) < _MIN_KEY_BYTES:
+        raise ConfigurationError(
+            f"the pseudonym key in {where} is not at least {_MIN_KEY_BYTES} bytes of hex",
+            next_step="give 64 hex digits, made by a random generator",
+        )
+    return key
+
+
+def _check_mode(path: Path) -> None:
+    if path.stat().st_mode & 0o077:
+        raise ConfigurationError(
+            f"the key file {path} can be read by others",
+            left="nothing was conformed",
+            next_step=f"chmod 600 {path}",
+        )

@@ -1,0 +1,233 @@
+"""Conform: one payload in, bronze and quarantine files out. Pure: it never touches the store.
+
+Counts are asserted here, and here a delivery is refused as a whole. What is received comes from
+the record counter (`ingestion.parsers.records`), independent of the typed reading:
+received = accepted + quarantined + duplicates, for every table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from ingestion.conform import checks
+from ingestion.conform.compile import TablePlan
+from ingestion.conform.output import BronzeFile, QuarantineFile
+from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.table import Counts, TableConform
+from ingestion.contract.model import Contract, Table
+from ingestion.errors import DeliveryRefused, IntegrityError
+from ingestion.intervals import Interval
+from ingestion.parsers.blocks import Source
+from ingestion.parsers.payload import open_payload
+from ingestion.settings import Settings
+from ingestion.sql import literal
+
+_TOP_RULES = 5
+
+
+@dataclass(frozen=True)
+class ConformedTable:
+    """One table of a delivery. `bronze` and `quarantine` are None when they would be empty.
+
+    `rules` counts every broken rule (a row may break several); `flags` counts rules of severity
+    flag among accepted rows; `days` maps event day (ISO) to accepted rows.
+    """
+
+    name: str
+    received: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    rules: dict[str, int]
+    flags: dict[str, int]
+    bronze: Path | None
+    quarantine: Path | None
+    row_hash: str
+    days: dict[str, int]
+
+    @property
+    def refused_share(self) -> float:
+        """Quarantined over received."""
+        return self.quarantined / self.received if self.received else 0.0
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """What conforming made of one payload. `row_hash` is over all tables, whatever the row order."""
+
+    tables: dict[str, ConformedTable]
+    ignored_members: tuple[str, ...]
+    key_version: int
+    row_hash: str
+
+
+def conform(
+    contract: Contract,
+    payload: Path,
+    *,
+    batch: str,
+    loaded_at: datetime,
+    interval: Interval,
+    content_as_of: datetime,
+    keys: PseudonymKeys,
+    settings: Settings,
+    scratch: Path,
+) -> Conformed:
+    """Write `<table>.bronze.parquet` and `<table>.quarantine.parquet` into `scratch` (made mode 0700).
+
+    Identical rows keep the first. Of rows with one key but different content only the first
+    stays: which one is right cannot be known here, so every later one goes to quarantine as
+    `key_conflict` (a later row equal to the first is a duplicate).
+
+    Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged)
+    and IntegrityError. `content_as_of` takes no part in the result; it belongs to the caller's receipt.
+    """
+    del content_as_of
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch.chmod(0o700)
+    try:
+        with _connected(contract, settings, scratch) as connection:
+            opened = open_payload(contract, payload, settings)
+            run = _Run(contract, connection, keys, scratch, batch, loaded_at)
+            tables = {source.table.name: run.table(source) for source in opened.sources}
+            conformed = Conformed(tables, opened.ignored_members, keys.version, _row_hash(tables))
+            _decide(contract, conformed, [s.table.name for s in opened.sources if s.required])
+    except DeliveryRefused as refusal:
+        for leftover in scratch.glob("*.bronze.parquet"):
+            leftover.unlink()
+        raise _told(refusal, contract, interval) from refusal
+    return conformed
+
+
+class _Run:
+    """What every table of one delivery shares."""
+
+    def __init__(
+        self, contract: Contract, connection: duckdb.DuckDBPyConnection, keys: PseudonymKeys, scratch: Path, batch: str,
+        loaded_at: datetime,
+    ) -> None:  # fmt: skip
+        self._contract = contract
+        self._connection = connection
+        self._keys = keys
+        self._scratch = scratch
+        self._batch = batch
+        self._loaded_at = loaded_at
+
+    def table(self, source: Source) -> ConformedTable:
+        table = source.table
+        bronze = BronzeFile(self._scratch / f"{table.name}.bronze.parquet", self._batch, self._loaded_at)
+        quarantine = QuarantineFile(self._scratch / f"{table.name}.quarantine.parquet", self._batch, table.name)
+        work = TableConform(TablePlan(self._contract, table), self._connection, self._keys, bronze, quarantine)
+        try:
+            work.run(source)
+            _balance(table, work.counts)
+            return _conformed(table, work.counts, bronze.finish(), quarantine.finish())
+        except BaseException:
+            bronze.discard()
+            quarantine.discard()
+            raise
+
+
+def _conformed(table: Table, counts: Counts, bronze: Path | None, quarantine: Path | None) -> ConformedTable:
+    return ConformedTable(
+        name=table.name,
+        received=counts.received,
+        accepted=counts.accepted,
+        quarantined=counts.quarantined,
+        duplicates=counts.duplicates,
+        rules=dict(sorted(counts.rules.items())),
+        flags=dict(sorted(counts.flags.items())),
+        bronze=bronze,
+        quarantine=quarantine,
+        row_hash=counts.row_hash,
+        days=dict(sorted(counts.days.items())),
+    )
+
+
+def _balance(table: Table, counts: Counts) -> None:
+    accounted = counts.accepted + counts.quarantined + counts.duplicates
+    if counts.received != accounted:
+        raise IntegrityError(
+            f"table {table.name}: received {counts.received}, but accepted {counts.accepted} + quarantined "
+            f"{counts.quarantined} + duplicates {counts.duplicates} = {accounted}",
+            left="nothing was written",
+            next_step="keep the file and report it: rows would be lost or invented",
+        )
+
+
+def _decide(contract: Contract, conformed: Conformed, required: list[str]) -> None:
+    """Refuse the delivery as a whole: nothing in it, or too much of it refused."""
+    limit = contract.citylake.max_refused_share
+    for table in conformed.tables.values():
+        if table.refused_share > limit:
+            raise _too_bad(table, limit, replace_bronze(conformed))
+    if contract.citylake.empty == "refuse":
+        hollow = [name for name in required if not conformed.tables[name].received]
+        if hollow:
+            raise DeliveryRefused(
+                f"no records in {', '.join(hollow)}: a header and nothing else",
+                rule="empty",
+                next_step="ask the department; where no data is a normal answer, set `empty: no_data` in the contract",
+            )
+
+
+def replace_bronze(conformed: Conformed) -> Conformed:
+    """The same without bronze files: what a refused delivery leaves."""
+    tables = {name: replace(table, bronze=None) for name, table in conformed.tables.items()}
+    return replace(conformed, tables=tables)
+
+
+def _too_bad(table: ConformedTable, limit: float, conformed: Conformed) -> DeliveryRefused:
+    top = sorted(table.rules.items(), key=lambda item: (-item[1], item[0]))[:_TOP_RULES]
+    rule = "encoding" if table.rules.get("encoding", 0) > limit * table.received else "refused_share"
+    hint = "; the file is probably not in the declared encoding" if rule == "encoding" else ""
+    refusal = DeliveryRefused(
+        f"{table.quarantined:,} of {table.received:,} rows of {table.name} are refused "
+        f"({table.refused_share:.1%}, limit {limit:.1%}): " + ", ".join(f"{name} {n:,}" for name, n in top) + hint,
+        rule=rule,
+        next_step="send the steward the refused rows; the corrected file is taken in as a new delivery",
+    )
+    refusal.conformed = conformed
+    return refusal
+
+
+def _told(refusal: DeliveryRefused, contract: Contract, interval: Interval) -> DeliveryRefused:
+    """The refusal with feed and interval; what it left is the same for every rule."""
+    left = refusal.left or "the delivery is refused whole; its bytes are kept in raw, bronze is unchanged"
+    told = DeliveryRefused(
+        refusal.message,
+        rule=refusal.rule,
+        feed=f"{contract.department}.{contract.feed}",
+        interval=str(interval),
+        left=left,
+        next_step=refusal.next_step,
+    )
+    told.conformed = refusal.conformed
+    return told
+
+
+def _row_hash(tables: dict[str, ConformedTable]) -> str:
+    text = "\n".join(f"{name} {table.row_hash}" for name, table in sorted(tables.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def _connected(contract: Contract, settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A private in-memory database; whatever it spills goes away with it."""
+    spill = scratch / ".spill"
+    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
+        connection.execute(f"set temp_directory = {literal(spill)}")
+        connection.execute(f"set timezone = {literal(contract.calendar.timezone)}")
+        checks.install(connection)
+        try:
+            yield connection
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)

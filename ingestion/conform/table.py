@@ -1,0 +1,281 @@
+"""Conforms one table: segments in, bronze and quarantine out, every record counted once.
+
+The loop holds one segment at a time (plus the one being read ahead and the ones being written), so
+memory does not grow with the payload except for the key hashes (`duplicates`). Deciding about the
+delivery as a whole is left to `run`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TypeVar
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.conform.compile import BITS, Rule, TablePlan
+from ingestion.conform.duplicates import Firsts
+from ingestion.conform.output import BronzeFile, Places, QuarantineFile, joined
+from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.pseudonymise import Pseudonymiser
+from ingestion.parsers.blocks import Array, Block, Segment, Source
+from ingestion.parsers.text import shown
+
+_T = TypeVar("_T")
+_MODULUS = 2**128
+
+
+@dataclass
+class Counts:
+    """What was found so far; `days` maps the event day to accepted rows."""
+
+    received: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+    days: Counter[str] = field(default_factory=Counter)
+    content: int = 0
+
+    @property
+    def row_hash(self) -> str:
+        """Order-independent hash of the accepted rows' data columns: rows and sum of row hashes."""
+        return f"{self.accepted}-{self.content % _MODULUS:032x}"
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One segment in SQL's eyes: `masks` has one row per `suspect` row, None when there is none."""
+
+    values: pa.Table
+    pseudonyms: dict[str, pa.DictionaryArray]
+    suspect: Array
+    masks: pa.Table | None
+
+
+@dataclass
+class _Judged:
+    """Rows that broke no rule: bronze columns, flag masks and where they came from."""
+
+    bronze: pa.Table
+    flags: list[Array]
+    content: Array
+    places: Places | None = None
+
+    def take(self, keep: Array) -> _Judged:
+        places = self.places.take(np.flatnonzero(keep)) if self.places else None
+        return _Judged(self.bronze.filter(pa.array(keep)), [f[keep] for f in self.flags], self.content[keep], places)
+
+
+class TableConform:
+    """One table of one delivery. Call `run` once; then `counts` holds the answer."""
+
+    def __init__(
+        self,
+        plan: TablePlan,
+        connection: duckdb.DuckDBPyConnection,
+        keys: PseudonymKeys,
+        bronze: BronzeFile,
+        quarantine: QuarantineFile,
+    ) -> None:
+        self._plan = plan
+        self._connection = connection
+        self._pseudonymisers = {c.name: Pseudonymiser(plan, c, connection, keys) for c in plan.pseudonyms}
+        self._bronze = bronze
+        self._quarantine = quarantine
+        self._statement = plan.statement()
+        self._masks = plan.mask_statement()
+        self._held: list[_Judged] = []
+        self.counts = Counts()
+
+    def run(self, source: Source) -> None:
+        """Read every segment of the source."""
+        firsts = Firsts(source.size_hint)
+        for segment in _read_ahead(source.segments()):
+            self._segment(segment, firsts)
+        self._settle(firsts)
+
+    def _segment(self, segment: Segment, firsts: Firsts) -> None:
+        block = segment.block
+        self.counts.received += len(block)
+        self._refuse_unread(segment)
+        if not len(segment.rows):
+            return
+        judged = self._judge(segment.columns)
+        good = self._refuse_judged(segment, judged)
+        key, content = judged.values["_key"].to_numpy()[good], judged.values["_content"].to_numpy()[good]
+        fresh = firsts.pass_through(key, content, block.first, segment.rows[good])
+        bronze = self._assembled(judged)
+        flags = _taken(judged.values, "_flag_", self._plan.flags)
+        kept = good[fresh]
+        if len(kept) == bronze.num_rows:
+            self._accept(_Judged(bronze, flags, content))
+            return
+        mask = np.zeros(bronze.num_rows, dtype=bool)
+        mask[kept] = True
+        self._accept(_Judged(bronze.filter(pa.array(mask)), [f[kept] for f in flags], content[fresh]))
+        held = good[~fresh]
+        if len(held):
+            places = _places(block, segment.rows[held])
+            rows = bronze.take(pa.array(held))
+            self._held.append(_Judged(rows, [f[held] for f in flags], content[~fresh], places))
+
+    def _settle(self, firsts: Firsts) -> None:
+        """Decide the rows held back as possible repeats."""
+        if not self._held:
+            return
+        verdicts = firsts.judge()
+        held = _Judged(
+            pa.concat_tables([h.bronze for h in self._held]).unify_dictionaries(),
+            [np.concatenate(parts) for parts in zip(*(h.flags for h in self._held), strict=True)],
+            np.concatenate([h.content for h in self._held]),
+            joined([h.places for h in self._held if h.places]),
+        )
+        self._accept(held.take(verdicts.first))
+        self.counts.duplicates += int(np.count_nonzero(verdicts.repeat))
+        conflict = np.flatnonzero(verdicts.conflict)
+        if len(conflict) and held.places:
+            self.counts.quarantined += len(conflict)
+            self.counts.rules["key_conflict"] += len(conflict)
+            earlier = pa.array(verdicts.first_record[conflict]).cast(pa.string())
+            detail = pc.binary_join_element_wise("same key, other content than record", earlier, " ")
+            self._quarantine.write(held.places.take(conflict), _lists(len(conflict), ["key_conflict"]), detail)
+
+    def _accept(self, rows: _Judged) -> None:
+        counts = self.counts
+        counts.accepted += rows.bronze.num_rows
+        counts.content += _total(rows.content)
+        for rule, count in _bit_counts(self._plan.flags, rows.flags):
+            counts.flags[rule.id] += count
+        if self._plan.event_day:
+            for found in pc.value_counts(rows.bronze["_event_date"]).to_pylist():
+                if isinstance(found["values"], date):
+                    counts.days[found["values"].isoformat()] += found["counts"]
+        self._bronze.write(rows.bronze)
+
+    def _judge(self, columns: pa.Table) -> _Result:
+        """Typed columns, hashes, pseudonyms; which rule is broken is asked only of the rows that break one."""
+        named = columns.rename_columns([f"_raw_{name}" for name in columns.column_names])
+        pseudonyms = {}
+        for name, pseudonymiser in self._pseudonymisers.items():
+            pseudonyms[name], short = pseudonymiser.apply(columns[name])
+            named = named.append_column(f"_p_{name}", short)
+        result = self._query(self._statement, named)
+        suspect = np.flatnonzero(result["_suspect"].to_numpy())
+        masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
+        return _Result(result, pseudonyms, suspect, masks)
+
+    def _query(self, statement: str, segment: pa.Table) -> pa.Table:
+        self._connection.register("segment", segment)
+        result = self._connection.execute(statement).to_arrow_table()
+        self._connection.unregister("segment")
+        return result
+
+    def _assembled(self, judged: _Result) -> pa.Table:
+        """Bronze columns in contract order, then `_event_date`."""
+        result, pseudonyms = judged.values, judged.pseudonyms
+        names = [c.name for c in self._plan.table.bronze_columns]
+        columns = {name: pseudonyms[name] if name in pseudonyms else result[name] for name in names}
+        if self._plan.event_day:
+            columns["_event_date"] = result["_event_date"]
+        return pa.table(columns)
+
+    def _refuse_unread(self, segment: Segment) -> None:
+        """Records the parser could not read as columns."""
+        if not segment.refused:
+            return
+        rules = [rule for rule, _ in segment.refused]
+        rows = np.unique(np.concatenate([found for _, found in segment.refused]))
+        broken = np.zeros((len(rows), len(rules)), dtype=bool)
+        for i, (_, found) in enumerate(segment.refused):
+            broken[np.searchsorted(rows, found), i] = True
+        self._refuse(_places(segment.block, rows), broken, rules, pa.nulls(len(rows), pa.string()))
+
+    def _refuse_judged(self, segment: Segment, judged: _Result) -> Array:
+        """Refuse records that break rules, with the values of the columns concerned; gives the other rows."""
+        everything = np.ones(len(segment.rows), dtype=bool)
+        if judged.masks is None:
+            return np.flatnonzero(everything)
+        rules = self._plan.rules
+        masks = _taken(judged.masks, "_broken_", rules)
+        broken = np.column_stack([_bit(masks, i) for i in range(len(rules))])
+        guilty = broken.any(axis=1)
+        broken, bad = broken[guilty], judged.suspect[guilty]
+        everything[bad] = False
+        if len(bad):
+            self._refuse(_places(segment.block, segment.rows[bad]), broken, [r.id for r in rules], self._detail(segment, bad, broken))
+        return np.flatnonzero(everything)
+
+    def _detail(self, segment: Segment, bad: Array, broken: Array) -> pa.Array:
+        """`column=value` of every column a broken rule names."""
+        rules = self._plan.rules
+        chosen = pa.array(bad)
+        notes = []
+        for name in dict.fromkeys(rule.column for rule in rules if rule.column):
+            concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
+            if name in segment.columns.column_names and concerned.any():
+                value = pc.fill_null(segment.columns[name].take(chosen), "")
+                note = pc.binary_join_element_wise(f"; {name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
+                notes.append(pc.if_else(pa.array(concerned), note, ""))
+        if not notes:
+            return pa.nulls(len(bad), pa.string())
+        # Not null_handling="skip": pyarrow then loses the rows in which every part is null.
+        detail = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
+        return detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
+
+    def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
+        self.counts.quarantined += len(places.record)
+        for rule, count in zip(rules, broken.sum(axis=0).tolist(), strict=True):
+            if count:
+                self.counts.rules[rule] += count
+        _, rule_index = np.nonzero(broken)
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(broken.sum(axis=1)))).astype(np.int32)
+        names = pa.array(rules, pa.string()).take(pa.array(rule_index))
+        self._quarantine.write(places, pa.ListArray.from_arrays(pa.array(offsets), names), detail)
+
+
+def _places(block: Block, rows: Array) -> Places:
+    offset = pa.nulls(len(rows), pa.int64()) if block.base is None else pa.array(block.starts[rows] + block.base)
+    return Places(block.number(rows), offset, block.lengths[rows], shown(block, rows))
+
+
+def _taken(result: pa.Table, prefix: str, rules: tuple[Rule, ...]) -> list[Array]:
+    return [result[f"{prefix}{i}"].to_numpy() for i in range(-(-len(rules) // BITS))]
+
+
+def _bit(masks: list[Array], index: int) -> Array:
+    return np.asarray((masks[index // BITS] >> np.uint64(index % BITS)) & np.uint64(1), dtype=bool)
+
+
+def _bit_counts(rules: tuple[Rule, ...], masks: list[Array]) -> Iterator[tuple[Rule, int]]:
+    for index, rule in enumerate(rules):
+        count = int(np.count_nonzero(_bit(masks, index)))
+        if count:
+            yield rule, count
+
+
+def _lists(count: int, rules: list[str]) -> pa.Array:
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(rules * count, pa.string()))
+
+
+def _total(hashes: Array) -> int:
+    """The exact sum of 64-bit hashes."""
+    high, low = hashes >> np.uint64(32), hashes & np.uint64(0xFFFFFFFF)
+    return (int(high.sum(dtype=np.uint64)) << 32) + int(low.sum(dtype=np.uint64))
+
+
+def _read_ahead(items: Iterator[_T]) -> Iterator[_T]:
+    """The same items, the next one made in another thread meanwhile."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = pool.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, items, None)
+            yield item

@@ -1,0 +1,173 @@
+"""One column of text to one typed value, as SQL.
+
+A value that does not fit its type becomes NULL, never an error and never a different value:
+DuckDB's own casts would read `12.7` as the integer 13 and `2026-03-02 x` as a date. DECIMAL rounds
+to its scale, as in standard SQL. Which rule a NULL breaks is decided in `compile`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ingestion.contract.model import Column
+from ingestion.sql import literal
+
+_INTEGER = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT)$")
+_FLOAT = ("DOUBLE", "FLOAT", "REAL")
+_WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"
+_GTFS_TIME = r"\s*[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\s*"
+_OFFSET = r":[0-9]{2}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
+
+_FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
+_HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
+
+
+def kind(column: Column) -> str:
+    """The DuckDB type's family: text, integer, float, decimal, date, timestamp, timestamptz or other."""
+    name = column.type.upper().strip()
+    if name.startswith("DECIMAL") or name.startswith("NUMERIC"):
+        return "decimal"
+    if _INTEGER.match(name):
+        return "integer"
+    if name in _FLOAT:
+        return "float"
+    families = {
+        "VARCHAR": "text", "TEXT": "text", "STRING": "text", "DATE": "date", "TIMESTAMP": "timestamp",
+        "TIMESTAMPTZ": "timestamptz", "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    }  # fmt: skip
+    return families.get(name, "other")
+
+
+def is_number(column: Column) -> bool:
+    """Whether range rules and numeric codes apply."""
+    return kind(column) in ("integer", "float", "decimal")
+
+
+def cleaned(column: Column, raw: str, *, trim: bool, nulls: Iterable[str]) -> str:
+    """Text without surrounding blanks, with null words and missing codes as NULL and trace codes replaced.
+
+    Codes of numeric columns are compared as numbers, so 999999 also means `999999.0`.
+    """
+    spec = column.spec
+    plain = not spec.missing and not spec.trace
+    if plain and kind(column) != "text" and spec.format is None:
+        return raw  # casts ignore blanks themselves; what is blank is found when a cast fails
+    text = f"trim({raw})" if trim else raw
+    words = [*nulls] if trim else []
+    numbers: list[float] = []
+    for code in spec.missing:
+        value = _number(code) if is_number(column) else None
+        if value is None:
+            words.append(str(code))
+        else:
+            numbers.append(value)
+    cases = [f"when {text} in ({_listed(words)}) then null"] if words else []
+    if numbers:
+        cases.append(f"when try_cast({raw} as double) in ({_listed(numbers)}) then null")
+    for code, value in spec.trace.items():
+        as_number = _number(code) if is_number(column) else None
+        test = f"{text} = {literal(code)}" if as_number is None else f"try_cast({raw} as double) = {as_number!r}"
+        cases.append(f"when {test} then {literal(str(value))}")
+    if words and len(words) == 1 and len(cases) == 1:
+        return f"nullif({text}, {literal(words[0])})"
+    return f"case {' '.join(cases)} else {text} end" if cases else text
+
+
+def typed(column: Column, text: str, zone: str) -> str:
+    """SQL of the column's type over cleaned text; NULL where the text does not fit. `zone` is the calendar's."""
+    family, form = kind(column), column.spec.format
+    if form == "gtfs_time":
+        return _gtfs_time(text, column.type)
+    if family == "text":
+        return text
+    if family == "integer":
+        return f"case when regexp_full_match({text}, {literal(_WHOLE)}) then try_cast({text} as {column.type}) end"
+    if family == "float":
+        return f"case when isfinite(try_cast({text} as {column.type})) then try_cast({text} as {column.type}) end"
+    if family == "date":
+        return f"cast(try_strptime({text}, {literal(_strptime(form, '%Y-%m-%d'))}) as date)"
+    if family in ("timestamp", "timestamptz"):
+        return _moment(column, text, family, column.spec.timezone or zone)
+    return f"try_cast({text} as {column.type})"
+
+
+def normalised(column: Column, value: str) -> str:
+    """The value as bronze and pseudonyms take it. `nfkc` folds full-width forms, the part of NFKC that occurs."""
+    for step in column.spec.normalise:
+        if step == "upper":
+            value = f"upper({value})"
+        elif step == "nfkc":
+            value = f"translate(nfc_normalize({value}), {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+        else:
+            value = f"regexp_replace({value}, '[^0-9]', '', 'g')"
+    return value
+
+
+def generalised(column: Column, value: str) -> str:
+    """Coarser values (GB/T 37964-2019 generalisation) and masks, over the normalised value.
+
+    `hour` keeps the type; `date`, `month`, `year` give the DATE of their first day;
+    `birth_band_5y` gives text such as `1990-1994` from a date, a citizen number or a year;
+    `division_6` keeps province, city and county.
+    """
+    rule = column.spec.deidentify
+    if rule is None:
+        return value
+    if rule.method == "mask":
+        first, last = rule.keep_first, rule.keep_last
+        hidden = f"repeat('*', length({value}) - {first + last})"
+        tail = f"right({value}, {last})" if last else "''"
+        return (
+            f"case when length({value}) <= {first + last} then repeat('*', length({value})) "
+            f"else left({value}, {first}) || {hidden} || {tail} end"
+        )
+    if rule.to == "division_6":
+        return f"left({value}, 6)"
+    if rule.to == "hour":
+        return f"date_trunc('hour', {value})"
+    if rule.to == "birth_band_5y":
+        digits = f"case when length({value}) = 18 then substr({value}, 7, 4) else left({value}, 4) end"
+        year = f"try_cast({digits} as integer)" if kind(column) == "text" else f"year({value})"
+        return f"cast({year} - {year} % 5 as varchar) || '-' || cast({year} - {year} % 5 + 4 as varchar)"
+    return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {value}) as date)"
+
+
+def _moment(column: Column, text: str, family: str, zone: str) -> str:
+    form = column.spec.format
+    if form in (None, "iso"):
+        naive = f"try_cast({text} as timestamp)"
+        local = f"timezone({literal(zone)}, {naive})"
+        if family == "timestamp":
+            return f"case when isfinite({naive}) then {naive} end"
+        with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
+        value = f"case when {with_offset} then try_cast({text} as timestamptz) else {local} end"
+        return f"case when isfinite({value}) then {value} end"
+    parsed = f"try_strptime({text}, {literal(_strptime(form, ''))})"
+    if family == "timestamp":
+        return f"cast({parsed} as timestamp)"
+    if "%Z" in str(form):
+        return parsed
+    return f"timezone({literal('UTC' if '%z' in str(form) else zone)}, {parsed})"
+
+
+def _gtfs_time(text: str, type_name: str) -> str:
+    """Seconds since noon minus 12 h (GTFS reference, field type Time); hours may pass 24."""
+    hours, minutes, seconds = (f"cast(split_part(trim({text}), ':', {part}) as integer)" for part in (1, 2, 3))
+    total = f"cast({hours} * 3600 + {minutes} * 60 + {seconds} as {type_name})"
+    return f"case when regexp_full_match({text}, {literal(_GTFS_TIME)}) then {total} end"
+
+
+def _strptime(form: str | None, default: str) -> str:
+    return default if form in (None, "iso") else str(form)
+
+
+def _number(code: str | int | float) -> float | None:
+    try:
+        return float(code)
+    except ValueError:
+        return None
+
+
+def _listed(values: Iterable[str | float]) -> str:
+    return ", ".join(literal(value) for value in values)

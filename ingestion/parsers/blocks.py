@@ -1,0 +1,102 @@
+"""The one vocabulary between parsers and conform: blocks of records, and segments of text columns.
+
+A `Block` is a run of whole logical records with their exact place in the payload; it is where
+records are counted, before any typed reading. A `Segment` is a block read into text columns.
+How bytes are cut is in `records`; how columns are read is in `delimited` and `json_records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion.contract.model import Table
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+Refusals = tuple[tuple[str, Array], ...]
+"""Rule id and the block indices it refuses; an index may stand under several rules."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records of one payload.
+
+    `starts` and `ends` (int64) delimit each record's text in `data`, line end excluded;
+    `lengths` is the record's true length in bytes (more than the kept text for a record that
+    was too long to hold). Record `i` has number `first + i` (1-based, header excluded) and
+    begins at byte `base + starts[i]` of the payload, or of the unpacked archive member.
+    `base` is None where a byte offset has no meaning (records of one JSON document).
+    """
+
+    data: bytes
+    base: int | None
+    first: int
+    starts: Array
+    ends: Array
+    lengths: Array
+    encoding: str
+    refused: Refusals = ()
+    newline_in_quotes: bool = False
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def text_of(self, index: int) -> bytes:
+        """The bytes of one record."""
+        return self.data[int(self.starts[index]) : int(self.ends[index])]
+
+    def without_first(self) -> Block:
+        """The block after its first record (the header); record numbers stay as they are."""
+        return replace(
+            self,
+            first=self.first + 1,
+            starts=self.starts[1:],
+            ends=self.ends[1:],
+            lengths=self.lengths[1:],
+            refused=tuple((rule, rows[rows > 0] - 1) for rule, rows in self.refused),
+        )
+
+    def number(self, indices: Array) -> Array:
+        """Record numbers of block indices."""
+        return np.asarray(indices, dtype=np.int64) + self.first
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A block as text columns.
+
+    `columns` has one VARCHAR column per source column of the contract, named as in bronze, and
+    one row per readable record; `rows[j]` is the block index of row `j`. Every block index is
+    either in `rows` or named by a rule of `refused`.
+    """
+
+    block: Block
+    rows: Array
+    columns: pa.Table
+    refused: Refusals = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table of a payload, ready to be read once by calling `segments`.
+
+    `size_hint` is its size in bytes, for sizing work areas only.
+    """
+
+    table: Table
+    segments: Callable[[], Iterator[Segment]]
+    size_hint: int
+    required: bool = True
+
+
+def readable(count: int, refused: Refusals) -> Array:
+    """Block indices that no rule refuses, ascending."""
+    keep = np.ones(count, dtype=bool)
+    for _, rows in refused:
+        keep[rows] = False
+    return np.flatnonzero(keep)

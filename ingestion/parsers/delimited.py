@@ -1,0 +1,246 @@
+"""Delimited text (CSV, TSV): header by name, records cut and counted, fields read as text columns.
+
+Reading fields is pyarrow's, over bytes that were already cut into records, so a record that
+cannot be read is set aside by its number and never shifts another. Typing is left to conform.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from ingestion.contract.extension import CsvFormat
+from ingestion.contract.model import Table
+from ingestion.errors import DeliveryRefused, IntegrityError
+from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
+from ingestion.parsers.encoding import Watch, to_utf8, undecodable
+from ingestion.parsers.probe import PROBE_BYTES, check_text
+from ingestion.parsers.quoting import quoted
+from ingestion.parsers.records import Dialect, RecordReader
+
+Opener = Callable[[], AbstractContextManager[BinaryIO]]
+
+_LISTED = 20
+
+
+class Delimited:
+    """Segments of one delimited payload. `name` is how messages call it."""
+
+    def __init__(self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int) -> None:
+        self._table = table
+        self._spec = spec
+        self._open = opener
+        self._name = name
+        quote = ord(spec.quote) if spec.quote else None
+        self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes)
+
+    def segments(self) -> Iterator[Segment]:
+        """Every record of the payload, in order, once.
+
+        Raises DeliveryRefused: `empty`, `header`, `encoding`, `html_page`, `container`,
+        `unterminated_quote`.
+        """
+        with self._open() as stream:
+            head = stream.read(PROBE_BYTES)
+            bom = check_text(head, self._name)
+            if bom and self._spec.encoding != "utf-8":
+                raise DeliveryRefused(
+                    f"{self._name} is declared {self._spec.encoding} but begins with the byte order mark of UTF-8",
+                    rule="encoding",
+                    next_step="correct `encoding` in the contract",
+                )
+            first = 0 if self._spec.header else 1
+            reader = RecordReader(_joined(head[bom:], stream), self._dialect, offset=bom, first=first)
+            watch = Watch(self._spec.encoding)
+            places: dict[str, int] | None = None
+            width = 0
+            for block in reader:
+                watch.see(block.data)
+                if places is None:
+                    names = self._header(block) if self._spec.header else self._names()
+                    places, width = self._places(names), len(names)
+                    block = block.without_first() if self._spec.header else block  # noqa: PLW2901
+                if len(block):
+                    yield self._read(block, places, width)
+            watch.check()
+
+    def _names(self) -> list[str]:
+        """Source names in contract order, each once: the columns of a file without header."""
+        return list(dict.fromkeys(str(column.source) for column in self._table.source_columns))
+
+    def _header(self, block: Block) -> list[str]:
+        """The trimmed cells of the first record."""
+        text = to_utf8(block.text_of(0), self._spec.encoding)
+        if text is None:
+            raise DeliveryRefused(
+                f"the header of {self._name} is not {self._spec.encoding}{_fits(block.text_of(0))}",
+                rule="encoding",
+                next_step="correct `encoding` in the contract, or ask the department to send the declared encoding",
+            )
+        options = {"quotechar": self._spec.quote} if self._spec.quote else {"quoting": csv.QUOTE_NONE}
+        line = io.StringIO(text.decode("utf-8").replace("\x00", ""), newline="")
+        cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])  # type: ignore[arg-type]
+        return [cell.strip().lstrip("\ufeff") for cell in cells]
+
+    def _places(self, names: list[str]) -> dict[str, int]:
+        """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
+        wanted = self._names()
+        missing = [name for name in wanted if name not in names]
+        extra = [name for name in names if name not in wanted]
+        twice = sorted({name for name in names if names.count(name) > 1 and name in wanted})
+        faults = []
+        if missing:
+            faults.append(f"missing {_listed(missing)}")
+        if extra and not self._spec.lenient_extra_columns:
+            faults.append(f"not in the contract {_listed(extra)}")
+        if twice:
+            faults.append(f"more than once {_listed(twice)}")
+        if faults:
+            raise DeliveryRefused(
+                f"the header of {self._name} does not fit the contract: {'; '.join(faults)}",
+                rule="header",
+                next_step="agree the new columns with the department and revise the contract, or ask for a new file",
+            )
+        return {name: names.index(name) for name in wanted}
+
+    def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:
+        refused = block.refused + self._unreadable(block)
+        rows = readable(len(block), refused)
+        text = self._text(block, rows)
+        try:
+            columns = self._columns(block, text, places, width)
+        except pa.ArrowInvalid:
+            counts = self._field_counts(block)
+            ragged = rows[counts[rows] != width]
+            if not len(ragged):
+                raise
+            refused += (("ragged", ragged),)
+            rows = readable(len(block), refused)
+            columns = self._columns(block, self._text(block, rows), places, width)
+        if columns.num_rows != len(rows):
+            raise IntegrityError(
+                f"{self._name}: {len(rows)} records counted, {columns.num_rows} read, from record {block.first}",
+                left="nothing was written",
+                next_step="keep the file and report it: the record counter and the reader disagree",
+            )
+        return Segment(block, rows, columns, refused)
+
+    def _unreadable(self, block: Block) -> Refusals:
+        """Records with NUL bytes or bytes outside the declared encoding."""
+        refused: Refusals = ()
+        if b"\x00" in block.data:
+            places = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 0)
+            refused += (("nul_byte", _holding(block, places)),)
+        if to_utf8(block.data, block.encoding) is None:
+            refused += (("encoding", _holding(block, undecodable(block.data, block.encoding))),)
+        return tuple((rule, rows) for rule, rows in refused if len(rows))
+
+    def _text(self, block: Block, rows: Array) -> bytes:
+        """The UTF-8 text of the given records, line ends included."""
+        data = block.data
+        if len(rows) < len(block):
+            data = _only(block, rows)
+        elif int(block.starts[0]):
+            data = data[int(block.starts[0]) :]
+        text = to_utf8(data, block.encoding)
+        if text is None:
+            raise IntegrityError(f"{self._name}: undecodable bytes outside any record", left="nothing was written")
+        return text
+
+    def _columns(self, block: Block, text: bytes, places: dict[str, int], width: int) -> pa.Table:
+        sources = self._table.source_columns
+        if not text:
+            return pa.table({c.name: pa.array([], pa.string()) for c in sources})
+        names = [str(index) for index in range(width)]
+        used = sorted({str(place) for place in places.values()}, key=int)
+        longest = int((block.ends - block.starts).max())
+        read = pacsv.read_csv(
+            pa.BufferReader(text),
+            read_options=pacsv.ReadOptions(column_names=names, block_size=max(4 * 2**20, 4 * longest)),
+            parse_options=pacsv.ParseOptions(
+                delimiter=self._spec.delimiter,
+                quote_char=self._spec.quote or False,
+                newlines_in_values=block.newline_in_quotes,
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=used,
+                null_values=self._spec.null_values,
+                strings_can_be_null=True,
+                check_utf8=False,
+            ),
+        )
+        return pa.table({c.name: read.column(str(places[str(c.source)])) for c in sources})
+
+    def _field_counts(self, block: Block) -> Array:
+        """Fields per record, counted on the bytes."""
+        view = np.frombuffer(block.data, np.uint8)
+        found = np.flatnonzero(view == self._dialect.delimiter)
+        if block.encoding == "gb18030" and self._dialect.delimiter >= 0x40:
+            found = found[~_trailing(view, found)]
+        if self._dialect.quote is not None:
+            start = int(block.starts[0]) if len(block) else 0
+            marks = quoted(view[start:], self._dialect.quote, self._dialect.delimiter)
+            found = found[~marks.inside(found - start)]
+        first = np.searchsorted(found, block.starts)
+        return np.searchsorted(found, block.ends) - first + 1
+
+
+def _trailing(view: Array, places: Array) -> Array:
+    """Whether the byte at a place is the second half of a GB18030 character.
+
+    It is when an odd number of bytes ≥ 0x81 stands right before it.
+    """
+    low = np.flatnonzero(view < 0x81)
+    before = np.searchsorted(low, places) - 1
+    last_low = np.where(before >= 0, low[np.maximum(before, 0)], -1)
+    return np.asarray((places - last_low - 1) % 2 == 1)
+
+
+def _holding(block: Block, places: Array) -> Array:
+    """Block indices of the records that hold these byte places."""
+    index = np.searchsorted(block.starts, places, side="right") - 1
+    inside = (index >= 0) & (places < block.ends[np.maximum(index, 0)])
+    return np.unique(index[inside])
+
+
+def _only(block: Block, rows: Array) -> bytes:
+    """The bytes of some records with one line end each."""
+    limits = np.zeros(len(block.data) + 2, np.int8)
+    limits[block.starts[rows]] += 1
+    stops = np.minimum(block.ends[rows] + 1, len(block.data))
+    np.subtract.at(limits, stops, 1)
+    kept = np.frombuffer(block.data, np.uint8)[np.cumsum(limits[: len(block.data)], dtype=np.int8).astype(bool)]
+    return kept.tobytes()
+
+
+def _fits(text: bytes) -> str:
+    for encoding in ("utf-8", "gb18030"):
+        if to_utf8(text, encoding) is not None:
+            return f" (it reads as {encoding})"
+    return ""
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name if len(name) <= 60 else name[:60] + "…") for name in names[:_LISTED])
+    return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+class _joined(io.RawIOBase):  # noqa: N801
+    """The probed head and the rest of the stream as one."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; short only at the end."""
+        taken, self._head = self._head[:size], self._head[size:]
+        return taken + self._rest.read(size - len(taken)) if len(taken) < size else taken

@@ -1,0 +1,117 @@
+"""Bytes to UTF-8, and what is not in the declared encoding.
+
+Transcoding happens here in a stream, block by block (docs/adr/0003): offsets stay those of the
+original bytes, and a byte that cannot be decoded is a place in a record, not an exception.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+import numpy as np
+
+from ingestion.errors import DeliveryRefused
+from ingestion.parsers.blocks import Array
+
+WIDE_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+_MAX_REPORTED = 1_000_000
+_CP1252_UNDEFINED = np.array([0x81, 0x8D, 0x8F, 0x90, 0x9D], np.uint8)
+
+
+def to_utf8(data: bytes, encoding: str) -> bytes | None:
+    """`data` as UTF-8, or None when some byte is not in `encoding`."""
+    if data.isascii():
+        return data
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return data if encoding == "utf-8" else text.encode("utf-8")
+
+
+def undecodable(data: bytes, encoding: str) -> Array:
+    """Offsets of the bytes that are not `encoding`, ascending."""
+    if encoding == "utf-8":
+        return _not_utf8(np.frombuffer(data, np.uint8))
+    if encoding == "windows-1252":
+        return np.flatnonzero(np.isin(np.frombuffer(data, np.uint8), _CP1252_UNDEFINED))
+    return _not_codec(data, encoding)
+
+
+def _not_codec(data: bytes, encoding: str) -> Array:
+    """For encodings with a sequential reading only; stops after a million errors."""
+    places: list[int] = []
+
+    def note(error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeDecodeError):
+            raise error
+        places.append(error.start)
+        return "", error.end if len(places) < _MAX_REPORTED else len(data)
+
+    codecs.register_error("citylake.note", note)
+    data.decode(encoding, errors="citylake.note")
+    return np.array(places, dtype=np.int64)
+
+
+def _not_utf8(view: Array) -> Array:
+    """Offsets of bytes outside well-formed UTF-8 (Unicode 15, table 3-7)."""
+    high = np.flatnonzero(view >= 0x80)
+    value = view[high].astype(np.int16)
+    padded = np.concatenate((view, np.zeros(3, np.uint8)))
+    follow = [(padded[high + step] & 0xC0) == 0x80 for step in (1, 2, 3)]
+    second = padded[high + 1]
+    two = (value >= 0xC2) & (value <= 0xDF) & follow[0]
+    three = (value >= 0xE0) & (value <= 0xEF) & follow[0] & follow[1]
+    three &= ~((value == 0xE0) & (second < 0xA0)) & ~((value == 0xED) & (second > 0x9F))
+    four = (value >= 0xF0) & (value <= 0xF4) & follow[0] & follow[1] & follow[2]
+    four &= ~((value == 0xF0) & (second < 0x90)) & ~((value == 0xF4) & (second > 0x8F))
+    good = np.zeros(len(padded), dtype=bool)
+    for leads, length in ((two, 2), (three, 3), (four, 4)):
+        for step in range(length):
+            good[high[leads] + step] = True
+    return high[~good[high]]
+
+
+class Watch:
+    """Notices over a whole payload that bytes declared as something else are really UTF-8.
+
+    UTF-8 text read as Windows-1252 or GB18030 mostly decodes without an error, into nonsense.
+    The other way round shows as undecodable bytes.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._may_be_utf8 = encoding != "utf-8"
+        self._sequences = 0
+        self._wide_sequences = 0
+
+    def see(self, data: bytes) -> None:
+        """Take the next piece, whole records only."""
+        if not self._may_be_utf8 or data.isascii():
+            return
+        view = np.frombuffer(data, np.uint8)
+        self._may_be_utf8 = len(_not_utf8(view)) == 0
+        self._sequences += int(np.count_nonzero(view >= 0xC2))
+        self._wide_sequences += int(np.count_nonzero(view >= 0xE0))
+
+    def check(self) -> None:
+        """Raise `DeliveryRefused` (rule `encoding`) when all of it was UTF-8.
+
+        A GB18030 file may hold a few two-byte words that are also valid UTF-8, so there the
+        evidence must be a three-byte sequence or at least four two-byte ones.
+        """
+        enough = self._sequences >= 4 or self._wide_sequences >= 1
+        if self._encoding == "windows-1252":
+            enough = self._sequences >= 1
+        if self._may_be_utf8 and enough:
+            raise DeliveryRefused(
+                f"the file is declared {self._encoding}, but every character outside ASCII is valid UTF-8",
+                rule="encoding",
+                next_step="correct `encoding` in the contract, or ask the department to send the declared encoding",
+            )

@@ -1,0 +1,45 @@
+"""The original text of chosen records, as Arrow strings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion.parsers.blocks import Array, Block
+from ingestion.parsers.encoding import to_utf8
+from ingestion.parsers.records import KEPT_TEXT
+
+
+def strings(block: Block, rows: Array) -> pa.Array:
+    """Whole records as UTF-8 text. The records must be readable in the block's encoding."""
+    data, offsets = _gather(block, rows, None)
+    if to_utf8(data, block.encoding) is data:
+        return _array(data, offsets)
+    return pa.array([data[a:b].decode(block.encoding) for a, b in zip(offsets, offsets[1:], strict=False)], pa.string())
+
+
+def shown(block: Block, rows: Array) -> pa.Array:
+    r"""Records as a person may read them: at most 16 KB each, undecodable bytes and NUL as `\x..`."""
+    data, offsets = _gather(block, rows, KEPT_TEXT)
+    if block.encoding == "utf-8" and b"\x00" not in data and int(np.diff(offsets).max(initial=0)) < KEPT_TEXT:
+        if to_utf8(data, "utf-8") is not None:
+            return _array(data, offsets)
+    pieces = (data[a:b] for a, b in zip(offsets, offsets[1:], strict=False))  # refused records only
+    text = (piece.decode(block.encoding, "backslashreplace").replace("\x00", "\\x00") for piece in pieces)
+    return pa.array(list(text), pa.string())
+
+
+def _gather(block: Block, rows: Array, limit: int | None) -> tuple[bytes, Array]:
+    """The records' bytes end to end, and the offsets between them."""
+    starts = block.starts[rows]
+    lengths = block.ends[rows] - starts
+    if limit is not None:
+        lengths = np.minimum(lengths, limit)
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+    places = np.repeat(starts - offsets[:-1], lengths) + np.arange(offsets[-1])
+    return np.frombuffer(block.data, np.uint8)[places].tobytes(), offsets
+
+
+def _array(data: bytes, offsets: Array) -> pa.Array:
+    large = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data))
+    return large.cast(pa.string())
