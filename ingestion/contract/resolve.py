@@ -122,11 +122,6 @@ def _head(document: OpenDataContractStandard, report: Report) -> None:
             report.add((key,), f"{value!r}: lower-case letters, digits and _ (it names dbt groups and folders)")
     if not _purpose(document).strip():
         report.add(("description", "purpose"), "required key is missing: what the feed is, in English")
-    if document.apiVersion == "v3.1.0":
-        for index, table in enumerate(document.schema_ or []):
-            for position, prop in enumerate(table.properties or []):
-                if prop.enum:
-                    report.add(("schema", index, "properties", position, "enum"), "needs apiVersion v3.2.0")
     if not document.schema_:
         report.add(("schema",), "required key is missing: at least one table")
 
@@ -151,6 +146,7 @@ def _tables(
                 spec_path=(*path, "columns", prop.name or ""),
                 json=json,
                 extended=citylake is not None,
+                enums=document.apiVersion != "v3.1.0",
                 report=report,
             ).column()
             for position, prop in enumerate(entry.properties or [])

@@ -8,10 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-from ingestion.settings import Settings
 from ingestion.store.base import ObjectInfo
 from ingestion.store.local import LocalStore
-from tests.support.small_city import FoldedLog, SmallLake
+from tests.support.small_city import open_small_lake
 from warehouse.build.report import BuildReport
 from warehouse.gate.verdict import Verdict
 from warehouse.release.publish import publish
@@ -43,13 +42,10 @@ class KillingStore(LocalStore):
 
 
 def main(home: Path, kill_before: int) -> None:
-    settings = Settings(home=home, accepted_failures=home / "accepted_failures.yaml")
-    log = FoldedLog.__new__(FoldedLog)
-    log.path = settings.state_root / "log.duckdb"
-    lake = SmallLake(settings, KillingStore(settings.lake_root, kill_before), log)
-    report = BuildReport.load(settings.state_root / "report.json")
-    verdicts = [Verdict.model_validate(v) for v in json.loads((settings.state_root / "verdicts.json").read_text())]
-    publish(lake, report, verdicts, approver="duty officer")  # type: ignore[arg-type]
+    lake = open_small_lake(home, KillingStore(home / "lake", kill_before))
+    report = BuildReport.load(lake.settings.state_root / "report.json")
+    verdicts = [Verdict.model_validate(v) for v in json.loads((lake.settings.state_root / "verdicts.json").read_text())]
+    publish(lake, report, verdicts, approver="duty officer")
 
 
 if __name__ == "__main__":

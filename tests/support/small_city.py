@@ -7,75 +7,42 @@ dimension). `SmallCity.build()` writes build.duckdb and returns the report dbt's
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from ingestion import keys
+from ingestion.intervals import Interval
+from ingestion.lake import Lake
+from ingestion.receipts.log import ReceiptLog
+from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
 from ingestion.store.local import LocalStore
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
+from warehouse.build.runner import REPORT
 
-LOG_SCHEMA = """
-create table receipt (
-    key varchar primary key, department varchar, feed varchar, batch varchar, attempt varchar, outcome varchar,
-    rule varchar, message varchar, delivery varchar, correction varchar, interval_start timestamptz,
-    interval_end timestamptz, dt date, contract varchar, revision varchar, key_version integer, raw_key varchar,
-    raw_sha256 varchar, raw_bytes bigint, content_as_of timestamptz, loaded_at timestamptz, committed_at timestamptz
-);
-create table table_receipt (
-    receipt_key varchar, table_name varchar, received bigint, accepted bigint, quarantined bigint, duplicates bigint
-);
-create table bronze_file (
-    receipt_key varchar, table_name varchar, key varchar, bytes bigint, sha256 varchar, rows bigint, row_hash varchar
-);
-create table bronze_day (receipt_key varchar, table_name varchar, key varchar, day date, rows bigint);
-create view standing as
-select department || '.' || feed as feed_id, *, outcome as state from receipt
-"""
-
-DELIVERY = {"qxj.wx": "interval", "syj.inspection": "interval", "syj.town": "snapshot"}
-
-
-class FoldedLog:
-    """The folded log's read side over a DuckDB file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with contextlib.closing(duckdb.connect(str(path))) as connection:
-            connection.execute(LOG_SCHEMA)
-
-    def refresh(self) -> int:
-        return 0
-
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect()
-        connection.execute(f"attach '{self.path}' as log (read_only)")
-        connection.execute("use log")
-        return connection
+DELIVERY: dict[str, Any] = {"qxj.wx": "interval", "syj.inspection": "interval", "syj.town": "snapshot"}
 
 
 @dataclass(frozen=True)
-class SmallLake:
-    """What the steps read of a lake."""
+class NoKeys:
+    """Nothing here is conformed, so no pseudonym key is needed."""
 
-    settings: Settings
-    store: LocalStore
-    log: FoldedLog
-    contracts: dict[str, Any] = field(default_factory=dict)
+    current_version: int = 1
 
-    def clock(self) -> datetime:
-        return datetime.now(UTC)
 
-    @contextlib.contextmanager
-    def scratch(self) -> Iterator[Path]:
-        self.settings.scratch_root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.settings.scratch_root) as folder:
-            yield Path(folder)
+def open_small_lake(home: Path, store: LocalStore | None = None) -> Lake:
+    """The lake of a home folder, with a real store and receipt log."""
+    settings = Settings(home=home, accepted_failures=home / "accepted_failures.yaml")
+    store = store or LocalStore(settings.lake_root)
+    log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
+    return Lake(settings, store, log, keys=NoKeys(), contracts={})  # type: ignore[arg-type]
 
 
 @dataclass
@@ -88,16 +55,14 @@ class SmallCity:
     towns: list[tuple[str, str]] = field(default_factory=lambda: [("442000001", "石岐"), ("442000002", "东区")])
     inputs: dict[str, list[str]] = field(default_factory=dict)
     builds: int = 0
+    receipts: int = 0
     digest: str = "code-1"
 
     def __post_init__(self) -> None:
-        settings = Settings(home=self.home, accepted_failures=self.home / "accepted_failures.yaml")
-        settings.state_root.mkdir(parents=True)
-        settings.scratch_root.mkdir(parents=True)
+        self.lake = open_small_lake(self.home)
+        self.lake.settings.state_root.mkdir(parents=True)
+        self.lake.settings.scratch_root.mkdir(parents=True)
         (self.home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
-        self.lake: Any = SmallLake(
-            settings, LocalStore(settings.lake_root), FoldedLog(settings.state_root / "log.duckdb")
-        )
         self.inputs = {feed: [] for feed in DELIVERY}
         self.deliver("syj.town", "2026-03-02")
         for day in ("2026-03-02", "2026-03-03", "2026-03-04"):
@@ -109,38 +74,49 @@ class SmallCity:
         self.deliver("qxj.wx", day)
         self.deliver("syj.inspection", day)
 
-    def deliver(
-        self, feed: str, day: str, outcome: str = "accepted", message: str | None = None, *, supersede: bool = True
-    ) -> str:
+    def deliver(self, feed: str, day: str, outcome: Any = "accepted", message: str | None = None) -> str:
         """A receipt of one delivery; accepted ones become effective, in place of the interval's earlier ones."""
+        self.receipts += 1
         department, name = feed.split(".")
-        with contextlib.closing(duckdb.connect(str(self.lake.log.path))) as log:
-            count = log.execute("select count(*) from receipt").fetchone()[0] + 1
-            start = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
-            batch, bronze = f"b{count}", f"bronze/{department}/{name}/t/dt={day}/b{count}/v1.parquet"
-            receipt = f"receipts/r{count}.json"
-            log.execute(
-                "insert into receipt by name select $r as key, $d as department, $f as feed, $b as batch, 'a' as attempt,"
-                " $o as outcome, $m as message, $k as delivery, $s::timestamptz as interval_start,"
-                " $s::timestamptz as interval_end, $day::date as dt, $raw as raw_key, 'ab12' as raw_sha256,"
-                " $at::timestamptz as committed_at, 0 as raw_bytes",
-                {"r": receipt, "d": department, "f": name, "b": batch, "o": outcome, "m": message, "k": DELIVERY[feed],
-                 "s": start.isoformat(), "day": day, "raw": f"raw/{department}/{name}/dt={day}/{batch}/payload/x",
-                 "at": (start + timedelta(seconds=count)).isoformat()},
-            )  # fmt: skip
-            if outcome == "accepted":
-                log.execute("insert into bronze_file values ($1, 't', $2, 1, 'x', 1, 'h')", [receipt, bronze])
-                if DELIVERY[feed] != "snapshot":
-                    log.execute("insert into bronze_day values ($1, 't', $2, $3, 1)", [receipt, bronze, day])
+        dt = date.fromisoformat(day)
+        interval = Interval(datetime.combine(dt, datetime.min.time(), UTC), datetime.combine(dt, datetime.max.time(), UTC))
+        payload = f"{feed} {day} {self.receipts}".encode()
+        sha256 = hashlib.sha256(payload).hexdigest()
+        batch = keys.batch_id(interval, sha256)
+        prefix = keys.raw_prefix(department, name, dt, batch)
+        self.lake.store.put_bytes(keys.raw_payload(prefix, "x.csv"), payload)
+        self.lake.store.put_bytes(keys.raw_manifest(prefix), b"{}")
+        committed_at = interval.start + timedelta(seconds=self.receipts)
+        tables: dict[str, TableReceipt] = {}
         if outcome == "accepted":
+            days = {} if DELIVERY[feed] == "snapshot" else {day: 1}
+            bronze = self._bronze(keys.table_object(keys.BRONZE, department, name, "t", dt, batch, "v1", "a"), days)
+            tables["t"] = TableReceipt(received=1, accepted=1, quarantined=0, duplicates=0, bronze=[bronze])
             same = f"/dt={day}/" if DELIVERY[feed] == "interval" else "/"
-            kept = [k for k in self.inputs[feed] if not (supersede and same in k)]
-            self.inputs[feed] = [*kept, bronze]
+            self.inputs[feed] = [*(k for k in self.inputs[feed] if same not in k), bronze.key]
+        receipt = Receipt(
+            department=department, feed=name, batch=batch, attempt="a", outcome=outcome, message=message,
+            delivery=DELIVERY[feed], correction="full" if DELIVERY[feed] == "interval" else None,
+            interval=Span(start=interval.start, end=interval.end), dt=dt, contract=feed, revision="v1", key_version=1,
+            raw_key=keys.raw_payload(prefix, "x.csv"), raw_sha256=sha256, raw_bytes=len(payload),
+            content_as_of=committed_at, loaded_at=committed_at, committed_at=committed_at, tables=tables,
+        )  # fmt: skip
+        key = keys.receipt(committed_at, department, name, batch, "a")
+        self.lake.store.put_bytes(key, receipt.model_dump_json().encode())
         return batch
+
+    def _bronze(self, key: str, days: dict[str, int]) -> BronzeFile:
+        path = self.home / "bronze.parquet"
+        pq.write_table(pa.table({"n": [self.receipts]}), path)
+        self.lake.store.put_file(key, path)
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        return BronzeFile(key=key, bytes=len(data), sha256=sha256, rows=1, row_hash=sha256[:16], days=days)
 
     def build(self, *, affected: dict[str, list[str]] | None = None, **changes: Any) -> BuildReport:
         """Write build.duckdb anew and give its report; `changes` replace fields of the report."""
         self.builds += 1
+        self.lake.log.refresh()
         path = self.lake.settings.build_path
         path.unlink(missing_ok=True)
         with contextlib.closing(duckdb.connect(str(path))) as build:
@@ -153,7 +129,9 @@ class SmallCity:
             project_digest=self.digest, models=self._models(rows), checks=checks(), affected=affected or {},
             inputs={feed: list(keys) for feed, keys in self.inputs.items()},
         )  # fmt: skip
-        return report.model_copy(update=changes)
+        report = report.model_copy(update=changes)
+        (self.lake.settings.state_root / REPORT).write_text(report.model_dump_json(warnings=False), encoding="utf-8")
+        return report
 
     def _tables(self, build: duckdb.DuckDBPyConnection) -> None:
         build.execute("create table fct_weather (observed_date date, station varchar, temperature double)")
@@ -161,14 +139,11 @@ class SmallCity:
             "create table fct_inspection (inspected_date date, id varchar, town_code varchar, remark varchar)"
         )
         build.execute("create table dim_town (town_code varchar, title varchar)")
-        for day, readings in self.weather.items():
-            for reading in readings:
-                build.execute("insert into fct_weather values ($1, $2, $3)", [day, *reading])
-        for day, inspections in self.inspections.items():
-            for inspection in inspections:
-                build.execute("insert into fct_inspection values ($1, $2, $3, $4)", [day, *inspection])
-        for town in self.towns:
-            build.execute("insert into dim_town values ($1, $2)", list(town))
+        for table, days in (("fct_weather", self.weather), ("fct_inspection", self.inspections)):
+            rows = [[day, *row] for day, found in days.items() for row in found]
+            if rows:
+                build.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+        build.executemany("insert into dim_town values (?, ?)", [list(town) for town in self.towns])
         build.execute(
             "create table mart_weather as"
             " select station, count(*) as readings, sum(temperature) as total from fct_weather group by all order by 1"

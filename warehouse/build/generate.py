@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
 
+from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.settings import Settings
 from warehouse.build.sources import EVENT_DATE, SYSTEM_COLUMNS, source_name
 
 REPAIR = "make generate"
@@ -41,9 +44,7 @@ def stale(contracts: Mapping[str, Contract], project: Path) -> list[Path]:
     expected = source_files(contracts, project)
     present = set((project / "models" / "staging").glob("*/_*__sources.yml"))
     differing = [
-        path
-        for path, text in expected.items()
-        if not path.is_file() or path.read_text(encoding="utf-8") != text
+        path for path, text in expected.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
     return sorted({*differing, *(present - expected.keys())})
 
@@ -97,11 +98,6 @@ class _Indented(yaml.SafeDumper):
 
 def main() -> None:
     """`python -m warehouse.build.generate`: repair the files of the configured project."""
-    from rich.console import Console
-
-    from ingestion.contract.load import load_contracts
-    from ingestion.settings import Settings
-
     settings = Settings()
     changed = generate(load_contracts(settings.contracts), settings.dbt_project)
     console = Console()

@@ -134,14 +134,14 @@ class Builder:
             )
             # Saved first: where the watermark does not move, the next run repeats this one.
             report.save(self.settings.state_root / REPORT)
-            state.complete(
-                connection,
+            outcome = state.Outcome(
                 project_digest=digest,
                 is_complete=all(model.status == "passed" for model in models),
                 product_feeds=sorted({(m.product, feed) for m in models if m.product for feed in m.feeds}),
                 unpassed_products=_unpassed(models, checks),
                 finished_at=report.finished_at,
             )
+            state.complete(connection, outcome)
         finally:
             connection.close()
         return report
@@ -194,7 +194,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, lineage: collect.Lineage, resul
     if not counted:
         return {}
     query = " union all ".join(
-        f"select {literal(name)}, count(*) from {identifier(node['schema'], node['alias'])}" for name, node in counted
+        f"select {literal(name)}, count(*) from {identifier(node['schema'], node['alias'])}"  # noqa: S608 -- quoted names
+        for name, node in counted
     )
     return {str(name): int(rows) for name, rows in connection.execute(query).fetchall()}
 

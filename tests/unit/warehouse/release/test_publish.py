@@ -76,7 +76,7 @@ def test_the_manifest_says_what_it_is_made_from(city: SmallCity) -> None:
     found = manifest(city)
     batches = found.products["weather"].inputs["qxj.wx"]
     assert [b.bronze[0] for b in batches] == sorted(city.inputs["qxj.wx"])
-    assert all(b.raw_key and b.raw_sha256 == "ab12" for b in batches)
+    assert all(b.raw_key and b.raw_sha256 for b in batches)
     assert found.approver == "duty officer"
     assert found.tables["fct_weather"].rows == sum(f.rows for f in found.tables["fct_weather"].files) == 12
     pointed = pointer.pointer(city.lake.store, "internal")
