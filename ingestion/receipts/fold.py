@@ -110,8 +110,8 @@ from parsed;
 insert into table_receipt
 with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
 select
-    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
-    entry.value.rules, entry.value.flags, entry.value.quarantine
+    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined,
+    entry.value.duplicates, entry.value.rules, entry.value.flags, entry.value.quarantine
 from entries;
 create or replace temp table parsed_file as
 with entries as (select key, unnest(map_entries(tables)) as entry from parsed)

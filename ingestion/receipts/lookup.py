@@ -91,7 +91,7 @@ def _select(
 ) -> list[Standing]:
     narrow = interval is not None and contract.citylake.delivery != "snapshot"
     batches = standing((contract.department, contract.feed), interval.start if interval and narrow else None)
-    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence"  # noqa: S608 -- values are bound
+    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence"
     return [Standing(*row) for row in connection.execute(query, values).fetchall()]
 
 
