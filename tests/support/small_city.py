@@ -79,7 +79,9 @@ class SmallCity:
         self.receipts += 1
         department, name = feed.split(".")
         dt = date.fromisoformat(day)
-        interval = Interval(datetime.combine(dt, datetime.min.time(), UTC), datetime.combine(dt, datetime.max.time(), UTC))
+        interval = Interval(
+            datetime.combine(dt, datetime.min.time(), UTC), datetime.combine(dt, datetime.max.time(), UTC)
+        )
         payload = f"{feed} {day} {self.receipts}".encode()
         sha256 = hashlib.sha256(payload).hexdigest()
         batch = keys.batch_id(interval, sha256)
