@@ -53,13 +53,14 @@ class Firsts:
         wanted = max(self.size_hint, 1).bit_length() - 2
         self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
         self._taken = np.zeros(1 << self._bits, dtype=bool)
+        self._owners = np.empty(0, np.int32)
 
     def pass_through(self, key: Array, content: Array, base: int, record: Array) -> Array:
         """Which rows surely are firsts (bool); the rest is held. `base + record` is a row's record number."""
         slot = (key >> np.uint64(64 - self._bits)).astype(np.int64)
         fresh = ~self._taken[slot]
         self._taken[slot] = True
-        fresh &= _first_in_segment(key)
+        fresh &= self._first_in_segment(key)
         seen = _Seen(key, content, record.astype(np.uint32), base)
         self._passed.append(seen.take(fresh))
         self._held.append(seen.take(~fresh))
@@ -88,6 +89,31 @@ class Firsts:
         same = content[first_of] == held.content
         return Verdicts(first, ~first & same, ~first & ~same, record[first_of])
 
+    def _first_in_segment(self, key: Array) -> Array:
+        """Rows that surely come before any other row of the segment with the same key.
+
+        The first row of each slot is one. A later row of the slot with another key gets a second
+        chance among such rows only, by other bits: a row of equal key before it would be among them.
+        """
+        owner = self._owner(key, 0)
+        fresh = np.asarray(owner == np.arange(len(key)))
+        late = np.flatnonzero(~fresh & (key[owner] != key))
+        if len(late):
+            again = key[late]
+            fresh[late] = self._owner(again, 32) == np.arange(len(late))
+        return fresh
+
+    def _owner(self, key: Array, shift: int) -> Array:
+        """For each row the first row in its slot, where slots are some bits of the key."""
+        count = len(key)
+        bits = min(max(count, 2).bit_length() + 3, 31)
+        slot = ((key >> np.uint64(shift)) & np.uint64((1 << bits) - 1)).astype(np.int64)
+        if len(self._owners) < 1 << bits:
+            self._owners = np.empty(1 << bits, np.int32)
+        first = self._owners  # kept between segments: only slots written just now are read
+        first[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)  # the last write of a slot is its first row
+        return np.asarray(first[slot])
+
     def _partners(self, keys: Array) -> _Seen:
         """Rows that passed and share a key with a held row."""
         wanted = np.sort(keys)
@@ -102,31 +128,6 @@ class Firsts:
                 near = near[wanted[place] == seen.key[near]]
                 found.append(seen.take(near))
         return _joined(found)
-
-
-def _first_in_segment(key: Array) -> Array:
-    """Rows that surely come before any other row of the segment with the same key.
-
-    The first row of each slot is one. A later row of the slot with another key gets a second
-    chance among such rows only, by other bits: a row of equal key before it would be among them.
-    """
-    owner = _owner(key, 0)
-    fresh = np.asarray(owner == np.arange(len(key)))
-    late = np.flatnonzero(~fresh & (key[owner] != key))
-    if len(late):
-        again = key[late]
-        fresh[late] = _owner(again, 32) == np.arange(len(late))
-    return fresh
-
-
-def _owner(key: Array, shift: int) -> Array:
-    """For each row the first row in its slot, where slots are some bits of the key."""
-    count = len(key)
-    bits = min(max(count, 2).bit_length() + 3, 31)
-    slot = ((key >> np.uint64(shift)) & np.uint64((1 << bits) - 1)).astype(np.int64)
-    first = np.empty(1 << bits, np.int32)
-    first[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)  # the last write of a slot is its first row
-    return np.asarray(first[slot])
 
 
 def _joined(parts: list[_Seen]) -> _Seen:

@@ -221,13 +221,13 @@ class TableConform:
         for name in dict.fromkeys(rule.column for rule in rules if rule.column):
             concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
             if name in segment.columns.column_names and concerned.any():
-                value = pc.fill_null(segment.columns[name].take(chosen), "")
+                # one chunk: over chunked columns binary_join_element_wise gives a wrong length (pyarrow 26)
+                value = pc.fill_null(segment.columns[name].take(chosen).combine_chunks(), "")
                 note = pc.binary_join_element_wise(f"{name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
                 notes.append(pc.if_else(pa.array(concerned), note, pa.scalar(None, pa.string())))
         if not notes:
             return pa.nulls(len(bad), pa.string())
-        detail = pc.binary_join_element_wise(*notes, "; ", null_handling="skip")
-        return detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
+        return pc.binary_join_element_wise(*notes, "; ", null_handling="skip")
 
     def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
         self.counts.quarantined += len(places.record)

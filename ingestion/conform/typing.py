@@ -74,25 +74,41 @@ def cleaned(column: Column, raw: str, *, trim: bool, nulls: Iterable[str]) -> st
     return f"case {' '.join(cases)} else {text} end" if cases else text
 
 
-def typed(column: Column, text: str, zone: str) -> str:
-    """SQL of the column's type over cleaned text; NULL where the text does not fit. `zone` is the calendar's."""
+def read(column: Column, text: str, zone: str) -> str:
+    """SQL that reads cleaned text as the column's type; NULL where it cannot. `zone` is the calendar's.
+
+    Not final: `checked` takes back what DuckDB reads too generously.
+    """
     family, form = kind(column), column.spec.format
     if form == "gtfs_time":
         return _gtfs_time(text, column.type)
     if family == "text":
         return text
-    if family == "integer":
-        if column.type.upper() in ("TINYINT", "SMALLINT", "INTEGER", "INT"):  # a double holds these exactly
-            whole = f"try_cast({text} as {column.type})"
-            return f"case when {whole} = try_cast({text} as double) then {whole} end"
+    if family == "integer" and not _small(column):
         return f"case when regexp_full_match({text}, {literal(_WHOLE)}) then try_cast({text} as {column.type}) end"
-    if family == "float":
-        return f"case when isfinite(try_cast({text} as {column.type})) then try_cast({text} as {column.type}) end"
     if family == "date":
         return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
     if family in ("timestamp", "timestamptz"):
         return _moment(column, text, family, column.spec.timezone or zone)
     return f"try_cast({text} as {column.type})"
+
+
+def checked(column: Column, text: str, value: str) -> str:
+    """The value read (a column name, not an expression, for it is named twice), or NULL where it is not one."""
+    family, form = kind(column), column.spec.format
+    if form == "gtfs_time":
+        return value
+    if family == "integer" and _small(column):  # a double holds these exactly: 12.7 is no integer
+        return f"case when {value} = try_cast({text} as double) then {value} end"
+    if family == "float":
+        return f"case when isfinite({value}) then {value} end"
+    if family in ("timestamp", "timestamptz") and form in (None, "iso"):
+        return f"case when isfinite({value}) and {text} <> 'epoch' then {value} end"
+    return value
+
+
+def _small(column: Column) -> bool:
+    return column.type.upper() in ("TINYINT", "SMALLINT", "INTEGER", "INT")
 
 
 def normalised(column: Column, value: str) -> str:
@@ -144,12 +160,10 @@ def _moment(column: Column, text: str, family: str, zone: str) -> str:
     form = column.spec.format
     if form in (None, "iso"):
         naive = f"try_cast({text} as timestamp)"
-        local = f"timezone({literal(zone)}, {naive})"
         if family == "timestamp":
-            return f"case when isfinite({naive}) and {text} <> 'epoch' then {naive} end"
+            return naive
         with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
-        value = f"case when {with_offset} then try_cast({text} as timestamptz) else {local} end"
-        return f"case when isfinite({value}) and {text} <> 'epoch' then {value} end"
+        return f"case when {with_offset} then try_cast({text} as timestamptz) else timezone({literal(zone)}, {naive}) end"
     parsed = _parsed(text, str(form))
     if family == "timestamp":
         return f"cast({parsed} as timestamp)"
