@@ -129,13 +129,13 @@ where department = $department and feed = $feed and loaded_at < $before and raw_
 _QUARANTINE_KEYS = """
 select distinct unnest(table_receipt.quarantine) as key
 from table_receipt inner join receipt on table_receipt.receipt_key = receipt.key
-where department = $department and feed = $feed and loaded_at < $before
+where receipt.department = $department and receipt.feed = $feed and loaded_at < $before
 """
 _BATCH_OBJECTS = """
 select bronze_file.key from bronze_file inner join receipt on bronze_file.receipt_key = receipt.key
 where department = $department and feed = $feed and batch = $batch
 union
-select unnest(quarantine) from table_receipt inner join receipt on table_receipt.receipt_key = receipt.key
+select unnest(quarantine) from table_receipt
 where department = $department and feed = $feed and batch = $batch
 order by 1
 """

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from ingestion.contract.model import Contract
 from ingestion.errors import LakeBusy, StoreError
 from ingestion.intervals import Interval
-from ingestion.keys import QUARANTINE, RAW
+from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
 from ingestion.store import LocalStore, Store, open_store
@@ -146,7 +146,8 @@ def open_lake(settings: Settings) -> Lake:
         settings=settings,
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
-        keys=PseudonymKeys.load(settings),
+        # A lake with receipts has pseudonyms: its keys are restored from backup, never made anew.
+        keys=PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings),
         contracts=load_contracts(settings.contracts),
     )
 

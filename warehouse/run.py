@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery
 from ingestion.errors import CitylakeError
-from ingestion.ingest import ingest_interval
-from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from warehouse.capture import Captured, capture
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
@@ -34,10 +33,14 @@ ALL_PASSED, ERROR, SOME_BLOCKED = 0, 1, 3
 
 @dataclass
 class RunReport:
-    """What a run did. `seconds` per step; `failures` are feeds whose source could not be read."""
+    """What a run did. `seconds` per step; `failures` are feeds whose source could not be read.
+
+    `known` files lay in the source already taken in; `late` are intervals of the day with no file yet, by feed.
+    """
 
     day: date
     deliveries: list[Delivery] = field(default_factory=list)
+    known: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
     build: BuildReport | None = None
@@ -83,28 +86,17 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
     return report
 
 
-def intervals_of(contract: Contract, day: date) -> list[Interval]:
-    """The intervals a run of the local `day` looks at, oldest first: the day's own, and those whose local
-    date lies within `recapture` before it, for late and corrected files."""
-    first = day - timedelta(days=contract.citylake.recapture.days)
-    looked: dict[datetime, Interval] = {}
-    for offset in range((day - first).days + 1):
-        for interval in contract.calendar.meeting(first + timedelta(days=offset)):
-            looked[interval.start] = interval
-    return list(looked.values())
-
-
 def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -> None:
     name = f"{contract.department}.{contract.feed}"
-    own = {interval.start for interval in contract.calendar.meeting(day)}
+    captured = Captured()
     try:
-        for interval in intervals_of(contract, day):
-            found = ingest_interval(lake, contract, interval)
-            report.deliveries.extend(found)
-            if not found and interval.start in own:
-                report.late[name] = report.late.get(name, 0) + 1
+        capture(lake, contract, day, captured)
     except CitylakeError as error:
         report.failures[name] = str(error)
+    report.deliveries += captured.deliveries
+    report.known += captured.known
+    if captured.awaited:
+        report.late[name] = captured.awaited
 
 
 @contextmanager

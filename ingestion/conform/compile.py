@@ -2,15 +2,16 @@
 
 Layers, each a CTE: `cleaned` text → `typed` values → `derived` columns → result. The result has
 the bronze columns (pseudonyms excepted: they are joined as Arrow dictionaries), `_event_date`, the
-hashes `_key` and `_content`, and masks with one bit per rule. Rules are judged on typed values
-before normalising and de-identification; a bit set means the rule is broken. How the statement is
-run is left to `table`.
+hashes `_key` and `_content`, and `_suspect`: whether any rule may be broken. A second statement gives
+the suspects one bit per rule (set: broken), since most rows never need it. Rules are judged on typed
+values before normalising and de-identification. How statements are run is left to `table`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from ingestion.conform.checks import CHECKS
 from ingestion.conform.typing import cleaned, generalised, is_number, kind, normalised, typed
@@ -24,20 +25,25 @@ BITS = 63
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing a row can break. `broken` is SQL over the `derived` layer, never NULL."""
+    """One thing a row can break. `broken` is SQL over the `derived` layer, never NULL.
+
+    `suspect` is true wherever `broken` is, and cheaper; it may be true elsewhere.
+    """
 
     id: str
     broken: str
     column: str | None = None
+    suspect: str = ""
 
 
 class TablePlan:
     """What one table compiles to."""
 
-    def __init__(self, contract: Contract, table: Table) -> None:
+    def __init__(self, contract: Contract, table: Table, content_date: date) -> None:
         spec = contract.citylake.format
         text = spec.member if spec.type == "zip" else spec
         self.table = table
+        self._content_date = content_date
         self.zone = contract.calendar.timezone
         self._trim = spec.type not in ("json", "ndjson") and bool(getattr(text, "trim", False))
         self._json = spec.type in ("json", "ndjson")
@@ -58,9 +64,15 @@ class TablePlan:
         if self.event_day:
             outputs.append(f"{self._event_date()} as _event_date")
         outputs += [f"{self._key_hash()} as _key", f"{self._content_hash(0)} as _content"]
-        outputs += [f"{sql} as _broken_{i}" for i, sql in enumerate(_masks(self.rules))]
+        suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
+        outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
         outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
         return f"with {self._layers()} select {', '.join(outputs)} from derived"
+
+    def mask_statement(self) -> str:
+        """One row per row of `segment`: `_broken_<i>` (UBIGINT) with bit `j` for rule `63 i + j`."""
+        outputs = [f"{sql} as _broken_{i}" for i, sql in enumerate(_masks(self.rules))]
+        return f"with {self._layers()} select {', '.join(outputs) or 'null'} from derived"
 
     def pseudonym_input(self, column: Column) -> str:
         """SQL over relation `distinct_values(_raw_<name>)` that gives what the HMAC takes, in order."""
@@ -88,6 +100,7 @@ class TablePlan:
                 # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
                 probe = f"try(coalesce(cast(cast(({column.transform}) as {column.type}) as varchar), ''))"
                 made.append(f"{probe} is null as {identifier(f'_failed_{column.name}')}")
+        made.append(f"{literal(self._content_date)} as content_date")
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)
 
@@ -95,7 +108,11 @@ class TablePlan:
         raw = identifier(f"_raw_{column.name}")
         nulls = self._nulls
         if self._json:  # the CSV reader has replaced these already
-            raw = f"case when {raw} in ({', '.join(literal(word) for word in nulls)}) then null else {raw} end" if nulls else raw
+            raw = (
+                f"case when {raw} in ({', '.join(literal(word) for word in nulls)}) then null else {raw} end"
+                if nulls
+                else raw
+            )
         return cleaned(column, raw, trim=self._trim, nulls=nulls)
 
     def _rules(self) -> Iterator[Rule]:
@@ -110,10 +127,12 @@ class TablePlan:
             absent = f"({value} is null and not {failed})"
         else:
             failed, absent = self._failed(column), self._absent(column)
+        required = column.required or column.primary_key is not None
         if column.source is None or kind(column) != "text":
-            yield Rule(f"{column.name}.type", failed, column.name)
-        if column.required or column.primary_key is not None:
-            yield Rule(f"{column.name}.required", absent, column.name)
+            near = failed if column.source is None else f"({value} is null and {_text(column)} is not null)"
+            yield Rule(f"{column.name}.type", failed, column.name, f"({value} is null)" if required else near)
+        if required:
+            yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
         if is_number(column) and (column.minimum is not None or column.maximum is not None):
             low = [f"{value} < {literal(column.minimum)}"] if column.minimum is not None else []
             high = [f"{value} > {literal(column.maximum)}"] if column.maximum is not None else []
@@ -187,7 +206,9 @@ def _text_rules(column: Column, value: str) -> Iterator[Rule]:
         high = [f"length({text}) > {column.max_length}"] if column.max_length is not None else []
         yield Rule(f"{column.name}.length", _broken(" or ".join(low + high)), column.name)
     if column.pattern is not None:
-        yield Rule(f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name)
+        yield Rule(
+            f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name
+        )
     if column.allowed:
         allowed = ", ".join(literal(word) for word in column.allowed)
         if kind(column) != "text":

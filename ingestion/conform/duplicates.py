@@ -19,9 +19,15 @@ _MIN_BITS, _MAX_BITS = 20, 30
 
 @dataclass
 class _Seen:
+    """Rows of one segment; `record` counts from `base` (uint32)."""
+
     key: Array
     content: Array
     record: Array
+    base: int
+
+    def take(self, rows: Array) -> _Seen:
+        return _Seen(self.key[rows], self.content[rows], self.record[rows], self.base)
 
 
 @dataclass(frozen=True)
@@ -48,15 +54,17 @@ class Firsts:
         self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
         self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
 
-    def pass_through(self, key: Array, content: Array, record: Array) -> Array:
-        """Which rows surely are firsts (bool); the rest is held. All arrays have one entry a row."""
+    def pass_through(self, key: Array, content: Array, base: int, record: Array) -> Array:
+        """Which rows surely are firsts (bool); the rest is held. `base + record` is a row's record number."""
         slot = key >> np.uint64(64 - self._bits)
-        byte, bit = (slot >> np.uint64(3)).astype(np.int64), np.left_shift(np.uint8(1), (slot & np.uint64(7)).astype(np.uint8))
-        fresh = (self._bitmap[byte] & bit) == 0
+        byte, place = (slot >> np.uint64(3)).astype(np.int64), (slot & np.uint64(7)).astype(np.uint8)
+        fresh = (self._bitmap[byte] >> place) & 1 == 0
+        for bit in range(8):  # one bit at a time: an indexed |= sees only one of several writes to a byte
+            self._bitmap[byte[place == bit]] |= np.uint8(1 << bit)
         fresh &= _first_in_segment(key)
-        np.bitwise_or.at(self._bitmap, byte, bit)
-        self._passed.append(_Seen(key[fresh], content[fresh], record[fresh]))
-        self._held.append(_Seen(key[~fresh], content[~fresh], record[~fresh]))
+        seen = _Seen(key, content, record.astype(np.uint32), base)
+        self._passed.append(seen.take(fresh))
+        self._held.append(seen.take(~fresh))
         return np.asarray(fresh)
 
     def judge(self) -> Verdicts:
@@ -64,6 +72,9 @@ class Firsts:
         held = _joined(self._held)
         count = len(held.key)
         partners = self._partners(held.key)
+        if not count:
+            none = np.zeros(0, dtype=bool)
+            return Verdicts(none, none, none, np.zeros(0, np.int64))
         key = np.concatenate((partners.key, held.key))
         content = np.concatenate((partners.content, held.content))
         record = np.concatenate((partners.record, held.record))
@@ -77,13 +88,11 @@ class Firsts:
         first_of = first_of[mine]
         first = first_of == mine
         same = content[first_of] == held.content
-        if count == 0:
-            first = same = np.zeros(0, dtype=bool)
         return Verdicts(first, ~first & same, ~first & ~same, record[first_of])
 
     def _partners(self, keys: Array) -> _Seen:
         """Rows that passed and share a key with a held row."""
-        wanted = np.unique(keys)
+        wanted = np.sort(keys)
         found = []
         if len(wanted):
             bits = min(max(len(wanted).bit_length() + 5, 16), 28)
@@ -93,7 +102,7 @@ class Firsts:
                 near = np.flatnonzero(bitmap[(seen.key >> np.uint64(64 - bits)).astype(np.int64)])
                 place = np.minimum(np.searchsorted(wanted, seen.key[near]), len(wanted) - 1)
                 near = near[wanted[place] == seen.key[near]]
-                found.append(_Seen(seen.key[near], seen.content[near], seen.record[near]))
+                found.append(seen.take(near))
         return _joined(found)
 
 
@@ -109,9 +118,10 @@ def _first_in_segment(key: Array) -> Array:
 
 def _joined(parts: list[_Seen]) -> _Seen:
     if not parts:
-        return _Seen(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
+        return _Seen(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64), 0)
     return _Seen(
         np.concatenate([part.key for part in parts]),
         np.concatenate([part.content for part in parts]),
-        np.concatenate([part.record for part in parts]).astype(np.int64),
+        np.concatenate([part.record.astype(np.int64) + part.base for part in parts]),
+        0,
     )

@@ -22,11 +22,10 @@ import pyarrow.compute as pc
 from ingestion.conform.compile import BITS, Rule, TablePlan
 from ingestion.conform.duplicates import Firsts
 from ingestion.conform.output import BronzeFile, Places, QuarantineFile, joined
-from ingestion.conform.pseudonym import PseudonymKeys, hmac_sql
-from ingestion.contract.model import Column
+from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.pseudonymise import Pseudonymiser
 from ingestion.parsers.blocks import Array, Block, Segment, Source
 from ingestion.parsers.text import shown
-from ingestion.sql import identifier
 
 _T = TypeVar("_T")
 _MODULUS = 2**128
@@ -49,6 +48,16 @@ class Counts:
     def row_hash(self) -> str:
         """Order-independent hash of the accepted rows' data columns: rows and sum of row hashes."""
         return f"{self.accepted}-{self.content % _MODULUS:032x}"
+
+
+@dataclass(frozen=True)
+class _Result:
+    """One segment in SQL's eyes: `masks` has one row per `suspect` row, None when there is none."""
+
+    values: pa.Table
+    pseudonyms: dict[str, pa.DictionaryArray]
+    suspect: Array
+    masks: pa.Table | None
 
 
 @dataclass
@@ -78,10 +87,11 @@ class TableConform:
     ) -> None:
         self._plan = plan
         self._connection = connection
-        self._keys = keys
+        self._pseudonymisers = {c.name: Pseudonymiser(plan, c, connection, keys) for c in plan.pseudonyms}
         self._bronze = bronze
         self._quarantine = quarantine
         self._statement = plan.statement()
+        self._masks = plan.mask_statement()
         self._held: list[_Judged] = []
         self.counts = Counts()
 
@@ -98,18 +108,12 @@ class TableConform:
         self._refuse_unread(segment)
         if not len(segment.rows):
             return
-        result, pseudonyms = self._judge(segment.columns)
-        broken = _taken(result, "_broken_", self._plan.rules)
-        bad = np.zeros(len(segment.rows), dtype=bool)
-        for mask in broken:
-            bad |= mask != 0
-        if bad.any():
-            self._refuse_judged(segment, np.flatnonzero(bad), broken)
-        good = np.flatnonzero(~bad)
-        key, content = result["_key"].to_numpy()[good], result["_content"].to_numpy()[good]
-        fresh = firsts.pass_through(key, content, block.number(segment.rows[good]))
-        bronze = self._assembled(result, pseudonyms)
-        flags = _taken(result, "_flag_", self._plan.flags)
+        judged = self._judge(segment.columns)
+        good = self._refuse_judged(segment, judged)
+        key, content = judged.values["_key"].to_numpy()[good], judged.values["_content"].to_numpy()[good]
+        fresh = firsts.pass_through(key, content, block.first, segment.rows[good])
+        bronze = self._assembled(judged)
+        flags = _taken(judged.values, "_flag_", self._plan.flags)
         kept = good[fresh]
         if len(kept) == bronze.num_rows:
             self._accept(_Judged(bronze, flags, content))
@@ -156,40 +160,27 @@ class TableConform:
                     counts.days[found["values"].isoformat()] += found["counts"]
         self._bronze.write(rows.bronze)
 
-    def _judge(self, columns: pa.Table) -> tuple[pa.Table, dict[str, pa.DictionaryArray]]:
-        """Typed columns, hashes and masks; and pseudonyms, made once per distinct value."""
+    def _judge(self, columns: pa.Table) -> _Result:
+        """Typed columns, hashes, pseudonyms; which rule is broken is asked only of the rows that break one."""
         named = columns.rename_columns([f"_raw_{name}" for name in columns.column_names])
         pseudonyms = {}
-        for column in self._plan.pseudonyms:
-            pseudonyms[column.name], short = self._pseudonyms(column, columns[column.name])
-            named = named.append_column(f"_p_{column.name}", short)
-        self._connection.register("segment", named)
-        result = self._connection.execute(self._statement).to_arrow_table()
+        for name, pseudonymiser in self._pseudonymisers.items():
+            pseudonyms[name], short = pseudonymiser.apply(columns[name])
+            named = named.append_column(f"_p_{name}", short)
+        result = self._query(self._statement, named)
+        suspect = np.flatnonzero(result["_suspect"].to_numpy())
+        masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
+        return _Result(result, pseudonyms, suspect, masks)
+
+    def _query(self, statement: str, segment: pa.Table) -> pa.Table:
+        self._connection.register("segment", segment)
+        result = self._connection.execute(statement).to_arrow_table()
         self._connection.unregister("segment")
-        return result, pseudonyms
+        return result
 
-    def _pseudonyms(self, column: Column, raw: pa.ChunkedArray) -> tuple[pa.DictionaryArray, pa.Array]:
-        """The pseudonym of every row as a dictionary, and its first 64 bits for hashing."""
-        encoded = raw.combine_chunks().dictionary_encode()
-        encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-        distinct = pa.table({f"_raw_{column.name}": encoded.dictionary})
-        inner, outer = self._keys.pads(str(column.spec.deidentify.purpose if column.spec.deidentify else ""))
-        self._connection.register("distinct_values", distinct)
-        found = self._connection.execute(
-            f"select value, cast('0x' || left(value, 16) as ubigint) as short from "
-            f"(select {hmac_sql('value')} as value from ({self._plan.pseudonym_input(column)}))",
-            {"inner": inner, "outer": outer},
-        ).to_arrow_table()
-        self._connection.unregister("distinct_values")
-        values, short = found["value"].combine_chunks(), found["short"].combine_chunks()
-        indices = encoded.indices
-        if values.null_count:  # a dictionary cannot hold NULL in Parquet: move it to the indices
-            indices = pc.if_else(values.is_null().take(indices), pa.scalar(None, indices.type), indices)
-            values = pc.fill_null(values, "")
-        return pa.DictionaryArray.from_arrays(indices, values), short.take(indices)
-
-    def _assembled(self, result: pa.Table, pseudonyms: dict[str, pa.DictionaryArray]) -> pa.Table:
+    def _assembled(self, judged: _Result) -> pa.Table:
         """Bronze columns in contract order, then `_event_date`."""
+        result, pseudonyms = judged.values, judged.pseudonyms
         names = [c.name for c in self._plan.table.bronze_columns]
         columns = {name: pseudonyms[name] if name in pseudonyms else result[name] for name in names}
         if self._plan.event_day:
@@ -207,10 +198,29 @@ class TableConform:
             broken[np.searchsorted(rows, found), i] = True
         self._refuse(_places(segment.block, rows), broken, rules, pa.nulls(len(rows), pa.string()))
 
-    def _refuse_judged(self, segment: Segment, bad: Array, masks: list[Array]) -> None:
-        """Records that break rules, with the values of the columns concerned."""
+    def _refuse_judged(self, segment: Segment, judged: _Result) -> Array:
+        """Refuse records that break rules, with the values of the columns concerned; gives the other rows."""
+        everything = np.ones(len(segment.rows), dtype=bool)
+        if judged.masks is None:
+            return np.flatnonzero(everything)
         rules = self._plan.rules
-        broken = np.column_stack([_bit(masks, i)[bad] for i in range(len(rules))])
+        masks = _taken(judged.masks, "_broken_", rules)
+        broken = np.column_stack([_bit(masks, i) for i in range(len(rules))])
+        guilty = broken.any(axis=1)
+        broken, bad = broken[guilty], judged.suspect[guilty]
+        everything[bad] = False
+        if len(bad):
+            self._refuse(
+                _places(segment.block, segment.rows[bad]),
+                broken,
+                [r.id for r in rules],
+                self._detail(segment, bad, broken),
+            )
+        return np.flatnonzero(everything)
+
+    def _detail(self, segment: Segment, bad: Array, broken: Array) -> pa.Array:
+        """`column=value` of every column a broken rule names."""
+        rules = self._plan.rules
         chosen = pa.array(bad)
         notes = []
         for name in dict.fromkeys(rule.column for rule in rules if rule.column):
@@ -219,12 +229,11 @@ class TableConform:
                 value = pc.fill_null(segment.columns[name].take(chosen), "")
                 note = pc.binary_join_element_wise(f"; {name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
                 notes.append(pc.if_else(pa.array(concerned), note, ""))
-        detail = pa.nulls(len(bad), pa.string())
-        if notes:
-            # Not null_handling="skip": pyarrow then loses the rows in which every part is null.
-            detail = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
-            detail = detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
-        self._refuse(_places(segment.block, segment.rows[bad]), broken, [rule.id for rule in rules], detail)
+        if not notes:
+            return pa.nulls(len(bad), pa.string())
+        # Not null_handling="skip": pyarrow then loses the rows in which every part is null.
+        detail = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
+        return detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
 
     def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
         self.counts.quarantined += len(places.record)

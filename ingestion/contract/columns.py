@@ -30,7 +30,8 @@ class Declared:
     """A column as declared: the ODCS property, its citylake entry, and where both are in the file.
 
     `json` says that the feed's records are JSON, so `spec.path` finds the value. `extended` is
-    False where the extension could not be read, so its entries may only seem to be missing.
+    False where the extension could not be read, so its entries may only seem to be missing;
+    `enums` that the document's apiVersion knows the key `enum` (from v3.2.0).
     """
 
     prop: SchemaProperty
@@ -39,6 +40,7 @@ class Declared:
     spec_path: KeyPath
     json: bool
     extended: bool
+    enums: bool
     report: Report
 
     def column(self) -> Column:
@@ -167,6 +169,8 @@ class Declared:
                 self.report.add((*self.path, "enum", index, "value"), f"{value!r} is not a value of {kind.text}")
             else:
                 values.append(str(value))
+        if values and not self.enums:
+            self.wrong("enum", "is a key of apiVersion v3.2.0")
         if values and kind.logical not in ("string", "integer"):
             self.wrong("enum", f"allowed values are for VARCHAR, INTEGER and BIGINT, not {kind.text}")
         if len(set(values)) < len(values):

@@ -10,7 +10,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 from ingestion.contract.columns import NAME, Declared
 from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec
 from ingestion.contract.model import Contract, Table
-from ingestion.contract.problem import KeyPath, Report, choices
+from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
 from ingestion.contract.semantics import check_feed, check_table
 from ingestion.contract.strict import validate
 
@@ -63,8 +63,8 @@ def resolve(raw: Any, path: Path, report: Report) -> Contract:
         check_feed(citylake, tables, extension_path, report)
         _synthetic(document, citylake, report)
     report.raise_if_any()
-    if document is None or citylake is None:  # unreachable: both report before they return None
-        raise TypeError("validation returned nothing and reported nothing")
+    if document is None or citylake is None:
+        raise InvalidContract(report.problems)
     return Contract(
         id=document.id or "",
         version=document.version or "",
@@ -122,11 +122,6 @@ def _head(document: OpenDataContractStandard, report: Report) -> None:
             report.add((key,), f"{value!r}: lower-case letters, digits and _ (it names dbt groups and folders)")
     if not _purpose(document).strip():
         report.add(("description", "purpose"), "required key is missing: what the feed is, in English")
-    if document.apiVersion == "v3.1.0":
-        for index, table in enumerate(document.schema_ or []):
-            for position, prop in enumerate(table.properties or []):
-                if prop.enum:
-                    report.add(("schema", index, "properties", position, "enum"), "needs apiVersion v3.2.0")
     if not document.schema_:
         report.add(("schema",), "required key is missing: at least one table")
 
@@ -151,6 +146,7 @@ def _tables(
                 spec_path=(*path, "columns", prop.name or ""),
                 json=json,
                 extended=citylake is not None,
+                enums=document.apiVersion != "v3.1.0",
                 report=report,
             ).column()
             for position, prop in enumerate(entry.properties or [])

@@ -24,9 +24,9 @@ create table if not exists receipt (
     content_as_of timestamptz not null, loaded_at timestamptz not null, committed_at timestamptz not null
 );
 create table if not exists table_receipt (
-    receipt_key varchar not null, table_name varchar not null, received bigint not null, accepted bigint not null,
-    quarantined bigint not null, duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint),
-    quarantine varchar[]
+    receipt_key varchar not null, department varchar not null, feed varchar not null, batch varchar not null,
+    table_name varchar not null, received bigint not null, accepted bigint not null, quarantined bigint not null,
+    duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint), quarantine varchar[]
 );
 create table if not exists bronze_file (
     receipt_key varchar not null, table_name varchar not null, key varchar not null, bytes bigint not null,
@@ -50,7 +50,7 @@ _TABLE_SHAPE = (
     "days map(varchar, bigint))[], quarantine varchar[]))"
 )
 
-# `opened(url, key)` holds what to read. Everything is cast with try_cast, so that one bad
+# `opened(url, key)` and the variable `urls` hold what to read. Everything is cast with try_cast, so that one bad
 # object becomes a null that `Kind.unreadable` finds and names, instead of an error that names none.
 PARSE_RECEIPTS = f"""
 create or replace temp table parsed as
@@ -68,7 +68,9 @@ select
     try_cast(json->>'loaded_at' as timestamptz) as loaded_at,
     try_cast(json->>'committed_at' as timestamptz) as committed_at,
     try_cast(json->'tables' as {_TABLE_SHAPE}) as tables
-from read_json_objects($urls, format = 'unstructured', filename = true, maximum_object_size = 67108864) as objects
+from read_json_objects(
+    getvariable('urls'), format = 'unstructured', filename = true, maximum_object_size = 67108864
+) as objects
 inner join opened on objects.filename = opened.url
 """
 
@@ -78,7 +80,7 @@ select
     opened.key, json->>'schema_version' as schema_version, json->>'department' as department,
     json->>'feed' as feed, json->>'batch' as batch, json->>'verb' as verb, json->>'reason' as reason,
     json->>'decided_by' as decided_by, try_cast(json->>'decided_at' as timestamptz) as decided_at
-from read_json_objects($urls, format = 'unstructured', filename = true) as objects
+from read_json_objects(getvariable('urls'), format = 'unstructured', filename = true) as objects
 inner join opened on objects.filename = opened.url
 """
 
@@ -106,10 +108,10 @@ select
     content_as_of, loaded_at, committed_at
 from parsed;
 insert into table_receipt
-with entries as (select key, unnest(map_entries(tables)) as entry from parsed)
+with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
 select
-    key, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
-    entry.value.rules, entry.value.flags, entry.value.quarantine
+    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined,
+    entry.value.duplicates, entry.value.rules, entry.value.flags, entry.value.quarantine
 from entries;
 create or replace temp table parsed_file as
 with entries as (select key, unnest(map_entries(tables)) as entry from parsed)
@@ -141,5 +143,5 @@ class Kind:
 RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)
 DECISIONS = Kind(PARSE_DECISIONS, _unreadable(_REQUIRED_DECISION), ADD_DECISIONS, Decision)
 
-SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
+SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + ADD_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
 """Names the shape a folded file has; a file of another shape is folded again from nothing."""

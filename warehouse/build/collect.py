@@ -145,9 +145,7 @@ def collect_checks(lineage: Lineage, results: Results, built: Mapping[str, Statu
     return [_check(lineage, name, results.get(name), built) for name in tests]
 
 
-def _check(
-    lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, built: Mapping[str, Status]
-) -> CheckRun:
+def _check(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, built: Mapping[str, Status]) -> CheckRun:
     node = lineage.node(unique_id)
     read = [name for name in lineage.upstream(unique_id) if name.startswith(("model.", "seed."))]
     declared = node.get("attached_node") or next(iter(read), None)
@@ -159,7 +157,7 @@ def _check(
         check=check_of(node),
         product=group(lineage.node(declared)) if declared else None,
         models=[lineage.node(name)["name"] for name in models],
-        severity=str(node["config"]["severity"]).lower(),  # type: ignore[arg-type]
+        severity=str(node["config"]["severity"]).lower(),
         status="skipped" if stale else status_of(result),
         failures=None if stale or result is None else result.get("failures"),
         message=f"not built: {', '.join(stale)}" if stale else _message(result),
@@ -186,9 +184,9 @@ def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, r
 
 def check_of(node: Mapping[str, Any]) -> CheckKind:
     """From `meta.citylake.check`, else from the kind of test."""
-    declared = citylake_meta(node).get("check")
-    if declared in get_args(CheckKind):
-        return declared  # type: ignore[no-any-return]
+    declared: CheckKind | None = citylake_meta(node).get("check")
+    if declared is not None and declared in get_args(CheckKind):
+        return declared
     name = (node.get("test_metadata") or {}).get("name")
     return _CHECKS.get(str(name), "rule")
 

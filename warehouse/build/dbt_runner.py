@@ -60,19 +60,20 @@ class Dbt:
 
     def seed(self) -> None:
         """Load the reference tables. Raises BuildFailed where one cannot be loaded."""
-        broken = [node for node in self._execute("seed", "--full-refresh")["results"] if node["status"] != "success"]
+        broken = [node for node in self.execute("seed", "--full-refresh")["results"] if node["status"] != "success"]
         if broken:
             raise self._failed("seed", "; ".join(f"{node['unique_id']}: {node['message']}" for node in broken))
 
     def run(self, *, full_refresh: bool) -> dict[str, Any]:
         """Build every model; the run results. A model that fails is a status in them."""
-        return self._execute("run", *(["--full-refresh"] if full_refresh else []))
+        return self.execute("run", *(["--full-refresh"] if full_refresh else []))
 
     def test(self) -> dict[str, Any]:
         """Run every data test; the run results. Unit tests run in the project's own test suite."""
-        return self._execute("test", "--exclude-resource-type", "unit_test")
+        return self.execute("test", "--exclude-resource-type", "unit_test")
 
-    def _execute(self, command: str, *options: str) -> dict[str, Any]:
+    def execute(self, command: str, *options: str) -> dict[str, Any]:
+        """Any command that runs nodes; the run results. Raises BuildFailed where it selects nothing."""
         from dbt.artifacts.schemas.run import RunExecutionResult
 
         result = self._invoke(command, *options)
@@ -146,4 +147,4 @@ def _close_connections() -> None:
     """dbt-duckdb keeps the write lock after its command has returned."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb is not typed

@@ -134,14 +134,14 @@ class Builder:
             )
             # Saved first: where the watermark does not move, the next run repeats this one.
             report.save(self.settings.state_root / REPORT)
-            state.complete(
-                connection,
+            outcome = state.Outcome(
                 project_digest=digest,
                 is_complete=all(model.status == "passed" for model in models),
                 product_feeds=sorted({(m.product, feed) for m in models if m.product for feed in m.feeds}),
                 unpassed_products=_unpassed(models, checks),
                 finished_at=report.finished_at,
             )
+            state.complete(connection, outcome)
         finally:
             connection.close()
         return report

@@ -83,14 +83,11 @@ def view_query(feed: str, contract: Contract, table: Table, files: Listed, url: 
     else:
         order = f"partition by _interval_start, {_key(table)} order by _precedence desc"
     return (
-        f"select {names} from {_ranked_scan(feed, columns, table, files, url)} "
-        f"qualify row_number() over ({order}) = 1"
+        f"select {names} from {_ranked_scan(feed, columns, table, files, url)} qualify row_number() over ({order}) = 1"
     )
 
 
-def _listed(
-    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]
-) -> dict[tuple[str, str], Listed]:
+def _listed(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> dict[tuple[str, str], Listed]:
     rows = connection.execute(
         """
         select feed, table_name, list(key order by interval_start, precedence, key), count(distinct batch),
@@ -121,9 +118,7 @@ def _scan(columns: Mapping[str, str], files: Listed, url: Callable[[str], str]) 
     )
 
 
-def _ranked_scan(
-    feed: str, columns: Mapping[str, str], table: Table, files: Listed, url: Callable[[str], str]
-) -> str:
+def _ranked_scan(feed: str, columns: Mapping[str, str], table: Table, files: Listed, url: Callable[[str], str]) -> str:
     return (
         f"(select bronze.*, delivered.interval_start as _interval_start, delivered.precedence as _precedence "
         f"from {_scan(columns, files, url)} as bronze inner join (select distinct batch, interval_start, precedence "

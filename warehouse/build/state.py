@@ -218,23 +218,26 @@ def begin(
     connection.unregister("days_now")
 
 
-def complete(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    project_digest: str,
-    is_complete: bool,
-    product_feeds: Iterable[tuple[str, str]],
-    unpassed_products: Collection[str],
-    finished_at: datetime,
-) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished build leaves: `product_feeds` are (product, feed) pairs by lineage."""
+
+    project_digest: str
+    is_complete: bool
+    product_feeds: Collection[tuple[str, str]]
+    unpassed_products: Collection[str]
+    finished_at: datetime
+
+
+def complete(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> None:
     """Move the watermark: the effective files are applied. One transaction, the last step of a build.
 
     Affected days of feeds that an unpassed product reads stay pending, so that its checks see them
     again until they pass. `is_complete` False after a full refresh makes the next run full again.
     """
     connection.begin()
-    _temporary(connection, "product_feed_now", ("product", "feed"), product_feeds)
-    _temporary(connection, "unpassed", ("product", "feed"), ((product, "") for product in unpassed_products))
+    _temporary(connection, "product_feed_now", ("product", "feed"), outcome.product_feeds)
+    _temporary(connection, "unpassed", ("product", "feed"), ((product, "") for product in outcome.unpassed_products))
     connection.execute(
         f"""
         create or replace table _citylake.product_feed as from product_feed_now;
@@ -247,8 +250,13 @@ def complete(
         """
     )
     connection.execute(
-        "insert into _citylake.last_build select build_id, $digest, $complete, $finished from _citylake.run",
-        {"digest": project_digest, "complete": is_complete, "finished": finished_at},
+        """
+        insert into _citylake.last_build
+        select build_id, $digest, $complete, $finished
+        from _citylake.run
+        where $complete or not full_refresh
+        """,
+        {"digest": outcome.project_digest, "complete": outcome.is_complete, "finished": outcome.finished_at},
     )
     connection.commit()
 

@@ -69,6 +69,7 @@ def init_command(
 ) -> None:
     """Draft a contract from a file. Every guess in it is marked."""
     from ingestion.contract.draft import draft_contract
+
     from ingestion.errors import ConfigurationError
 
     session: Session = context.obj

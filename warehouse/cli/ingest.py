@@ -67,7 +67,7 @@ def ingest_command(
 def _intervals(session: Session, contract: Contract, interval: str | None, day: Day) -> list[Interval]:
     if interval is not None:
         return [parse_interval(contract, interval)]
-    from warehouse.run import intervals_of
+    from warehouse.capture import intervals_of
 
     return intervals_of(contract, local_day(day, session.settings.timezone))
 

@@ -110,8 +110,10 @@ def progress(first: str) -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield _say_nothing
         return
+    from rich.text import Text
+
     with problems().status(first) as status:
-        yield lambda message: status.update(message)
+        yield lambda message: status.update(Text(message))
 
 
 def _say_nothing(message: str) -> None:

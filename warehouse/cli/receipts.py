@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,7 +110,8 @@ def quarantine_command(
 def _refused(session: Session, found: list[dict[str, Any]], limit: int, *, show: bool) -> list[tuple[str, RefusedRow]]:
     from warehouse.cli.refused_rows import read_refused
 
-    store, shown = session.lake.store, []
+    store = session.lake.store
+    shown: list[tuple[str, RefusedRow]] = []
     for entry in found:
         left = limit - len(shown)
         # Past its retention a quarantine object is gone; its counts stay in the receipt.
@@ -118,7 +120,7 @@ def _refused(session: Session, found: list[dict[str, Any]], limit: int, *, show:
     return shown
 
 
-def _records(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, object]) -> list[dict[str, Any]]:
+def _records(connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
     result = connection.execute(query, values)
     names = [column[0] for column in result.description or []]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

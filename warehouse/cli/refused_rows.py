@@ -39,7 +39,7 @@ def read_refused(table: str, urls: Sequence[str], *, limit: int, show: bool) -> 
         "'[0-9]', '9', 'g'), '[A-Za-z]', 'x', 'g')"
     )
     query = (
-        f"select record, byte_offset, rules, {text if show else masked} "  # noqa: S608 - literals are quoted
+        f"select record, byte_offset, rules, {text if show else masked} "
         f"from read_parquet({literal(list(urls))}) order by record limit {int(limit)}"
     )
     with duckdb.connect() as connection:

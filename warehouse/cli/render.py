@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ingestion.delivery import Delivery
     from ingestion.lake import Lake
-    from warehouse.build.report import BuildReport
+    from warehouse.build.report import BuildReport, Status
     from warehouse.gate.verdict import Verdict
     from warehouse.release.publish import Published
     from warehouse.run import RunReport
@@ -140,16 +140,19 @@ def show_build(report: BuildReport, console: Console) -> None:
         console.print(message, markup=False)
     if report.nothing_new:
         console.print("nothing new since the last build", markup=False)
-    models, checks = (Counter(r.status for r in found) for found in (report.models, report.checks))
+    models, checks = Counter(m.status for m in report.models), Counter(c.status for c in report.checks)
     rows = [("models", _told(models)), ("checks", _told(checks))]
     console.print(grid(f"build {report.build_id}, as of {report.as_of}", ("what", "status"), rows))
-    bad = [(r.name, r.status, r.message) for r in (*report.models, *report.checks) if r.status in ("failed", "error")]
+    told = [(m.name, m.status, m.message) for m in report.models] + [
+        (c.name, c.status, c.message) for c in report.checks
+    ]
+    bad = [line for line in told if line[1] in ("failed", "error")]
     if bad:
         console.print(grid("did not pass", ("name", "status", "message"), bad))
     console.print("next: citylake gate", style="dim")
 
 
-def _told(statuses: Counter[str]) -> str:
+def _told(statuses: Counter[Status]) -> str:
     return ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none"
 
 

@@ -99,7 +99,7 @@ class Shell:
             return
         described = run_query(
             self._connection,
-            "select column_name, data_type, comment from duckdb_columns() "  # noqa: S608 - a quoted literal
+            "select column_name, data_type, comment from duckdb_columns() "
             f"where table_name = {literal(table)} and database_name = {literal(self._manifest.edition)} "
             "order by column_index",
         )

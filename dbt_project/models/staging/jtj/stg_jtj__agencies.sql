@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__agency') }}
 ),
 
-renamed as (
+final as (
     select
         agency_id as agency_code,
         agency_name,
@@ -15,4 +15,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

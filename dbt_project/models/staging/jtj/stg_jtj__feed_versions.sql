@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__feed_info') }}
 ),
 
-renamed as (
+final as (
     select
         feed_version,
         feed_publisher_name,
@@ -17,4 +17,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

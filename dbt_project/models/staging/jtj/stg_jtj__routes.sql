@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__routes') }}
 ),
 
-renamed as (
+final as (
     select
         route_id as route_code,
         agency_id as agency_code,
@@ -16,4 +16,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__calendar_dates') }}
 ),
 
-renamed as (
+final as (
     select
         service_id as service_code,
         service_date,
@@ -14,4 +14,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__calendar') }}
 ),
 
-renamed as (
+final as (
     select
         service_id as service_code,
         monday = 1 as runs_monday,
@@ -21,4 +21,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__stop_times') }}
 ),
 
-renamed as (
+final as (
     select
         trip_id as trip_code,
         stop_sequence,
@@ -16,4 +16,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__stops') }}
 ),
 
-renamed as (
+final as (
     select
         stop_id as stop_code,
         stop_name,
@@ -15,4 +15,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

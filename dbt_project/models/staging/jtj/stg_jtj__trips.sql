@@ -4,7 +4,7 @@ source as (
     select * from {{ source('jtj', 'gtfs_static__trips') }}
 ),
 
-renamed as (
+final as (
     select
         trip_id as trip_code,
         route_id as route_code,
@@ -16,4 +16,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

@@ -4,7 +4,7 @@ source as (
     select * from {{ source('qxj', 'wx_station_hourly') }}
 ),
 
-renamed as (
+final as (
     select
         station_id as station_code,
         station_name,
@@ -26,4 +26,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

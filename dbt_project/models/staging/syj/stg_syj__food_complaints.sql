@@ -4,7 +4,7 @@ source as (
     select * from {{ source('syj', 'complaint') }}
 ),
 
-renamed as (
+final as (
     select
         complaint_id as complaint_no,
         channel,
@@ -20,4 +20,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

@@ -4,7 +4,7 @@ source as (
     select * from {{ source('syj', 'food_inspection') }}
 ),
 
-renamed as (
+final as (
     select
         inspection_id as inspection_no,
         licence_no,
@@ -21,4 +21,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

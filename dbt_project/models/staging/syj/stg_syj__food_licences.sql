@@ -4,7 +4,7 @@ source as (
     select * from {{ source('syj', 'food_licence') }}
 ),
 
-renamed as (
+final as (
     select
         licence_no,
         operator_name,
@@ -23,4 +23,4 @@ renamed as (
     from source
 )
 
-select * from renamed
+select * from final

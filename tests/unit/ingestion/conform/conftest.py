@@ -57,8 +57,13 @@ class Maker:
             source=FileDrop(path="x/{interval:%Y%m%d}.csv"),
             format=format or CsvFormat(),
             catalogue=Catalogue(
-                resource_code="1", category="c", provider="p", share_type="无条件共享", open_attribute="无条件开放",
-                update_cycle="每日", published=date(2026, 1, 1),
+                resource_code="1",
+                category="c",
+                provider="p",
+                share_type="无条件共享",
+                open_attribute="无条件开放",
+                update_cycle="每日",
+                published=date(2026, 1, 1),
             ),  # fmt: skip
             licence="CC0-1.0",
             retention=Retention(raw=timedelta(days=1), quarantine=timedelta(days=1), basis="test"),

@@ -134,7 +134,9 @@ def test_ndjson(make: Any) -> None:
 def test_json_document(make: Any, path: str, document: str) -> None:
     table = make.table(make.column("id", "INTEGER", primary_key=1), make.column("v", path="$.a.v"))
     payload = document % '{"id": 1, "a": {"v": "\\u4e2d"}}, {"id": "x"}, 7'
-    found = make.conform(make.contract(table, format=JsonFormat(type="json", records=path)), payload.encode()).tables["t"]
+    found = make.conform(make.contract(table, format=JsonFormat(type="json", records=path)), payload.encode()).tables[
+        "t"
+    ]
     assert make.rows(found.bronze) == [{"id": 1, "v": "中"}]
     assert make.refused(found.quarantine) == [(2, ["id.type"]), (3, ["json_malformed"])]
     assert [row["byte_offset"] for row in make.rows(found.quarantine)] == [None, None]
@@ -149,7 +151,9 @@ def zipped(**members: bytes) -> bytes:
 
 
 def test_zip_of_tables(make: Any) -> None:
-    stops = make.table(make.column("stop_id", primary_key=1), make.column("lat", "DOUBLE"), name="stops", source="stops.txt")
+    stops = make.table(
+        make.column("stop_id", primary_key=1), make.column("lat", "DOUBLE"), name="stops", source="stops.txt"
+    )
     times = make.table(
         make.column("trip_id", required=True),
         make.column("arrival_seconds", "INTEGER", "arrival_time", format="gtfs_time"),
@@ -173,7 +177,9 @@ def test_zip_of_tables(make: Any) -> None:
 
 def test_past_the_refused_share_the_delivery_is_refused_with_its_quarantine(make: Any) -> None:
     table = make.table(make.column("a", "INTEGER"), make.column("b"))
-    with pytest.raises(DeliveryRefused, match=r"qxj\.wx .*3 of 4 rows of t are refused \(75\.0%, limit 50\.0%\)") as caught:
+    with pytest.raises(
+        DeliveryRefused, match=r"qxj\.wx .*3 of 4 rows of t are refused \(75\.0%, limit 50\.0%\)"
+    ) as caught:
         make.conform(make.contract(table, max_refused_share=0.5), b"a,b\nx,\ny,\n1,\nz,q\n")
     assert caught.value.rule == "refused_share"
     conformed = caught.value.conformed
@@ -199,7 +205,9 @@ def test_flags_are_counted_and_rows_stay(make: Any) -> None:
 def test_many_segments_give_the_same_answer(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"k{i % 900},{i % 7 if i < 900 else 3},{'x' if i % 50 == 0 else i}" for i in range(3000)]
     payload = ("k,v,n\r\n" + "\r\n".join(lines)).encode()
-    table = make.table(make.column("k", primary_key=1), make.column("v", "INTEGER"), make.column("n", required=True, pattern="[0-9]"))
+    table = make.table(
+        make.column("k", primary_key=1), make.column("v", "INTEGER"), make.column("n", required=True, pattern="[0-9]")
+    )
     whole = make.conform(make.contract(table), payload).tables["t"]
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 512)
     cut = make.conform(make.contract(table), payload).tables["t"]

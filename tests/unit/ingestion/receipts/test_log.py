@@ -132,7 +132,7 @@ def test_rebuild_equals_incremental_fold(tmp_path: Path) -> None:
     assert log.rebuild() == 12
     assert tables(log) == incremental
     assert incremental["bronze_day"][0][-2:] == (date(2026, 3, 2), 1)
-    assert incremental["table_receipt"][0][6] == {"number": 1}
+    assert incremental["table_receipt"][0][9] == {"number": 1}
 
 
 def test_a_late_object_in_a_recent_or_unseen_partition_is_found(tmp_path: Path) -> None:

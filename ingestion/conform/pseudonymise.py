@@ -1,0 +1,68 @@
+"""Pseudonyms of a column, made once per distinct value.
+
+A column arrives as text and leaves as an Arrow dictionary, so the 64-character pseudonym is
+computed, held and written once per value, not per row. Values seen before come from a bounded
+memory. Keys and the HMAC itself are `pseudonym`'s.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.conform.compile import TablePlan
+from ingestion.conform.pseudonym import PseudonymKeys, hmac_sql
+from ingestion.contract.model import Column
+
+_REMEMBERED = 200_000
+
+
+class Pseudonymiser:
+    """For one column of one table."""
+
+    def __init__(
+        self, plan: TablePlan, column: Column, connection: duckdb.DuckDBPyConnection, keys: PseudonymKeys
+    ) -> None:
+        self._name = f"_raw_{column.name}"
+        self._connection = connection
+        purpose = column.spec.deidentify.purpose if column.spec.deidentify else None
+        self._inner, self._outer = keys.pads(str(purpose))
+        self._statement = (
+            f"select value, cast('0x' || left(value, 16) as ubigint) as short from "
+            f"(select {hmac_sql('value')} as value from ({plan.pseudonym_input(column)}))"
+        )
+        self._raw = pa.array([], pa.string())
+        self._made = pa.table({"value": pa.array([], pa.string()), "short": pa.array([], pa.uint64())})
+
+    def apply(self, raw: pa.ChunkedArray) -> tuple[pa.DictionaryArray, pa.Array]:
+        """The pseudonym of every row (NULL for NULL), and its first 64 bits (uint64) for hashing."""
+        encoded = pc.dictionary_encode(raw.combine_chunks())
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.combine_chunks()
+        made = self._of(encoded.dictionary)
+        values, short = made["value"].combine_chunks(), made["short"].combine_chunks()
+        indices = encoded.indices
+        if values.null_count:  # Parquet takes no NULL inside a dictionary: it moves to the indices
+            indices = pc.if_else(values.is_null().take(indices), pa.scalar(None, indices.type), indices)
+            values = pc.fill_null(values, "")
+        return pa.DictionaryArray.from_arrays(indices, values), short.take(indices)
+
+    def _of(self, distinct: pa.Array) -> pa.Table:
+        """Pseudonyms of distinct values, in their order."""
+        known = pc.index_in(distinct, value_set=self._raw)
+        fresh = distinct.filter(known.is_null())
+        if not len(fresh):
+            return self._made.take(known)
+        found = self._compute(fresh)
+        raw, made = pa.concat_arrays([self._raw, fresh]), pa.concat_tables([self._made, found]).combine_chunks()
+        if len(raw) <= _REMEMBERED:
+            self._raw, self._made = raw, made
+        return made.take(pc.index_in(distinct, value_set=raw))
+
+    def _compute(self, values: pa.Array) -> pa.Table:
+        self._connection.register("distinct_values", pa.table({self._name: values}))
+        pads = {"inner": self._inner, "outer": self._outer}
+        found = self._connection.execute(self._statement, pads).to_arrow_table()
+        self._connection.unregister("distinct_values")
+        return found.cast(self._made.schema)

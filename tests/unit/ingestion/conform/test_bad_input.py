@@ -1,0 +1,305 @@
+"""Bad input gets a clear answer, and nothing is lost: each case with its rule and its message."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import stat
+import struct
+import zipfile
+from typing import Any
+
+import pytest
+
+from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
+from ingestion.errors import DeliveryRefused
+
+PAGE = b"<!DOCTYPE html>\n<html><head><title>Please log in</title></head><body>a,b</body></html>"
+
+
+@pytest.fixture
+def two(make: Any) -> Any:
+    return make.table(make.column("a"), make.column("b", "INTEGER"))
+
+
+def refusal(make: Any, contract: Any, payload: bytes, **settings: Any) -> DeliveryRefused:
+    with pytest.raises(DeliveryRefused) as caught:
+        make.conform(contract, payload, **settings)
+    assert caught.value.feed == "qxj.wx"
+    assert "next:" in str(caught.value)
+    assert "bronze is unchanged" in str(caught.value)
+    assert not list(make.scratch.glob("*.bronze*"))
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("payload", "rule", "message"),
+    [
+        (b"", "empty", "the file is empty"),
+        (b"\xef\xbb\xbf\r\n", "empty", "the file is empty"),
+        (b"a,b\n", "empty", "no records in t: a header and nothing else"),
+        (PAGE, "html_page", r"is an HTML page \(Please log in\), not data"),
+        (b"PK\x03\x04....", "container", "ZIP archive"),
+        (b"\x1f\x8b\x08....", "container", "gzip"),
+        ("a,b\nx,1\n".encode("utf-16"), "encoding", "byte order mark of UTF-16"),
+        ("a,b\nx,1\n".encode("utf-32"), "encoding", "byte order mark of UTF-32"),
+        (b"a,c\nx,1\n", "header", "missing 'b'; not in the contract 'c'"),
+        (b"a\nx\n", "header", "missing 'b'$"),
+        (b"a,b,c\nx,1,2\n", "header", "not in the contract 'c'$"),
+        (b"a,b,a\nx,1,2\n", "header", "more than once 'a'"),
+        (b"x,1\ny,2\n", "header", "missing 'a', 'b'; not in the contract 'x', '1'"),
+        (b'a,b\nx,1\n"y,2\nz,3\n', "unterminated_quote", r"begins at byte 8 \(record 2\) is never closed"),
+        ("名称,b\nx,1\n".encode("gb18030"), "encoding", r"the header of the file is not utf-8 \(it reads as gb18030\)"),
+    ],
+)  # fmt: skip
+def test_text_refused_whole(make: Any, two: Any, payload: bytes, rule: str, message: str) -> None:
+    caught = refusal(make, make.contract(two), payload)
+    assert caught.rule == rule
+    assert re.search(message, caught.message)
+
+
+def test_header_only_is_no_data_where_the_contract_says_so(make: Any, two: Any) -> None:
+    found = make.conform(make.contract(two, empty="no_data"), b"a,b\r\n").tables["t"]
+    assert (found.received, found.bronze, found.quarantine) == (0, None, None)
+
+
+def test_extra_columns_may_be_tolerated_and_any_order_is_fine(make: Any, two: Any) -> None:
+    form = CsvFormat(lenient_extra_columns=True)
+    found = make.conform(make.contract(two, format=form), b'\xef\xbb\xbf" b ",new,a\n1,?,x\n').tables["t"]
+    assert make.rows(found.bronze) == [{"a": "x", "b": 1}]
+
+
+def test_a_file_without_header_is_read_by_position(make: Any, two: Any) -> None:
+    found = make.conform(make.contract(two, format=CsvFormat(header=False)), b"x,1\ny,z\n").tables["t"]
+    assert make.rows(found.bronze) == [{"a": "x", "b": 1}]
+    assert make.refused(found.quarantine) == [(2, ["b.type"])]
+
+
+def test_ragged_rows(make: Any, two: Any) -> None:
+    found = make.conform(make.contract(two), b'a,b\nx,1\ny\n"p,q",2\nz,3,4\n\n"r\ns",5\n').tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["ragged"]), (4, ["ragged"])]
+    assert [row["a"] for row in make.rows(found.bronze)] == ["x", "p,q", "r\ns"]
+
+
+def test_stray_quotes_are_ordinary_characters(make: Any, two: Any) -> None:
+    found = make.conform(make.contract(two), b'a,b\n5" pipe,1\n"6"" pipe",2\n"x"y,3\nz"",4\n').tables["t"]
+    assert [row["a"] for row in make.rows(found.bronze)] == ['5" pipe', '6" pipe', "xy", 'z""']
+
+
+def test_nul_bytes(make: Any, two: Any) -> None:
+    found = make.conform(make.contract(two), b"a,b\nx\x00y,1\nz,2\n").tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["nul_byte"])]
+    assert make.rows(found.quarantine)[0]["original_text"] == "x\\x00y,1"
+
+
+def test_bare_carriage_returns(make: Any, two: Any) -> None:
+    found = make.conform(make.contract(two), b'a,b\nx\ry,1\n"z\rz",2\n').tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["bare_carriage_return"])]
+
+
+def test_a_record_that_is_too_long(make: Any, two: Any) -> None:
+    payload = b"a,b\nx,1\n" + b"y" * 200_000 + b",2\nz,3\n"
+    found = make.conform(make.contract(two), payload, max_record_bytes=100_000).tables["t"]
+    (row,) = make.rows(found.quarantine)
+    assert (row["record"], row["byte_offset"], row["byte_length"]) == (2, 8, 200_002)
+    assert (row["rules"], len(row["original_text"])) == (["record_too_long"], 16384)
+    assert found.accepted == 2
+
+
+def test_a_record_longer_than_a_chunk_is_skipped_not_held(make: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
+    payload = b'a,b\nx,1\n"' + b'y\n""' * 200 + b'",2\nz,3\nv,4'
+    found = make.conform(make.contract(two), payload, max_record_bytes=100).tables["t"]
+    (row,) = make.rows(found.quarantine)
+    assert (row["record"], row["byte_offset"], row["byte_length"]) == (2, 8, 804)
+    assert [r["a"] for r in make.rows(found.bronze)] == ["x", "z", "v"]
+
+
+def test_an_endless_quote_in_a_long_record(make: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
+    caught = refusal(make, make.contract(two), b'a,b\nx,1\nq,"' + b"y\n" * 200, max_record_bytes=100)
+    assert caught.rule == "unterminated_quote"
+    assert "byte 10 (record 2)" in caught.message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "windows-1252"])
+def test_declared_encodings(make: Any, two: Any, encoding: str) -> None:
+    name = "ÑANDÚ" if encoding == "windows-1252" else "中山市㐀"
+    payload = f'a,b\n"{name}, {name}",1\n{name},?\n'.encode(encoding)
+    found = make.conform(make.contract(two, format=CsvFormat(encoding=encoding)), payload).tables["t"]
+    assert make.rows(found.bronze) == [{"a": f"{name}, {name}", "b": 1}]
+    (row,) = make.rows(found.quarantine)
+    assert row["original_text"] == f"{name},?"
+    assert payload[row["byte_offset"] :][: row["byte_length"]] == f"{name},?".encode(encoding)
+
+
+@pytest.mark.parametrize(("encoding", "bad"), [("utf-8", b"\xc4\xe3"), ("gb18030", b"\xff"), ("windows-1252", b"\x81")])
+def test_undecodable_bytes_refuse_the_row_only(make: Any, two: Any, encoding: str, bad: bytes) -> None:
+    payload = b"a,b\nx,1\ny" + bad + b",2\nz,3\n"
+    found = make.conform(make.contract(two, format=CsvFormat(encoding=encoding)), payload).tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["encoding"])]
+    assert "\\x" in make.rows(found.quarantine)[0]["original_text"]
+    assert found.accepted == 2
+
+
+def test_mostly_undecodable_is_the_wrong_encoding(make: Any, two: Any) -> None:
+    payload = b"a,b\n" + "中山,1\n石岐,2\n".encode("gb18030")
+    caught = refusal(make, make.contract(two, max_refused_share=0.05), payload)
+    assert caught.rule == "encoding"
+    assert "2 of 2 rows of t are refused" in caught.message
+    assert caught.conformed is not None
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "windows-1252"])
+def test_utf8_declared_as_something_else(make: Any, two: Any, encoding: str) -> None:
+    payload = "a,b\n中山市场,1\n石岐区域,2\n".encode()
+    caught = refusal(make, make.contract(two, format=CsvFormat(encoding=encoding)), payload)
+    assert caught.rule == "encoding"
+    bom = refusal(make, make.contract(two, format=CsvFormat(encoding=encoding)), codecs.BOM_UTF8 + b"a,b\nx,1\n")
+    assert bom.rule == "encoding"
+
+
+def test_gb18030_words_that_happen_to_be_utf8(make: Any, two: Any) -> None:
+    word = b"\xc2\xbd"
+    assert word.decode("utf-8") != word.decode("gb18030")
+    form = CsvFormat(encoding="gb18030")
+    found = make.conform(make.contract(two, format=form), b"a,b\n" + word + b",1\n").tables["t"]
+    assert make.rows(found.bronze)[0]["a"] == word.decode("gb18030")
+
+
+def test_gb18030_with_a_delimiter_that_may_be_half_a_character(make: Any, two: Any) -> None:
+    payload = "a|b\n丂|1\n亅亅x|2\n亅|3|4\n".encode("gb18030").replace("丂".encode("gb18030"), b"\x81\x7c")
+    form = CsvFormat(encoding="gb18030", delimiter="|")
+    found = make.conform(make.contract(two, format=form), payload).tables["t"]
+    assert make.refused(found.quarantine) == [(3, ["ragged"])]
+    assert make.rows(found.bronze)[0]["a"] == b"\x81\x7c".decode("gb18030")
+
+
+def archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in members:
+            made.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def zipped(make: Any) -> Any:
+    table = make.table(make.column("a"), make.column("b", "INTEGER"), name="t", source="t.txt")
+    return make.contract(table, format=ZipFormat())
+
+
+def link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("t.txt")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+GOOD = ("t.txt", b"a,b\nx,1\n")
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([GOOD, ("../../etc/passwd", b"x")], "points outside the archive"),
+        ([GOOD, ("/etc/passwd", b"x")], "points outside the archive"),
+        ([GOOD, ("..\\x", b"x")], "points outside the archive"),
+        ([GOOD, ("C:/x", b"x")], "points outside the archive"),
+        ([(link(), b"/etc/passwd")], "is a symbolic link"),
+        ([("t.txt", b"a,b\n" + b"x,1\n" * 2_000_000)], "more than 200 times its packed size"),
+    ],
+)
+def test_unsafe_archives(make: Any, zipped: Any, members: Any, message: str) -> None:
+    caught = refusal(make, zipped, archive(*members))
+    assert caught.rule == "zip_unsafe"
+    assert message in caught.message
+
+
+def test_archive_larger_than_allowed(make: Any, zipped: Any) -> None:
+    caught = refusal(make, zipped, archive(("t.txt", b"a,b\n" + b"x,1\n" * 1000)), max_uncompressed_bytes=1000)
+    assert (caught.rule, "unpacks to more than 1,000 bytes" in caught.message) == ("zip_unsafe", True)
+
+
+def test_sizes_are_counted_not_believed(make: Any, zipped: Any) -> None:
+    data = bytearray(archive(("t.txt", b"a,b\n" + b"x,1\n" * 1000)))
+    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = data.index(signature) + place
+        data[at : at + 4] = struct.pack("<I", 8)
+    caught = refusal(make, zipped, bytes(data))
+    assert caught.rule == "zip_damaged"
+
+
+def test_a_member_twice(make: Any, zipped: Any) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        payload = archive(GOOD, GOOD)
+    caught = refusal(make, zipped, payload)
+    assert (caught.rule, "is there twice" in caught.message) == ("zip_unsafe", True)
+
+
+def test_encrypted_member(make: Any, zipped: Any) -> None:
+    data = bytearray(archive(GOOD))
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    assert "is encrypted" in refusal(make, zipped, bytes(data)).message
+
+
+@pytest.mark.parametrize("cut", [10, 60, -30])
+def test_truncated_archive(make: Any, zipped: Any, cut: int) -> None:
+    caught = refusal(make, zipped, archive(("t.txt", b"a,b\n" + bytes(range(48, 90)) * 50))[:cut])
+    assert caught.rule == "zip_damaged"
+
+
+def test_damaged_member(make: Any, zipped: Any) -> None:
+    data = bytearray(archive(("t.txt", b"a,b\n" + b"".join(b"%d,%d\n" % (i * 7919 % 1000, i) for i in range(2000)))))
+    data[2000] ^= 0xFF
+    caught = refusal(make, zipped, bytes(data))
+    assert caught.rule == "zip_damaged"
+
+
+def test_missing_member(make: Any, zipped: Any) -> None:
+    caught = refusal(make, zipped, archive(("other.txt", b"a,b\nx,1\n")))
+    assert (caught.rule, caught.message) == ("members", "the archive lacks t.txt; it has, undeclared: other.txt")
+
+
+def test_nested_archive_is_not_opened(make: Any, zipped: Any) -> None:
+    assert make.conform(zipped, archive(GOOD, ("inner.zip", archive(GOOD)))).ignored_members == ("inner.zip",)
+    caught = refusal(make, zipped, archive(("t.txt", archive(GOOD))))
+    assert (caught.rule, "member t.txt is a ZIP archive" in caught.message) == ("container", True)
+
+
+def test_payload_is_no_archive(make: Any, zipped: Any) -> None:
+    assert refusal(make, zipped, PAGE).rule == "zip_damaged"
+    assert refusal(make, zipped, b"").rule == "empty"
+
+
+@pytest.mark.parametrize(
+    ("payload", "rule", "message"),
+    [
+        (b'{"data": [1, 2', "json_malformed", "not well-formed JSON"),
+        (b'{"items": []}', "json_records", r"no list of records at \$\.data: found nothing; top-level members: items"),
+        (b'{"data": {"a": 1}}', "json_records", "found OBJECT"),
+        (b'{"data": []}', "empty", "no records in t"),
+        (b'{"data": ["\xff"]}', "encoding", "byte 11 cannot be decoded"),
+        (b'{"data": [' + b"1," * 600 + b"1]}", "document_too_long", "longer than 1,000 bytes"),
+        (PAGE, "html_page", "HTML page"),
+    ],
+)
+def test_json_documents_refused_whole(make: Any, two: Any, payload: bytes, rule: str, message: str) -> None:
+    contract = make.contract(two, format=JsonFormat(type="json", records="$.data"))
+    caught = refusal(make, contract, payload, max_document_bytes=1000)
+    assert caught.rule == rule
+    assert re.search(message, caught.message)
+
+
+def test_bad_lines_of_ndjson(make: Any, two: Any) -> None:
+    payload = b'{"a":"x","b":1}\n{"a":"\xff","b":1}\n{"a":"\x00"}\n{"a":"' + b"y" * 500 + b'"}\n{"b":2}'
+    contract = make.contract(two, format=JsonFormat(type="ndjson"))
+    found = make.conform(contract, payload, max_record_bytes=200).tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["encoding"]), (3, ["nul_byte"]), (4, ["record_too_long"])]
+    assert make.rows(found.bronze) == [{"a": "x", "b": 1}, {"a": None, "b": 2}]
+
+
+def test_messages_hold_no_values(make: Any) -> None:
+    table = make.table(make.column("phone", pattern="^1[0-9]{10}$"))
+    caught = refusal(make, make.contract(table, max_refused_share=0), b"phone\n13800138000x\n")
+    assert "138001" not in str(caught)
