@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from infra.simulator.city import DAYS, SEED, START, City
 from infra.simulator.deliver import deliver
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ingestion.lake import Lake
     from warehouse.run import RunReport
 
@@ -29,7 +30,7 @@ FAILED = 1
 QUERIES = (
     "from mart_town_daily_brief limit 10",
     "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
-    "select grade, count(*) from fct_food_inspection group by all",
+    "select grade, count(*) as inspections from fct_food_inspection group by all",
 )
 
 
@@ -147,8 +148,9 @@ def demo(
     from ingestion.errors import CitylakeError
     from ingestion.lake import open_lake
     from ingestion.settings import Settings
+    from warehouse.cli.output import results
 
-    console = Console(highlight=False)
+    console = results()
     console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
     try:
         lake = open_lake(Settings(home=home, drop=home / "city" / "drop"))

@@ -81,9 +81,10 @@ def grid(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[obje
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     numbers = right.split()
-    for column in columns:
+    for index, column in enumerate(columns):
         is_number = column in numbers
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+        kept_whole = is_number or index == 0
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=kept_whole, overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
     return table

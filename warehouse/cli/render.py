@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from warehouse.run import RunReport
 
 COUNTS = ("received", "accepted", "quarantined", "duplicates")
+HEADINGS = ("rows", "accepted", "refused", "repeats")
+"""COUNTS as columns: short, so that a line fits 80 characters."""
+
 NEEDS_A_PERSON = ("refused", "held")
 SHOWN_REASONS = 3
 
@@ -44,6 +47,8 @@ def show_run(report: RunReport, lake: Lake, console: Console) -> None:
     show_feeds(report.deliveries, console)
     show_attention(report.deliveries, console)
     show_broken_rules(lake, report.deliveries, console)
+    if report.known:
+        console.print(f"{report.known} files were taken in before", style="dim")
     if report.late:
         late = ", ".join(f"{feed} {count}" for feed, count in report.late.items())
         console.print(f"intervals with no file yet: {late}", markup=False)
@@ -56,16 +61,14 @@ def show_run(report: RunReport, lake: Lake, console: Console) -> None:
 
 
 def show_feeds(deliveries: Sequence[Delivery], console: Console) -> None:
-    """One line a feed: files by outcome, rows by what became of them. Repeats store nothing and are only counted."""
+    """One line a feed: files by outcome, rows by what became of them."""
     rows = []
     for feed in sorted({d.feed for d in deliveries}):
         mine = [d for d in deliveries if d.feed == feed]
-        outcomes = Counter(d.outcome for d in mine)
-        repeated = outcomes.pop("duplicate", 0)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        rows.append((feed, told, repeated or None, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
-    columns = ("feed", "deliveries", "known", *COUNTS)
-    console.print(grid("deliveries", columns, rows, right=f"known {' '.join(COUNTS)}"))
+        told = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in mine).items())
+        rows.append((feed, told, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
+    columns = ("feed", "deliveries", *HEADINGS)
+    console.print(grid("deliveries, and their rows", columns, rows, right=" ".join(HEADINGS)))
 
 
 def show_attention(deliveries: Sequence[Delivery], console: Console) -> None:
@@ -117,21 +120,15 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
 
 def show_releases(releases: Sequence[Published], console: Console) -> None:
     """What each edition's readers see now."""
-    rows = [
-        (
-            r.edition,
-            r.outcome.replace("_", " "),
-            r.release,
-            ", ".join(r.fresh),
-            ", ".join([*r.kept, *r.held_back]),
-            ", ".join(r.never_released),
-        )
-        for r in releases
-    ]
-    columns = ("edition", "outcome", "release", "new", "kept from before", "never released")
-    console.print(grid("releases", columns, rows))
-    for held in (r for r in releases if r.outcome == "on_hold"):
-        console.print(held.message, style="yellow", markup=False)
+    rows = [(r.edition, r.release or "none", r.outcome.replace("_", " "), ", ".join(r.fresh)) for r in releases]
+    console.print(grid("releases", ("edition", "release", "outcome", "new in it"), rows))
+    for released in releases:
+        stayed = {"kept as released before": released.kept, "held back": released.held_back}
+        for what, products in (stayed | {"never released": released.never_released}).items():
+            if products:
+                console.print(f"{released.edition}: {what}: {', '.join(products)}", style="yellow", markup=False)
+        if released.outcome == "on_hold":
+            console.print(released.message, style="yellow", markup=False)
 
 
 def show_build(report: BuildReport, console: Console) -> None:
@@ -170,8 +167,8 @@ def show_deliveries(
         (d.feed, d.filename, d.outcome, *(getattr(d, count) for count in COUNTS), _why(d.rule, d.message))
         for d in deliveries
     ]
-    columns = ("feed", "file", "outcome", *COUNTS, "why")
-    results().print(grid(None, columns, rows, right=" ".join(COUNTS)))
+    columns = ("feed", "file", "outcome", *HEADINGS, "why")
+    results().print(grid(None, columns, rows, right=" ".join(HEADINGS)))
 
 
 def _why(rule: str | None, message: str | None) -> str:

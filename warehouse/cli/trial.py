@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
 from pydantic import SecretStr
 
+from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.run import conform
 from ingestion.contract.model import Contract
 from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
@@ -24,8 +24,9 @@ from warehouse.cli.output import grid
 from warehouse.cli.refused_rows import RefusedRow, read_refused
 
 if TYPE_CHECKING:
-    from ingestion.conform.run import Conformed
     from rich.console import Console
+
+    from ingestion.conform.run import Conformed
 
 
 @dataclass
