@@ -95,7 +95,7 @@ class _Attempt:
         """The answer when another process committed this batch while we conformed it."""
         self.lake.log.refresh()
         with self.lake.log.reading() as connection:
-            standing = batch_standing(connection, self.contract, self.manifest.batch)
+            standing = batch_standing(connection, self.contract, self._interval, self.manifest.batch)
         if standing is None or standing.key == (self.instead_of.key if self.instead_of else None):
             return None
         return repeated(self.contract, standing, self.manifest.filename)

@@ -64,7 +64,7 @@ def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, file
     with lake.committing(contract):
         lake.log.refresh()
         with lake.log.reading() as connection:
-            rows = batch_standing(connection, contract, known.confirms or known.batch) or known
+            rows = batch_standing(connection, contract, known.interval, known.confirms or known.batch) or known
             top = in_force(connection, contract, known.interval, other_than=rows.batch)
             old, new = (bronze_of(connection, top.key) if top else {}), bronze_of(connection, rows.key)
         outranked = top is not None and top.precedence > rows.precedence and landed.content_as_of >= top.as_of

@@ -154,5 +154,5 @@ def materialise(
         for name, query in queries.items():
             rows = source.execute(query).to_arrow_table()
             target.register("materialised_rows", rows)
-            target.execute(f"create or replace table {identifier(schema, name)} as select * from materialised_rows")  # noqa: S608 -- names only
+            target.execute(f"create or replace table {identifier(schema, name)} as select * from materialised_rows")
             target.unregister("materialised_rows")

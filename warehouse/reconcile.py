@@ -12,8 +12,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from warehouse.build.report import Document
-from warehouse.reconcile_steps import Row, Step, bronze, raw, receipts, source, warehouse
 from warehouse.reconcile_release import release
+from warehouse.reconcile_steps import Row, Step, bronze, raw, receipts, source, warehouse
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

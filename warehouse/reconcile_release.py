@@ -53,7 +53,7 @@ def _release(lake: Lake, manifest: Manifest, report: BuildReport | None, *, deep
                 yield compare("release", built[name], entry.rows, table=f"{manifest.edition}.{name}", reason=reason)
 
 
-def _table(
+def _table(  # noqa: PLR0913 - the session and the table
     lake: Lake, connection: duckdb.DuckDBPyConnection, edition: str, name: str, entry: TableEntry, *, deep: bool
 ) -> Iterator[Row]:
     shown = f"{edition}.{name}"

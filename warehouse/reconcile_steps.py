@@ -36,7 +36,7 @@ class Row(Document):
     reason: str | None = None
 
 
-def compare(
+def compare(  # noqa: PLR0913 - one named fact each
     step: Step,
     expected: int | None,
     found: int | None,
@@ -68,8 +68,8 @@ def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
         return
     for feed, contract in sorted(lake.contracts.items()):
         batches: dict[str, set[str]] = {}
-        known = log.execute("select strftime(dt, '%Y-%m-%d'), batch from receipt where department || '.' || feed = $1", [feed])
-        for dt, batch in known.fetchall():
+        known = "select strftime(dt, '%Y-%m-%d'), batch from receipt where department || '.' || feed = $1"
+        for dt, batch in log.execute(known, [feed]).fetchall():
             batches.setdefault(dt, set()).add(batch)
         if not batches:
             continue
@@ -90,7 +90,9 @@ def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
         yield interval
 
 
-def _source_row(feed: str, dt: str, interval: Interval, files: list[Path], batches: set[str], *, deep: bool) -> Row:
+def _source_row(  # noqa: PLR0913 - facts of one interval
+    feed: str, dt: str, interval: Interval, files: list[Path], batches: set[str], *, deep: bool
+) -> Row:
     if deep:
         found = sum(keys.batch_id(interval, _sha256(path)) in batches for path in files)
     else:
@@ -101,7 +103,7 @@ def _source_row(feed: str, dt: str, interval: Interval, files: list[Path], batch
         found,
         feed=feed,
         interval=dt,
-        reason=f"{len(files) - found} files of the department are not ingested: `citylake ingest {feed} --interval {interval.id}`",
+        reason=f"{len(files) - found} of its files are not ingested: `citylake ingest {feed} --interval {interval.id}`",
     )
 
 
@@ -157,9 +159,8 @@ def receipts(log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 
 def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
     """Rows in each effective Parquet object against its receipt."""
-    files = log.execute(
-        f"select feed, dt, table_name, key, rows, sha256 from ({EFFECTIVE_FILE}) as f order by feed, dt, table_name, key"  # noqa: S608 - constant text
-    ).fetchall()
+    query = f"select feed, dt, table_name, key, rows, sha256 from ({EFFECTIVE_FILE}) as f order by all"  # noqa: S608 - constant text
+    files = log.execute(query).fetchall()
     present = [key for _, _, _, key, _, _ in files if lake.store.head(key) is not None]
     counted = parquet_rows(lake, present)
     for feed, dt, table, key, rows, sha256 in files:
@@ -169,9 +170,7 @@ def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
             reason = f"{key} is gone: `citylake reconform {feed}`"
         elif found != rows or (deep and _object_sha256(lake, key) != sha256):
             reason = f"{key} is not the object its receipt names: `citylake reconform {feed}`"
-        yield compare(
-            "bronze", rows, found, feed=feed, interval=dt, table=table, reason=reason, is_ok=reason is None
-        )
+        yield compare("bronze", rows, found, feed=feed, interval=dt, table=table, reason=reason, is_ok=reason is None)
 
 
 def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
@@ -198,7 +197,8 @@ def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
     for check in report.checks:
         if check.check == "reconciliation":
             good = check.status in ("passed", "warned")
-            reason = f"check {check.name}: {check.status}, {check.failures} failing: `citylake gate --explain {check.product}`"
+            failing = f"check {check.name}: {check.status}, {check.failures} failing"
+            reason = f"{failing}: `citylake gate --explain {check.product}`"
             table = check.models[0] if check.models else None
             yield compare("warehouse", 0, check.failures, table=table, is_ok=good, reason=reason)
 

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.errors import CitylakeError, ConfigurationError, ObjectNotFound
+from ingestion.keys import PUBLISHED
 from ingestion.sql import identifier, literal
 from warehouse.release import layout, pointer
 from warehouse.release.compose import facts_query
@@ -71,7 +72,7 @@ def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest,
     connection.execute(f"set temp_directory = {literal(lake.settings.scratch_root / 'duckdb')}")
     connection.execute(f"attach {literal(path)} as {identifier(manifest.edition)} (read_only)")
     connection.execute(f"use {identifier(manifest.edition)}")
-    if lake.store.url(layout.PUBLISHED) != f"{manifest.root}/{layout.PUBLISHED}":
+    if lake.store.url(PUBLISHED) != f"{manifest.root}/{PUBLISHED}":
         for name, entry in manifest.tables.items():
             if entry.day_column:
                 connection.execute(f"create temp view {identifier(name)} as {facts_query(lake, entry)}")

@@ -33,7 +33,7 @@ def check(folder: Path) -> list[Problem]:
     Raises ContractError where the folder is missing.
     """
     contracts, problems = read_contracts(folder)
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"enable_external_access": False}) as connection:
         for contract in contracts.values():
             problems.extend(check_contract(contract, connection))
     return sorted(problems, key=lambda p: (p.file, p.line or 0))

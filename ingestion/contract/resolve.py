@@ -10,7 +10,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 from ingestion.contract.columns import NAME, Declared
 from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec
 from ingestion.contract.model import Contract, Table
-from ingestion.contract.problem import KeyPath, Report, choices
+from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
 from ingestion.contract.semantics import check_feed, check_table
 from ingestion.contract.strict import validate
 
@@ -63,8 +63,8 @@ def resolve(raw: Any, path: Path, report: Report) -> Contract:
         check_feed(citylake, tables, extension_path, report)
         _synthetic(document, citylake, report)
     report.raise_if_any()
-    if document is None or citylake is None:  # unreachable: both report before they return None
-        raise TypeError("validation returned nothing and reported nothing")
+    if document is None or citylake is None:
+        raise InvalidContract(report.problems)
     return Contract(
         id=document.id or "",
         version=document.version or "",

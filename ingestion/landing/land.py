@@ -50,7 +50,7 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
         batch = keys.batch_id(interval, sha256)
         lake.log.refresh()
         with lake.log.reading() as connection:
-            known = batch_standing(connection, contract, batch)
+            known = batch_standing(connection, contract, interval, batch)
         if known is not None and not _due_again(known, contract):
             return Landed(batch, fetched.content_as_of, known=known)
         manifest = _manifest(contract, interval, fetched, sha256, size)

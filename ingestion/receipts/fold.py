@@ -50,7 +50,7 @@ _TABLE_SHAPE = (
     "days map(varchar, bigint))[], quarantine varchar[]))"
 )
 
-# `opened(url, key)` holds what to read. Everything is cast with try_cast, so that one bad
+# `opened(url, key)` and the variable `urls` hold what to read. Everything is cast with try_cast, so that one bad
 # object becomes a null that `Kind.unreadable` finds and names, instead of an error that names none.
 PARSE_RECEIPTS = f"""
 create or replace temp table parsed as
@@ -68,7 +68,9 @@ select
     try_cast(json->>'loaded_at' as timestamptz) as loaded_at,
     try_cast(json->>'committed_at' as timestamptz) as committed_at,
     try_cast(json->'tables' as {_TABLE_SHAPE}) as tables
-from read_json_objects($urls, format = 'unstructured', filename = true, maximum_object_size = 67108864) as objects
+from read_json_objects(
+    getvariable('urls'), format = 'unstructured', filename = true, maximum_object_size = 67108864
+) as objects
 inner join opened on objects.filename = opened.url
 """
 
@@ -78,7 +80,7 @@ select
     opened.key, json->>'schema_version' as schema_version, json->>'department' as department,
     json->>'feed' as feed, json->>'batch' as batch, json->>'verb' as verb, json->>'reason' as reason,
     json->>'decided_by' as decided_by, try_cast(json->>'decided_at' as timestamptz) as decided_at
-from read_json_objects($urls, format = 'unstructured', filename = true) as objects
+from read_json_objects(getvariable('urls'), format = 'unstructured', filename = true) as objects
 inner join opened on objects.filename = opened.url
 """
 
@@ -108,8 +110,8 @@ from parsed;
 insert into table_receipt
 with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
 select
-    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined, entry.value.duplicates,
-    entry.value.rules, entry.value.flags, entry.value.quarantine
+    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined,
+    entry.value.duplicates, entry.value.rules, entry.value.flags, entry.value.quarantine
 from entries;
 create or replace temp table parsed_file as
 with entries as (select key, unnest(map_entries(tables)) as entry from parsed)

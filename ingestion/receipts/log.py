@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
@@ -222,13 +223,13 @@ class ReceiptLog:
         connection.commit()
 
     def _add(self, connection: duckdb.DuckDBPyConnection, kind: fold.Kind, found: Sequence[str]) -> None:
-        urls = [self._store.url(key) for key in found]
-        connection.execute(
-            "create or replace temp table opened as select unnest($urls) as url, unnest($keys) as key",
-            {"urls": urls, "keys": list(found)},
-        )
+        connection.register("listed", pa.table({"url": [self._store.url(key) for key in found], "key": list(found)}))
+        connection.execute("create or replace temp table opened as from listed")
+        connection.unregister("listed")
+        # As a parameter the list would be planned element by element.
+        connection.execute("set variable urls = (select list(url) from opened)")
         try:
-            connection.execute(kind.parse, {"urls": urls})
+            connection.execute(kind.parse)
             bad = connection.execute(kind.unreadable).fetchone()
             if bad is None:
                 connection.execute(kind.add)

@@ -48,15 +48,16 @@ class Standing:
 _COLUMNS = ", ".join(field.name for field in fields(Standing))
 
 
-def batch_standing(connection: duckdb.DuckDBPyConnection, contract: Contract, batch: str) -> Standing | None:
+def batch_standing(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, batch: str
+) -> Standing | None:
     """The batch, or None when no receipt names it."""
-    where = "batch = $batch"
-    return _first(_select(connection, contract, where, {"batch": batch}))
+    return _first(_select(connection, contract, "batch = $batch", {"batch": batch}, interval))
 
 
 def feed_standing(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Standing]:
     """Every batch of the feed, lowest precedence first."""
-    return _select(connection, contract, "true", {})
+    return _select(connection, contract, "true", {}, None)
 
 
 def in_force(
@@ -66,12 +67,7 @@ def in_force(
 
     For snapshots the feed's current one, else the interval's. `other_than` names the new one's batch.
     """
-    where = "effective and batch <> $batch"
-    values: dict[str, object] = {"batch": other_than}
-    if contract.citylake.delivery != "snapshot":
-        where += " and interval_start = $start"
-        values["start"] = interval.start
-    return _first(_select(connection, contract, where, values)[::-1])
+    return _first(_select(connection, contract, "effective and batch <> $batch", {"batch": other_than}, interval)[::-1])
 
 
 def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[str, list[tuple[str, str]]]:
@@ -87,9 +83,15 @@ def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[s
 
 
 def _select(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, where: str, values: dict[str, object]
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    where: str,
+    values: dict[str, object],
+    interval: Interval | None,
 ) -> list[Standing]:
-    query = f"select {_COLUMNS} from ({standing(contract.department, contract.feed)}) where {where} order by precedence"  # noqa: S608 -- names and text are ours, values are bound
+    narrow = interval is not None and contract.citylake.delivery != "snapshot"
+    batches = standing((contract.department, contract.feed), interval.start if interval and narrow else None)
+    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence"
     return [Standing(*row) for row in connection.execute(query, values).fetchall()]
 
 

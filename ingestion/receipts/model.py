@@ -141,16 +141,20 @@ class Receipt(Record):
 
     @property
     def received(self) -> int:
+        """Logical records in the raw object, over all tables."""
         return sum(t.received for t in self.tables.values())
 
     @property
     def accepted(self) -> int:
+        """Rows that went on (of a refused delivery: that would have)."""
         return sum(t.accepted for t in self.tables.values())
 
     @property
     def quarantined(self) -> int:
+        """Rows that broke a rule."""
         return sum(t.quarantined for t in self.tables.values())
 
     @property
     def duplicates(self) -> int:
+        """Rows equal to an earlier one."""
         return sum(t.duplicates for t in self.tables.values())

@@ -17,6 +17,8 @@ Used by ingestion (duplicates, holds) and by warehouse.effective (files and days
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 
 from ingestion.sql import literal
@@ -25,33 +27,36 @@ _TIES = 1024
 """Deliveries of one interval with one content time that precedence keeps apart."""
 
 _STANDING = f"""
-with receipt as (select * from log.receipt{{where}}),
-decision as (select * from log.decision{{where}}),
+with receipt as (select * from log.receipt{{of_scope}}),
+decision as (select * from log.decision{{of_feed}}),
+-- A receipt's key begins with its commit time, so the order of keys is the order of commits.
 own as (
-    select
-        *,
-        last_value(revision) over batches as latest_revision,
-        last_value(key_version) over batches as latest_key_version
+    select key, department, feed, batch, revision, key_version
     from receipt
     where outcome <> 'unchanged' or confirms <> batch
-    window batches as (
-        partition by department, feed, batch order by committed_at, key
-        rows between unbounded preceding and unbounded following
-    )
+),
+latest as (
+    select department, feed, batch, arg_max(revision, key) as revision, arg_max(key_version, key) as key_version
+    from own
+    group by department, feed, batch
+),
+first_of_latest as (
+    select min(own.key) as key
+    from own
+    inner join latest
+        on own.department = latest.department and own.feed = latest.feed and own.batch = latest.batch
+        and own.revision = latest.revision and own.key_version = latest.key_version
+    group by own.department, own.feed, own.batch
 ),
 counted as (
-    select *
-    from own
-    where revision = latest_revision and key_version = latest_key_version
-    qualify row_number() over (partition by department, feed, batch order by committed_at, key) = 1
+    select receipt.* from receipt inner join first_of_latest on receipt.key = first_of_latest.key
 ),
 claim as (
-    select department, feed, batch, content_as_of, committed_at, key
+    select department, feed, batch, content_as_of, key
     from receipt
     where outcome <> 'unchanged'
     union all
-    select confirming.department, confirming.feed, confirming.confirms, confirming.content_as_of,
-        confirming.committed_at, confirming.key
+    select confirming.department, confirming.feed, confirming.confirms, confirming.content_as_of, confirming.key
     from receipt as confirming
     left join counted
         on confirming.department = counted.department and confirming.feed = counted.feed
@@ -61,21 +66,19 @@ claim as (
             or (counted.outcome = 'unchanged' and counted.confirms = confirming.confirms))
 ),
 claimed as (
-    select department, feed, batch, content_as_of as holds_as_of, committed_at as claimed_at, key as claim_key
+    select department, feed, batch, content_as_of as holds_as_of, min(key) as claim_key
     from claim
-    qualify row_number() over (
-        partition by department, feed, batch order by content_as_of desc, committed_at, key
-    ) = 1
+    group by department, feed, batch, content_as_of
+    qualify content_as_of = max(content_as_of) over (partition by department, feed, batch)
 ),
 semantics as (
     select
         department, feed,
-        case arg_max(delivery, (committed_at, key))
+        case arg_max(delivery, key)
             when 'snapshot' then 'feed'
-            when 'interval' then
-                case arg_max(coalesce(correction, 'full'), (committed_at, key)) when 'full' then 'interval' end
+            when 'interval' then case arg_max(coalesce(correction, 'full'), key) when 'full' then 'interval' end
         end as supersedes
-    from receipt
+    from log.receipt{{of_feed}}
     group by department, feed
 ),
 word as (
@@ -87,8 +90,7 @@ word as (
 ),
 stated as (
     select
-        counted.* exclude (latest_revision, latest_key_version),
-        claimed.holds_as_of, claimed.claimed_at, claimed.claim_key, semantics.supersedes,
+        counted.*, claimed.holds_as_of, claimed.claim_key, semantics.supersedes,
         case
             when coalesce(word.is_erased, false) then 'erased'
             when counted.outcome = 'held' and word.verb = 'accept' then 'accepted'
@@ -104,13 +106,13 @@ stated as (
 ),
 ordered as (
     select
-        * exclude (claimed_at, claim_key),
+        * exclude (claim_key),
         state in ('accepted', 'no_data') as counts,
         case supersedes when 'feed' then timestamptz 'epoch' else interval_start end as scope,
         epoch_us(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
             partition by department, feed, holds_as_of,
                 case supersedes when 'feed' then timestamptz 'epoch' else interval_start end
-            order by claimed_at, claim_key
+            order by claim_key
         ), {_TIES}) - 1 as precedence
     from stated
 )
@@ -123,12 +125,18 @@ from ordered
 """
 
 
-def standing(department: str | None = None, feed: str | None = None) -> str:
-    """Query text of the standing of every batch, or of one feed's (cheaper: filtered at the receipts)."""
-    where = ""
-    if department is not None and feed is not None:
-        where = f" where department = {literal(department)} and feed = {literal(feed)}"
-    return _STANDING.format(where=where)
+def standing(feed: tuple[str, str] | None = None, interval_start: datetime | None = None) -> str:
+    """Query text of the standing of every batch, or of those of one (department, feed), or of one interval of it.
+
+    Narrowing happens at the receipts, so cost follows what was asked for. An interval alone cannot say
+    which snapshot is in force: there the whole feed must be asked for.
+    """
+    of_feed = of_scope = ""
+    if feed is not None:
+        of_feed = of_scope = f" where department = {literal(feed[0])} and feed = {literal(feed[1])}"
+        if interval_start is not None:
+            of_scope += f" and interval_start = {literal(interval_start)}"
+    return _STANDING.format(of_feed=of_feed, of_scope=of_scope)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:

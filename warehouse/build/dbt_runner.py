@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# dbt takes seconds to import; a build with nothing to do never loads it.
-# ruff: noqa: PLC0415
 from warehouse.build.errors import BuildFailed
 
 if TYPE_CHECKING:
@@ -75,6 +73,7 @@ class Dbt:
         return self.execute("test", "--exclude-resource-type", "unit_test")
 
     def execute(self, command: str, *options: str) -> dict[str, Any]:
+        """Any command that runs nodes; the run results. Raises BuildFailed where it selects nothing."""
         from dbt.artifacts.schemas.run import RunExecutionResult
 
         result = self._invoke(command, *options)

@@ -1,8 +1,7 @@
-"""dbt source files written from contracts: `make generate`.
+"""dbt source files written from contracts.
 
 Owns the text of `models/staging/<department>/_<department>__sources.yml`. The files are committed
-so that the project parses without contracts; `stale` finds those that no longer say what the
-contracts say.
+so that the project parses without contracts; `make generate` writes them, and finds stale ones.
 """
 
 from __future__ import annotations
@@ -12,11 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
-from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Column, Contract, Table
-from ingestion.settings import Settings
 from warehouse.build.sources import EVENT_DATE, SYSTEM_COLUMNS, source_name
 
 REPAIR = "make generate"
@@ -37,29 +33,6 @@ def source_files(contracts: Mapping[str, Contract], project: Path) -> dict[Path,
         )
         for department in departments
     }
-
-
-def stale(contracts: Mapping[str, Contract], project: Path) -> list[Path]:
-    """Source files that are missing, differ from the contracts, or belong to no contract."""
-    expected = source_files(contracts, project)
-    present = set((project / "models" / "staging").glob("*/_*__sources.yml"))
-    differing = [
-        path for path, text in expected.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
-    ]
-    return sorted({*differing, *(present - expected.keys())})
-
-
-def generate(contracts: Mapping[str, Contract], project: Path) -> list[Path]:
-    """Write what is stale and remove what belongs to no contract; the paths that changed."""
-    changed = stale(contracts, project)
-    expected = source_files(contracts, project)
-    for path in changed:
-        if path in expected:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(expected[path], encoding="utf-8")
-        else:
-            path.unlink()
-    return changed
 
 
 def _text(department: str, contracts: Iterable[Contract]) -> str:
@@ -94,18 +67,3 @@ class _Indented(yaml.SafeDumper):
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
-
-
-def main() -> None:
-    """`python -m warehouse.build.generate`: repair the files of the configured project."""
-    settings = Settings()
-    changed = generate(load_contracts(settings.contracts), settings.dbt_project)
-    console = Console()
-    for path in changed:
-        console.print(f"wrote {path.name}" if path.is_file() else f"removed {path.name}")
-    if not changed:
-        console.print("dbt sources say what the contracts say")
-
-
-if __name__ == "__main__":
-    main()

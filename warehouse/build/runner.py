@@ -194,8 +194,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, lineage: collect.Lineage, resul
     if not counted:
         return {}
     query = " union all ".join(
-        f"select {literal(name)}, count(*) from {identifier(node['schema'], node['alias'])}"  # noqa: S608 -- quoted names
-        for name, node in counted
+        f"select {literal(name)}, count(*) from {identifier(node['schema'], node['alias'])}" for name, node in counted
     )
     return {str(name): int(rows) for name, rows in connection.execute(query).fetchall()}
 

@@ -8,9 +8,6 @@ several deliveries of a delta or events feed are listed, the view keeps per (int
 row of the latest delivery, or per (key, event day) the row of the first.
 """
 
-# Every name and value below goes through ingestion.sql.identifier and literal.
-# ruff: noqa: S608
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping

@@ -17,9 +17,6 @@ next run is a full refresh.
 | `product_feed` | which feeds a data product reads, as of the last build |
 """
 
-# The only text put into statements below is _RANKED and names of this module's own.
-# ruff: noqa: S608
-
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping

@@ -8,6 +8,7 @@ every product it reads passes too. Anything unknown, missing, in error or skippe
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from ingestion.lake import Lake
 
 
+@dataclass(frozen=True)
+class Terms:
+    """The override that applies, the day its expiry is compared with, and the moment of decision."""
+
+    register: Register
+    today: date
+    decided_at: datetime
+
+
 def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[Verdict]:
     """Judge every product of the build and write the verdicts where they changed.
 
@@ -40,7 +50,7 @@ def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[
     require_known(register, path, {product: {r.name for r in found} for product, found in results.items()})
     now = lake.clock()
     today = today or now.astimezone(ZoneInfo(lake.settings.timezone)).date()
-    verdicts = decide(evidence, results, register, today=today, decided_at=now)
+    verdicts = decide(evidence, results, Terms(register, today, now))
     record(lake, verdicts)
     return verdicts
 
@@ -61,15 +71,10 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
 def decide(
     evidence: Evidence,
     results: dict[str, list[CheckResult]],
-    register: Register,
-    *,
-    today: date,
-    decided_at: datetime,
+    terms: Terms,
 ) -> list[Verdict]:
     """The verdicts, dependencies included. Pure."""
-    verdicts = {
-        product: _verdict(evidence, product, found, register, today, decided_at) for product, found in results.items()
-    }
+    verdicts = {product: _verdict(evidence, product, found, terms) for product, found in results.items()}
     _block_dependants(evidence, verdicts)
     return [verdicts[product] for product in sorted(verdicts)]
 
@@ -78,11 +83,9 @@ def _verdict(
     evidence: Evidence,
     product: str,
     found: list[CheckResult],
-    register: Register,
-    today: date,
-    decided_at: datetime,
+    terms: Terms,
 ) -> Verdict:
-    checks, used = apply_register(register, product, found, today)
+    checks, used = apply_register(terms.register, product, found, terms.today)
     reasons = [check.sentence for check in checks if not check.good]
     if not checks:
         reasons = ["no checks were considered"]
@@ -92,7 +95,7 @@ def _verdict(
         reasons=reasons,
         checks=checks,
         score=round(sum(check.good for check in checks) / len(checks), 4) if checks else None,
-        decided_at=decided_at,
+        decided_at=terms.decided_at,
         as_of=evidence.as_of,
         build_id=evidence.report.build_id,
         inputs=inputs_digest(evidence.inputs(product)),

@@ -34,6 +34,7 @@ class Evidence:
 
     @property
     def as_of(self) -> date:
+        """The local day that is judged."""
         return self.report.as_of
 
     def products(self) -> list[str]:

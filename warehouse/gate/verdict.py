@@ -11,6 +11,8 @@ import json
 from datetime import date, datetime
 from typing import Literal
 
+from pydantic import Field
+
 from warehouse.build.report import Document, Status
 
 Decision = Literal["passed", "blocked"]
@@ -34,7 +36,7 @@ class CheckResult(Document):
     accepted: bool = False
     message: str | None = None
     note: str | None = None
-    tables: list[str] = []
+    tables: list[str] = Field(default=[])
 
     @property
     def good(self) -> bool:
@@ -77,8 +79,8 @@ class Verdict(Document):
     as_of: date
     build_id: str
     inputs: str
-    accepted: list[AcceptedUse] = []
-    blocked_editions: dict[str, list[str]] = {}
+    accepted: list[AcceptedUse] = Field(default=[])
+    blocked_editions: dict[str, list[str]] = Field(default={})
 
     def passes(self, edition: str) -> bool:
         """May this product's new tables enter the edition?"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -11,31 +10,25 @@ from ingestion.errors import IntegrityError
 from ingestion.sql import identifier, literal
 from warehouse.release import layout
 from warehouse.release.comments import Comment, write
-from warehouse.release.compose import facts_query
 from warehouse.release.manifest import Manifest, TableEntry
-
-if TYPE_CHECKING:
-    from ingestion.lake import Lake
 
 NEW = "release_file"
 
 
 def write_warehouse(
-    lake: Lake,
     connection: duckdb.DuckDBPyConnection,
     path: Path,
     tables: dict[str, TableEntry],
     queries: dict[str, str],
     comments: dict[str, Comment],
 ) -> None:
-    """Make the file: `queries` give the rows of every table that is not a fact. Raises IntegrityError."""
+    """Make the file: `queries` give the rows of every table, facts become views. Raises IntegrityError."""
     connection.execute(f"attach {literal(path)} as {NEW}")
     try:
         for name, entry in sorted(tables.items()):
             target = identifier(NEW, "main", name)
             kind = "view" if entry.day_column else "table"
-            query = facts_query(lake, entry) if entry.day_column else queries[name]
-            connection.execute(f"create {kind} {target} as {query}")
+            connection.execute(f"create {kind} {target} as {queries[name]}")
             if not entry.day_column:
                 _require_rows(connection, name, target, entry.rows)
             if name in comments:

@@ -28,14 +28,13 @@ def candidate_days(
     model: ModelBuilt,
     columns: dict[str, str],
     baseline: Manifest | None,
-    engine: str,
 ) -> set[str] | None:
     """ISO days to read, or None for all of them.
 
     Changed files without event days (snapshots) leave a fact's other days alone, because an
     incremental fact is rebuilt day by day; where nothing else names a day, all are read.
     """
-    if baseline is None or baseline.engine != engine:
+    if baseline is None:
         return None
     table, product = baseline.tables.get(model.name), baseline.entry(model.product or "")
     if table is None or product is None or not _comparable(report, model, columns, table, product):

@@ -36,6 +36,7 @@ class Composer:
     def __init__(
         self, lake: Lake, connection: duckdb.DuckDBPyConnection, plan: Plan, report: BuildReport, accepts: Accepts
     ) -> None:
+        """`accepts(product, check)` is the register entry that applies today, or None."""
         self.lake = lake
         self.connection = connection
         self.plan = plan
@@ -116,7 +117,7 @@ class Composer:
         return self._verdict(check, newer, failures)
 
     def _judge_relation(self, check: CheckRun, rel: Relation) -> tuple[ProductPlan, str] | None:
-        """Only pairs of a fresh table and one that is not of this build: dbt, or the parent's release, saw the others."""
+        """Only pairs of a fresh table and one that is not of this build: dbt, or the parent, saw the others."""
         child, parent = self.plan.product_of(rel.child), self.plan.product_of(rel.parent)
         if not (self._wanted(rel.child) and self._wanted(rel.parent)) or child is None or parent is None:
             return None

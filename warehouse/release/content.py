@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+from pydantic import Field
 
 from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
 from ingestion.sql import identifier, literal
@@ -52,8 +55,8 @@ class TableContent(Document):
     day_column: str | None
     rows: int
     content: str
-    days: dict[str, DayContent] = {}
-    read: list[str] = []
+    days: dict[str, DayContent] = Field(default={})
+    read: list[str] = Field(default=[])
     undated: int = 0
 
 
@@ -107,15 +110,14 @@ def measure(
     wanted = (report.build_id, baseline.id if baseline else None, ENGINE)
     if known is not None and (known.build_id, known.baseline, known.engine) == wanted:
         return known
-    log = lake.log.connect()
-    try:
-        tables = {
-            model.name: _table(connection, log, report, model, baseline)
-            for model in report.models
-            if model.public and model.product and model.status == "passed"
-        }
-    finally:
-        log.close()
+    comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
+    tables = {}
+    with closing(lake.log.connect()) as log:
+        for model in report.models:
+            if model.public and model.product and model.status == "passed":
+                reader = _Reader(connection, model, _columns(connection, model))
+                days = candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None
+                tables[model.name] = reader.table(comparable, days)
     content = BuildContent(build_id=wanted[0], baseline=wanted[1], engine=ENGINE, tables=tables)
     remembered.write_text(content.model_dump_json(), encoding="utf-8")
     return content
@@ -128,92 +130,89 @@ def _remembered(path: Path) -> BuildContent | None:
         return None
 
 
-def _table(
-    connection: duckdb.DuckDBPyConnection,
-    log: duckdb.DuckDBPyConnection,
-    report: BuildReport,
-    model: ModelBuilt,
-    baseline: Manifest | None,
-) -> TableContent:
-    columns = _columns(connection, model)
-    rows = _scalar(connection, f"select count(*) from {relation(model.name)}")  # noqa: S608 - quoted name
-    if model.rows is not None and model.rows != rows:
-        raise IntegrityError(
-            f"table {model.name} has {rows} rows in the build file and {model.rows} in the report",
-            left="nothing was released",
-            next_step="citylake build",
-        )
-    facts = {
-        "name": model.name,
-        "product": model.product,
-        "kind": model.kind,
-        "feeds": sorted(model.feeds),
-        "columns": columns,
-        "day_column": model.day_column,
-        "rows": rows,
-    }
-    if model.day_column is None:
-        row = connection.execute(
-            f"select {_fingerprint(columns)} from {relation(model.name)}"  # noqa: S608 - quoted names
-        ).fetchone()
-        return TableContent(**facts, content=_digest(columns, row or ()))
-    base = baseline.tables.get(model.name) if baseline else None
-    candidates = candidate_days(log, report, model, columns, baseline, ENGINE)
-    days, read, undated = _days(connection, model, columns, base, candidates, rows)
-    lines = [f"{day} {day_content.content}" for day, day_content in sorted(days.items())]
-    return TableContent(**facts, content=_digest(columns, lines), days=days, read=sorted(read), undated=undated)
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one table of the build."""
 
+    connection: duckdb.DuckDBPyConnection
+    model: ModelBuilt
+    columns: dict[str, str]
 
-def _days(
-    connection: duckdb.DuckDBPyConnection,
-    model: ModelBuilt,
-    columns: dict[str, str],
-    base: TableEntry | None,
-    candidates: set[str] | None,
-    rows: int,
-) -> tuple[dict[str, DayContent], set[str], int]:
-    """Days of the fact, the days read now, and rows without a day."""
-    kept: dict[str, DayContent] = {}
-    if candidates is not None and base is not None:
-        kept = {f.day: DayContent(rows=f.rows, content=f.content) for f in base.files if f.day not in candidates}
-        read = _read_days(connection, model, columns, candidates)
-        if sum(day.rows for day in (kept | read).values()) == rows:
-            return kept | read, set(candidates), 0
-        counted = _count_days(connection, model)
-        wrong = {
-            day for day in kept.keys() | counted.keys() if day not in read and _rows(kept, day) != counted.get(day)
+    def table(self, baseline: Manifest | None, candidates: set[str] | None) -> TableContent:
+        """Its content; of a fact only the candidate days are read (None: all)."""
+        model, rows = self.model, self._count()
+        facts = {
+            "name": model.name,
+            "product": model.product,
+            "kind": model.kind,
+            "feeds": sorted(model.feeds),
+            "columns": self.columns,
+            "day_column": model.day_column,
+            "rows": rows,
         }
-        repaired = _read_days(connection, model, columns, wrong)
-        kept = {day: content for day, content in kept.items() if day not in wrong} | read | repaired
-        return kept, candidates | wrong, rows - sum(day.rows for day in kept.values())
-    everything = _read_days(connection, model, columns, None)
-    return everything, set(everything), rows - sum(day.rows for day in everything.values())
+        if model.day_column is None:
+            query = f"select {_fingerprint(self.columns)} from {relation(model.name)}"  # noqa: S608 - quoted names
+            row = self.connection.execute(query).fetchone()
+            return TableContent(**facts, content=_digest(self.columns, row or ()))
+        base = baseline.tables.get(model.name) if baseline else None
+        days, read = self._days(base, candidates, rows)
+        lines = [f"{day} {content.content}" for day, content in sorted(days.items())]
+        undated = rows - sum(content.rows for content in days.values())
+        content = _digest(self.columns, lines)
+        return TableContent(**facts, content=content, days=days, read=sorted(read), undated=undated)
+
+    def _days(
+        self, base: TableEntry | None, candidates: set[str] | None, rows: int
+    ) -> tuple[dict[str, DayContent], set[str]]:
+        """Days of the fact, and the days read now."""
+        if candidates is None or base is None:
+            everything = self._read(None)
+            return everything, set(everything)
+        kept = {f.day: DayContent(rows=f.rows, content=f.content) for f in base.files if f.day not in candidates}
+        read = self._read(candidates)
+        if sum(day.rows for day in (kept | read).values()) == rows:
+            return kept | read, candidates
+        # A day nobody named has other rows than the baseline: count all days, read those that differ.
+        counted = self._count_days()
+        wrong = {day for day in kept | counted if day not in read and _rows(kept, day) != counted.get(day)}
+        kept = {day: content for day, content in kept.items() if day not in wrong}
+        return kept | read | self._read(wrong), candidates | wrong
+
+    def _read(self, wanted: set[str] | None) -> dict[str, DayContent]:
+        if wanted is not None and not wanted:
+            return {}
+        day = day_expression(self.model.day_column or "", self.columns)
+        found = self.connection.execute(
+            f"""select strftime({day}, '%Y-%m-%d') as day, {_fingerprint(self.columns)}
+                from {relation(self.model.name)}
+                where {day} is not null and {days_filter(day, wanted)} group by {day}"""  # noqa: S608 - quoted names
+        ).fetchall()
+        return {row[0]: DayContent(rows=row[1], content=_digest(self.columns, row[1:])) for row in found}
+
+    def _count_days(self) -> dict[str, int]:
+        day = day_expression(self.model.day_column or "", self.columns)
+        rows = self.connection.execute(
+            f"""select strftime({day}, '%Y-%m-%d'), count(*) from {relation(self.model.name)}
+                where {day} is not null group by {day}"""  # noqa: S608 - quoted names
+        ).fetchall()
+        return dict(rows)
+
+    def _count(self) -> int:
+        """Rows of the table, which must be those the report counted."""
+        query = f"select count(*) from {relation(self.model.name)}"  # noqa: S608 - quoted name
+        row = self.connection.execute(query).fetchone()
+        rows = int(row[0]) if row else 0
+        if self.model.rows is not None and self.model.rows != rows:
+            raise IntegrityError(
+                f"table {self.model.name} has {rows} rows in the build file and {self.model.rows} in the report",
+                left="nothing was released",
+                next_step="citylake build",
+            )
+        return rows
 
 
 def _rows(days: dict[str, DayContent], day: str) -> int | None:
     return days[day].rows if day in days else None
-
-
-def _read_days(
-    connection: duckdb.DuckDBPyConnection, model: ModelBuilt, columns: dict[str, str], wanted: set[str] | None
-) -> dict[str, DayContent]:
-    if wanted is not None and not wanted:
-        return {}
-    day = day_expression(model.day_column or "", columns)
-    found = connection.execute(
-        f"""select strftime({day}, '%Y-%m-%d') as day, {_fingerprint(columns)}
-            from {relation(model.name)} where {day} is not null and {days_filter(day, wanted)} group by {day}"""  # noqa: S608
-    ).fetchall()
-    return {row[0]: DayContent(rows=row[1], content=_digest(columns, row[1:])) for row in found}
-
-
-def _count_days(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[str, int]:
-    day = f"cast({identifier(model.day_column or '')} as date)"
-    rows = connection.execute(
-        f"""select strftime({day}, '%Y-%m-%d'), count(*) from {relation(model.name)}
-            where {day} is not null group by {day}"""  # noqa: S608 - quoted names
-    ).fetchall()
-    return dict(rows)
 
 
 def day_expression(column: str, columns: dict[str, str]) -> str:
@@ -255,8 +254,3 @@ def _columns(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[s
             next_step="citylake build",
         )
     return dict(rows)
-
-
-def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0

@@ -7,6 +7,7 @@ pointer moves first and the line follows, so `repair` writes the line a crash le
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from ingestion.store.base import Store
 
 Event = Literal["published", "rollback", "withdrawn", "resumed"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """What an event did: the release it is about, its manifest's sha256, why, and who (a role or an account name)."""
+
+    release: str | None
+    manifest_sha256: str | None
+    reason: str | None
+    by: str | None
 
 
 class Entry(Document):
@@ -54,7 +65,7 @@ def entries(store: Store, edition: str) -> list[Entry]:
 
 def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
     """Check chain and that the newest pointer-moving line agrees with the pointer; the lines. Raises IntegrityError."""
-    from warehouse.release import pointer
+    from warehouse.release import pointer  # noqa: PLC0415 - the pointer writes the ledger, and is read here
 
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)
@@ -69,16 +80,7 @@ def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
     return lines
 
 
-def append(
-    lake: Lake,
-    edition: str,
-    event: Event,
-    *,
-    release: str | None,
-    manifest_sha256: str | None,
-    reason: str | None,
-    by: str | None,
-) -> Entry:
+def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
     """Add one line. The caller holds the publisher lock."""
     last_key, count = None, 0
     for info in lake.store.list(layout.ledger(edition)):
@@ -88,11 +90,11 @@ def append(
         sequence=count + 1,
         event=event,
         edition=edition,
-        release=release,
-        manifest_sha256=manifest_sha256,
+        release=move.release,
+        manifest_sha256=move.manifest_sha256,
         at=lake.clock(),
-        by=by,
-        reason=reason,
+        by=move.by,
+        reason=move.reason,
         previous=previous,
     )
     lake.store.put_bytes(layout.ledger_entry(edition, count + 1, event), entry.model_dump_json(indent=1).encode())
@@ -101,7 +103,7 @@ def append(
 
 def repair(lake: Lake, edition: str) -> list[Entry]:
     """The lines, after adding the one that a crash between pointer and ledger left out."""
-    from warehouse.release import pointer
+    from warehouse.release import pointer  # noqa: PLC0415 - the pointer writes the ledger, and is read here
 
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)
@@ -114,19 +116,10 @@ def repair(lake: Lake, edition: str) -> list[Entry]:
     event: Event = "withdrawn" if at.release is None else "published"
     if at.release is not None and any(line.release == at.release for line in moving):
         event = "rollback"
-    held = pointer.hold(lake, edition)
-    lines.append(
-        append(
-            lake,
-            edition,
-            event,
-            release=at.release or expected,
-            manifest_sha256=at.manifest_sha256,
-            reason=(held.reason if held and event != "published" else "line added after an interrupted command"),
-            by=held.by if held and event != "published" else None,
-        )
-    )
-    return lines
+    held = pointer.hold(lake, edition) if event != "published" else None
+    reason = held.reason if held else "line added after an interrupted command"
+    move = Move(at.release or expected, at.manifest_sha256, reason, held.by if held else None)
+    return [*lines, append(lake, edition, event, move)]
 
 
 def _broken(edition: str, key: str, detail: str) -> IntegrityError:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
+from pydantic import Field
+
 from warehouse.build.report import Document, Kind
 from warehouse.gate.verdict import AcceptedUse
 
@@ -42,7 +44,7 @@ class TableEntry(Document):
     columns: dict[str, str]
     feeds: list[str]
     day_column: str | None = None
-    files: list[FactFile] = []
+    files: list[FactFile] = Field(default=[])
 
 
 class SourceBatch(Document):
@@ -99,7 +101,5 @@ class Manifest(Document):
     never_released: dict[str, list[str]]
 
     def entry(self, product: str) -> ProductEntry | None:
+        """The product's entry; None when the release does not hold it."""
         return self.products.get(product)
-
-    def tables_of(self, product: str) -> dict[str, TableEntry]:
-        return {name: table for name, table in self.tables.items() if table.product == product}

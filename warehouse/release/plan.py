@@ -77,25 +77,28 @@ def in_edition(edition: str, table: str) -> bool:
     return edition == "internal" or table.startswith("pub_")
 
 
-def make_plan(
-    edition: str,
-    report: BuildReport,
-    verdicts: list[Verdict],
-    content: BuildContent,
-    parent: Manifest | None,
-    inputs: dict[str, Inputs],
-) -> Plan:
-    """The plan by verdicts alone; `inputs` is each product's lineage now."""
-    by_product = {verdict.product: verdict for verdict in verdicts}
+@dataclass(frozen=True)
+class Candidate:
+    """What a build offers: its report, the verdicts on it, its tables' content, each product's lineage."""
+
+    report: BuildReport
+    verdicts: dict[str, Verdict]
+    content: BuildContent
+    inputs: dict[str, Inputs]
+
+
+def make_plan(edition: str, candidate: Candidate, parent: Manifest | None) -> Plan:
+    """The plan by verdicts alone."""
+    report, content = candidate.report, candidate.content
     names = {m.product for m in report.models if m.public and m.product and in_edition(edition, m.name)}
     names |= set(parent.products) if parent else set()
     products = {}
     for name in sorted(filter(None, names)):
         entry = parent.entry(name) if parent else None
         tables = [t for t in content.of(name) if in_edition(edition, t.name)]
-        reasons = _refusals(edition, report, by_product.get(name), tables)
+        reasons = _refusals(edition, report, candidate.verdicts.get(name), tables)
         choice: Choice = "kept" if entry else "absent"
-        if not reasons and (entry is None or _changed(entry, parent, tables, inputs.get(name, {}))):
+        if not reasons and (entry is None or _changed(entry, parent, tables, candidate.inputs.get(name, {}))):
             choice = "fresh"
         products[name] = ProductPlan(name, choice, "blocked" if reasons else "passed", reasons, tables, entry)
     return Plan(edition, parent, products, {m.name: m for m in report.models})

@@ -66,19 +66,6 @@ def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]
     }
 
 
-def released_inputs(lake: Lake) -> dict[str, set[str]]:
-    """Per released product, the bronze keys its tables in the internal edition were made from.
-
-    A build compares them with what is effective now, so that a blocked or rolled back product is built again.
-    """
-    manifest = current(lake, "internal")
-    if manifest is None:
-        return {}
-    return {
-        name: set().union(*(entry.bronze(feed) for feed in entry.inputs)) for name, entry in manifest.products.items()
-    }
-
-
 def load(store: Store, edition: str, release: str, sha256: str | None = None) -> Manifest:
     """One release's manifest, checked against `sha256` where given. Raises ObjectNotFound, IntegrityError."""
     data = store.get_bytes(layout.manifest(edition, release))
@@ -121,7 +108,7 @@ def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Mani
         manifest = load(lake.store, edition, to, published[to])
         _set_hold(lake, edition, reason, by)
         move(lake.store, edition, to, published[to], lake.clock())
-        ledger.append(lake, edition, "rollback", release=to, manifest_sha256=published[to], reason=reason, by=by)
+        ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
         return manifest
 
 
@@ -134,9 +121,7 @@ def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
             raise ConfigurationError(f"edition {edition} has no current release to withdraw", left="nothing changed")
         _set_hold(lake, edition, reason, by)
         move(lake.store, edition, None, None, lake.clock())
-        ledger.append(
-            lake, edition, "withdrawn", release=at.release, manifest_sha256=at.manifest_sha256, reason=reason, by=by
-        )
+        ledger.append(lake, edition, "withdrawn", ledger.Move(at.release, at.manifest_sha256, reason, by))
 
 
 def resume(lake: Lake, edition: str, *, by: str) -> None:
@@ -148,15 +133,8 @@ def resume(lake: Lake, edition: str, *, by: str) -> None:
             raise ConfigurationError(f"edition {edition} is not on hold", left="nothing changed")
         at = pointer(lake.store, edition)
         # The ledger first: a crash in between leaves the hold, and resuming again only repeats the line.
-        ledger.append(
-            lake,
-            edition,
-            "resumed",
-            release=at.release if at else None,
-            manifest_sha256=at.manifest_sha256 if at else None,
-            reason=held.reason,
-            by=by,
-        )
+        release, sha256 = (at.release, at.manifest_sha256) if at else (None, None)
+        ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
         lake.store.delete(layout.hold(edition))
 
 

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 import duckdb
+from pydantic import Field
 
 from ingestion.errors import LakeBusy
+from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from warehouse.build.report import BuildReport, Document
 from warehouse.gate.accepted import AcceptedFailure, load_register
@@ -26,13 +28,13 @@ from warehouse.gate.privacy import RULES_VERSION
 from warehouse.gate.verdict import Verdict
 from warehouse.release import comments, layout, ledger, pointer
 from warehouse.release.assemble import open_sql, write_warehouse
-from warehouse.release.compose import PARENT, Accepts, Composer
-from warehouse.release.content import ENGINE, BuildContent, TableContent, measure, open_build
-from warehouse.release.facts import export_days, sha256_of
-from warehouse.release.lineage import Inputs, lineage
+from warehouse.release.compose import PARENT, Accepts, Composer, facts_query
+from warehouse.release.content import ENGINE, TableContent, measure, open_build
+from warehouse.release.facts import FactExport, sha256_of
+from warehouse.release.lineage import lineage
 from warehouse.release.lock import publisher
 from warehouse.release.manifest import Manifest, ProductEntry, StoredFile, TableEntry
-from warehouse.release.plan import Plan, ProductPlan, make_plan
+from warehouse.release.plan import Candidate, Plan, ProductPlan, make_plan
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -48,10 +50,10 @@ class Published(Document):
     release: str | None
     parent: str | None
     message: str
-    fresh: list[str] = []
-    kept: dict[str, list[str]] = {}
-    held_back: dict[str, list[str]] = {}
-    never_released: dict[str, list[str]] = {}
+    fresh: list[str] = Field(default=[])
+    kept: dict[str, list[str]] = Field(default={})
+    held_back: dict[str, list[str]] = Field(default={})
+    never_released: dict[str, list[str]] = Field(default={})
 
 
 def publish(
@@ -72,30 +74,22 @@ def publish(
             content = measure(lake, report, pointer.current(lake, "internal"), connection)
         with closing(lake.log.connect()) as log:
             inputs = lineage(log, report)
-        release = _Release(lake, report, list(verdicts), approver, content, inputs)
+        candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
+        release = _Release(lake, candidate, approver)
         return [release.edition(edition) for edition in editions]
 
 
 class _Release:
     """One publish of one build: what every edition shares."""
 
-    def __init__(
-        self,
-        lake: Lake,
-        report: BuildReport,
-        verdicts: list[Verdict],
-        approver: str | None,
-        content: BuildContent,
-        inputs: dict[str, Inputs],
-    ) -> None:
+    def __init__(self, lake: Lake, candidate: Candidate, approver: str | None) -> None:
+        """Every edition gets the same release id."""
         self.lake = lake
-        self.report = report
-        self.verdicts = verdicts
+        self.candidate = candidate
+        self.report = candidate.report
         self.approver = approver
-        self.content = content
-        self.inputs = inputs
         self.created_at: datetime = lake.clock()
-        self.id = layout.new_release_id(self.created_at, report.build_id)
+        self.id = layout.new_release_id(self.created_at, self.report.build_id)
 
     def edition(self, edition: str) -> Published:
         """Compose and publish one edition, unless it is on hold or nothing is new."""
@@ -110,7 +104,7 @@ class _Release:
                 f"`citylake resume --edition {edition}` lifts it"
             )
             return self._result(edition, "on_hold", parent, message)
-        plan = make_plan(edition, self.report, self.verdicts, self.content, parent, self.inputs)
+        plan = make_plan(edition, self.candidate, parent)
         with lake.scratch() as scratch, closing(open_build(lake)) as connection:
             if parent is not None:
                 path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
@@ -142,11 +136,14 @@ class _Release:
         """Put every object of the release but the manifest."""
         lake, edition = self.lake, plan.edition
         tables = self._tables(plan, composer.connection, scratch)
-        queries = {name: composer.select(name) or "" for name, entry in tables.items() if not entry.day_column}
+        queries = {
+            name: facts_query(lake, entry) if entry.day_column else composer.select(name) or ""
+            for name, entry in tables.items()
+        }
         path = scratch / "warehouse.duckdb"
         described = comments.from_catalogue(composer.connection, PARENT) if plan.parent else {}
         described |= {name: c for name, c in comments.from_dbt(lake).items() if plan.source(name) == "build"}
-        write_warehouse(lake, composer.connection, path, tables, queries, described)
+        write_warehouse(composer.connection, path, tables, queries, described)
         key = layout.warehouse(edition, self.id)
         info = lake.store.put_file(key, path)
         manifest = Manifest(
@@ -159,7 +156,7 @@ class _Release:
             engine=ENGINE,
             privacy_rules=RULES_VERSION,
             tools={"duckdb": duckdb.__version__, "dbt": self.report.dbt_version, "python": platform.python_version()},
-            root=lake.store.url(layout.PUBLISHED).removesuffix(f"/{layout.PUBLISHED}"),
+            root=lake.store.url(PUBLISHED).removesuffix(f"/{PUBLISHED}"),
             warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of(path)),
             products={p.name: self._product(p) for p in [*plan.chosen("fresh"), *plan.chosen("kept")]},
             tables=tables,
@@ -173,19 +170,17 @@ class _Release:
         tables = {
             name: parent_tables[name] for p in plan.chosen("kept") for name in (p.parent.tables if p.parent else [])
         }
+        export = FactExport(self.lake, connection, plan.edition, self.id, scratch)
         for product in plan.chosen("fresh"):
             for table in product.tables:
-                files = []
-                if table.day_column:
-                    released = parent_tables.get(table.name)
-                    files = export_days(self.lake, connection, plan.edition, self.id, table, released, scratch)
+                files = export.files(table, parent_tables.get(table.name)) if table.day_column else []
                 tables[table.name] = _table_entry(table).model_copy(update={"files": files})
         return dict(sorted(tables.items()))
 
     def _product(self, plan: ProductPlan) -> ProductEntry:
         if plan.choice == "kept" and plan.parent is not None:
             return plan.parent.model_copy(update={"decision": plan.decision, "reasons": plan.reasons})
-        verdict = next(v for v in self.verdicts if v.product == plan.name)
+        verdict = self.candidate.verdicts[plan.name]
         return ProductEntry(
             release=self.id,
             decision="passed",
@@ -196,7 +191,7 @@ class _Release:
             tables=[t.name for t in plan.tables],
             checks=[c.name for c in self.report.checks if c.name in {r.name for r in verdict.checks}],
             accepted=verdict.accepted,
-            inputs=self.inputs.get(plan.name, {}),
+            inputs=self.candidate.inputs.get(plan.name, {}),
         )
 
     def _synthetic(self, tables: dict[str, TableEntry]) -> bool:
@@ -214,9 +209,7 @@ class _Release:
                 next_step="citylake publish",
             )
         pointer.move(store, edition, release, sha256, self.created_at)
-        ledger.append(
-            self.lake, edition, "published", release=release, manifest_sha256=sha256, reason=None, by=self.approver
-        )
+        ledger.append(self.lake, edition, "published", ledger.Move(release, sha256, None, self.approver))
 
     def _result(
         self, edition: str, outcome: Outcome, shown: Manifest | None, message: str, plan: Plan | None = None

@@ -283,10 +283,15 @@ class SmallLake:
         )
 
 
+def at(day: int, hour: int = 0) -> datetime:
+    """An hour of a day of March 2026, local time."""
+    return datetime(2026, 3, day, hour, tzinfo=LOCAL)
+
+
 def fill(lake: SmallLake, day: date, *, hours: range = range(24)) -> None:
     """One ordinary day of every feed but the timetable."""
     for hour in hours:
-        lake.weather(datetime(day.year, day.month, day.day, hour))
+        lake.weather(at(day.day, hour))
     lake.licences(day, businesses=6 + day.day)
     lake.inspections(day, range(1, 6))
     lake.complaints(day, range(1, 4), repeated=range(1, 3))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from tests.integration.build.small_lake import SmallLake, public_tables
+from tests.integration.build.small_lake import SmallLake, at, public_tables
 
 pytestmark = pytest.mark.slow
 
@@ -19,18 +19,18 @@ def deliveries(lake: SmallLake) -> list[Callable[[], object]]:
     for number in range(2, 6):
         day = date(2026, 3, number)
         for hour in (0, 7, 20, 21):
-            start = datetime(2026, 3, number, hour)
+            start = at(number, hour)
             calls.append(lambda start=start: lake.weather(start))
         calls.append(lambda day=day: lake.licences(day, businesses=4 + day.day))
         calls.append(lambda day=day: lake.inspections(day, range(1, 6)))
         calls.append(lambda day=day: lake.complaints(day, range(1, 4), repeated=range(1, 3)))
     calls += [
         # A full correction with other values, and one whose rows lie on the day before.
-        lambda: lake.weather(datetime(2026, 3, 2, 7), warmer=5, as_of=datetime(2026, 3, 4, 9)),
-        lambda: lake.weather(datetime(2026, 3, 4, 0), moved=timedelta(hours=-1), as_of=datetime(2026, 3, 5, 9)),
+        lambda: lake.weather(at(2, 7), warmer=5, as_of=at(4, 9)),
+        lambda: lake.weather(at(4, 0), moved=timedelta(hours=-1), as_of=at(5, 9)),
         # A delta that updates and adds, and one that moves its rows to the next day.
-        lambda: lake.inspections(date(2026, 3, 3), range(4, 8), score=40, as_of=datetime(2026, 3, 5, 9)),
-        lambda: lake.inspections(date(2026, 3, 2), range(1, 3), moved=timedelta(days=1), as_of=datetime(2026, 3, 6, 9)),
+        lambda: lake.inspections(date(2026, 3, 3), range(4, 8), score=40, as_of=at(5, 9)),
+        lambda: lake.inspections(date(2026, 3, 2), range(1, 3), moved=timedelta(days=1), as_of=at(6, 9)),
         lambda: lake.timetable(date(2026, 3, 2), stops=5),
         lambda: lake.timetable(date(2026, 3, 5), stops=7),
     ]

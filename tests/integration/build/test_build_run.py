@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import date
 
 import duckdb
 import pytest
 
 from ingestion.errors import LakeBusy
-from tests.integration.build.small_lake import SmallLake, fill, public_tables
+from tests.integration.build.small_lake import SmallLake, at, fill, public_tables
 from warehouse.build.dbt_runner import Dbt
 from warehouse.build.report import BuildReport, CheckRun
 
@@ -37,7 +37,7 @@ def test_one_more_day_reads_its_own_files_and_tests_its_own_rows(built: Built) -
     assert first.warnings == []
     assert {c.status for c in first.checks} == {"passed"}
 
-    fresh = [filled.weather(datetime(2026, 3, 4, hour)) for hour in range(24)]
+    fresh = [filled.weather(at(4, hour)) for hour in range(24)]
     second = filled.build(date(2026, 3, 4))
 
     assert not second.full_refresh
@@ -102,16 +102,16 @@ def test_days_that_failed_a_check_are_tested_until_they_pass(built: Built) -> No
     failed = check(filled.build(date(2026, 3, 4)), "value_between_fct_food_inspection_score")
     assert (failed.status, failed.failures, failed.product) == ("failed", 3, "food_safety")
 
-    filled.weather(datetime(2026, 3, 5, 0))
+    filled.weather(at(5, 0))
     report = filled.build(date(2026, 3, 5))
     assert check(report, "value_between_fct_food_inspection_score").status == "failed"
     assert report.affected[INSPECTION] == ["2026-03-04"]
 
-    filled.inspections(date(2026, 3, 4), range(1, 4), score=95, as_of=datetime(2026, 3, 6))
+    filled.inspections(date(2026, 3, 4), range(1, 4), score=95, as_of=at(6))
     report = filled.build(date(2026, 3, 5))
     assert check(report, "value_between_fct_food_inspection_score").status == "passed"
 
-    filled.weather(datetime(2026, 3, 5, 1))
+    filled.weather(at(5, 1))
     assert INSPECTION not in filled.build(date(2026, 3, 5)).affected
 
 
@@ -121,7 +121,7 @@ def test_days_missing_from_a_products_last_release_are_built_again(built: Built)
     older = next(key for key in first.inputs[INSPECTION] if "dt=2026-03-02" in key)
     released["food_safety"] -= {older}
     released["food_safety"] |= set(first.inputs["syj.food_licence"])
-    filled.weather(datetime(2026, 3, 4, 0))
+    filled.weather(at(4, 0))
 
     report = filled.build(date(2026, 3, 4), released=released)
 

@@ -25,7 +25,7 @@ final as (
         stop_times.stop_code,
         stop_times.arrival_seconds,
         stop_times.departure_seconds,
-        -- Seconds count from noon minus twelve hours; the service day goes on after midnight.
+        -- Seconds count from noon minus twelve hours; the service day passes midnight.
         stop_times.departure_seconds >= 86400 as is_after_midnight,
         stop_times._batch_id,
         stop_times._loaded_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,8 +46,17 @@ def test_the_pattern_is_local_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/{interval:%Y}", "../{interval:%Y}", "a/../../{interval:%Y}", "**/{interval:%Y}", "a.csv", "{interval:%Y}{interval:%m}", "a\\{interval:%Y}"]
-)  # fmt: skip
+    "path",
+    [
+        "/etc/{interval:%Y}",
+        "../{interval:%Y}",
+        "a/../../{interval:%Y}",
+        "**/{interval:%Y}",
+        "a.csv",
+        "{interval:%Y}{interval:%m}",
+        "a\\{interval:%Y}",
+    ],
+)
 def test_patterns_that_leave_the_folder_are_refused(tmp_path: Path, path: str) -> None:
     with pytest.raises(SourceError, match="below the drop folder"):
         found(tmp_path, source={"path": path})
@@ -67,8 +77,6 @@ def test_links_that_leave_the_folder_are_refused(tmp_path: Path) -> None:
     [("modified", START + timedelta(hours=5)), ("interval_end", START + timedelta(days=1)), ("fetched", NOW)],
 )
 def test_content_as_of(tmp_path: Path, rule: str, expected: datetime) -> None:
-    import os
-
     files(tmp_path, "readings_20260302.csv")
     moment = (START + timedelta(hours=5)).timestamp()
     os.utime(tmp_path / "office" / "readings_20260302.csv", (moment, moment))
