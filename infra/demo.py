@@ -106,7 +106,7 @@ class Demo:
 
     def summary(self, reports: list[RunReport]) -> None:
         """What happened over all days, and what to type next."""
-        from warehouse.cli.output import grid
+        from warehouse.cli.output import show_grid
         from warehouse.cli.render import show_attention, show_broken_rules, show_feeds, show_releases
 
         deliveries = [delivery for report in reports for delivery in report.deliveries]
@@ -116,7 +116,7 @@ class Demo:
             show_attention(deliveries, self.console)
         products = sorted({product for verdicts in self.done.values() for product in verdicts})
         rows = [(day, *(verdicts.get(p, "no verdict") for p in products)) for day, verdicts in self.done.items()]
-        self.console.print(grid("verdicts", ("day", *products), rows))
+        show_grid(self.console, "verdicts", ("day", *products), rows)
         if reports:
             show_releases(reports[-1].releases, self.console)
         self._next_steps()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warehouse.cli.arguments import AsJson, Edition
-from warehouse.cli.output import grid, progress, results, write, write_json
+from warehouse.cli.output import progress, results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def trace_command(
         return
     made = "" if traced.made_in == traced.release else f", made in release {traced.made_in}"
     write(f"{traced.table} of {traced.edition} release {traced.release}: {traced.rows:,} rows, {traced.product}{made}")
-    rows = [(o.feed, o.batch, o.raw_sha256, o.raw_key or "erased") for o in traced.objects]
-    results().print(grid(f"made from {len(rows)} deliveries", ("feed", "batch", "sha256", "raw object"), rows))
+    for origin in traced.objects:
+        write(f"{origin.raw_sha256}  {origin.raw_key or 'erased'}  {origin.feed}")
+    write(f"made from {len(traced.objects)} deliveries")
 
 
 def reconcile_command(
@@ -70,7 +71,7 @@ def _show_reconciliation(found: Reconciliation) -> None:
     compared = Counter(row.step for row in found.rows)
     off = Counter(row.step for row in found.off)
     rows = [(step, count, off[step]) for step, count in compared.items()]
-    results().print(grid("reconciliation", ("step", "compared", "off"), rows, right="compared off"))
+    show_grid(results(), "reconciliation", ("step", "compared", "off"), rows, right="compared off")
     for row in found.off:
         results().print(_told(row), style="red", markup=False)
     write(f"{len(found.off)} of {len(found.rows)} comparisons are off" if found.off else "every comparison agrees")

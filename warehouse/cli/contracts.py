@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warehouse.cli.arguments import AsJson, Feed, parse_interval
-from warehouse.cli.output import grid, results, write, write_json
+from warehouse.cli.output import results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
         return
     columns = ("feed", "title", "product", "delivery", "every", "tables", "revision", "source")
     rows = [tuple(_summary(contract).values()) for contract in session.contracts.values()]
-    results().print(grid(f"{len(rows)} feeds", columns, rows, right="tables"))
+    show_grid(results(), f"{len(rows)} feeds", columns, rows, right="tables")
 
 
 def _summary(contract: Contract) -> dict[str, object]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from warehouse.cli.output import grid, results, write, write_json
+from warehouse.cli.output import grid, results, show_grid, write, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,7 +68,7 @@ def show_feeds(deliveries: Sequence[Delivery], console: Console) -> None:
         told = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in mine).items())
         rows.append((feed, told, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
     columns = ("feed", "deliveries", *HEADINGS)
-    console.print(grid("deliveries, and their rows", columns, rows, right=" ".join(HEADINGS)))
+    show_grid(console, "deliveries, and their rows", columns, rows, right=" ".join(HEADINGS))
 
 
 def show_attention(deliveries: Sequence[Delivery], console: Console) -> None:
@@ -92,14 +92,14 @@ def show_broken_rules(lake: Lake, deliveries: Sequence[Delivery], console: Conso
         return
     with closing(lake.log.connect()) as log:
         rows = log.execute(_RULES, {"receipts": receipts}).fetchall()
-    console.print(grid("rules broken by refused rows", ("feed", "rule", "rows"), rows, right="rows"))
+    show_grid(console, "rules broken by refused rows", ("feed", "rule", "rows"), rows, right="rows")
 
 
 def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     """One line a product, with the first reasons of a blocked one."""
     from rich.text import Text
 
-    table = grid("verdicts", ("product", "verdict", "checks", "because"), [], right="checks")
+    table = grid(("product", "verdict", "checks", "because"), [], right="checks")
     for verdict in verdicts:
         passed = verdict.decision == "passed"
         reasons = verdict.reasons[:SHOWN_REASONS]
@@ -112,6 +112,7 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
             str(len(verdict.checks)),
             Text("\n".join(part for part in (told, *accepted) if part)),
         )
+    console.print("verdicts", style="bold")
     console.print(table)
     for verdict in verdicts:
         if verdict.decision != "passed":
@@ -121,7 +122,7 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
 def show_releases(releases: Sequence[Published], console: Console) -> None:
     """What each edition's readers see now."""
     rows = [(r.edition, r.release or "none", r.outcome.replace("_", " "), ", ".join(r.fresh)) for r in releases]
-    console.print(grid("releases", ("edition", "release", "outcome", "new in it"), rows))
+    show_grid(console, "releases", ("edition", "release", "outcome", "new in it"), rows)
     for released in releases:
         stayed = {"kept as released before": released.kept, "held back": released.held_back}
         for what, products in (stayed | {"never released": released.never_released}).items():
@@ -139,13 +140,13 @@ def show_build(report: BuildReport, console: Console) -> None:
         console.print("nothing new since the last build", markup=False)
     models, checks = Counter(m.status for m in report.models), Counter(c.status for c in report.checks)
     rows = [("models", _told(models)), ("checks", _told(checks))]
-    console.print(grid(f"build {report.build_id}, as of {report.as_of}", ("what", "status"), rows))
+    show_grid(console, f"build {report.build_id}, as of {report.as_of}", ("what", "status"), rows)
     told = [(m.name, m.status, m.message) for m in report.models] + [
         (c.name, c.status, c.message) for c in report.checks
     ]
     bad = [line for line in told if line[1] in ("failed", "error")]
     if bad:
-        console.print(grid("did not pass", ("name", "status", "message"), bad))
+        show_grid(console, "did not pass", ("name", "status", "message"), bad)
     console.print("next: citylake gate", style="dim")
 
 
@@ -168,7 +169,7 @@ def show_deliveries(
         for d in deliveries
     ]
     columns = ("feed", "file", "outcome", *HEADINGS, "why")
-    results().print(grid(None, columns, rows, right=" ".join(HEADINGS)))
+    results().print(grid(columns, rows, right=" ".join(HEADINGS)))
 
 
 def _why(rule: str | None, message: str | None) -> str:
