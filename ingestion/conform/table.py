@@ -210,7 +210,12 @@ class TableConform:
         broken, bad = broken[guilty], judged.suspect[guilty]
         everything[bad] = False
         if len(bad):
-            self._refuse(_places(segment.block, segment.rows[bad]), broken, [r.id for r in rules], self._detail(segment, bad, broken))
+            self._refuse(
+                _places(segment.block, segment.rows[bad]),
+                broken,
+                [r.id for r in rules],
+                self._detail(segment, bad, broken),
+            )
         return np.flatnonzero(everything)
 
     def _detail(self, segment: Segment, bad: Array, broken: Array) -> pa.Array:

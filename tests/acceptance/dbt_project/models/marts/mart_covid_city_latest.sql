@@ -9,7 +9,8 @@ ranked as (
         *,
         row_number() over (
             partition by province_name, city_name order by updated_at desc, city_confirmed desc
-        ) as recency
+        ) as recency,
+        count(*) over (partition by province_name, city_name) as observations
     from areas
 ),
 
@@ -19,7 +20,8 @@ final as (
         city_name,
         updated_at,
         city_confirmed,
-        city_dead
+        city_dead,
+        observations
     from ranked
     where recency = 1
 )
