@@ -116,6 +116,7 @@ class Contract:
         meaning: dict[str, Any] = {
             "format": self.citylake.format.model_dump(mode="json"),
             "delivery": self.citylake.delivery,
+            "empty": self.citylake.empty,
             "timezone": self.citylake.calendar.timezone,
             "max_refused_share": self.citylake.max_refused_share,
             "tables": [_meaning(t) for t in self.tables],
