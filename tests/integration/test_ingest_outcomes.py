@@ -203,7 +203,7 @@ def test_reconform_replaces_and_gives_equal_row_hashes(tmp_path: Path) -> None:
     assert [one.outcome for one in reconform(made, newer)] == ["accepted", "accepted", "unchanged"]
     assert reconform(made, newer) == []
     assert counted(made) == dict.fromkeys("abcde", 2)
-    rotated = replace(made, keys=FakeKeys(2))
+    rotated = replace(made, open_keys=lambda: FakeKeys(2))
     assert len(reconform(rotated, newer)) == 3
     with made.log.connect() as connection:
         query = (
