@@ -7,6 +7,7 @@ CitylakeError
 │   └── ObjectNotFound      the key does not exist
 ├── SourceError             the department's side could not be read
 ├── DeliveryRefused         a delivery arrived and is refused whole; raw bytes are kept
+├── NothingToDecide         no held delivery of that batch waits for a steward
 ├── LakeBusy                another process holds the lock this step needs
 └── IntegrityError          counts or hashes that must agree do not; nothing was committed
 
@@ -85,6 +86,10 @@ class DeliveryRefused(CitylakeError):
     def __init__(self, message: str, *, rule: str, **facts: str | None) -> None:
         self.rule = rule
         super().__init__(message, **facts)
+
+
+class NothingToDecide(CitylakeError):
+    """No held delivery of that batch waits for a steward."""
 
 
 class LakeBusy(CitylakeError):

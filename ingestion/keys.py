@@ -36,7 +36,8 @@ def batch_id(interval: Interval, sha256: str) -> str:
 def safe_name(filename: str) -> str:
     """One path part from a department's file name: no separators, no control characters."""
     name = _PART.sub("_", filename.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")
-    return name[-180:] or "payload"
+    # File systems count bytes, and a Chinese character is three of them.
+    return name.encode()[-180:].decode(errors="ignore").strip(". ") or "payload"
 
 
 def check_key(key: str) -> str:
@@ -48,18 +49,22 @@ def check_key(key: str) -> str:
 
 
 def raw_prefix(department: str, feed: str, dt: date, batch: str) -> str:
+    """Folder of one batch in the raw zone."""
     return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}/{batch}"
 
 
 def raw_payload(prefix: str, filename: str) -> str:
+    """The bytes as sent, below a raw prefix."""
     return f"{prefix}/payload/{safe_name(filename)}"
 
 
 def raw_manifest(prefix: str) -> str:
+    """The manifest beside the bytes."""
     return f"{prefix}/manifest.json"
 
 
 def raw_tombstone(prefix: str) -> str:
+    """What stays where bytes were removed."""
     return f"{prefix}/tombstone.json"
 
 
@@ -71,10 +76,12 @@ def table_object(
 
 
 def receipt(committed_at: datetime, department: str, feed: str, batch: str, attempt: str) -> str:
+    """The commit of one attempt; sorts by commit time within its date."""
     moment = committed_at.astimezone(UTC)
     name = f"{moment:%Y%m%dT%H%M%S%fZ}-{department}.{feed}-{batch}-{attempt}.json"
     return f"{RECEIPTS}/committed={moment:%Y-%m-%d}/{name}"
 
 
 def decision(decided_at: datetime, batch: str, verb: str) -> str:
+    """A person's word on one batch."""
     return f"{DECISIONS}/{decided_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{batch}-{verb}.json"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from ingestion.conform.checks import CHECKS
 from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
@@ -38,10 +39,11 @@ class Rule:
 class TablePlan:
     """What one table compiles to."""
 
-    def __init__(self, contract: Contract, table: Table) -> None:
+    def __init__(self, contract: Contract, table: Table, content_date: date) -> None:
         spec = contract.citylake.format
         text = spec.member if spec.type == "zip" else spec
         self.table = table
+        self._content_date = content_date
         self.zone = contract.calendar.timezone
         self._trim = spec.type not in ("json", "ndjson") and bool(getattr(text, "trim", False))
         self._json = spec.type in ("json", "ndjson")
@@ -99,6 +101,7 @@ class TablePlan:
                 # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
                 probe = f"try(coalesce(cast(cast(({column.transform}) as {column.type}) as varchar), ''))"
                 made.append(f"{probe} is null as {identifier(f'_failed_{column.name}')}")
+        made.append(f"{literal(self._content_date)} as content_date")
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)
 
@@ -106,7 +109,11 @@ class TablePlan:
         raw = identifier(f"_raw_{column.name}")
         nulls = self._nulls
         if self._json:  # the CSV reader has replaced these already
-            raw = f"case when {raw} in ({', '.join(literal(word) for word in nulls)}) then null else {raw} end" if nulls else raw
+            raw = (
+                f"case when {raw} in ({', '.join(literal(word) for word in nulls)}) then null else {raw} end"
+                if nulls
+                else raw
+            )
         return cleaned(column, raw, trim=self._trim, nulls=nulls)
 
     def _rules(self) -> Iterator[Rule]:
@@ -204,7 +211,9 @@ def _text_rules(column: Column, value: str) -> Iterator[Rule]:
         high = [f"length({text}) > {column.max_length}"] if column.max_length is not None else []
         yield Rule(f"{column.name}.length", _broken(" or ".join(low + high)), column.name)
     if column.pattern is not None:
-        yield Rule(f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name)
+        yield Rule(
+            f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name
+        )
     if column.allowed:
         allowed = ", ".join(literal(word) for word in column.allowed)
         if kind(column) != "text":

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -85,18 +85,19 @@ def conform(
 
     Identical rows keep the first. Of rows with one key but different content only the first
     stays: which one is right cannot be known here, so every later one goes to quarantine as
-    `key_conflict` (a later row equal to the first is a duplicate).
+    `key_conflict` (a later row equal to the first is a duplicate). A rule may name `content_date`, the
+    local date of `content_as_of`.
 
     Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged)
-    and IntegrityError. `content_as_of` takes no part in the result; it belongs to the caller's receipt.
+    and IntegrityError.
     """
-    del content_as_of
+    content_date = content_as_of.astimezone(contract.calendar.zone).date()
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch.chmod(0o700)
     try:
         with _connected(contract, settings, scratch) as connection:
             opened = open_payload(contract, payload, settings)
-            run = _Run(contract, connection, keys, scratch, batch, loaded_at)
+            run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)
             tables = {source.table.name: run.table(source) for source in opened.sources}
             conformed = Conformed(tables, opened.ignored_members, keys.version, _row_hash(tables))
             _decide(contract, conformed, [s.table.name for s in opened.sources if s.required])
@@ -112,7 +113,7 @@ class _Run:
 
     def __init__(
         self, contract: Contract, connection: duckdb.DuckDBPyConnection, keys: PseudonymKeys, scratch: Path, batch: str,
-        loaded_at: datetime,
+        loaded_at: datetime, content_date: date,
     ) -> None:  # fmt: skip
         self._contract = contract
         self._connection = connection
@@ -120,12 +121,14 @@ class _Run:
         self._scratch = scratch
         self._batch = batch
         self._loaded_at = loaded_at
+        self._content_date = content_date
 
     def table(self, source: Source) -> ConformedTable:
         table = source.table
         bronze = BronzeFile(self._scratch / f"{table.name}.bronze.parquet", self._batch, self._loaded_at)
         quarantine = QuarantineFile(self._scratch / f"{table.name}.quarantine.parquet", self._batch, table.name)
-        work = TableConform(TablePlan(self._contract, table), self._connection, self._keys, bronze, quarantine)
+        plan = TablePlan(self._contract, table, self._content_date)
+        work = TableConform(plan, self._connection, self._keys, bronze, quarantine)
         try:
             work.run(source)
             _balance(table, work.counts)

@@ -49,6 +49,35 @@ class Manifest(Record):
     pages: list[str] = []
 
 
+class Decision(Record):
+    """A person's word on one batch: `accept` or `reject` a held correction, `erase` a delivery for good."""
+
+    schema_version: Literal[1] = 1
+    department: str
+    feed: str
+    batch: str
+    verb: Literal["accept", "reject", "erase"]
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
+class Tombstone(Record):
+    """What stays where a delivery's bytes were removed. `objects` lists every key that was deleted."""
+
+    schema_version: Literal[1] = 1
+    department: str
+    feed: str
+    batch: str
+    cause: Literal["erasure", "retention"]
+    reason: str
+    removed_by: str
+    removed_at: datetime
+    sha256: str
+    bytes: int
+    objects: list[str]
+
+
 class BronzeFile(Record):
     """One committed bronze object. `days` maps event day (ISO) to rows; empty without event time."""
 
@@ -78,7 +107,12 @@ class TableReceipt(Record):
 
 
 class Receipt(Record):
-    """The commit of one conform attempt on one batch."""
+    """The commit of one conform attempt on one batch.
+
+    `confirms` belongs to outcome `unchanged`: the batch whose bronze still says what this delivery says,
+    as of this delivery's `content_as_of`. Counts of a refused delivery are its rows as they were judged;
+    nothing of it is in bronze.
+    """
 
     schema_version: Literal[1] = 1
     department: str
@@ -88,6 +122,7 @@ class Receipt(Record):
     outcome: Outcome
     rule: str | None = None
     message: str | None = None
+    confirms: str | None = None
     delivery: Literal["snapshot", "interval", "events"]
     correction: Literal["full", "delta"] | None = None
     interval: Span
@@ -106,16 +141,20 @@ class Receipt(Record):
 
     @property
     def received(self) -> int:
+        """Logical records in the raw object, over all tables."""
         return sum(t.received for t in self.tables.values())
 
     @property
     def accepted(self) -> int:
+        """Rows that went on (of a refused delivery: that would have)."""
         return sum(t.accepted for t in self.tables.values())
 
     @property
     def quarantined(self) -> int:
+        """Rows that broke a rule."""
         return sum(t.quarantined for t in self.tables.values())
 
     @property
     def duplicates(self) -> int:
+        """Rows equal to an earlier one."""
         return sum(t.duplicates for t in self.tables.values())

@@ -7,7 +7,7 @@ shows it. Only `replace` may change an object, and only pointers use it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,15 +27,21 @@ class Store(Protocol):
     """Keys are relative, `/`-separated, made by ingestion.keys."""
 
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix` (ends at a `/` boundary), in key order."""
+        """Every object whose key starts with `prefix` (a folder name, or empty for all), in order of the key's text.
+
+        `after` skips keys up to and including it. An object deleted meanwhile is left out.
+        """
         ...
 
-    def list_folders(self, prefix: str) -> list[str]:
+    def list_folders(self, prefix: str) -> Sequence[str]:
         """Names one level below `prefix`, sorted (S3: delimiter listing)."""
         ...
 
-    def put_file(self, key: str, source: Path) -> ObjectInfo:
-        """Store a local file under a new key, all or nothing."""
+    def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
+        """Store a local file under a new key, all or nothing.
+
+        `consume` promises that nobody writes `source` any more, so that a folder need not copy it.
+        """
         ...
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
@@ -60,6 +66,10 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; no error when it is gone."""
+        ...
+
+    def sweep(self, before: datetime) -> int:
+        """Remove what puts interrupted before that moment left behind; the number of pieces removed."""
         ...
 
     def url(self, key: str) -> str:

@@ -1,11 +1,17 @@
-"""A folder as an object store: write beside, sync, then link into place."""
+"""A folder as an object store: write beside, sync, then link into place.
+
+Owns durability on one machine: an object is whole and synced before its name exists, so a
+crash leaves at worst a nameless file in `.incoming`, which `sweep` removes. Access rights
+of zones and the meaning of keys are left to others.
+"""
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,108 +21,218 @@ from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.keys import check_key
 from ingestion.store.base import ObjectInfo
 
+INCOMING = ".incoming"
+_ATTEMPTS = 5
+Placing = Callable[[Path, Path], object]
+
 
 class LocalStore:
     """See ingestion.store.base.Store."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._incoming = root / ".incoming"
+        self._incoming = root / INCOMING
 
     @classmethod
     def from_url(cls, url: str) -> LocalStore:
+        """The store of a `file:///absolute/folder` address."""
         return cls(Path(unquote(urlparse(url).path)))
 
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
-        base = self.root / prefix
+        """See Store.list."""
+        yield from self._walk(self._folder(prefix), after)
+
+    def list_folders(self, prefix: str) -> Sequence[str]:
+        """See Store.list_folders."""
+        base = self._folder(prefix)
         if not base.is_dir():
-            return
-        for folder, names, files in os.walk(base):
-            names.sort()
-            for name in sorted(files):
-                path = Path(folder, name)
-                key = path.relative_to(self.root).as_posix()
-                if after is None or key > after:
-                    yield _info(key, path)
+            return []
+        return sorted(path.name for path in base.iterdir() if path.is_dir() and path != self._incoming)
 
-    def list_folders(self, prefix: str) -> list[str]:
-        base = self.root / prefix
-        return sorted(p.name for p in base.iterdir() if p.is_dir()) if base.is_dir() else []
-
-    def put_file(self, key: str, source: Path) -> ObjectInfo:
+    def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
+        """See Store.put_file; a consumed file is linked where it lies on the same file system."""
         with self._placed(key) as temporary:
-            shutil.copyfile(source, temporary)
+            if not (consume and _linked(source, temporary)):
+                shutil.copyfile(source, temporary)
         return _info(key, self._path(key))
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
+        """See Store.put_bytes."""
         with self._placed(key) as temporary:
             temporary.write_bytes(data)
         return _info(key, self._path(key))
 
     def replace(self, key: str, data: bytes) -> None:
-        temporary, target = self._temporary(), self._path(key)
+        """See Store.replace."""
+        target = self._path(key)
         try:
-            temporary.write_bytes(data)
-            _sync(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.replace(target)
-            _sync(target.parent)
+            with self._temporary() as temporary:
+                temporary.write_bytes(data)
+                _sync(temporary)
+                self._into_place(temporary, target, Path.replace)
         except OSError as error:
             raise _store_error("replace", key, error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def head(self, key: str) -> ObjectInfo | None:
+        """See Store.head."""
         path = self._path(key)
-        return _info(key, path) if path.is_file() else None
+        try:
+            return _info(key, path) if path.is_file() else None
+        except FileNotFoundError:
+            return None
 
     def get_bytes(self, key: str) -> bytes:
-        return self._existing(key).read_bytes()
+        """See Store.get_bytes."""
+        try:
+            return self._existing(key).read_bytes()
+        except OSError as error:
+            raise StoreError(f"get {key!r}: {error.strerror or error}", left="the object was not changed") from error
 
     def fetch(self, key: str, target: Path) -> Path:
+        """The store's own file; `target` is not written."""
         return self._existing(key)
 
     def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
+        """Remove the object, and folders it leaves empty (a store of objects has no empty folders)."""
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"delete {key!r}: {error.strerror or error}", left="the object is still there") from error
+        for folder in path.parents:
+            if folder == self.root or not _removed_empty(folder):
+                return
+
+    def sweep(self, before: datetime) -> int:
+        """See Store.sweep."""
+        if not self._incoming.is_dir():
+            return 0
+        stale = [path for path in self._incoming.iterdir() if _modified_before(path, before)]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        return len(stale)
 
     def url(self, key: str) -> str:
-        return str(self._path(key))
+        """The object's absolute path."""
+        return str(self._path(key).absolute())
 
     def _path(self, key: str) -> Path:
-        return self.root / check_key(key)
+        check_key(key)
+        if key.split("/", 1)[0] == INCOMING:
+            raise StoreError(f"unsafe object key {key!r}", left="nothing was written")
+        return self.root / key
+
+    def _folder(self, prefix: str) -> Path:
+        return self._path(prefix.rstrip("/")) if prefix.rstrip("/") else self.root
 
     def _existing(self, key: str) -> Path:
         path = self._path(key)
         if not path.is_file():
-            raise ObjectNotFound(f"object {key!r} is not in the store {self.root}")
+            raise ObjectNotFound(f"object {key!r} is not in the store")
         return path
 
-    def _temporary(self) -> Path:
-        self._incoming.mkdir(parents=True, exist_ok=True)
-        return self._incoming / uuid.uuid4().hex
+    def _walk(self, folder: Path, after: str | None) -> Iterator[ObjectInfo]:
+        try:
+            with os.scandir(folder) as entries:
+                # A folder sorts as its objects do, with the slash: 'a-b' < 'a/x' < 'a0'.
+                names = sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name in names:
+            path = folder / name
+            key = path.relative_to(self.root).as_posix()
+            if not name.endswith("/"):
+                yield from _listed(key, path, after)
+            elif path != self._incoming and not _all_up_to(key + "/", after):
+                yield from self._walk(path, after)
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self._incoming / uuid.uuid4().hex
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @contextmanager
     def _placed(self, key: str) -> Iterator[Path]:
         """Yields a temporary path; what was written there is linked to `key`, never over another object."""
-        temporary, target = self._temporary(), self._path(key)
+        target = self._path(key)
         try:
-            yield temporary
-            _sync(temporary)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(temporary, target)
-            except FileExistsError:
-                _require_equal(key, temporary, target)
-            _sync(target.parent)
+            with self._temporary() as temporary:
+                yield temporary
+                _sync(temporary)
+                try:
+                    self._into_place(temporary, target, os.link)
+                except FileExistsError:
+                    _require_equal(key, temporary, target)
         except OSError as error:
             raise _store_error("put", key, error) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+
+    def _into_place(self, temporary: Path, target: Path, place: Placing) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                _make_folders(target.parent)
+                place(temporary, target)
+                break
+            except FileNotFoundError:
+                # A delete beside us may remove the empty folder between the two calls.
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+        _sync(target.parent)
+
+
+def _listed(key: str, path: Path, after: str | None) -> Iterator[ObjectInfo]:
+    if after is not None and key <= after:
+        return
+    try:
+        info = _info(key, path)
+    except FileNotFoundError:
+        return
+    yield info
+
+
+def _all_up_to(folder: str, after: str | None) -> bool:
+    """True when every key below `folder` (ending in a slash) is at or before `after`."""
+    return after is not None and folder < after and not after.startswith(folder)
 
 
 def _info(key: str, path: Path) -> ObjectInfo:
     stat = path.stat()
     return ObjectInfo(key, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _modified_before(path: Path, moment: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment
+    except FileNotFoundError:
+        return False
+
+
+def _make_folders(folder: Path) -> None:
+    """Create missing folders and sync the parent of each, so that their names survive a power cut."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target)
+    except OSError:
+        return False
+    return True
+
+
+def _removed_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _sync(path: Path) -> None:
@@ -128,8 +244,6 @@ def _sync(path: Path) -> None:
 
 
 def _require_equal(key: str, new: Path, old: Path) -> None:
-    import filecmp
-
     if not filecmp.cmp(new, old, shallow=False):
         raise StoreError(f"object {key!r} exists with other bytes", left="the stored object is unchanged")
 

@@ -41,8 +41,20 @@ class ModelBuilt(Document):
     upstream_products: list[str] = []
 
 
+class Relation(Document):
+    """What a relationship check compares, by model and column name; a null child value refers to nothing."""
+
+    child: str
+    column: str
+    parent: str
+    parent_column: str
+
+
 class CheckRun(Document):
-    """One dbt test run. `models` are the models it reads; the first is the one it is declared on."""
+    """One dbt test run. `models` are the models it reads; the first is the one it is declared on.
+
+    `relation` is set for relationship checks, so that they can run again on a composed release.
+    """
 
     name: str
     unique_id: str
@@ -55,10 +67,15 @@ class CheckRun(Document):
     message: str | None = None
     column: str | None = None
     compiled_sql: str | None = None
+    relation: Relation | None = None
 
 
 class BuildReport(Document):
-    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds rebuilt whole."""
+    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds rebuilt whole.
+
+    `inputs` maps `department.feed` to the bronze keys that counted. `messages` say what the run decided
+    (a full rebuild and why); `warnings` are dbt's own.
+    """
 
     schema_version: Literal[1] = 1
     build_id: str
@@ -74,6 +91,8 @@ class BuildReport(Document):
     checks: list[CheckRun]
     affected: dict[str, list[str]]
     inputs: dict[str, list[str]]
+    messages: list[str] = []
+    warnings: list[str] = []
 
     def save(self, path: Path) -> None:
         """Write it beside the build file."""

@@ -39,8 +39,12 @@ def test_counts_quarantine_and_bronze(make: Any, weather: Any) -> None:
     found = make.conform(make.contract(weather), payload.encode()).tables["t"]
     assert (found.received, found.accepted, found.quarantined, found.duplicates) == (6, 2, 3, 1)
     assert found.rules == {
-        "key_conflict": 1, "observed_at.type": 1, "station.required": 1, "temperature_c.range": 1, "temperature_c.type": 1,
-    }  # fmt: skip
+        "key_conflict": 1,
+        "observed_at.type": 1,
+        "station.required": 1,
+        "temperature_c.range": 1,
+        "temperature_c.type": 1,
+    }
     assert found.days == {"2026-03-01": 1, "2026-03-02": 1}
     assert make.refused(found.quarantine) == [
         (2, ["temperature_c.range"]),
@@ -134,7 +138,9 @@ def test_ndjson(make: Any) -> None:
 def test_json_document(make: Any, path: str, document: str) -> None:
     table = make.table(make.column("id", "INTEGER", primary_key=1), make.column("v", path="$.a.v"))
     payload = document % '{"id": 1, "a": {"v": "\\u4e2d"}}, {"id": "x"}, 7'
-    found = make.conform(make.contract(table, format=JsonFormat(type="json", records=path)), payload.encode()).tables["t"]
+    found = make.conform(make.contract(table, format=JsonFormat(type="json", records=path)), payload.encode()).tables[
+        "t"
+    ]
     assert make.rows(found.bronze) == [{"id": 1, "v": "中"}]
     assert make.refused(found.quarantine) == [(2, ["id.type"]), (3, ["json_malformed"])]
     assert [row["byte_offset"] for row in make.rows(found.quarantine)] == [None, None]
@@ -149,7 +155,9 @@ def zipped(**members: bytes) -> bytes:
 
 
 def test_zip_of_tables(make: Any) -> None:
-    stops = make.table(make.column("stop_id", primary_key=1), make.column("lat", "DOUBLE"), name="stops", source="stops.txt")
+    stops = make.table(
+        make.column("stop_id", primary_key=1), make.column("lat", "DOUBLE"), name="stops", source="stops.txt"
+    )
     times = make.table(
         make.column("trip_id", required=True),
         make.column("arrival_seconds", "INTEGER", "arrival_time", format="gtfs_time"),
@@ -160,7 +168,9 @@ def test_zip_of_tables(make: Any) -> None:
     contract = make.contract(stops, times, info, format=ZipFormat(optional_members=["feed_info"]))
     payload = zipped(
         stops__txt=b"stop_id,lat\nS1,22.5\nS2,22.6,extra\n",
-        stop_times__txt=b"\xef\xbb\xbftrip_id,arrival_time\r\nT1,25:10:05\r\n,08:00:00\r\nT2, 8:00:00\r\nT3,08:61:00\r\n",
+        stop_times__txt=(
+            b"\xef\xbb\xbftrip_id,arrival_time\r\nT1,25:10:05\r\n,08:00:00\r\nT2, 8:00:00\r\nT3,08:61:00\r\n"
+        ),
         notes__txt=b"hello",
     )
     found = make.conform(contract, payload)
@@ -173,7 +183,9 @@ def test_zip_of_tables(make: Any) -> None:
 
 def test_past_the_refused_share_the_delivery_is_refused_with_its_quarantine(make: Any) -> None:
     table = make.table(make.column("a", "INTEGER"), make.column("b"))
-    with pytest.raises(DeliveryRefused, match=r"qxj\.wx .*3 of 4 rows of t are refused \(75\.0%, limit 50\.0%\)") as caught:
+    with pytest.raises(
+        DeliveryRefused, match=r"qxj\.wx .*3 of 4 rows of t are refused \(75\.0%, limit 50\.0%\)"
+    ) as caught:
         make.conform(make.contract(table, max_refused_share=0.5), b"a,b\nx,\ny,\n1,\nz,q\n")
     assert caught.value.rule == "refused_share"
     conformed = caught.value.conformed
@@ -199,7 +211,9 @@ def test_flags_are_counted_and_rows_stay(make: Any) -> None:
 def test_many_segments_give_the_same_answer(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"k{i % 900},{i % 7 if i < 900 else 3},{'x' if i % 50 == 0 else i}" for i in range(3000)]
     payload = ("k,v,n\r\n" + "\r\n".join(lines)).encode()
-    table = make.table(make.column("k", primary_key=1), make.column("v", "INTEGER"), make.column("n", required=True, pattern="[0-9]"))
+    table = make.table(
+        make.column("k", primary_key=1), make.column("v", "INTEGER"), make.column("n", required=True, pattern="[0-9]")
+    )
     whole = make.conform(make.contract(table), payload).tables["t"]
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 512)
     cut = make.conform(make.contract(table), payload).tables["t"]

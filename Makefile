@@ -1,0 +1,69 @@
+# Everything a person does with this repository, by name. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VENV ?= .venv
+WHEELHOUSE ?=
+HOME_DIR ?= .citylake
+DAYS ?=
+PYTEST_ARGS ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCKS := requirements.lock infra/requirements/uv.txt
+SOURCES := ingestion warehouse infra tests
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## Create .venv from the hash-locked files (WHEELHOUSE=dir: without a network)
+
+$(STAMP): $(LOCKS) pyproject.toml infra/setup.sh
+	@infra/setup.sh $(VENV) $(WHEELHOUSE)
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Run the simulated city from first delivery to release (DAYS=n, HOME_DIR=dir)
+	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS))
+
+.PHONY: test
+test: setup ## Run every test, then what else CI needs
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory lint
+
+.PHONY: check
+check: setup lint ## Lint, types, contracts and conventions
+	@$(BIN)/python -m pytest -q tests/conventions
+
+.PHONY: lint
+lint: setup ## Lint and types only: ruff, mypy, sqlfluff, contracts
+	@infra/check.sh $(VENV)
+
+.PHONY: bench
+bench: setup ## Measure against the bars in bench/README.md
+	@$(BIN)/python -m bench
+
+.PHONY: generate
+generate: setup ## Rewrite generated files: dbt sources, docs/cli.md
+	@$(BIN)/python -m infra.generate
+
+.PHONY: lock
+lock: setup ## Resolve again and rewrite the lock files
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	    infra/requirements/uv.in -o infra/requirements/uv.txt
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 -o requirements.lock
+
+.PHONY: wheelhouse
+wheelhouse: setup ## Download every locked wheel into ./wheelhouse for machines without a network
+	@$(BIN)/python -m pip download --quiet --require-hashes --no-deps --dest wheelhouse \
+	    $(foreach lock,$(LOCKS),-r $(lock))
+	@echo "wheelhouse: $$(ls wheelhouse | wc -l) files, $$(du -sh wheelhouse | cut -f1); use with: make setup WHEELHOUSE=wheelhouse"
+
+.PHONY: clean
+clean: ## Remove the environment, caches and the local lake
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache *.egg-info dbt_project/target dbt_project/logs $(HOME_DIR)

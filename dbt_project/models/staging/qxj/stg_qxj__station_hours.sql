@@ -1,0 +1,29 @@
+with
+
+source as (
+    select * from {{ source('qxj', 'wx_station_hourly') }}
+),
+
+final as (
+    select
+        station_id as station_code,
+        station_name,
+        latitude as latitude_deg,
+        longitude as longitude_deg,
+        altitude_m,
+        observed_at,
+        _event_date as observed_date,
+        pressure_hpa,
+        temperature_c,
+        humidity_pct,
+        precipitation_mm,
+        wind_direction_deg,
+        wind_speed_ms,
+        q_temperature as temperature_quality,
+        q_precipitation as precipitation_quality,
+        _batch_id,
+        _loaded_at
+    from source
+)
+
+select * from final

@@ -1,0 +1,105 @@
+"""The city: everything that outlives one delivery, made once from the seed.
+
+Owns what feeds share (stations, businesses, the bus network) and the rule by which random
+numbers are drawn: a generator depends on the seed and the names given to `rng`, never on
+what was drawn before. So one day can be made alone, in any order, with the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+
+from infra.simulator.businesses import Businesses, make_businesses
+from infra.simulator.model import LOCAL
+from infra.simulator.network import Network, make_network
+from infra.simulator.planted import PLAN, PLAN_DAYS, Planted
+from infra.simulator.rows import Texts
+from infra.simulator.towns import NATIONAL_STATION_TOWN, TOWNS
+from infra.simulator.words import MARK
+
+SEED = 442_000
+START = date(2026, 3, 2)
+DAYS = 5
+
+
+@dataclass(frozen=True)
+class Stations:
+    """Weather stations as columns; the national one first, then one a town, `scale` times."""
+
+    id: Texts
+    name: Texts
+    town_code: Texts
+    latitude: np.ndarray
+    longitude: np.ndarray
+    altitude_m: np.ndarray
+
+
+class City:
+    """A simulated city over `days` local days from `start`.
+
+    `scale` (1 to 300) multiplies stations, businesses, trips and daily rows, and planted
+    counts with them. `plan` may be replaced, for instance by an empty one.
+    """
+
+    def __init__(
+        self, seed: int = SEED, start: date = START, days: int = DAYS, scale: int = 1, plan: tuple[Planted, ...] = PLAN
+    ) -> None:
+        """Make what is shared; feeds make the rest when asked."""
+        if scale < 1 or days < 1:
+            raise ValueError("scale and days are at least 1")
+        self.seed, self.start, self.days, self.scale, self.plan = seed, start, days, scale, plan
+        newcomers = [self.rng("newcomers", day) for day in range(1, days + 1)]
+        self.businesses: Businesses = make_businesses(self.rng("businesses"), newcomers, start, scale)
+        self.network: Network = make_network(self.rng("network"))
+        self.stations: Stations = _make_stations(self.rng("stations"), scale)
+
+    def rng(self, *names: object) -> np.random.Generator:
+        """The generator of these names: stable over runs, machines and order."""
+        text = "|".join(str(part) for part in (self.seed, *names))
+        return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")))
+
+    def day_no(self, moment: date | datetime) -> int:
+        """Day of the run, 1 for the first; may be outside 1 to `days`."""
+        day = moment.date() if isinstance(moment, datetime) else moment
+        return (day - self.start).days + 1
+
+    def date_of(self, day_no: int) -> date:
+        """The local date of a day of the run."""
+        return self.start + timedelta(days=day_no - 1)
+
+    def midnight(self, day_no: int) -> datetime:
+        """Local midnight at which a day of the run starts."""
+        day = self.date_of(day_no)
+        return datetime(day.year, day.month, day.day, tzinfo=LOCAL)
+
+    def plan_day(self, day_no: int) -> int:
+        """Day of the plan week."""
+        return (day_no - 1) % PLAN_DAYS + 1
+
+    def planted(self, feed: str, start: datetime, revision: int = 1, table: str = "") -> list[Planted]:
+        """The plan's entries for one table of one file; `start` is its interval's start."""
+        wanted = (feed, self.plan_day(self.day_no(start)), start.hour, revision, table)
+        return [
+            entry for entry in self.plan if (entry.feed, entry.day, entry.hour, entry.revision, entry.table) == wanted
+        ]
+
+
+def _make_stations(rng: np.random.Generator, scale: int) -> Stations:
+    national = next(town for town in TOWNS if town.code == NATIONAL_STATION_TOWN)
+    places = [national, *TOWNS] * scale
+    count = len(places)
+    numbers = [f"G{number:04d}" for number in range(2001, 2000 + count)]
+    names = [f"{town.name.removesuffix('街道').removesuffix('镇')}站{MARK}" for town in places]
+    names[0] = f"中山国家站{MARK}"
+    return Stations(
+        id=np.array(["G59485", *numbers], dtype=object),
+        name=np.array(names, dtype=object),
+        town_code=np.array([town.code for town in places], dtype=object),
+        latitude=np.round(np.array([town.latitude for town in places]) + rng.normal(0, 0.004, count), 4),
+        longitude=np.round(np.array([town.longitude for town in places]) + rng.normal(0, 0.004, count), 4),
+        altitude_m=np.round(np.array([town.altitude_m for town in places]) + rng.uniform(0, 5, count), 1),
+    )

@@ -1,0 +1,65 @@
+"""Command line of the simulated city: `deliver` and `truth`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.simulator.city import DAYS, SEED, START, City
+from infra.simulator.deliver import deliver
+from infra.simulator.feeds import FEEDS
+from infra.simulator.model import Delivery
+from infra.simulator.truth import write_truth
+
+app = typer.Typer(help="A simulated city that hands over synthetic files.", no_args_is_help=True, add_completion=False)
+
+_DATE = ["%Y-%m-%d"]
+_DEFAULT_START = datetime(START.year, START.month, START.day)  # noqa: DTZ001  a date for the command line
+
+Out = Annotated[Path, typer.Option(help="Folder that gets drop/ and truth/.")]
+Seed = Annotated[int, typer.Option(help="Everything follows from it.")]
+Start = Annotated[datetime, typer.Option(formats=_DATE, help="First local day.")]
+Days = Annotated[int, typer.Option(min=1, help="Days of the run.")]
+Scale = Annotated[int, typer.Option(min=1, help="Multiplies rows and planted counts.")]
+
+
+@app.command("deliver")
+def deliver_command(  # noqa: PLR0913, PLR0917  one parameter an option
+    out: Out,
+    day: Annotated[datetime | None, typer.Option(formats=_DATE, help="Local day of arrival.")] = None,
+    every_day: Annotated[bool, typer.Option("--all", help="Every day of the run.")] = False,
+    seed: Seed = SEED,
+    start: Start = _DEFAULT_START,
+    days: Days = DAYS,
+    scale: Scale = 1,
+) -> None:
+    """Write what arrives on a day (late files and corrections with it) below OUT/drop."""
+    if (day is None) == (not every_day):
+        raise typer.BadParameter("give either --day or --all")
+    city = City(seed, start.date(), days, scale)
+    wanted = range(1, days + 1) if day is None else (city.day_no(day.date()),)
+    for day_no in wanted:
+        if not 1 <= day_no <= days:
+            raise typer.BadParameter(f"the run has {days} days from {city.start}; {city.date_of(day_no)} is not one")
+        _report(city, day_no, deliver(city, day_no, out))
+
+
+@app.command("truth")
+def truth_command(
+    out: Out, seed: Seed = SEED, start: Start = _DEFAULT_START, days: Days = DAYS, scale: Scale = 1
+) -> None:
+    """Write OUT/truth/truth.json: exact counts of what `deliver` writes, for tests."""
+    typer.echo(str(write_truth(City(seed, start.date(), days, scale), out)))
+
+
+def _report(city: City, day_no: int, delivered: list[Delivery]) -> None:
+    for feed in FEEDS:
+        files = [d for d in delivered if f"{d.department}.{d.feed}" == feed.id]
+        rows = sum(table.rows for d in files for table in d.tables.values())
+        notes = Counter(d.note for d in files if d.note)
+        remark = "".join(f", {count} {note}" for note, count in sorted(notes.items()))
+        typer.echo(f"{city.date_of(day_no)}  {feed.id:<24} {len(files):>3} files {rows:>8} rows{remark}")

@@ -1,0 +1,1 @@
+"""Transport bureau (交通局): one module per feed."""

@@ -1,0 +1,1 @@
+"""Meteorological bureau (气象局): one module per feed."""

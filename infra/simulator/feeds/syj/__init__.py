@@ -1,0 +1,1 @@
+"""Food and market supervision (食药监局): one module per feed."""

@@ -1,0 +1,46 @@
+"""Which file of which interval arrives when: a feed's rhythm, bent by the plan's file entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from infra.simulator.city import City
+from infra.simulator.model import Feed, Slot
+from infra.simulator.planted import FILE_KINDS, PLAN_DAYS, Planted
+
+
+def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
+    """Slots of `feed` that arrive on a day of the run, in order of arrival.
+
+    The plan holds nothing back for longer than a plan week.
+    """
+    first = max(1, day_no - PLAN_DAYS)
+    started = range(first, min(day_no, city.days) + 1)
+    slots = [slot for start_day in started for slot in _starting(city, feed, start_day)]
+    here = [slot for slot in slots if city.day_no(slot.arrives_at) == day_no]
+    return sorted(here, key=lambda slot: (slot.arrives_at, slot.start, slot.revision))
+
+
+def _starting(city: City, feed: Feed, day_no: int) -> Iterator[Slot]:
+    if feed.only_days and day_no not in feed.only_days:
+        return
+    events = [entry for entry in city.plan if entry.feed == feed.id and entry.kind in FILE_KINDS]
+    today = [entry for entry in events if entry.day == city.plan_day(day_no)]
+    late = {entry.hour: entry for entry in today if entry.kind == "late"}
+    midnight = city.midnight(day_no)
+    for hour in range(24) if feed.every == "hour" else (0,):
+        start = midnight + timedelta(hours=hour)
+        if hour in late:
+            yield Slot(start, 1, _arrival(city, day_no, late[hour]), "late")
+        else:
+            yield Slot(start, 1, start + feed.arrives)
+    for entry in today:
+        if entry.kind == "correction" or entry.kind == "redelivery":  # noqa: PLR1714  mypy narrows only this form
+            start = midnight + timedelta(hours=entry.hour)
+            yield Slot(start, entry.revision, _arrival(city, day_no, entry), entry.kind)
+
+
+def _arrival(city: City, day_no: int, entry: Planted) -> datetime:
+    midnight = city.midnight(day_no + entry.arrives_day - entry.day)
+    return midnight + timedelta(hours=entry.arrives.hour, minutes=entry.arrives.minute)

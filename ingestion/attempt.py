@@ -1,0 +1,230 @@
+"""One conform attempt on one landed batch, from raw to its receipt.
+
+Owns the order bronze and quarantine → receipt: objects first, under keys of this attempt, and the
+receipt last. Until the receipt is put nothing of the attempt can be seen; a process that dies
+leaves objects no receipt names, which ingestion.collect removes. Rows are conform's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from ingestion import keys
+from ingestion.contract.model import Contract
+from ingestion.delivery import Delivery, from_receipt, repeated
+from ingestion.errors import DeliveryRefused, ObjectNotFound, StoreError
+from ingestion.intervals import Interval
+from ingestion.judge import Judgement, judge
+from ingestion.lake import Lake
+from ingestion.receipts.lookup import Standing, batch_standing
+from ingestion.receipts.model import BronzeFile, Manifest, Receipt, TableReceipt
+
+if TYPE_CHECKING:
+    from ingestion.conform.run import Conformed, ConformedTable
+
+
+def attempt(
+    lake: Lake,
+    contract: Contract,
+    manifest: Manifest,
+    *,
+    as_of: datetime | None = None,
+    instead_of: Standing | None = None,
+) -> Delivery:
+    """Conform a landed batch and commit what came of it.
+
+    `as_of` is the content time of this presentation where it is later than the manifest's.
+    `instead_of` is the batch's standing that this attempt replaces (reconform, or a refused batch
+    under a new contract). Raises StoreError, LakeBusy, IntegrityError; never DeliveryRefused.
+    """
+    as_of = max(manifest.content_as_of, as_of or manifest.content_as_of)
+    return _Attempt(lake, contract, manifest, as_of, instead_of).run()
+
+
+def confirm(lake: Lake, contract: Contract, manifest: Manifest, as_of: datetime, known: Standing) -> Delivery:
+    """Commit that rows already in bronze (those `known` stands for) are said again as of `as_of`.
+
+    Nothing is conformed, so the receipt keeps the revision and key version the batch stands under.
+    """
+    return _Attempt(lake, contract, manifest, as_of, known).put(
+        outcome="unchanged",
+        message="the same bytes again after a correction: they count again",
+        confirms=known.confirms or known.batch,
+        revision=known.revision,
+        key_version=known.key_version,
+    )
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    lake: Lake
+    contract: Contract
+    manifest: Manifest
+    as_of: datetime
+    instead_of: Standing | None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    def run(self) -> Delivery:
+        with self.lake.scratch() as folder:
+            conformed, refusal = self._conformed(folder)
+            self.lake.on_step("conformed")
+            with self.lake.committing(self.contract):
+                return self._overtaken() or self._commit(conformed, refusal)
+
+    def put(self, **said: object) -> Delivery:
+        """Commit: the receipt object, timed after every receipt folded so far."""
+        committed_at = self.lake.log.next_commit_time(self.lake.clock())
+        receipt = self._receipt(committed_at, said)
+        key = keys.receipt(committed_at, receipt.department, receipt.feed, receipt.batch, receipt.attempt)
+        self.lake.store.put_bytes(key, receipt.model_dump_json(indent=1).encode())
+        self.lake.on_step("committed")
+        return from_receipt(receipt, key, self.manifest.filename)
+
+    @property
+    def _interval(self) -> Interval:
+        return Interval(self.manifest.interval.start, self.manifest.interval.end)
+
+    def _overtaken(self) -> Delivery | None:
+        """The answer when another process committed this batch while we conformed it."""
+        self.lake.log.refresh()
+        with self.lake.log.reading() as connection:
+            standing = batch_standing(connection, self.contract, self._interval, self.manifest.batch)
+        if standing is None or standing.key == (self.instead_of.key if self.instead_of else None):
+            return None
+        return repeated(self.contract, standing, self.manifest.filename)
+
+    def _conformed(self, folder: Path) -> tuple[Conformed | None, DeliveryRefused | None]:
+        try:
+            payload = self.lake.store.fetch(self.manifest.payload, folder / "payload")
+            conformed = self.lake.conform(
+                self.contract,
+                payload,
+                batch=self.manifest.batch,
+                loaded_at=self.manifest.fetched_at,
+                interval=self._interval,
+                content_as_of=self.manifest.content_as_of,
+                keys=self.lake.keys,
+                settings=self.lake.settings,
+                scratch=folder,
+            )
+        except DeliveryRefused as refusal:
+            return getattr(refusal, "conformed", None), refusal
+        except ObjectNotFound:
+            raise
+        except (OSError, duckdb.IOException) as error:
+            raise StoreError(
+                f"{self.manifest.filename!r} could not be conformed: {error}",
+                feed=f"{self.contract.department}.{self.contract.feed}",
+                interval=str(self._interval),
+                left="raw bytes and manifest are landed, nothing else was stored",
+                next_step="free space below the lake's home, then run the same command again",
+            ) from error
+        return conformed, None
+
+    def _commit(self, conformed: Conformed | None, refusal: DeliveryRefused | None) -> Delivery:
+        facts: dict[str, object] = {}
+        if conformed is not None:
+            facts = {"key_version": conformed.key_version, "ignored_members": list(conformed.ignored_members)}
+        if refusal is not None:
+            tables = self._stored(conformed, bronze=False)
+            return self.put(outcome="refused", rule=refusal.rule, message=refusal.message, tables=tables, **facts)
+        if conformed is None:
+            raise StoreError("conform gave neither rows nor a refusal", left="raw bytes and manifest are landed")
+        judged = self._judged(conformed)
+        tables = self._stored(conformed, bronze=judged.outcome != "unchanged")
+        return self.put(
+            outcome=judged.outcome, message=judged.message, confirms=judged.confirms, tables=tables, **facts
+        )
+
+    def _judged(self, conformed: Conformed) -> Judgement:
+        earlier = self.instead_of
+        if earlier is not None and earlier.outcome in ("accepted", "held"):
+            # The department sent nothing new: what was decided about this delivery stays decided.
+            return Judgement("held" if earlier.outcome == "held" else "accepted", earlier.message)
+        return judge(
+            self.lake,
+            self.contract,
+            conformed,
+            batch=self.manifest.batch,
+            interval=self._interval,
+            as_of=self.as_of,
+        )
+
+    def _stored(self, conformed: Conformed | None, *, bronze: bool) -> dict[str, TableReceipt]:
+        """Put each table's objects; what the receipt says of them."""
+        tables = conformed.tables if conformed is not None else {}
+        return {name: self._stored_table(name, table, bronze=bronze) for name, table in tables.items()}
+
+    def _stored_table(self, name: str, table: ConformedTable, *, bronze: bool) -> TableReceipt:
+        files = [self._put_bronze(name, table, table.bronze)] if bronze and table.bronze else []
+        quarantine = []
+        if table.quarantine is not None:
+            quarantine.append(self._key(keys.QUARANTINE, name))
+            self.lake.store.put_file(quarantine[0], table.quarantine, consume=True)
+            self.lake.on_step("stored_quarantine")
+        return TableReceipt(
+            received=table.received,
+            accepted=table.accepted,
+            quarantined=table.quarantined,
+            duplicates=table.duplicates,
+            rules=table.rules,
+            flags=table.flags,
+            bronze=files,
+            quarantine=quarantine,
+        )
+
+    def _put_bronze(self, name: str, table: ConformedTable, path: Path) -> BronzeFile:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        stored = self.lake.store.put_file(self._key(keys.BRONZE, name), path, consume=True)
+        self.lake.on_step("stored_bronze")
+        return BronzeFile(
+            key=stored.key,
+            bytes=stored.size,
+            sha256=sha256,
+            rows=table.accepted,
+            row_hash=table.row_hash,
+            days=table.days,
+        )
+
+    def _key(self, zone: str, table: str) -> str:
+        return keys.table_object(
+            zone,
+            self.contract.department,
+            self.contract.feed,
+            table,
+            self.manifest.dt,
+            self.manifest.batch,
+            self.contract.revision,
+            self.id,
+        )
+
+    def _receipt(self, committed_at: datetime, said: dict[str, object]) -> Receipt:
+        facts: dict[str, object] = {
+            "department": self.contract.department,
+            "feed": self.contract.feed,
+            "batch": self.manifest.batch,
+            "attempt": self.id,
+            "delivery": self.contract.citylake.delivery,
+            "correction": self.contract.citylake.correction,
+            "interval": self.manifest.interval,
+            "dt": self.manifest.dt,
+            "contract": self.contract.id,
+            "revision": self.contract.revision,
+            # A delivery refused before its rows were read met no key.
+            "key_version": 0,
+            "raw_key": self.manifest.payload,
+            "raw_sha256": self.manifest.sha256,
+            "raw_bytes": self.manifest.bytes,
+            "content_as_of": self.as_of,
+            "loaded_at": self.manifest.fetched_at,
+            "committed_at": committed_at,
+        }
+        return Receipt.model_validate(facts | said)

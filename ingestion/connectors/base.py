@@ -1,0 +1,45 @@
+"""What every connector gives: files fetched for one interval, oldest version first.
+
+Connectors do I/O with a department's side and nothing else. They never write the store and never
+change the source; what a file means is the contract's and conform's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from ingestion.contract.model import Contract
+from ingestion.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One delivery as it lies on this machine. Times are UTC; `source` names no local path."""
+
+    path: Path
+    filename: str
+    source: str
+    connector: str
+    fetched_at: datetime
+    content_as_of: datetime
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Connector(Protocol):
+    """Fetches what the department has for an interval."""
+
+    def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
+        """Every delivery of the interval in name order; empty when nothing is there (late, not `no_data`).
+
+        Raises SourceError when the department's side cannot be read.
+        """
+        ...
+
+
+def content_as_of(contract: Contract, interval: Interval, *, modified: datetime, fetched: datetime) -> datetime:
+    """The moment the delivery's content is true as of, by the contract's `content_as_of`."""
+    moments = {"modified": modified, "interval_end": interval.end, "fetched": fetched}
+    return moments[contract.citylake.content_as_of].astimezone(UTC)

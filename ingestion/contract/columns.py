@@ -1,0 +1,257 @@
+"""One ODCS property plus its citylake column entry into one `Column`, with every check a column needs alone.
+
+Checks between columns (keys, event time, rules) belong to ingestion.contract.semantics.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from open_data_contract_standard.model import SchemaProperty
+
+from ingestion.contract import personal
+from ingestion.contract.column_types import ColumnType, column_type
+from ingestion.contract.extension import ColumnSpec
+from ingestion.contract.model import Column
+from ingestion.contract.problem import KeyPath, Report, choices
+from ingestion.contract.schedule import timezone_problem
+
+CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+_JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
+_NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
+_BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
+_PLACEHOLDER = ColumnType("VARCHAR", "VARCHAR")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A column as declared: the ODCS property, its citylake entry, and where both are in the file.
+
+    `json` says that the feed's records are JSON, so `spec.path` finds the value. `extended` is
+    False where the extension could not be read, so its entries may only seem to be missing;
+    `enums` that the document's apiVersion knows the key `enum` (from v3.2.0).
+    """
+
+    prop: SchemaProperty
+    spec: ColumnSpec
+    path: KeyPath
+    spec_path: KeyPath
+    json: bool
+    extended: bool
+    enums: bool
+    report: Report
+
+    def column(self) -> Column:
+        """The column; wrong parts are reported and replaced by harmless ones so that checking can go on."""
+        prop = self.prop
+        kind = self.type()
+        self.names()
+        self.origin()
+        pattern, bounds = self.pattern(kind), self.bounds(kind)
+        self.reading(kind)
+        self.deidentification(kind)
+        self.personal()
+        length = {key: int(bounds[key]) for key in ("minLength", "maxLength") if key in bounds}
+        return Column(
+            name=prop.name or "",
+            type=kind.text,
+            source=prop.physicalName,
+            title=prop.businessName or "",
+            description=prop.description or "",
+            required=bool(prop.required),
+            primary_key=self.key_position(),
+            classification=prop.classification,
+            transform=prop.transformLogic,
+            minimum=bounds.get("minimum"),
+            maximum=bounds.get("maximum"),
+            min_length=length.get("minLength"),
+            max_length=length.get("maxLength"),
+            pattern=pattern,
+            allowed=self.allowed(kind),
+            spec=self.resolved_spec(),
+        )
+
+    def wrong(self, key: str, message: str) -> None:
+        """Report a problem of the ODCS property."""
+        self.report.add((*self.path, key), message)
+
+    def wrong_spec(self, key: str, message: str) -> None:
+        """Report a problem of the citylake entry."""
+        self.report.add((*self.spec_path, key), message)
+
+    def type(self) -> ColumnType:
+        """The physical type, agreed with the logical one."""
+        found = column_type(self.prop.physicalType)
+        if isinstance(found, str):
+            self.wrong("physicalType", found)
+            return _PLACEHOLDER
+        if self.prop.logicalType is None:
+            self.wrong("logicalType", f"required key is missing; {found.text} is `{found.logical}`")
+        elif self.prop.logicalType != found.logical:
+            self.wrong("logicalType", f"{self.prop.logicalType!r} disagrees with {found.text}: `{found.logical}`")
+        return found
+
+    def names(self) -> None:
+        """Name, titles and classification."""
+        if not self.prop.name or not NAME.fullmatch(self.prop.name):
+            self.wrong("name", f"{self.prop.name!r} is not a column name: lower-case letters, digits and _")
+        for key, meaning in (("businessName", "Chinese title"), ("description", "English description")):
+            if not (getattr(self.prop, key) or "").strip():
+                self.wrong(key, f"required key is missing ({meaning})")
+        if self.prop.classification is not None and self.prop.classification not in CLASSIFICATIONS:
+            self.wrong(
+                "classification",
+                f"{self.prop.classification!r} is not allowed; {choices(self.prop.classification, CLASSIFICATIONS)}",
+            )
+
+    def origin(self) -> None:
+        """A column is read (`physicalName`) or derived (`transformLogic`), never both or neither."""
+        if (self.prop.physicalName is None) == (self.prop.transformLogic is None):
+            self.wrong("physicalName", "a column has either physicalName (read) or transformLogic (derived)")
+        if self.prop.physicalName is None:
+            for key in ("path", "format", "timezone", "missing", "trace", "normalise"):
+                if key in self.spec.model_fields_set:
+                    self.wrong_spec(key, "is about reading; this column is derived by transformLogic")
+        if self.spec.path is not None and not self.json:
+            self.wrong_spec("path", "is for JSON; a delimited file's column is found by physicalName")
+        elif self.json and self.prop.physicalName is not None and not _JSON_PATH.fullmatch(self._json_path()):
+            self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
+
+    def bounds(self, kind: ColumnType) -> dict[str, float]:
+        """Numeric limits: of the value, or of a text's length."""
+        allowed = _BOUNDS.get("number" if kind.is_numeric else kind.logical, ())
+        options = self.prop.logicalTypeOptions or {}
+        bounds: dict[str, float] = {}
+        for key, value in options.items():
+            if key == "pattern":
+                continue
+            if key not in allowed:
+                hint = "; bound dates with a rule" if kind.is_temporal else ""
+                names = [*allowed, *(["pattern"] if kind.name == "VARCHAR" else [])]
+                self.wrong("logicalTypeOptions", f"`{key}` is not for {kind.text}; {choices(key, names)}{hint}")
+            elif isinstance(value, bool) or not isinstance(value, int | float):
+                self.wrong("logicalTypeOptions", f"`{key}` must be a number")
+            else:
+                bounds[key] = float(value)
+        for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):
+            if low in bounds and high in bounds and bounds[low] > bounds[high]:
+                self.wrong("logicalTypeOptions", f"`{low}` is above `{high}`")
+        return bounds
+
+    def pattern(self, kind: ColumnType) -> str | None:
+        """A regular expression RE2 takes (DuckDB's engine: no look-around, no back-references)."""
+        value = (self.prop.logicalTypeOptions or {}).get("pattern")
+        if value is None:
+            return None
+        if kind.name != "VARCHAR" or not isinstance(value, str):
+            self.wrong("logicalTypeOptions", "`pattern` is text, for VARCHAR columns")
+            return None
+        try:
+            re.compile(value)
+        except re.error as error:
+            self.wrong("logicalTypeOptions", f"`pattern` is not a regular expression: {error}")
+        if _NOT_RE2.search(value):
+            self.wrong("logicalTypeOptions", "`pattern`: look-around and back-references are not available (RE2)")
+        return value
+
+    def allowed(self, kind: ColumnType) -> tuple[str, ...]:
+        """The values of `enum`, as text."""
+        values = []
+        for index, item in enumerate(self.prop.enum or []):
+            value = item.value
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                self.report.add(
+                    (*self.path, "enum", index, "value"), "must be text or a whole number; put it in quotes"
+                )
+            elif kind.logical == "integer" and not re.fullmatch(r"-?\d+", str(value)):
+                self.report.add((*self.path, "enum", index, "value"), f"{value!r} is not a value of {kind.text}")
+            else:
+                values.append(str(value))
+        if values and not self.enums:
+            self.wrong("enum", "is a key of apiVersion v3.2.0")
+        if values and kind.logical not in ("string", "integer"):
+            self.wrong("enum", f"allowed values are for VARCHAR, INTEGER and BIGINT, not {kind.text}")
+        if len(set(values)) < len(values):
+            self.wrong("enum", "a value is listed twice")
+        return tuple(values)
+
+    def reading(self, kind: ColumnType) -> None:
+        """Format, zone, codes and normalisation fit the type."""
+        if self.spec.format == "gtfs_time":
+            if kind.name != "INTEGER":
+                self.wrong_spec("format", f"gtfs_time gives seconds: the column must be INTEGER, not {kind.text}")
+        elif self.spec.format is not None and not kind.is_temporal:
+            self.wrong_spec("format", f"is for DATE, TIMESTAMP and TIMESTAMPTZ, not {kind.text}")
+        elif self.spec.format is not None and self.spec.format != "iso" and "%" not in self.spec.format:
+            self.wrong_spec("format", f"{self.spec.format!r}: a strptime format such as %Y-%m-%d, `iso` or `gtfs_time`")
+        if self.spec.timezone is not None:
+            problem = timezone_problem(self.spec.timezone) or (
+                None if kind.name == "TIMESTAMPTZ" else f"is for TIMESTAMPTZ, not {kind.text}"
+            )
+            if problem:
+                self.wrong_spec("timezone", problem)
+        if self.spec.trace and not kind.is_numeric:
+            self.wrong_spec("trace", f"gives numbers; the column is {kind.text}")
+        if self.spec.normalise and kind.name != "VARCHAR":
+            self.wrong_spec("normalise", f"is for VARCHAR, not {kind.text}")
+
+    def deidentification(self, kind: ColumnType) -> None:
+        """The de-identification fits the type and the key."""
+        rule = self.spec.deidentify
+        if rule is None:
+            return
+        if rule.method in ("pseudonym", "mask") and kind.name != "VARCHAR":
+            self.wrong_spec("deidentify", f"method {rule.method} needs a VARCHAR column, not {kind.text}")
+        if rule.method == "generalise":
+            textual = rule.to == "division_6"
+            fits = kind.name == "VARCHAR" if textual else kind.is_temporal
+            if rule.to == "birth_band_5y":
+                fits = kind.name in ("VARCHAR", "DATE")
+            if not fits:
+                self.wrong_spec("deidentify", f"generalise to {rule.to} does not fit {kind.text}")
+        if self.prop.primaryKey and rule.method in ("drop", "generalise", "mask"):
+            self.wrong_spec(
+                "deidentify", f"method {rule.method} would merge different keys; a key column is a pseudonym"
+            )
+
+    def personal(self) -> None:
+        """Direct identifiers never pass to bronze as they are."""
+        if self.spec.deidentify is not None or not self.extended:
+            return
+        classification = self.prop.classification
+        kind = personal.kind_of(self.prop.name, self.prop.physicalName, self.prop.businessName)
+        if classification in ("personal", "sensitive"):
+            self.wrong("classification", f"`{classification}` needs a `deidentify` in {self._spec_name()}")
+        elif kind and personal.never_passes(kind):
+            self.wrong("name", f"looks like an identity document number: needs a `deidentify` in {self._spec_name()}")
+        elif kind and classification not in ("public", "internal"):
+            self.wrong(
+                "name",
+                f"looks like a person's {kind.replace('_', ' ')}: needs a `deidentify` in {self._spec_name()}, "
+                "or classification `public`/`internal` where it is not a natural person's",
+            )
+
+    def key_position(self) -> int | None:
+        """Place in the natural key, from 1; None outside it."""
+        position = self.prop.primaryKeyPosition
+        if not self.prop.primaryKey:
+            if position not in (None, -1):
+                self.wrong("primaryKeyPosition", "without primaryKey: true")
+            return None
+        if position is not None and position < 1:
+            self.wrong("primaryKeyPosition", "counts from 1")
+        return position or 1
+
+    def resolved_spec(self) -> ColumnSpec:
+        """The citylake entry with the JSON path filled in."""
+        if self.json and self.prop.physicalName is not None:
+            return self.spec.model_copy(update={"path": self._json_path()})
+        return self.spec
+
+    def _json_path(self) -> str:
+        return self.spec.path or f"$.{self.prop.physicalName}"
+
+    def _spec_name(self) -> str:
+        return f"citylake tables.<table>.columns.{self.prop.name}"

@@ -1,0 +1,1 @@
+"""Parts of `contracts init`: what a sample file is (sample), holds (tables, profile, keys), and means (guess)."""

@@ -1,0 +1,71 @@
+"""Time settings of a contract: the cron text, the time zone, and the `{interval:…}` in a path."""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ingestion.intervals import Step
+
+_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
+_PART = re.compile(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?")
+_INTERVAL = re.compile(r"\{interval:([^{}]*)\}")
+_NEEDED: dict[Step, tuple[str, ...]] = {
+    "hour": ("Y", "m d|j", "H"),
+    "day": ("Y", "m d|j"),
+    "week": ("Y m d|Y j|G V",),
+    "month": ("Y", "m"),
+    "quarter": ("Y", "m"),
+    "year": ("Y",),
+}
+_DIRECTIVES = "YymdHjGV"
+
+
+def cron_problem(text: str) -> str | None:
+    """What is wrong with a cron expression of five numeric fields, or None."""
+    parts = text.split()
+    if len(parts) != len(_FIELDS):
+        return f"has {len(parts)} fields; a cron expression has 5: minute, hour, day of month, month, day of week"
+    for part, (name, low, high) in zip(parts, _FIELDS, strict=True):
+        if not all(_fits(item, low, high) for item in part.split(",")):
+            return f"{part!r} is not a {name} ({low}-{high}, `*`, `a-b`, `*/n`, lists with commas)"
+    return None
+
+
+def _fits(item: str, low: int, high: int) -> bool:
+    match = _PART.fullmatch(item)
+    if not match:
+        return False
+    first, last, step = (None if group is None else int(group) for group in match.groups())
+    bounds = [bound for bound in (first, last) if bound is not None]
+    ordered = bounds == sorted(bounds)
+    return ordered and all(low <= bound <= high for bound in bounds) and step != 0
+
+
+def timezone_problem(name: str) -> str | None:
+    """None for an IANA time zone this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return f"{name!r} is not an IANA time zone such as Asia/Shanghai or UTC"
+    return None
+
+
+def path_problem(path: str, every: Step) -> str | None:
+    """What is wrong with a file-drop path: relative, one `{interval:…}` that tells every interval apart."""
+    if path.startswith(("/", "~")) or "\\" in path or ".." in path.split("/"):
+        return "must be relative to the drop folder, with `/` and without `..`"
+    found = _INTERVAL.findall(path)
+    if len(found) != 1 or path.count("{") != 1:
+        return f"needs exactly one {{interval:<strftime>}}, has {len(found)}"
+    directives = re.findall(r"%(.)", found[0])
+    unknown = [f"%{d}" for d in directives if d not in _DIRECTIVES]
+    if unknown:
+        return f"{', '.join(unknown)} is not allowed in {{interval:…}}; allowed: " + ", ".join(
+            f"%{d}" for d in _DIRECTIVES
+        )
+    given = {"Y" if d == "y" else d for d in directives}
+    for need in _NEEDED[every]:
+        if not any(set(alternative.split()) <= given for alternative in need.split("|")):
+            return f"does not tell one {every} from the next: {{interval:…}} lacks %{need.split('|')[0].split()[0]}"
+    return None

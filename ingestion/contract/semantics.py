@@ -1,0 +1,139 @@
+"""Checks between the parts of a contract: keys, event time, rules, source and catalogue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from ingestion.contract import expressions
+from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, ZipFormat
+from ingestion.contract.model import Column, Table
+from ingestion.contract.problem import KeyPath, Report, choices
+from ingestion.contract.schedule import cron_problem, path_problem, timezone_problem
+
+
+def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """What concerns the feed as a whole. `path` leads to the citylake value."""
+    calendar = citylake.calendar
+    found = {
+        ("calendar", "timezone"): timezone_problem(calendar.timezone),
+        ("schedule",): cron_problem(citylake.schedule),
+        ("source", "path"): path_problem(citylake.source.path, calendar.every),
+    }
+    for key, problem in found.items():
+        if problem:
+            report.add((*path, *key), problem)
+    for name in citylake.tables:
+        if name not in {table.name for table in tables}:
+            report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")
+    keyless = [table.name for table in tables if not table.key]
+    if keyless and citylake.correction == "delta":
+        report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
+    _check_members(citylake, tables, path, report)
+    _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
+    if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
+        report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
+
+
+def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """A ZIP names a member per table; any other format is one table without a member."""
+    if not isinstance(citylake.format, ZipFormat):
+        if len(tables) != 1:
+            report.add(("schema",), f"format {citylake.format.type} carries one table, not {len(tables)}")
+        return
+    members = [table.source for table in tables]
+    for index, member in enumerate(members):
+        if not member:
+            report.add(("schema", index, "physicalName"), "required key is missing: the ZIP member of this table")
+        elif members.count(member) > 1:
+            report.add(("schema", index, "physicalName"), f"two tables read the member {member!r}")
+    for member in citylake.format.optional_members:
+        if member not in members:
+            allowed = [m for m in members if m]
+            report.add((*path, "format", "optional_members"), f"no table reads {member!r}; {choices(member, allowed)}")
+
+
+def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> None:
+    """Conditions belong to conditional sharing and opening (State Council document 51 of 2016)."""
+    if catalogue.open_attribute == "有条件开放" and not catalogue.open_condition:
+        report.add((*path, "open_condition"), "required with open_attribute 有条件开放")
+    if catalogue.open_attribute != "不予开放" and catalogue.share_type == "不予共享":
+        report.add((*path, "open_attribute"), "what is not shared (不予共享) cannot be open")
+
+
+def check_table(table: Table, spec: TableSpec, index: int, path: KeyPath, report: Report) -> None:
+    """What concerns one table. `path` leads to its entry in the citylake tables."""
+    here: KeyPath = ("schema", index)
+    _check_unique(table, here, report)
+    names = [column.name for column in table.columns]
+    for name in spec.columns:
+        if name not in names:
+            report.add((*path, "columns", name), f"no such column; {choices(name, names)}")
+    _check_key(table, here, report)
+    _check_event_time(table, path, report)
+    _check_rules(table, path, report)
+    dropped = [column.name for column in table.columns if not column.in_bronze]
+    sources = [column.name for column in table.columns if column.source is not None]
+    for position, column in enumerate(table.columns):
+        for problem in expressions.problems(column.transform or "", sources, dropped):
+            report.add((*here, "properties", position, "transformLogic"), problem)
+
+
+def _check_unique(table: Table, here: KeyPath, report: Report) -> None:
+    names = Counter(column.name.casefold() for column in table.columns)
+    sources = Counter((column.source, column.spec.path) for column in table.columns)
+    for position, column in enumerate(table.columns):
+        at = (*here, "properties", position)
+        if names[column.name.casefold()] > 1:
+            report.add((*at, "name"), f"two columns are named {column.name!r}")
+        if column.source is not None and sources[column.source, column.spec.path] > 1:
+            report.add((*at, "physicalName"), f"two columns read {column.source!r}")
+
+
+def _check_key(table: Table, here: KeyPath, report: Report) -> None:
+    """A table may have no key (then only identical rows are repeats); a key counts 1, 2, …"""
+    positions = sorted(c.primary_key for c in table.columns if c.primary_key is not None)
+    if positions != list(range(1, len(positions) + 1)):
+        found = ", ".join(str(position) for position in positions)
+        report.add((*here, "properties"), f"primaryKeyPosition must count 1, 2, …; found {found}")
+
+
+def _check_event_time(table: Table, path: KeyPath, report: Report) -> None:
+    if table.event_time is None:
+        return
+    column = _find(table, table.event_time)
+    where = (*path, "event_time")
+    if column is None:
+        report.add(where, f"no such column; {choices(table.event_time, [c.name for c in table.columns])}")
+    elif column.type not in ("DATE", "TIMESTAMP", "TIMESTAMPTZ"):
+        report.add(where, f"{table.event_time} is {column.type}; an event time is DATE, TIMESTAMP or TIMESTAMPTZ")
+    elif not column.in_bronze:
+        report.add(where, f"{table.event_time} is dropped, so no event day can be told")
+
+
+def _check_rules(table: Table, path: KeyPath, report: Report) -> None:
+    ids = Counter(rule.id for rule in table.rules)
+    for index, rule in enumerate(table.rules):
+        where = (*path, "rules", index)
+        if ids[rule.id] > 1:
+            report.add((*where, "id"), f"two rules are named {rule.id!r}")
+        _check_rule(rule, table, where, report)
+
+
+def _check_rule(rule: RowRule, table: Table, where: KeyPath, report: Report) -> None:
+    names = [column.name for column in table.columns]
+    dropped = [column.name for column in table.columns if not column.in_bronze]
+    if rule.expression is not None:
+        for problem in expressions.problems(rule.expression, [*names, *expressions.CONTEXT], dropped):
+            report.add((*where, "expression"), problem)
+    if rule.column is None:
+        return
+    column = _find(table, rule.column)
+    if column is None:
+        report.add((*where, "column"), f"no such column; {choices(rule.column, names)}")
+    elif rule.check and column.type != "VARCHAR":
+        report.add((*where, "column"), f"check {rule.check} reads VARCHAR, not {column.type}")
+
+
+def _find(table: Table, name: str) -> Column | None:
+    return next((column for column in table.columns if column.name == name), None)

@@ -1,0 +1,137 @@
+"""A contract file's bytes into plain data, refusing what YAML allows and a contract must not.
+
+Refused: more than 1 MB, other encodings than UTF-8, anchors and aliases (a short file can
+expand to gigabytes), duplicate keys (the last would win silently), explicit tags, more than
+one document, deep nesting. Uses libyaml (CSafeLoader): the pure Python loader is ten times
+slower, and every DAG parse reads every contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingestion.contract.problem import KeyPath, Report
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 24
+
+
+def read_yaml(path: Path) -> tuple[Any, Report]:
+    """The plain data of one file and the report its problems go to.
+
+    Raises InvalidContract where the text itself cannot be read; later checks add to the report.
+    """
+    report = Report(path)
+    text = _text(path, report)
+    scanner = _Scanner(report)
+    report.lines = scanner.lines
+    try:
+        scanner.scan(text)
+        report.raise_if_any()
+        return yaml.load(text, Loader=yaml.CSafeLoader), report
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        report.add((), f"not YAML: {error.problem or error.context}", line=mark.line + 1 if mark else None)
+    except (yaml.YAMLError, ValueError) as error:
+        report.add((), f"not YAML: {str(error).splitlines()[0]}")
+    report.raise_if_any()
+    return None, report
+
+
+def _text(path: Path, report: Report) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            report.add((), f"larger than {MAX_BYTES} bytes: not a contract")
+        text = data.decode("utf-8-sig") if not report.problems else ""
+    except OSError as error:
+        report.add((), f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        report.add((), f"not UTF-8 (byte {error.start})")
+    report.raise_if_any()
+    return text
+
+
+@dataclass
+class _Frame:
+    """An open mapping or sequence."""
+
+    path: KeyPath
+    mapping: bool
+    keys: set[str] = field(default_factory=set)
+    key: str | None = None
+    index: int = 0
+
+
+class _Scanner:
+    """One pass over the parse events: refusals, and the line of every key path."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.lines: dict[KeyPath, int] = {}
+        self.stack: list[_Frame] = []
+        self.documents = 0
+
+    def scan(self, text: str) -> None:
+        loader = yaml.CSafeLoader(text)
+        try:
+            while loader.check_event():
+                event = loader.get_event()
+                if event is None or not self._event(event):
+                    return
+        finally:
+            loader.dispose()
+
+    def _event(self, event: yaml.Event) -> bool:
+        """Take one event; False stops the scan, because reading on would be unsafe."""
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self.report.add((), "more than one YAML document", line=line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self.stack.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            return self._node(event, line)
+        return True
+
+    def _node(self, event: yaml.NodeEvent, line: int) -> bool:
+        path, is_key = self._place(event, line)
+        if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+            self.report.add(path, "anchors and aliases are not allowed in a contract; write the value out", line=line)
+            return False
+        if getattr(event, "tag", None) is not None:
+            self.report.add(path, f"the explicit tag {event.tag} is not allowed", line=line)  # type: ignore[attr-defined]
+            return False
+        if isinstance(event, yaml.CollectionStartEvent):
+            if is_key or len(self.stack) >= MAX_DEPTH:
+                self.report.add(path, "a key must be plain text" if is_key else "nested too deeply", line=line)
+                return False
+            self.stack.append(_Frame(path, isinstance(event, yaml.MappingStartEvent)))
+        return True
+
+    def _place(self, event: yaml.NodeEvent, line: int) -> tuple[KeyPath, bool]:
+        """Where this node sits; the second value says that it is a mapping's key."""
+        if not self.stack:
+            return (), False
+        frame = self.stack[-1]
+        if not frame.mapping:
+            path: KeyPath = (*frame.path, frame.index)
+            frame.index += 1
+            self.lines[path] = line
+            return path, False
+        if frame.key is not None:
+            path, frame.key = (*frame.path, frame.key), None
+            return path, False
+        frame.key = str(getattr(event, "value", ""))
+        path = (*frame.path, frame.key)
+        if frame.key in frame.keys:
+            self.report.add(path, f"the key is given twice (first in line {self.lines.get(path)})", line=line)
+        frame.keys.add(frame.key)
+        self.lines.setdefault(path, line)
+        return path, True

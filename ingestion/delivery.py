@@ -1,0 +1,77 @@
+"""Delivery: what one presentation of one file came to, as told to the person or task that ran it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ingestion.contract.model import Contract
+from ingestion.intervals import Interval
+from ingestion.receipts.lookup import Standing
+from ingestion.receipts.model import Outcome, Receipt
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Outcome and row counts of one delivery.
+
+    `duplicate` stores nothing; `receipt` is then the key of the receipt that already stands. Counts
+    are rows as judged: of a refused delivery none is in bronze.
+    """
+
+    feed: str
+    interval: Interval
+    batch: str
+    outcome: Outcome | Literal["duplicate"]
+    message: str | None = None
+    rule: str | None = None
+    filename: str | None = None
+    received: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    receipt: str | None = None
+
+
+def from_receipt(receipt: Receipt, key: str, filename: str) -> Delivery:
+    """The delivery a receipt commits."""
+    return Delivery(
+        feed=f"{receipt.department}.{receipt.feed}",
+        interval=Interval(receipt.interval.start, receipt.interval.end),
+        batch=receipt.batch,
+        outcome=receipt.outcome,
+        message=receipt.message,
+        rule=receipt.rule,
+        filename=filename,
+        received=receipt.received,
+        accepted=receipt.accepted,
+        quarantined=receipt.quarantined,
+        duplicates=receipt.duplicates,
+        receipt=key,
+    )
+
+
+def repeated(contract: Contract, standing: Standing, filename: str | None, message: str | None = None) -> Delivery:
+    """The same bytes again: nothing was stored. Without a `message` it is the earlier one, or what to do next."""
+    said = message or standing.message
+    if message is None and standing.state == "erased":
+        said = "these bytes were erased; they are not taken in again"
+    elif (
+        message is None
+        and standing.state in ("accepted", "unchanged", "no_data")
+        and standing.revision != contract.revision
+    ):
+        said = (
+            f"already in under contract revision {standing.revision}, today's is {contract.revision}; "
+            f"run `citylake reconform {contract.department}.{contract.feed}`"
+        )
+    return Delivery(
+        feed=f"{contract.department}.{contract.feed}",
+        interval=standing.interval,
+        batch=standing.batch,
+        outcome="duplicate",
+        message=said,
+        rule=standing.rule,
+        filename=filename,
+        receipt=standing.key,
+    )

@@ -1,0 +1,83 @@
+"""Ingest: from what a department has for an interval to one Delivery each.
+
+Owns the order of steps for one file and what happens when the same bytes come again. A
+refused delivery is an outcome, so one bad file never stops the others; only an unreadable source
+or store raises.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingestion.attempt import attempt, confirm
+from ingestion.connectors.base import Connector, Fetched
+from ingestion.connectors.file_drop import FileDropConnector, fetched_file
+from ingestion.contract.model import Contract
+from ingestion.delivery import Delivery, repeated
+from ingestion.errors import IntegrityError
+from ingestion.intervals import Interval
+from ingestion.judge import hold_message, losses_past_limit, supersedes
+from ingestion.lake import Lake
+from ingestion.landing.land import Landed, land, read_manifest
+from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_force
+
+
+def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[Delivery]:
+    """Every file the source has for the interval, in name order; `[]` when there is none (late, not `no_data`).
+
+    Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays.
+    """
+    connector: Connector = FileDropConnector(lake.settings.drop_root)
+    found = connector.fetch(contract, interval, lake.clock())
+    return [ingest_fetched(lake, contract, interval, fetched) for fetched in found]
+
+
+def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:
+    """One local file, wherever it lies, as a delivery of the interval. Raises as `ingest_interval`."""
+    fetched = fetched_file(contract, interval, path, source=f"file:{path.name}", connector="file/1", now=lake.clock())
+    return ingest_fetched(lake, contract, interval, fetched)
+
+
+def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
+    """Land, then conform and commit, or say why nothing needs to be stored."""
+    landed = land(lake, contract, interval, fetched)
+    if landed.manifest is not None:
+        return attempt(lake, contract, landed.manifest, as_of=landed.content_as_of, instead_of=landed.known)
+    if landed.known is None:
+        raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
+    if not _comes_back(contract, landed, landed.known):
+        return repeated(contract, landed.known, fetched.filename)
+    return _again(lake, contract, landed, landed.known, fetched.filename)
+
+
+def _comes_back(contract: Contract, landed: Landed, known: Standing) -> bool:
+    """True when the bytes carry a later content time than when they last came.
+
+    Only a file's own time can say that: read afresh, every file in the folder would look newest.
+    """
+    settled = known.state in ("accepted", "no_data", "unchanged")
+    return contract.citylake.content_as_of == "modified" and settled and landed.content_as_of > known.as_of
+
+
+def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:
+    """Bytes that a correction replaced, sent again after it: they count again, unless keys would be lost."""
+    with lake.committing(contract):
+        lake.log.refresh()
+        with lake.log.reading() as connection:
+            rows = batch_standing(connection, contract, known.interval, known.confirms or known.batch) or known
+            top = in_force(connection, contract, known.interval, other_than=rows.batch)
+            old, new = (bronze_of(connection, top.key) if top else {}), bronze_of(connection, rows.key)
+        outranked = top is not None and top.precedence > rows.precedence and landed.content_as_of >= top.as_of
+        if top is None or not outranked or contract.citylake.delivery == "events":
+            return repeated(contract, known, filename)
+        if supersedes(contract):
+            same = top.key_version == rows.key_version
+            lost = losses_past_limit(lake, contract, _paths(lake, old), _paths(lake, new), same_keys=same)
+            if lost:
+                return repeated(contract, known, filename, f"not taken back: {hold_message(contract, lost)}")
+        manifest = read_manifest(lake, contract, known.interval, known.batch)
+        return confirm(lake, contract, manifest, landed.content_as_of, known)
+
+
+def _paths(lake: Lake, files: dict[str, list[tuple[str, str]]]) -> dict[str, list[str]]:
+    return {table: [lake.store.url(key) for key, _ in objects] for table, objects in files.items()}

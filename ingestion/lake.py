@@ -1,0 +1,171 @@
+"""The lake every step is given: settings, store, receipt log, keys, contracts.
+
+Owns how the parts are opened together and where private folders lie. The three functions
+(`clock`, `conform`, `on_step`) are parts too, so that a step can be run with another clock, another
+conform or a hook at each point of the commit order; the defaults are the real ones.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from ingestion.contract.model import Contract
+from ingestion.errors import LakeBusy, StoreError
+from ingestion.intervals import Interval
+from ingestion.keys import QUARANTINE, RAW, RECEIPTS
+from ingestion.receipts.log import ReceiptLog
+from ingestion.settings import Settings
+from ingestion.store import LocalStore, Store, open_store
+
+if TYPE_CHECKING:
+    from ingestion.conform.pseudonym import PseudonymKeys
+    from ingestion.conform.run import Conformed
+
+FEED_LOCK_SECONDS = 600.0
+
+
+class Conform(Protocol):
+    """The signature of ingestion.conform.run.conform."""
+
+    def __call__(
+        self,
+        contract: Contract,
+        payload: Path,
+        *,
+        batch: str,
+        loaded_at: datetime,
+        interval: Interval,
+        content_as_of: datetime,
+        keys: PseudonymKeys,
+        settings: Settings,
+        scratch: Path,
+    ) -> Conformed:
+        """Bronze and quarantine Parquet in `scratch`; raises DeliveryRefused."""
+        ...
+
+
+def _conform(contract: Contract, payload: Path, **facts: Any) -> Conformed:
+    # Imported at first use: contracts and parsers are not needed to read a log or decide a hold.
+    from ingestion.conform.run import conform
+
+    return conform(contract, payload, **facts)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _no_step(name: str) -> None:
+    """Do nothing at a step."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """What every step gets passed. Cheap to copy with `dataclasses.replace`."""
+
+    settings: Settings
+    store: Store
+    log: ReceiptLog
+    keys: PseudonymKeys
+    contracts: Mapping[str, Contract]
+    clock: Callable[[], datetime] = _now
+    conform: Conform = _conform
+    on_step: Callable[[str], None] = _no_step
+    """Called after each step of a commit: landed_payload, landed_manifest, conformed, stored_bronze,
+    stored_quarantine (once an object), committed."""
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private folder, removed afterwards. Raises StoreError when it cannot be made."""
+        try:
+            self.settings.scratch_root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = Path(tempfile.mkdtemp(dir=self.settings.scratch_root))
+        except OSError as error:
+            raise StoreError(
+                f"no scratch folder can be made: {error.strerror or error}",
+                left="nothing was changed",
+                next_step="free space below the lake's home, then run the same command again",
+            ) from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def committing(self, contract: Contract) -> Iterator[None]:
+        """One commit of a feed at a time on this host, so that a correction is judged against what it meets.
+
+        Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
+        """
+        folder = self.settings.state_root / "locks"
+        lock = FileLock(folder / f"{contract.department}.{contract.feed}.lock", timeout=FEED_LOCK_SECONDS)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise LakeBusy(
+                "another process is committing a delivery of this feed",
+                feed=f"{contract.department}.{contract.feed}",
+                left="raw bytes are landed, nothing else was stored",
+                next_step="run the same command again; it continues from the landed bytes",
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"the feed's lock cannot be made: {error.strerror or error}",
+                feed=f"{contract.department}.{contract.feed}",
+                left="raw bytes are landed, nothing else was stored",
+                next_step="free space below the lake's home, then run the same command again",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The lake of the settings; folders are created on first use, private ones with mode 0700.
+
+    Raises ContractError and ConfigurationError.
+    """
+    from ingestion.conform.pseudonym import PseudonymKeys
+    from ingestion.contract.load import load_contracts
+
+    _create_folders(settings)
+    store = open_store(settings)
+    _close_raw_zones(store)
+    return Lake(
+        settings=settings,
+        store=store,
+        log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
+        # A lake with receipts has pseudonyms: its keys are restored from backup, never made anew.
+        keys=PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings),
+        contracts=load_contracts(settings.contracts),
+    )
+
+
+def _create_folders(settings: Settings) -> None:
+    settings.state_root.mkdir(parents=True, exist_ok=True)
+    private = [settings.scratch_root]
+    if settings.pseudonym_keys is None:
+        private.append(settings.pseudonym_keys_path.parent)
+    for folder in private:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+
+
+def _close_raw_zones(store: Store) -> None:
+    """Raw and quarantine hold personal data as sent: in a folder store only the lake's own user reads them."""
+    if isinstance(store, LocalStore):
+        for zone in (RAW, QUARANTINE):
+            folder = store.root / zone
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)

@@ -1,0 +1,171 @@
+"""Landing: the bytes as sent into raw, then the manifest that says what they are.
+
+Owns hashing, the batch id and the order raw → manifest. A batch that a receipt already
+names is answered from the log and stores nothing; raw without a receipt (a run that died) is
+picked up as it lies. What conforming makes of the bytes is ingestion.attempt's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ingestion import keys
+from ingestion.connectors.base import Fetched
+from ingestion.contract.model import Contract
+from ingestion.errors import IntegrityError, SourceError, StoreError
+from ingestion.intervals import Interval
+from ingestion.lake import Lake
+from ingestion.receipts.lookup import Standing, batch_standing
+from ingestion.receipts.model import Manifest, Span
+
+_CHUNK = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Landed:
+    """With `manifest`, bytes lie in raw and wait for a receipt (`known` is then an earlier refusal, now out of
+    date); without it, the receipt that `known` stands for answers for them already.
+    """
+
+    batch: str
+    content_as_of: datetime
+    manifest: Manifest | None = None
+    known: Standing | None = None
+
+
+def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Landed:
+    """Raw object and manifest, or the standing of a batch that needs neither.
+
+    A refused batch is landed again once the contract's revision has changed. Raises SourceError,
+    StoreError, IntegrityError.
+    """
+    with lake.scratch() as folder:
+        staged = folder / "payload"
+        sha256, size = _stage(contract, interval, fetched, staged)
+        batch = keys.batch_id(interval, sha256)
+        lake.log.refresh()
+        with lake.log.reading() as connection:
+            known = batch_standing(connection, contract, interval, batch)
+        if known is not None and not _due_again(known, contract):
+            return Landed(batch, fetched.content_as_of, known=known)
+        manifest = _manifest(contract, interval, fetched, sha256, size)
+        return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged), known=known)
+
+
+def read_manifest(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Manifest:
+    """The manifest of a landed batch. Raises ObjectNotFound, IntegrityError."""
+    prefix = keys.raw_prefix(contract.department, contract.feed, contract.calendar.local_date(interval), batch)
+    return _read(lake, keys.raw_manifest(prefix))
+
+
+def _due_again(known: Standing, contract: Contract) -> bool:
+    return known.state == "refused" and known.revision != contract.revision
+
+
+def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Path) -> tuple[str, int]:
+    """A private copy, so that what is hashed is what is stored; (sha256, bytes)."""
+    try:
+        source = fetched.path.open("rb")
+        before = fetched.path.stat()
+    except OSError as error:
+        raise _source_error(contract, interval, fetched, f"cannot be read: {error.strerror or error}") from error
+    digest = hashlib.sha256()
+    try:
+        with source, target.open("wb") as copy:
+            while chunk := source.read(_CHUNK):
+                digest.update(chunk)
+                copy.write(chunk)
+    except OSError as error:
+        raise StoreError(
+            f"{fetched.filename!r} cannot be copied: {error.strerror or error}",
+            feed=f"{contract.department}.{contract.feed}",
+            interval=str(interval),
+            left="nothing was stored; the file is where the department put it",
+            next_step="free space below the lake's home, then run the same command again",
+        ) from error
+    size = target.stat().st_size
+    after = fetched.path.stat() if fetched.path.exists() else before
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or size != after.st_size:
+        raise _source_error(contract, interval, fetched, "changed while it was read; it is still being written")
+    return digest.hexdigest(), size
+
+
+def _source_error(contract: Contract, interval: Interval, fetched: Fetched, what: str) -> SourceError:
+    return SourceError(
+        f"{fetched.filename!r} {what}",
+        feed=f"{contract.department}.{contract.feed}",
+        interval=str(interval),
+        left="nothing was stored; the file is where the department put it",
+        next_step="run the same command again when the file is complete",
+    )
+
+
+def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: str, size: int) -> Manifest:
+    batch = keys.batch_id(interval, sha256)
+    dt = contract.calendar.local_date(interval)
+    prefix = keys.raw_prefix(contract.department, contract.feed, dt, batch)
+    return Manifest(
+        department=contract.department,
+        feed=contract.feed,
+        batch=batch,
+        interval=Span(start=interval.start, end=interval.end),
+        dt=dt,
+        payload=keys.raw_payload(prefix, fetched.filename),
+        filename=fetched.filename,
+        source=fetched.source,
+        connector=fetched.connector,
+        fetched_at=fetched.fetched_at,
+        content_as_of=fetched.content_as_of,
+        bytes=size,
+        sha256=sha256,
+        headers=fetched.headers,
+    )
+
+
+def _store(lake: Lake, manifest: Manifest, staged: Path) -> Manifest:
+    """Put payload and manifest; where a manifest lies already, it governs (`_loaded_at` must not change)."""
+    prefix = keys.raw_prefix(manifest.department, manifest.feed, manifest.dt, manifest.batch)
+    key = keys.raw_manifest(prefix)
+    earlier = _read(lake, key) if lake.store.head(key) else None
+    if earlier is not None and earlier.sha256 != manifest.sha256:
+        raise IntegrityError(
+            f"batch {manifest.batch} is taken by other bytes (sha256 {earlier.sha256})",
+            feed=f"{manifest.department}.{manifest.feed}",
+            left="nothing was stored",
+            next_step="have the department send the file again with any change of its bytes",
+        )
+    governing = earlier or manifest
+    if lake.store.head(governing.payload) is None:
+        lake.store.put_file(governing.payload, staged, consume=True)
+    lake.on_step("landed_payload")
+    if earlier is None:
+        governing = _put_manifest(lake, key, manifest)
+    lake.on_step("landed_manifest")
+    return governing
+
+
+def _put_manifest(lake: Lake, key: str, manifest: Manifest) -> Manifest:
+    try:
+        lake.store.put_bytes(key, manifest.model_dump_json(indent=1).encode())
+    except StoreError:
+        # Another process landed the same bytes between our look and our put: its manifest governs.
+        if lake.store.head(key) is None:
+            raise
+        return _read(lake, key)
+    return manifest
+
+
+def _read(lake: Lake, key: str) -> Manifest:
+    try:
+        return Manifest.model_validate_json(lake.store.get_bytes(key))
+    except ValidationError as error:
+        raise IntegrityError(
+            f"object {key!r} is not a manifest of this version",
+            left="nothing was changed",
+            next_step="restore that object from a backup",
+        ) from error

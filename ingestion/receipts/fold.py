@@ -1,0 +1,147 @@
+"""SQL that turns receipt and decision objects into the tables of the log.
+
+Owns table shapes and reading of JSON. Which objects are new is the business of
+ingestion.receipts.log; what receipts mean together, of ingestion.receipts.standing.
+All statements are set-based: cost follows the objects given, not those folded before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from ingestion.receipts.model import Decision, Receipt, Record
+
+TABLES = ("receipt", "table_receipt", "bronze_file", "bronze_day", "decision")
+
+SCHEMA = """
+create table if not exists receipt (
+    key varchar primary key, partition varchar not null, department varchar not null, feed varchar not null,
+    batch varchar not null, attempt varchar not null, outcome varchar not null, rule varchar, message varchar,
+    confirms varchar, delivery varchar not null, correction varchar, interval_start timestamptz not null,
+    interval_end timestamptz not null, dt date not null, contract varchar not null, revision varchar not null,
+    key_version integer not null, raw_key varchar, raw_sha256 varchar, raw_bytes bigint,
+    content_as_of timestamptz not null, loaded_at timestamptz not null, committed_at timestamptz not null
+);
+create table if not exists table_receipt (
+    receipt_key varchar not null, department varchar not null, feed varchar not null, batch varchar not null,
+    table_name varchar not null, received bigint not null, accepted bigint not null, quarantined bigint not null,
+    duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint), quarantine varchar[]
+);
+create table if not exists bronze_file (
+    receipt_key varchar not null, table_name varchar not null, key varchar not null, bytes bigint not null,
+    sha256 varchar not null, rows bigint not null, row_hash varchar not null
+);
+create table if not exists bronze_day (
+    receipt_key varchar not null, table_name varchar not null, key varchar not null, day date not null,
+    rows bigint not null
+);
+create table if not exists decision (
+    key varchar primary key, department varchar not null, feed varchar not null, batch varchar not null,
+    verb varchar not null, reason varchar not null, decided_by varchar not null, decided_at timestamptz not null
+);
+create table if not exists shape (digest varchar not null);
+"""
+
+_TABLE_SHAPE = (
+    "map(varchar, struct(received bigint, accepted bigint, quarantined bigint, duplicates bigint, "
+    "rules map(varchar, bigint), flags map(varchar, bigint), "
+    "bronze struct(key varchar, bytes bigint, sha256 varchar, rows bigint, row_hash varchar, "
+    "days map(varchar, bigint))[], quarantine varchar[]))"
+)
+
+# `opened(url, key)` and the variable `urls` hold what to read. Everything is cast with try_cast, so that one bad
+# object becomes a null that `Kind.unreadable` finds and names, instead of an error that names none.
+PARSE_RECEIPTS = f"""
+create or replace temp table parsed as
+select
+    opened.key, split_part(opened.key, '/', 2) as partition, json->>'schema_version' as schema_version,
+    json->>'department' as department, json->>'feed' as feed, json->>'batch' as batch,
+    json->>'attempt' as attempt, json->>'outcome' as outcome, json->>'rule' as rule, json->>'message' as message,
+    json->>'confirms' as confirms, json->>'delivery' as delivery, json->>'correction' as correction,
+    try_cast(json->>'$.interval.start' as timestamptz) as interval_start,
+    try_cast(json->>'$.interval.end' as timestamptz) as interval_end, try_cast(json->>'dt' as date) as dt,
+    json->>'contract' as contract, json->>'revision' as revision,
+    try_cast(json->>'key_version' as integer) as key_version, json->>'raw_key' as raw_key,
+    json->>'raw_sha256' as raw_sha256, try_cast(json->>'raw_bytes' as bigint) as raw_bytes,
+    try_cast(json->>'content_as_of' as timestamptz) as content_as_of,
+    try_cast(json->>'loaded_at' as timestamptz) as loaded_at,
+    try_cast(json->>'committed_at' as timestamptz) as committed_at,
+    try_cast(json->'tables' as {_TABLE_SHAPE}) as tables
+from read_json_objects(
+    getvariable('urls'), format = 'unstructured', filename = true, maximum_object_size = 67108864
+) as objects
+inner join opened on objects.filename = opened.url
+"""
+
+PARSE_DECISIONS = """
+create or replace temp table parsed as
+select
+    opened.key, json->>'schema_version' as schema_version, json->>'department' as department,
+    json->>'feed' as feed, json->>'batch' as batch, json->>'verb' as verb, json->>'reason' as reason,
+    json->>'decided_by' as decided_by, try_cast(json->>'decided_at' as timestamptz) as decided_at
+from read_json_objects(getvariable('urls'), format = 'unstructured', filename = true) as objects
+inner join opened on objects.filename = opened.url
+"""
+
+_KNOWN = "coalesce(schema_version, '') = '1'"
+_REQUIRED_RECEIPT = (
+    "department", "feed", "batch", "attempt", "outcome", "delivery", "interval_start", "interval_end", "dt",
+    "contract", "revision", "key_version", "content_as_of", "loaded_at", "committed_at", "tables",
+)  # fmt: skip
+_REQUIRED_DECISION = ("department", "feed", "batch", "verb", "reason", "decided_by", "decided_at")
+
+
+def _unreadable(required: tuple[str, ...]) -> str:
+    missing = " or ".join(f"{name} is null" for name in required)
+    return f"""
+select opened.key from opened left join parsed using (key)
+where parsed.key is null or not {_KNOWN} or {missing} order by 1 limit 1
+"""
+
+
+ADD_RECEIPTS = """
+insert into receipt
+select
+    key, partition, department, feed, batch, attempt, outcome, rule, message, confirms, delivery, correction,
+    interval_start, interval_end, dt, contract, revision, key_version, raw_key, raw_sha256, raw_bytes,
+    content_as_of, loaded_at, committed_at
+from parsed;
+insert into table_receipt
+with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
+select
+    key, department, feed, batch, entry.key, entry.value.received, entry.value.accepted, entry.value.quarantined,
+    entry.value.duplicates, entry.value.rules, entry.value.flags, entry.value.quarantine
+from entries;
+create or replace temp table parsed_file as
+with entries as (select key, unnest(map_entries(tables)) as entry from parsed)
+select key as receipt_key, entry.key as table_name, unnest(entry.value.bronze) as file from entries;
+insert into bronze_file
+select receipt_key, table_name, file.key, file.bytes, file.sha256, file.rows, file.row_hash from parsed_file;
+insert into bronze_day
+with days as (
+    select receipt_key, table_name, file.key as key, unnest(map_entries(file.days)) as entry from parsed_file
+)
+select receipt_key, table_name, key, cast(entry.key as date), entry.value from days;
+"""
+
+ADD_DECISIONS = """
+insert into decision select key, department, feed, batch, verb, reason, decided_by, decided_at from parsed;
+"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of object: how it is parsed, which key is unreadable, how it is added, and its full model."""
+
+    parse: str
+    unreadable: str
+    add: str
+    model: type[Record]
+
+
+RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)
+DECISIONS = Kind(PARSE_DECISIONS, _unreadable(_REQUIRED_DECISION), ADD_DECISIONS, Decision)
+
+SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + ADD_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
+"""Names the shape a folded file has; a file of another shape is folded again from nothing."""

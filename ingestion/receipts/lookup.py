@@ -1,0 +1,99 @@
+"""Short look-ups in the log that ingestion decides by: one batch, and what counts where it would go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Literal
+
+import duckdb
+
+from ingestion.contract.model import Contract
+from ingestion.intervals import Interval
+from ingestion.receipts.standing import standing
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One batch as the log has it (ingestion.receipts.standing says what the fields mean)."""
+
+    key: str
+    batch: str
+    outcome: str
+    state: str
+    rule: str | None
+    message: str | None
+    confirms: str | None
+    revision: str
+    key_version: int
+    interval_start: datetime
+    interval_end: datetime
+    holds_as_of: datetime | None
+    content_as_of: datetime
+    supersedes: Literal["feed", "interval"] | None
+    effective: bool
+    precedence: int
+
+    @property
+    def as_of(self) -> datetime:
+        """The latest content time at which these rows were delivered, UTC."""
+        return (self.holds_as_of or self.content_as_of).astimezone(UTC)
+
+    @property
+    def interval(self) -> Interval:
+        """The interval of the delivery."""
+        return Interval(self.interval_start.astimezone(UTC), self.interval_end.astimezone(UTC))
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Standing))
+
+
+def batch_standing(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, batch: str
+) -> Standing | None:
+    """The batch, or None when no receipt names it."""
+    return _first(_select(connection, contract, "batch = $batch", {"batch": batch}, interval))
+
+
+def feed_standing(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Standing]:
+    """Every batch of the feed, lowest precedence first."""
+    return _select(connection, contract, "true", {}, None)
+
+
+def in_force(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, *, other_than: str
+) -> Standing | None:
+    """The effective delivery of highest precedence that a new one of `interval` would meet.
+
+    For snapshots the feed's current one, else the interval's. `other_than` names the new one's batch.
+    """
+    return _first(_select(connection, contract, "effective and batch <> $batch", {"batch": other_than}, interval)[::-1])
+
+
+def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[str, list[tuple[str, str]]]:
+    """Table name to (object key, row hash) of the bronze files a receipt commits."""
+    rows = connection.execute(
+        "select table_name, key, row_hash from bronze_file where receipt_key = $key order by table_name, key",
+        {"key": receipt_key},
+    ).fetchall()
+    files: dict[str, list[tuple[str, str]]] = {}
+    for table, key, row_hash in rows:
+        files.setdefault(table, []).append((key, row_hash))
+    return files
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    where: str,
+    values: dict[str, object],
+    interval: Interval | None,
+) -> list[Standing]:
+    narrow = interval is not None and contract.citylake.delivery != "snapshot"
+    batches = standing((contract.department, contract.feed), interval.start if interval and narrow else None)
+    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence"
+    return [Standing(*row) for row in connection.execute(query, values).fetchall()]
+
+
+def _first(rows: list[Standing]) -> Standing | None:
+    return rows[0] if rows else None

@@ -1,0 +1,144 @@
+"""What the receipts of a batch mean together: the view `standing`, one row per batch.
+
+- A batch **stands** as its latest receipt says; where receipts share contract revision and key
+  version, the first of them in commit order counts and later ones are a racing process's repeat.
+- A receipt `unchanged` adds no rows: it **confirms** a batch, which then holds as of the confirming
+  delivery's content time. Bytes that come back after a correction confirm their own batch.
+- `precedence` orders the deliveries of a feed: content as-of, then commit order of the first receipt
+  that claims that as-of (so conforming again does not reorder). It is absolute: a late
+  delivery does not move the others.
+- `supersedes` follows the feed's newest receipt: `feed` for snapshots, `interval` for full
+  corrections, null for deltas and events, which all stay effective.
+- `state` is the outcome, with the steward's word on a held one (`held`, `rejected`, `accepted`) and
+  `erased` over everything. `counts` is accepted or no_data; `effective` is what counts now.
+
+Used by ingestion (duplicates, holds) and by warehouse.effective (files and days).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+
+from ingestion.sql import literal
+
+_TIES = 1024
+"""Deliveries of one interval with one content time that precedence keeps apart."""
+
+_STANDING = f"""
+with receipt as (select * from log.receipt{{of_scope}}),
+decision as (select * from log.decision{{of_feed}}),
+-- A receipt's key begins with its commit time, so the order of keys is the order of commits.
+own as (
+    select key, department, feed, batch, revision, key_version
+    from receipt
+    where outcome <> 'unchanged' or confirms <> batch
+),
+latest as (
+    select department, feed, batch, arg_max(revision, key) as revision, arg_max(key_version, key) as key_version
+    from own
+    group by department, feed, batch
+),
+first_of_latest as (
+    select min(own.key) as key
+    from own
+    inner join latest
+        on own.department = latest.department and own.feed = latest.feed and own.batch = latest.batch
+        and own.revision = latest.revision and own.key_version = latest.key_version
+    group by own.department, own.feed, own.batch
+),
+counted as (
+    select receipt.* from receipt inner join first_of_latest on receipt.key = first_of_latest.key
+),
+claim as (
+    select department, feed, batch, content_as_of, key
+    from receipt
+    where outcome <> 'unchanged'
+    union all
+    select confirming.department, confirming.feed, confirming.confirms, confirming.content_as_of, confirming.key
+    from receipt as confirming
+    left join counted
+        on confirming.department = counted.department and confirming.feed = counted.feed
+        and confirming.batch = counted.batch
+    where confirming.outcome = 'unchanged'
+        and (confirming.confirms = confirming.batch
+            or (counted.outcome = 'unchanged' and counted.confirms = confirming.confirms))
+),
+claimed as (
+    select department, feed, batch, content_as_of as holds_as_of, min(key) as claim_key
+    from claim
+    group by department, feed, batch, content_as_of
+    qualify content_as_of = max(content_as_of) over (partition by department, feed, batch)
+),
+semantics as (
+    select
+        department, feed,
+        case arg_max(delivery, key)
+            when 'snapshot' then 'feed'
+            when 'interval' then case arg_max(coalesce(correction, 'full'), key) when 'full' then 'interval' end
+        end as supersedes
+    from log.receipt{{of_feed}}
+    group by department, feed
+),
+word as (
+    select
+        department, feed, batch, bool_or(verb = 'erase') as is_erased,
+        arg_max(verb, key) filter (verb <> 'erase') as verb
+    from decision
+    group by department, feed, batch
+),
+stated as (
+    select
+        counted.*, claimed.holds_as_of, claimed.claim_key, semantics.supersedes,
+        case
+            when coalesce(word.is_erased, false) then 'erased'
+            when counted.outcome = 'held' and word.verb = 'accept' then 'accepted'
+            when counted.outcome = 'held' and word.verb = 'reject' then 'rejected'
+            else counted.outcome
+        end as state
+    from counted
+    left join claimed
+        on counted.department = claimed.department and counted.feed = claimed.feed and counted.batch = claimed.batch
+    left join semantics on counted.department = semantics.department and counted.feed = semantics.feed
+    left join word
+        on counted.department = word.department and counted.feed = word.feed and counted.batch = word.batch
+),
+ordered as (
+    select
+        * exclude (claim_key),
+        state in ('accepted', 'no_data') as counts,
+        case supersedes when 'feed' then timestamptz 'epoch' else interval_start end as scope,
+        epoch_us(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
+            partition by department, feed, holds_as_of,
+                case supersedes when 'feed' then timestamptz 'epoch' else interval_start end
+            order by claim_key
+        ), {_TIES}) - 1 as precedence
+    from stated
+)
+select
+    department || '.' || feed as feed_id, * exclude (scope),
+    counts and (supersedes is null or precedence = max(precedence) filter (counts) over (
+        partition by department, feed, scope
+    )) as effective
+from ordered
+"""
+
+
+def standing(feed: tuple[str, str] | None = None, interval_start: datetime | None = None) -> str:
+    """Query text of the standing of every batch, or of those of one (department, feed), or of one interval of it.
+
+    Narrowing happens at the receipts, so cost follows what was asked for. An interval alone cannot say
+    which snapshot is in force: there the whole feed must be asked for.
+    """
+    of_feed = of_scope = ""
+    if feed is not None:
+        of_feed = of_scope = f" where department = {literal(feed[0])} and feed = {literal(feed[1])}"
+        if interval_start is not None:
+            of_scope += f" and interval_start = {literal(interval_start)}"
+    return _STANDING.format(of_feed=of_feed, of_scope=of_scope)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `standing` as a temporary view over the attached catalogue `log`."""
+    connection.execute(f"create or replace temp view standing as {standing()}")

@@ -1,0 +1,48 @@
+"""Bronze again from raw under today's contract revision and key version.
+
+Batch by batch in the order deliveries count, so that a run that dies continues where it was. The
+older bronze stays until nothing names it; a batch counts by its newest revision.
+"""
+
+from __future__ import annotations
+
+from ingestion import keys
+from ingestion.attempt import attempt
+from ingestion.contract.model import Contract
+from ingestion.delivery import Delivery, repeated
+from ingestion.lake import Lake
+from ingestion.landing.land import read_manifest
+from ingestion.receipts.lookup import Standing, feed_standing
+
+
+def reconform(lake: Lake, contract: Contract) -> list[Delivery]:
+    """One Delivery per batch that stands under another revision or key version.
+
+    A batch whose raw bytes are past retention keeps its bronze and is reported as `duplicate` with
+    that message. Raises StoreError, LakeBusy, IntegrityError; batches done before stay done.
+    """
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        batches = feed_standing(connection, contract)
+    due = [standing for standing in batches if _due(lake, contract, standing)]
+    return [_again(lake, contract, standing) for standing in due]
+
+
+def _due(lake: Lake, contract: Contract, standing: Standing) -> bool:
+    if standing.state == "erased":
+        return False
+    # A delivery refused before its rows were read met no key.
+    other_key = standing.outcome != "refused" and standing.key_version != lake.keys.version
+    return standing.revision != contract.revision or other_key
+
+
+def _again(lake: Lake, contract: Contract, standing: Standing) -> Delivery:
+    manifest = read_manifest(lake, contract, standing.interval, standing.batch)
+    if lake.store.head(manifest.payload) is None:
+        dt = contract.calendar.local_date(standing.interval)
+        prefix = keys.raw_prefix(contract.department, contract.feed, dt, standing.batch)
+        gone = "past retention" if lake.store.head(keys.raw_tombstone(prefix)) else "missing from the store"
+        return repeated(
+            contract, standing, manifest.filename, f"raw bytes are {gone}; stays under revision {standing.revision}"
+        )
+    return attempt(lake, contract, manifest, as_of=standing.as_of, instead_of=standing)

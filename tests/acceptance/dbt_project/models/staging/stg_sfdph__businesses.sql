@@ -1,0 +1,11 @@
+with
+
+source as (
+    select * from {{ source('sfdph', 'businesses') }}
+),
+
+final as (
+    select * from source
+)
+
+select * from final

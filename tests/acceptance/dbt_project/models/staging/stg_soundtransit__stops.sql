@@ -1,0 +1,11 @@
+with
+
+source as (
+    select * from {{ source('soundtransit', 'gtfs__stops') }}
+),
+
+final as (
+    select * from source
+)
+
+select * from final

@@ -1,0 +1,137 @@
+"""One bad food file, told from end to end on the simulated city.
+
+The bad inspections of 2026-03-04 turn food_safety red; the other products are released; food
+keeps its last release; the refused rows are readable with rule ids; the corrected re-delivery
+turns it green with no manual clean-up; an accepted failure whose date has passed blocks again.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from infra.simulator.city import City
+from infra.simulator.deliver import deliver
+from ingestion.lake import Lake, open_lake
+from ingestion.settings import Settings
+from warehouse.release import pointer
+from warehouse.run import RunReport, run
+from warehouse.sql import connect
+
+START = date(2026, 3, 2)
+BAD_DAY = date(2026, 3, 4)
+
+
+def _settings(home: Path, **changes: object) -> Settings:
+    return Settings(home=home, drop=home / "city" / "drop", **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[date, RunReport]]:
+    """Five days of the city, one run a day."""
+    home = tmp_path_factory.mktemp("story")
+    lake = open_lake(_settings(home))
+    city = City(seed=442000, start=START, days=5)
+    reports: dict[date, RunReport] = {}
+    for offset in range(5):
+        day = START + timedelta(days=offset)
+        deliver(city, city.day_no(day), home / "city")
+        reports[day] = run(lake, day)
+    return lake, reports
+
+
+def _decisions(report: RunReport) -> dict[str, str]:
+    return {verdict.product: verdict.decision for verdict in report.verdicts}
+
+
+def test_good_days_release_every_product(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    _, reports = story
+    for day in (START, START + timedelta(days=1)):
+        assert set(_decisions(reports[day]).values()) == {"passed"}, reports[day]
+        assert reports[day].exit_code == 0
+
+
+def test_bad_food_file_blocks_food_and_what_depends_on_it_only(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    _, reports = story
+    decisions = _decisions(reports[BAD_DAY])
+    assert decisions["food_safety"] == "blocked"
+    assert decisions["town_brief"] == "blocked"
+    assert {decisions[p] for p in ("core", "weather", "transport")} == {"passed"}
+    assert reports[BAD_DAY].exit_code == 3
+
+
+def test_refused_rows_are_readable_with_their_rules(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    lake, reports = story
+    refused = [d for d in reports[BAD_DAY].deliveries if d.feed == "syj.food_inspection" and d.outcome == "refused"]
+    assert len(refused) == 1
+    with lake.log.connect() as log:
+        keys = log.execute(
+            "select unnest(quarantine) from table_receipt where batch = ? and feed = 'syj.food_inspection'",
+            [refused[0].batch],
+        ).fetchall()
+    rows = duckdb.sql(
+        f"select record, byte_offset, original_text, rules from read_parquet({[lake.store.url(k) for (k,) in keys]})"
+    ).fetchall()
+    assert len(rows) > 50
+    assert all(rules and text for _, _, text, rules in rows)
+
+
+def test_last_good_food_release_stays_while_blocked(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    lake, reports = story
+    blocked_release = next(p for p in reports[BAD_DAY].releases if p.edition == "internal")
+    with connect(lake, "internal", release=blocked_release.release) as db:
+        last_food_day = db.execute("select max(inspected_date) from fct_food_inspection").fetchone()
+        last_weather_day = db.execute("select max(observed_date) from fct_weather_hourly").fetchone()
+    assert last_food_day == (BAD_DAY - timedelta(days=1),)
+    assert last_weather_day == (BAD_DAY,)
+
+
+def test_corrected_redelivery_turns_it_green(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    lake, reports = story
+    after = BAD_DAY + timedelta(days=1)
+    assert _decisions(reports[after])["food_safety"] == "passed"
+    assert reports[after].exit_code == 0
+    with connect(lake, "internal") as db:
+        days = db.execute("select count(distinct inspected_date) from fct_food_inspection").fetchone()
+    assert days == (5,)
+    assert pointer.current(lake, "internal") is not None
+
+
+def test_accepted_failure_expires(story: tuple[Lake, dict[date, RunReport]], tmp_path: Path) -> None:
+    """A failing check accepted until a date passes before it and blocks after it."""
+    lake, _ = story
+    from warehouse.build.runner import last_report
+    from warehouse.gate.decide import gate
+
+    report = last_report(lake.settings)
+    assert report is not None
+    check = next(c for c in report.checks if c.product == "weather" and c.check == "rule" and c.severity == "error")
+    failing = report.model_copy(
+        update={
+            "checks": [
+                c.model_copy(update={"status": "failed", "failures": 2}) if c.unique_id == check.unique_id else c
+                for c in report.checks
+            ]
+        }
+    )
+    register = tmp_path / "accepted.yaml"
+    entry = {
+        "check": check.name,
+        "product": "weather",
+        "owner": "steward.qxj",
+        "reason": "two stations report late while the line is repaired",
+        "max_failures": 5,
+        "expires": report.as_of,
+    }
+    register.write_text(yaml.safe_dump({"accepted_failures": [entry]}), encoding="utf-8")
+    accepted = Lake(**{**vars(lake), "settings": lake.settings.model_copy(update={"accepted_failures": register})})
+
+    def weather(today: date) -> str:
+        return next(v.decision for v in gate(accepted, failing, today=today) if v.product == "weather")
+
+    assert weather(report.as_of) == "passed"
+    assert weather(report.as_of + timedelta(days=1)) == "blocked"

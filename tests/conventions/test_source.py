@@ -1,0 +1,134 @@
+"""House rules for Python sources, each one checked."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+
+import pytest
+from _tree import imports, python, shown, tracked, tree
+
+PACKAGES = ("ingestion", "warehouse", "infra", "dags")
+FORBIDDEN = {
+    "ingestion": ("warehouse", "dags", "infra"),
+    "warehouse": ("dags", "infra"),
+    "infra/simulator": ("ingestion", "warehouse", "dags"),
+}
+
+
+@pytest.mark.parametrize(("package", "forbidden"), FORBIDDEN.items())
+def test_imports_point_one_way(package: str, forbidden: tuple[str, ...]) -> None:
+    sources = python(package)
+    assert sources, f"no sources below {package}"
+    wrong = [
+        f"{shown(path)} imports {name}"
+        for path in sources
+        for name in imports(path)
+        if name.split(".")[0] in forbidden
+    ]
+    assert not wrong
+
+
+def test_modules_are_small() -> None:
+    lengths = {
+        path: len(path.read_text(encoding="utf-8").splitlines())
+        for package in PACKAGES
+        for path in python(package)
+        if path.name != "__init__.py"
+    }
+    assert not [shown(path) for path, lines in lengths.items() if lines > 400]
+    assert statistics.median(lengths.values()) <= 150
+
+
+def test_modules_and_public_names_have_docstrings() -> None:
+    missing = []
+    for package in PACKAGES:
+        for path in python(package):
+            module = tree(path)
+            if module.body and not ast.get_docstring(module):
+                missing.append(shown(path))
+            for node in module.body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                    if not ast.get_docstring(node):
+                        missing.append(f"{shown(path)}:{node.lineno} {node.name}")
+    assert not missing
+
+
+def test_environment_is_read_in_settings_only() -> None:
+    """One settings class; dbt's and Arrow's own variables are set, not read, by their runners."""
+    readers = re.compile(r"os\.environ\.get|os\.getenv|os\.environ\[[^\]]+\](?!\s*=[^=])")
+    found = [
+        f"{shown(path)}:{number}"
+        for package in ("ingestion", "warehouse", "dags")
+        for path in python(package)
+        if shown(path) != "ingestion/settings.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if readers.search(line)
+    ]
+    assert not found
+
+
+def _raises_bare(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Raise) or node.exc is None:
+        return False
+    raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    return isinstance(raised, ast.Name) and raised.id in ("Exception", "BaseException")
+
+
+def _calls_print(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+
+
+def test_no_bare_exception_run_time_assert_or_print() -> None:
+    found = [
+        f"{shown(path)}:{node.lineno}"
+        for package in PACKAGES
+        for path in python(package)
+        for node in ast.walk(tree(path))
+        if _raises_bare(node) or isinstance(node, ast.Assert) or _calls_print(node)
+    ]
+    assert not found
+
+
+def test_object_keys_come_from_one_module() -> None:
+    """Zone names as string prefixes appear in ingestion.keys (and the release layout) only."""
+    allowed = {"ingestion/keys.py", "warehouse/release/layout.py"}
+    zone = re.compile(r"""f?["'](raw|bronze|quarantine|receipts|decisions)/""")
+    found = [
+        f"{shown(path)}:{number}"
+        for package in ("ingestion", "warehouse", "dags")
+        for path in python(package)
+        if shown(path) not in allowed
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if zone.search(line)
+    ]
+    assert not found
+
+
+def test_every_lint_exception_carries_its_reason() -> None:
+    bare = re.compile(r"#\s*(noqa(?!: ?[A-Z]+\d+(, ?[A-Z]+\d+)*[ -]+\w+)|type: ignore(?!\[[a-z-]+(, ?[a-z-]+)*\]))")
+    found = [
+        f"{shown(path)}:{number}"
+        for path in tracked("ingestion/*.py", "warehouse/*.py", "infra/*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert not found
+
+
+def test_tests_mirror_sources() -> None:
+    """A unit test's folder exists in the sources."""
+    lost = {
+        shown(path.parent)
+        for path in tracked("tests/unit/*.py")
+        if not (path.parents[0] / "x").as_posix().endswith("unit/x")
+        and not (_source_of(path)).is_dir()
+    }
+    assert not lost
+
+
+def _source_of(path):  # type: ignore[no-untyped-def]
+    from _tree import ROOT
+
+    return ROOT / path.relative_to(ROOT / "tests" / "unit").parent

@@ -1,0 +1,217 @@
+"""Every outcome of a delivery, through the real store, log and landing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from ingestion.holds import decide, held
+from ingestion.ingest import ingest_file, ingest_interval
+from ingestion.reconform import reconform
+from tests.support.lakes import FakeKeys, contract, counted, day, drop, lake, rows
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    delivery: str
+    correction: str | None
+    files: tuple[tuple[str, float], ...]  # text and hours of modification, in name order
+    outcomes: tuple[str, ...]
+    counts: dict[str, float]
+
+
+A, B = rows("abcde"), rows("abcde", value=2)
+CASES = [
+    Case("accepted", "interval", "full", ((A, 1),), ("accepted",), dict.fromkeys("abcde", 1)),
+    Case(
+        "same bytes under another name",
+        "interval",
+        "full",
+        ((A, 1), (A, 2)),
+        ("accepted", "duplicate"),
+        dict.fromkeys("abcde", 1),
+    ),
+    Case("correction", "interval", "full", ((A, 1), (B, 2)), ("accepted", "accepted"), dict.fromkeys("abcde", 2)),
+    Case(
+        "older correction arrives late",
+        "interval",
+        "full",
+        ((B, 2), (A, 1)),
+        ("accepted", "accepted"),
+        dict.fromkeys("abcde", 2),
+    ),
+    Case(
+        "other bytes, same rows",
+        "interval",
+        "full",
+        ((A, 1), (rows("edcba"), 2)),
+        ("accepted", "unchanged"),
+        dict.fromkeys("abcde", 1),
+    ),
+    Case(
+        "unchanged holds against an older one",
+        "interval",
+        "full",
+        ((A, 1), (rows("edcba"), 3), (B, 2)),
+        ("accepted", "unchanged", "accepted"),
+        dict.fromkeys("abcde", 1),
+    ),
+    Case(
+        "back to the first bytes",
+        "interval",
+        "full",
+        ((A, 1), (B, 2), (A, 3)),
+        ("accepted", "accepted", "unchanged"),
+        dict.fromkeys("abcde", 1),
+    ),
+    Case("held", "interval", "full", ((A, 1), (rows("ab"), 2)), ("accepted", "held"), dict.fromkeys("abcde", 1)),
+    Case(
+        "small loss passes",
+        "interval",
+        "full",
+        ((A, 1), (rows("abcd"), 2)),
+        ("accepted", "accepted"),
+        dict.fromkeys("abcd", 1),
+    ),
+    Case(
+        "back to bytes that lose keys",
+        "interval",
+        "full",
+        ((A, 1), (rows("abcdefghij", value=2), 2), (A, 3)),
+        ("accepted", "accepted", "duplicate"),
+        dict.fromkeys("abcdefghij", 2),
+    ),
+    Case(
+        "empty correction of rows",
+        "interval",
+        "full",
+        ((A, 1), (rows(""), 2)),
+        ("accepted", "held"),
+        dict.fromkeys("abcde", 1),
+    ),
+    Case("empty", "interval", "full", ((rows(""), 1),), ("no_data",), {}),
+    Case("bad header", "interval", "full", (("x\n1\n", 1),), ("refused",), {}),
+    Case(
+        "bad rows past the share",
+        "interval",
+        "full",
+        ((rows("ab", value="x"), 1), (A, 2)),
+        ("refused", "accepted"),
+        dict.fromkeys("abcde", 1),
+    ),
+    Case("snapshot", "snapshot", None, ((A, 1), (B, 2)), ("accepted", "accepted"), dict.fromkeys("abcde", 2)),
+    Case(
+        "delta adds",
+        "interval",
+        "delta",
+        ((A, 1), (rows("fg"), 2)),
+        ("accepted", "accepted"),
+        dict.fromkeys("abcdefg", 1),
+    ),
+    Case(
+        "events add",
+        "events",
+        None,
+        ((A, 1), (rows("ab"), 2)),
+        ("accepted", "accepted"),
+        dict.fromkeys("ab", 2) | dict.fromkeys("cde", 1),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
+def test_outcomes(tmp_path: Path, case: Case) -> None:
+    made, feed = lake(tmp_path), contract(case.delivery, case.correction, empty="no_data")
+    deliveries = []
+    for number, (text, hours) in enumerate(case.files):
+        path = drop(made, f"readings_{number}.csv", text, hours=hours)
+        deliveries.append(ingest_file(made, feed, path, day(0)))
+    assert tuple(one.outcome for one in deliveries) == case.outcomes
+    assert counted(made) == case.counts
+    for one in deliveries:
+        assert one.received == one.accepted + one.quarantined + one.duplicates
+
+
+def test_presenting_everything_again_stores_nothing(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract()
+    drop(made, "readings_20260302.csv", A, hours=1)
+    drop(made, "readings_20260302_r2.csv", B, hours=2)
+    drop(made, "readings_20260302_r3.csv", A, hours=3)
+    first = ingest_interval(made, feed, day(0))
+    assert [one.outcome for one in first] == ["accepted", "accepted", "unchanged"]
+    before = [info.key for info in made.store.list("")]
+    again = ingest_interval(made, feed, day(0))
+    assert [one.outcome for one in again] == ["duplicate"] * 3
+    assert [info.key for info in made.store.list("")] == before
+    assert counted(made) == dict.fromkeys("abcde", 1)
+
+
+def test_no_file_is_late_not_no_data(tmp_path: Path) -> None:
+    made = lake(tmp_path)
+    assert ingest_interval(made, contract(), day(0)) == []
+    assert list(made.store.list("receipts/")) == []
+
+
+def test_refused_keeps_raw_and_quarantine_and_the_message_comes_again(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract()
+    text = rows("abc", value="x") + "d,2026-03-02,1\n"
+    path = drop(made, "readings_20260302.csv", text)
+    refused = ingest_file(made, feed, path, day(0))
+    assert (refused.outcome, refused.rule, refused.quarantined) == ("refused", "refused_share", 3)
+    raw = [info.key for info in made.store.list("raw/") if "/payload/" in info.key]
+    assert made.store.get_bytes(raw[0]).decode() == text
+    assert len(list(made.store.list("quarantine/"))) == 1
+    assert list(made.store.list("bronze/")) == []
+    again = ingest_file(made, feed, path, day(0))
+    assert (again.outcome, again.message, again.receipt) == ("duplicate", refused.message, refused.receipt)
+    lenient = contract(version="1.1.0", max_refused_share=0.9)
+    healed = ingest_file(made, lenient, path, day(0))
+    assert (healed.outcome, healed.accepted) == ("accepted", 1)
+    assert counted(made) == {"d": 1}
+
+
+def test_the_steward_decides(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract()
+    ingest_file(made, feed, drop(made, "readings_1.csv", A, hours=1), day(0))
+    shrunk = ingest_file(made, feed, drop(made, "readings_2.csv", rows("ab"), hours=2), day(0))
+    assert "3 of 5 keys of reading (60%)" in (shrunk.message or "")
+    assert [hold.batch for hold in held(made)] == [shrunk.batch]
+    decide(made, shrunk.batch, "reject", "a mistake", "steward")
+    assert held(made) == []
+    assert counted(made) == dict.fromkeys("abcde", 1)
+    decide(made, shrunk.batch, "accept", "right after all", "steward")
+    assert counted(made) == dict.fromkeys("ab", 1)
+
+
+def test_a_snapshot_of_another_interval_supersedes(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract("snapshot")
+    ingest_file(made, feed, drop(made, "readings_1.csv", A, hours=1), day(0))
+    ingest_file(made, feed, drop(made, "readings_2.csv", rows("abcdef"), hours=25), day(1))
+    assert counted(made) == dict.fromkeys("abcdef", 1)
+
+
+def test_reconform_replaces_and_gives_equal_row_hashes(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract()
+    ingest_file(made, feed, drop(made, "readings_1.csv", A, hours=1), day(0))
+    ingest_file(made, feed, drop(made, "readings_2.csv", B, hours=2), day(0))
+    ingest_file(made, feed, drop(made, "readings_3.csv", rows("edcba", value=2), hours=3), day(0))
+    assert reconform(made, feed) == []
+    newer = contract(version="1.1.0")
+    assert [one.outcome for one in reconform(made, newer)] == ["accepted", "accepted", "unchanged"]
+    assert reconform(made, newer) == []
+    assert counted(made) == dict.fromkeys("abcde", 2)
+    rotated = replace(made, keys=FakeKeys(2))
+    assert len(reconform(rotated, newer)) == 3
+    with made.log.connect() as connection:
+        query = (
+            "select batch, count(distinct row_hash) from bronze_file join receipt on receipt_key = receipt.key "
+            "where key_version = 1 group by batch"
+        )
+        assert {count for _, count in connection.execute(query).fetchall()} == {1}
+    assert [one.outcome for one in reconform(made, feed)] == ["accepted", "accepted", "unchanged"]
+    with made.log.connect() as connection:
+        counts = connection.execute("select distinct revision, key_version from standing where effective").fetchall()
+    assert counts == [(feed.revision, 1)]

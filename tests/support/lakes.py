@@ -1,0 +1,203 @@
+"""A small lake for tests: one CSV feed (id, seen, value), a conform in a few lines of SQL, files with set times."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.contract.extension import Citylake, RowRule
+from ingestion.contract.model import Column, Contract, Table
+from ingestion.errors import DeliveryRefused
+from ingestion.intervals import Interval
+from ingestion.lake import Lake
+from ingestion.receipts.log import ReceiptLog
+from ingestion.settings import Settings
+from ingestion.store.local import LocalStore
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class FakeKeys:
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class FakeTable:
+    name: str
+    received: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    rules: dict[str, int]
+    flags: dict[str, int]
+    bronze: Path | None
+    quarantine: Path | None
+    row_hash: str
+    days: dict[str, int]
+
+
+@dataclass(frozen=True)
+class FakeConformed:
+    tables: dict[str, FakeTable]
+    ignored_members: tuple[str, ...]
+    key_version: int
+    row_hash: str
+
+
+def conform(contract: Contract, payload: Path, *, scratch: Path, **facts: Any) -> FakeConformed:
+    """The real signature. A row is refused when its value is no number; identical rows count once."""
+    text = payload.read_text(encoding="utf-8")
+    if not text.startswith("id,seen,value\n"):
+        raise DeliveryRefused("the header is not id,seen,value", rule="header")
+    version = facts["keys"].version
+    with duckdb.connect() as connection:
+        connection.execute("set threads = 1")
+        connection.execute(
+            "create table received as select id, cast(seen as date) as seen, value from read_csv($path, header = true, "
+            "delim = ',', columns = {'id': 'varchar', 'seen': 'varchar', 'value': 'varchar'})",
+            {"path": str(payload)},
+        )
+        connection.execute(
+            "create table bad as select *, ['number'] as rules from received where try_cast(value as double) is null"
+        )
+        connection.execute(
+            "create table good as select distinct id, seen, cast(value as double) as value, $batch as _batch_id "
+            "from received where try_cast(value as double) is not null order by id, seen",
+            {"batch": facts["batch"]},
+        )
+        received, good, bad = (
+            connection.execute(f"select count(*) from {name}").fetchone()[0] for name in ("received", "good", "bad")
+        )
+        days = dict(connection.execute("select cast(seen as varchar), count(*) from good group by 1").fetchall())
+        salt = contract.version.split(".")[0]
+        rows = connection.execute("select id, seen, value from good order by all").fetchall()
+        row_hash = hashlib.sha256(repr((rows, salt, version)).encode()).hexdigest()
+        bronze, quarantine = scratch / "bronze.parquet", scratch / "quarantine.parquet"
+        if received:
+            connection.execute(f"copy good to '{bronze}' (format parquet)")
+        if bad:
+            connection.execute(f"copy bad to '{quarantine}' (format parquet)")
+    table = FakeTable(
+        name="reading",
+        received=received,
+        accepted=good,
+        quarantined=bad,
+        duplicates=received - good - bad,
+        rules={"number": bad} if bad else {},
+        flags={},
+        bronze=bronze if received else None,
+        quarantine=quarantine if bad else None,
+        row_hash=row_hash,
+        days=days,
+    )
+    conformed = FakeConformed({"reading": table}, (), version, row_hash)
+    if not received and contract.citylake.empty == "refuse":
+        raise DeliveryRefused("no records", rule="empty")
+    if bad and bad / received > contract.citylake.max_refused_share:
+        refusal = DeliveryRefused(f"{bad} of {received} rows refused", rule="refused_share")
+        refusal.conformed = conformed  # type: ignore[attr-defined]
+        raise refusal
+    return conformed
+
+
+def contract(
+    delivery: str = "interval", correction: str | None = "full", *, version: str = "1.0.0", **said: Any
+) -> Contract:
+    """A daily UTC feed `office.readings` with one table `reading`, keyed by id and seen."""
+    spec: dict[str, Any] = {
+        "department": "office",
+        "feed": "readings",
+        "delivery": delivery,
+        "correction": correction if delivery == "interval" else None,
+        "max_refused_share": 0.5,
+        "calendar": {"every": "day", "timezone": "UTC", "start": date(2026, 1, 1)},
+        "schedule": "0 1 * * *",
+        "deadline": timedelta(hours=1),
+        "steward": {"name": "A. Steward", "email": "steward@example.org"},
+        "source": {"path": "office/readings_{interval:%Y%m%d}*.csv"},
+        "format": {"type": "csv"},
+        "catalogue": {
+            "resource_code": "1",
+            "category": "c",
+            "provider": "p",
+            "share_type": "无条件共享",
+            "open_attribute": "无条件开放",
+            "update_cycle": "每日",
+            "published": date(2026, 1, 1),
+        },
+        "licence": "CC-BY-4.0",
+        "retention": {"raw": timedelta(days=30), "quarantine": timedelta(days=10), "basis": "archive rule 1"},
+    }
+    columns = (
+        Column("id", "VARCHAR", "id", "", "", primary_key=1),
+        Column("seen", "DATE", "seen", "", "", primary_key=2),
+        Column("value", "DOUBLE", "value", "", ""),
+    )
+    rule = RowRule(id="number", expression="value is not null", description="a number")
+    table = Table("reading", "", "", "one reading", None, columns, "seen", (rule,))
+    return Contract(
+        id="office.readings",
+        version=version,
+        name="readings",
+        title="",
+        description="",
+        domain="office",
+        product="test",
+        tags=(),
+        citylake=Citylake.model_validate(spec | said),
+        tables=(table,),
+        path=Path("office/readings.yaml"),
+    )
+
+
+def lake(home: Path, **parts: Any) -> Lake:
+    """A lake in `home` with the small conform. `parts` replace Lake fields."""
+    settings = Settings(home=home)
+    store = LocalStore(settings.lake_root)
+    log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
+    made = Lake(settings, store, log, FakeKeys(), {}, conform=conform)  # type: ignore[arg-type]
+    return replace(made, **parts)
+
+
+def day(number: int) -> Interval:
+    """The interval of day `number` counted from 2 March 2026 as 0."""
+    start = START + timedelta(days=number)
+    return Interval(start, start + timedelta(days=1))
+
+
+def rows(ids: Iterable[object], *, at: int = 0, value: object = 1) -> str:
+    """CSV text with one row an id, all of one event day."""
+    when = (START + timedelta(days=at)).date()
+    return "id,seen,value\n" + "".join(f"{one},{when},{value}\n" for one in ids)
+
+
+def drop(made: Lake, name: str, text: str, *, hours: float = 24) -> Path:
+    """A file in the department's folder, modified `hours` after START."""
+    path = made.settings.drop_root / "office" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    moment = (START + timedelta(hours=hours)).timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def counted(made: Lake) -> dict[str, float]:
+    """Sum of values by id over the effective files: what a reader of the warehouse would see."""
+    from warehouse.effective import create_views
+
+    with made.log.connect() as connection:
+        create_views(connection)
+        urls = [made.store.url(key) for (key,) in connection.execute("select key from effective_file").fetchall()]
+        if not urls:
+            return {}
+        return dict(
+            connection.execute("select id, sum(value) from read_parquet($urls) group by id", {"urls": urls}).fetchall()
+        )

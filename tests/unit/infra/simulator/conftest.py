@@ -1,0 +1,76 @@
+"""One delivered run, shared by the simulator's tests."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.simulator.city import City
+from infra.simulator.deliver import deliver
+from infra.simulator.truth import write_truth
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+
+
+@pytest.fixture(scope="session")
+def city() -> City:
+    """The demo's city."""
+    return City()
+
+
+@pytest.fixture(scope="session")
+def out(city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All days delivered in order, with the truth beside them."""
+    folder = tmp_path_factory.mktemp("city")
+    for day_no in range(1, city.days + 1):
+        deliver(city, day_no, folder)
+    write_truth(city, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def truth(out: Path) -> dict[str, Any]:
+    """What the truth file says."""
+    loaded: dict[str, Any] = json.loads((out / "truth/truth.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def drop(out: Path) -> dict[str, Tables]:
+    """Every delivered file by its path in the drop folder, read with the standard library."""
+    return {path: read(path, content) for path, content in files(out / "drop").items()}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Contents by relative path."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """The function that reads a folder whole."""
+    return files
+
+
+def read(path: str, content: bytes) -> Tables:
+    """Tables of one file; a ragged CSV line is a row with the key `None`."""
+    feed = path.split("/")[1]
+    if path.endswith(".ndjson"):
+        return {feed: [json.loads(line) for line in content.decode("utf-8").splitlines()]}
+    if path.endswith(".csv"):
+        return {feed: _csv(content.decode("gb18030" if feed == "food_licence" else "utf-8"))}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = [name for name in archive.namelist() if name != "notes.txt"]
+        return {name.removesuffix(".txt"): _csv(archive.read(name).decode("utf-8")) for name in names}
+
+
+def _csv(text: str) -> list[Row]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))

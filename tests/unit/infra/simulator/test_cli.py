@@ -1,0 +1,44 @@
+"""The two commands, as a shell would call them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.simulator.cli import app
+
+runner = CliRunner()
+
+
+def test_one_day(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["deliver", "--out", str(tmp_path), "--day", "2026-03-04"])
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert len(lines) == 5
+    assert "1 correction, 1 late" in lines[0]
+    assert len(list((tmp_path / "drop/qxj/wx_station_hourly").iterdir())) == 26
+
+
+def test_all_days_equal_the_library(tmp_path: Path, out: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
+    assert runner.invoke(app, ["deliver", "--out", str(tmp_path), "--all"]).exit_code == 0
+    assert runner.invoke(app, ["truth", "--out", str(tmp_path)]).exit_code == 0
+    assert contents(tmp_path) == contents(out)
+
+
+def test_options_reach_the_truth(tmp_path: Path) -> None:
+    options = ["--seed", "7", "--start", "2027-01-04", "--days", "2", "--scale", "2"]
+    assert runner.invoke(app, ["truth", "--out", str(tmp_path), *options]).exit_code == 0
+    told = json.loads((tmp_path / "truth/truth.json").read_text())
+    assert (told["seed"], told["start"], told["days"], told["scale"]) == (7, "2027-01-04", 2, 2)
+    assert told["synthetic"] is True
+
+
+@pytest.mark.parametrize("arguments", [["--day", "2026-03-09"], [], ["--all", "--day", "2026-03-02"]])
+def test_a_day_outside_the_run_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    result = runner.invoke(app, ["deliver", "--out", str(tmp_path), *arguments])
+    assert result.exit_code == 2
+    assert not (tmp_path / "drop").exists()

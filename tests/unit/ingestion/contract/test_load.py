@@ -1,0 +1,147 @@
+"""Files and folders into contracts: the mapping, identity, and the shipped feeds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingestion.contract.extension import ColumnSpec, ZipFormat
+from ingestion.contract.load import load_contract, load_contracts
+from ingestion.contract.problem import InvalidContract
+from ingestion.errors import ContractError
+
+SHIPPED = Path(__file__).parents[4] / "ingestion" / "contracts"
+
+
+def _write(folder: Path, document: Any, department: str = "syj", feed: str = "visit") -> Path:
+    path = folder / department / f"{feed}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def test_mapping_of_a_column(base: Any, columns: Any, tmp_path: Path) -> None:
+    columns[0]["logicalTypeOptions"] = {"minLength": 2, "maxLength": 9, "pattern": "^A"}
+    columns[2]["enum"] = [{"value": 0}, {"value": 100}]
+    contract = load_contract(_write(tmp_path, base))
+    table = contract.table("visit")
+    score = table.column("score")
+    assert (score.source, score.type, score.title, score.description) == ("score", "INTEGER", "得分", "Score.")
+    assert (score.minimum, score.maximum, score.allowed, score.required) == (0.0, 100.0, ("0", "100"), False)
+    visit = table.column("visit_id")
+    assert (visit.min_length, visit.max_length, visit.pattern, visit.primary_key) == (2, 9, "^A", 1)
+    assert (table.key, table.event_time, table.grain) == (("visit_id",), "visited_on", "One row per visit.")
+    assert (contract.name, contract.title, contract.product) == ("syj.visit", "检查", "food_safety")
+    assert visit.spec == ColumnSpec()
+
+
+def test_json_paths_default_to_the_physical_name(base: Any, citylake: Any, tmp_path: Path) -> None:
+    citylake["format"] = {"type": "ndjson"}
+    citylake["tables"]["visit"]["columns"]["score"] = {"path": '$.result."$"[0]'}
+    table = load_contract(_write(tmp_path, base)).table("visit")
+    assert table.column("visit_id").spec.path == "$.id"
+    assert table.column("score").spec.path == '$.result."$"[0]'
+
+
+def test_a_bad_json_path(citylake: Any, problems: Any) -> None:
+    citylake["format"] = {"type": "ndjson"}
+    citylake["tables"]["visit"]["columns"]["score"] = {"path": "result.score"}
+    assert "is not a JSON path" in problems()["customProperties[0].value.tables.visit.columns.score.path"]
+
+
+def test_derived_column(base: Any, columns: Any, tmp_path: Path) -> None:
+    del columns[2]["physicalName"]
+    columns[2]["transformLogic"] = "cast(visit_id as integer) * 2"
+    column = load_contract(_write(tmp_path, base)).table("visit").column("score")
+    assert (column.source, column.transform) == (None, "cast(visit_id as integer) * 2")
+
+
+@pytest.mark.parametrize("transform", ["score * 2", "visitid * 2"])
+def test_a_derived_column_reads_source_columns_only(columns: Any, problems: Any, transform: str) -> None:
+    del columns[2]["physicalName"]
+    columns[2]["transformLogic"] = transform
+    assert list(problems()) == ["schema[0].properties[2].transformLogic"]
+
+
+def test_decimal_is_spelled_one_way(base: Any, columns: Any, tmp_path: Path) -> None:
+    columns[2] |= {"physicalType": "decimal(5, 1)", "logicalType": "number"}
+    assert load_contract(_write(tmp_path, base)).table("visit").column("score").type == "DECIMAL(5,1)"
+
+
+@pytest.mark.parametrize("text", ["DECIMAL", "DECIMAL(39,1)", "DECIMAL(3,4)"])
+def test_bad_decimals(columns: Any, problems: Any, text: str) -> None:
+    columns[2] |= {"physicalType": text, "logicalType": "number"}
+    assert "schema[0].properties[2].physicalType" in problems()
+
+
+def test_folder_reports_the_problems_of_all_files(base: Any, citylake: Any, tmp_path: Path) -> None:
+    base["domian"] = "x"
+    _write(tmp_path, base)
+    citylake["feed"] = "second"
+    _write(tmp_path, base, feed="second")
+    with pytest.raises(InvalidContract) as caught:
+        load_contracts(tmp_path)
+    assert [Path(p.file).name for p in caught.value.problems] == ["second.yaml", "visit.yaml"]
+
+
+def test_path_says_department_and_feed(base: Any, tmp_path: Path) -> None:
+    _write(tmp_path, base, department="qxj", feed="visits")
+    with pytest.raises(InvalidContract) as caught:
+        load_contracts(tmp_path)
+    assert [p.path for p in caught.value.problems] == ["department", "feed"]
+
+
+def test_ids_are_unique(base: Any, citylake: Any, tmp_path: Path) -> None:
+    _write(tmp_path, base)
+    citylake["feed"] = "second"
+    _write(tmp_path, base, feed="second")
+    with pytest.raises(InvalidContract, match="'syj.visit' is already the id of"):
+        load_contracts(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["syj/visit.yml", "visit.yaml", "syj/sub/visit.yaml", "syj/notes.txt"])
+def test_stray_files_are_not_silently_left_out(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("a: 1")
+    with pytest.raises(InvalidContract, match="not <department>/<feed>.yaml"):
+        load_contracts(tmp_path)
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="CITYLAKE_CONTRACTS"):
+        load_contracts(tmp_path / "none")
+
+
+def test_shipped_feeds() -> None:
+    contracts = load_contracts(SHIPPED)
+    assert {name: (c.citylake.delivery, c.citylake.correction, c.product) for name, c in contracts.items()} == {
+        "jtj.gtfs_static": ("snapshot", None, "transport"),
+        "qxj.wx_station_hourly": ("interval", "full", "weather"),
+        "syj.complaint": ("events", None, "food_safety"),
+        "syj.food_inspection": ("interval", "delta", "food_safety"),
+        "syj.food_licence": ("snapshot", None, "food_safety"),
+    }
+    assert list(contracts) == sorted(contracts)
+    assert all(c.citylake.synthetic for c in contracts.values())
+    gtfs = contracts["jtj.gtfs_static"]
+    assert isinstance(gtfs.citylake.format, ZipFormat)
+    assert {t.source for t in gtfs.tables} >= set(gtfs.citylake.format.optional_members)
+    assert len(gtfs.tables) == 8
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pathlib import Path; from ingestion.contract.load import load_contracts;"
+        f"load_contracts(Path({str(SHIPPED)!r}));"
+        "sys.exit(','.join(sorted({'duckdb', 'pyarrow', 'pandas', 'numpy', 'dbt', 'airflow'} & set(sys.modules))) or 0)"
+    )
+    run = subprocess.run(  # noqa: S603 - our own interpreter and text
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=SHIPPED.parents[1]
+    )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,0 +1,50 @@
+"""Feeds, days and intervals as they are typed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ingestion.errors import ConfigurationError
+from warehouse.cli.arguments import account, local_day, parse_interval
+from warehouse.cli.session import Session
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session()
+
+
+def test_a_feed_by_full_or_only_name(session: Session) -> None:
+    full = session.contract("syj.food_licence")
+    assert session.contract("food_licence") is full
+
+
+def test_an_unknown_feed_lists_what_is_near(session: Session) -> None:
+    with pytest.raises(ConfigurationError, match=r"syj\.food_licence"):
+        session.contract("syj.food_licenses")
+
+
+def test_an_interval_is_local_time_of_the_feed(session: Session) -> None:
+    hourly = session.contract("qxj.wx_station_hourly")
+    assert parse_interval(hourly, "2026-03-02T05").start == datetime(2026, 3, 1, 21, tzinfo=UTC)
+    daily = session.contract("syj.complaint")
+    assert parse_interval(daily, "2026-03-02").start == datetime(2026, 3, 1, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
+def test_a_wrong_interval_says_what_is_right(session: Session, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="2026-03-02T05"):
+        parse_interval(session.contract("syj.complaint"), text)
+
+
+def test_the_day_is_the_citys() -> None:
+    assert local_day(datetime(2026, 3, 2, tzinfo=UTC), "Asia/Shanghai") == date(2026, 3, 2)
+    ahead, behind = local_day(None, "Pacific/Kiritimati"), local_day(None, "Pacific/Niue")
+    assert (ahead - behind).days in (1, 2)
+
+
+def test_who_decides_is_as_given() -> None:
+    assert account("steward.syj") == "steward.syj"
+    assert account(None)

@@ -1,0 +1,60 @@
+"""Opening build.duckdb: what is damaged or of another version is removed, for it is disposable.
+
+Leaves what the file holds to warehouse.build.state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from ingestion.errors import LakeBusy
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A writable connection in UTC. `recovered` says why the file was made anew, None where it was whole."""
+
+    connection: duckdb.DuckDBPyConnection
+    recovered: str | None
+
+
+def open_build_file(path: Path) -> Opened:
+    """Open for writing; a missing or damaged file is made anew. The caller closes the connection.
+
+    Raises LakeBusy where another program has the file open.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _remove(path)
+        return Opened(_connect(path), "there is no build file")
+    try:
+        return Opened(_connect(path), None)
+    except duckdb.Error as error:
+        if "lock" in str(error).lower():
+            raise LakeBusy(
+                f"another program has {path} open",
+                left="the build file and the last release are untouched",
+                next_step="close it; to look at data while builds run, use `citylake sql` on the release",
+            ) from error
+        _remove(path)
+        return Opened(_connect(path), "the build file was damaged and has been removed")
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(path)
+    try:
+        connection.execute("set TimeZone = 'UTC'")
+        # Reads the catalogue, so that damage shows here and not half-way through a run.
+        connection.execute("select count(*) from duckdb_tables()")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _remove(path: Path) -> None:
+    for part in (path, path.with_name(path.name + ".wal")):
+        part.unlink(missing_ok=True)

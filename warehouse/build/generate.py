@@ -1,0 +1,69 @@
+"""dbt source files written from contracts.
+
+Owns the text of `models/staging/<department>/_<department>__sources.yml`. The files are committed
+so that the project parses without contracts; `make generate` writes them, and finds stale ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingestion.contract.model import Column, Contract, Table
+from warehouse.build.sources import EVENT_DATE, SYSTEM_COLUMNS, source_name
+
+REPAIR = "make generate"
+_HEADER = f"# Written from the contracts by `{REPAIR}`; edit the contract, not this file.\n"
+_LAKE_COLUMNS = {
+    "_batch_id": "批次编号 · Batch the row came from: interval start and content hash.",
+    "_loaded_at": "入湖时间 · When the delivery was fetched, UTC.",
+    "_event_date": "事件日期 · Local date of the event time.",
+}
+
+
+def source_files(contracts: Mapping[str, Contract], project: Path) -> dict[Path, str]:
+    """Path to text, one file a department."""
+    departments = sorted({contract.department for contract in contracts.values()})
+    return {
+        project / "models" / "staging" / department / f"_{department}__sources.yml": _text(
+            department, [c for _, c in sorted(contracts.items()) if c.department == department]
+        )
+        for department in departments
+    }
+
+
+def _text(department: str, contracts: Iterable[Contract]) -> str:
+    tables = [_table(contract, table) for contract in contracts for table in contract.tables]
+    source = {"name": department, "schema": f"bronze_{department}", "tables": tables}
+    body = yaml.dump({"sources": [source]}, Dumper=_Indented, allow_unicode=True, sort_keys=False, width=110)
+    return _HEADER + body
+
+
+def _table(contract: Contract, table: Table) -> dict[str, Any]:
+    lake = [*SYSTEM_COLUMNS, *(EVENT_DATE if table.event_time else {})]
+    return {
+        "name": source_name(contract, table),
+        "description": f"{table.title} · {table.description}",
+        "config": {"meta": {"feed": contract.name, "table": table.name}},
+        "columns": [
+            *(_column(column) for column in table.bronze_columns),
+            *({"name": name, "description": _LAKE_COLUMNS[name]} for name in lake),
+        ],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": column.name, "description": f"{column.title} · {column.description}"}
+    if column.classification:
+        described["config"] = {"meta": {"classification": column.classification}}
+    return described
+
+
+class _Indented(yaml.SafeDumper):
+    """Lists indented below their key, as the hand-written files have them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)

@@ -1,0 +1,25 @@
+"""The effective files as the build takes them: Arrow tables read from the receipt log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from warehouse import effective
+from warehouse.build.state import Effective
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+
+def read_effective(lake: Lake) -> Effective:
+    """Refresh the log and read both relations, as of one moment."""
+    lake.log.refresh()
+    connection = lake.log.connect()
+    try:
+        effective.create_views(connection)
+        return Effective(
+            files=connection.execute("from effective_file").to_arrow_table(),
+            days=connection.execute("from effective_day").to_arrow_table(),
+        )
+    finally:
+        connection.close()

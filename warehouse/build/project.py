@@ -1,0 +1,66 @@
+"""The dbt project as files: its digest and the profile it runs under.
+
+The digest covers everything that could change a table: models, macros, seeds, tests, and the
+contracts behind the sources. dbt's own target and log folders lie in the state folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from ingestion.contract.model import Contract
+from ingestion.errors import ConfigurationError
+
+PROFILE = "citylake"
+_PATHS = {"model-paths": "models", "macro-paths": "macros", "seed-paths": "seeds", "test-paths": "tests"}
+_SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md")
+
+
+def project_digest(project: Path, contracts: Mapping[str, Contract]) -> str:
+    """Twelve hex digits over the project's files and the contracts' revisions.
+
+    Raises ConfigurationError where the folder is not a dbt project.
+    """
+    root = project / "dbt_project.yml"
+    if not root.is_file():
+        raise ConfigurationError(f"no dbt project in {project}", next_step="set CITYLAKE_DBT_PROJECT to its folder")
+    declared = yaml.safe_load(root.read_text(encoding="utf-8"))
+    folders = [folder for key, default in _PATHS.items() for folder in declared.get(key, [default])]
+    digest = hashlib.sha256(root.read_bytes())
+    for folder in folders:
+        for path in sorted(p for p in (project / folder).rglob("*") if p.suffix in _SUFFIXES):
+            name = f"{folder}/{path.relative_to(project / folder).as_posix()}"
+            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for feed, contract in sorted(contracts.items()):
+        digest.update(f"{feed}={contract.revision}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+def write_profile(folder: Path, *, build_path: Path, threads: int, memory_limit: str, scratch: Path) -> Path:
+    """`profiles.yml` for this machine; rewritten only when it differs, since dbt parses anew after a change.
+
+    It holds no secret. Times are UTC; extensions are never fetched.
+    """
+    target = {
+        "type": "duckdb",
+        "path": str(build_path),
+        "schema": "main",
+        "threads": threads,
+        "config_options": {"autoinstall_known_extensions": False, "autoload_known_extensions": False},
+        "settings": {
+            "TimeZone": "UTC",
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "temp_directory": str(scratch),
+        },
+    }
+    text = yaml.safe_dump({PROFILE: {"target": "build", "outputs": {"build": target}}}, sort_keys=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "profiles.yml"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return folder

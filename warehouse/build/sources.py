@@ -1,0 +1,148 @@
+"""Source views: schema `bronze_<department>`, one view per bronze table over an explicit file list.
+
+Owns the text of the views and the resolution of keys across deliveries. Which files are listed
+is decided in warehouse.build.state; rows are typed and unique within a file by conform.
+
+A list, never a glob: DuckDB opens what is named, and superseded files are not named. Where
+several deliveries of a delta or events feed are listed, the view keeps per (interval, key) the
+row of the latest delivery, or per (key, event day) the row of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from ingestion.contract.model import Contract, Table
+from ingestion.sql import identifier, literal
+
+SYSTEM_COLUMNS = {"_batch_id": "VARCHAR", "_loaded_at": "TIMESTAMP WITH TIME ZONE"}
+EVENT_DATE = {"_event_date": "DATE"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What one view lists: bronze keys in interval order; whether they need more than a plain read."""
+
+    keys: tuple[str, ...]
+    batches: int
+    is_current_revision: bool
+
+
+def source_name(contract: Contract, table: Table) -> str:
+    """`<feed>`, or `<feed>__<table>` where a feed has several tables."""
+    return contract.feed if len(contract.tables) == 1 else f"{contract.feed}__{table.name}"
+
+
+def view_columns(table: Table) -> dict[str, str]:
+    """Column name to DuckDB type, in the order of the contract, then the lake's own."""
+    columns = {column.name: column.type for column in table.bronze_columns}
+    return columns | SYSTEM_COLUMNS | (EVENT_DATE if table.event_time else {})
+
+
+def dated_tables(contracts: Iterable[Contract]) -> list[tuple[str, str]]:
+    """(feed, table) of every table with an event time."""
+    return [(contract.name, table.name) for contract in contracts for table in contract.tables if table.event_time]
+
+
+def create_sources(
+    connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], url: Callable[[str], str]
+) -> None:
+    """Create every source view and the count of replaced rows, from `_citylake.listed_file`.
+
+    `contracts` is keyed by `department.feed`; `url` turns a bronze key into what DuckDB opens.
+    """
+    listed = _listed(connection, contracts)
+    connection.execute(
+        "create or replace table _citylake.repeat_day (feed varchar, table_name varchar, day date, rows bigint)"
+    )
+    for feed, contract in sorted(contracts.items()):
+        schema = f"bronze_{contract.department}"
+        connection.execute(f"create schema if not exists {identifier(schema)}")
+        for table in contract.tables:
+            files = listed.get((feed, table.name), Listed((), 0, True))
+            query = view_query(feed, contract, table, files, url)
+            name = identifier(schema, source_name(contract, table))
+            connection.execute(f"create or replace view {name} as {query}")
+            if _needs_resolving(contract, files) and table.event_time:
+                connection.execute(_repeats(feed, contract, table, files, url))
+
+
+def view_query(feed: str, contract: Contract, table: Table, files: Listed, url: Callable[[str], str]) -> str:
+    """The select of one source view."""
+    columns = view_columns(table)
+    if not files.keys:
+        return f"select {_typed_nulls(columns)} where false"
+    names = ", ".join(identifier(name) for name in columns)
+    if not _needs_resolving(contract, files):
+        return f"select {names} from {_scan(columns, files, url)}"
+    if contract.citylake.delivery == "events":
+        order = f"partition by {_key(table)}{', _event_date' if table.event_time else ''} order by _precedence"
+    else:
+        order = f"partition by _interval_start, {_key(table)} order by _precedence desc"
+    return (
+        f"select {names} from {_ranked_scan(feed, columns, table, files, url)} qualify row_number() over ({order}) = 1"
+    )
+
+
+def _listed(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> dict[tuple[str, str], Listed]:
+    rows = connection.execute(
+        """
+        select feed, table_name, list(key order by interval_start, precedence, key), count(distinct batch),
+            list(distinct revision)
+        from _citylake.listed_file
+        group by feed, table_name
+        """
+    ).fetchall()
+    return {
+        (feed, name): Listed(tuple(keys), batches, feed in contracts and revisions == [contracts[feed].revision])
+        for feed, name, keys, batches, revisions in rows
+    }
+
+
+def _needs_resolving(contract: Contract, files: Listed) -> bool:
+    several = contract.citylake.delivery == "events" or contract.citylake.correction == "delta"
+    return several and files.batches > 1
+
+
+def _scan(columns: Mapping[str, str], files: Listed, url: Callable[[str], str]) -> str:
+    paths = literal([url(key) for key in files.keys])
+    if files.is_current_revision:
+        return f"read_parquet({paths}, hive_partitioning = false)"
+    # Files of an older contract revision may lack a column: it is then null.
+    return (
+        f"(select {_typed_nulls(columns)} where false union all by name "
+        f"from read_parquet({paths}, union_by_name = true, hive_partitioning = false))"
+    )
+
+
+def _ranked_scan(feed: str, columns: Mapping[str, str], table: Table, files: Listed, url: Callable[[str], str]) -> str:
+    return (
+        f"(select bronze.*, delivered.interval_start as _interval_start, delivered.precedence as _precedence "
+        f"from {_scan(columns, files, url)} as bronze inner join (select distinct batch, interval_start, precedence "
+        f"from _citylake.listed_file where feed = {literal(feed)} and table_name = {literal(table.name)}) as delivered "
+        f"on bronze._batch_id = delivered.batch)"
+    )
+
+
+def _repeats(feed: str, contract: Contract, table: Table, files: Listed, url: Callable[[str], str]) -> str:
+    """Rows that lose to another delivery's, by day: what reconciliation subtracts from the receipts."""
+    if contract.citylake.delivery == "events":
+        loses = f"_precedence > min(_precedence) over (partition by {_key(table)}, _event_date)"
+    else:
+        loses = f"_precedence < max(_precedence) over (partition by _interval_start, {_key(table)})"
+    return (
+        f"insert into _citylake.repeat_day select {literal(feed)}, {literal(table.name)}, _event_date, count(*) from "
+        f"(select _event_date, {loses} as is_replaced from "
+        f"{_ranked_scan(feed, view_columns(table), table, files, url)}) where is_replaced group by _event_date"
+    )
+
+
+def _key(table: Table) -> str:
+    return ", ".join(identifier(name) for name in table.key)
+
+
+def _typed_nulls(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items())

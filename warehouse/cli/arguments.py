@@ -1,0 +1,62 @@
+"""Arguments and options that several commands take, each with one wording."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ingestion.contract.model import Contract
+    from ingestion.intervals import Interval
+
+Feed = Annotated[str, typer.Argument(metavar="FEED", help="department.feed, as in `citylake contracts list`.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Day = Annotated[
+    datetime | None,
+    typer.Option("--day", formats=["%Y-%m-%d"], help="Local day of the city; default today.", show_default=False),
+]
+Edition = Annotated[str, typer.Option("--edition", help="internal or open.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
+By = Annotated[
+    str | None,
+    typer.Option("--by", help="Role or account that decides; default the account.", show_default=False),
+]
+
+
+def local_day(day: datetime | None, timezone: str) -> date:
+    """The day asked for, or today in the city."""
+    if day is not None:
+        return day.date()
+    from zoneinfo import ZoneInfo
+
+    return datetime.now(ZoneInfo(timezone)).date()
+
+
+def parse_interval(contract: Contract, text: str) -> Interval:
+    """The interval that holds a moment in the feed's local time: `2026-03-02`, `2026-03-02T05`.
+
+    Raises ConfigurationError.
+    """
+    try:
+        return contract.calendar.at(datetime.fromisoformat(text))
+    except ValueError:
+        from ingestion.errors import ConfigurationError
+
+        raise ConfigurationError(
+            f"--interval {text!r} is not a moment such as 2026-03-02 or 2026-03-02T05 ({contract.calendar.timezone})",
+            feed=f"{contract.department}.{contract.feed}",
+            left="nothing was done",
+        ) from None
+
+
+def account(by: str | None) -> str:
+    """Who decides: as given, else the account that runs the command."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown account"

@@ -1,0 +1,136 @@
+"""Commands that bring deliveries in or judge them again: ingest, reconform, held, collect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warehouse.cli.arguments import AsJson, By, Day, Feed, account, local_day, parse_interval
+from warehouse.cli.output import grid, progress, results, write, write_json
+from warehouse.cli.session import Session
+
+if TYPE_CHECKING:
+    from ingestion.contract.model import Contract
+    from ingestion.intervals import Interval
+
+IntervalOption = Annotated[
+    str | None,
+    typer.Option("--interval", help="A moment inside the interval, in the feed's local time: 2026-03-02T05."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("ingest")(ingest_command)
+    app.command("reconform")(reconform_command)
+    app.command("held")(held_command)
+    app.command("collect")(collect_command)
+
+
+def ingest_command(
+    context: typer.Context,
+    feed: Feed,
+    file: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="One file; default what the source has.")
+    ] = None,
+    interval: IntervalOption = None,
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take in a feed's deliveries. Of a day, of one interval, or one file."""
+    from ingestion.errors import ConfigurationError
+    from ingestion.ingest import ingest_file, ingest_interval
+    from warehouse.cli.render import show_deliveries
+
+    session: Session = context.obj
+    contract = session.contract(feed)
+    if file is not None and interval is None:
+        raise ConfigurationError(
+            f"which interval is {file.name!r} of?",
+            feed=feed,
+            left="nothing was done",
+            next_step=f"citylake ingest {feed} {file} --interval 2026-03-02",
+        )
+    with progress(f"ingest {feed}") as say:
+        if file is not None and interval is not None:
+            found = [ingest_file(session.lake, contract, file, parse_interval(contract, interval))]
+        else:
+            found = []
+            for one in _intervals(session, contract, interval, day):
+                say(f"ingest {feed} {one}")
+                found += ingest_interval(session.lake, contract, one)
+    show_deliveries(found, as_json=as_json)
+
+
+def _intervals(session: Session, contract: Contract, interval: str | None, day: Day) -> list[Interval]:
+    if interval is not None:
+        return [parse_interval(contract, interval)]
+    from warehouse.capture import intervals_of
+
+    return intervals_of(contract, local_day(day, session.settings.timezone))
+
+
+def reconform_command(
+    context: typer.Context,
+    feed: Annotated[str | None, typer.Argument(metavar="[FEED]", help="department.feed; default every feed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make bronze again from raw. Only where the contract or the pseudonym key changed."""
+    from ingestion.reconform import reconform
+    from warehouse.cli.render import show_deliveries
+
+    session: Session = context.obj
+    contracts = [session.contract(feed)] if feed else list(session.contracts.values())
+    done = []
+    with progress("reconform") as say:
+        for contract in contracts:
+            say(f"reconform {contract.department}.{contract.feed}")
+            done += reconform(session.lake, contract)
+    show_deliveries(done, as_json=as_json, nothing="bronze is up to date with every contract")
+
+
+def held_command(
+    context: typer.Context,
+    accept: Annotated[str | None, typer.Option("--accept", metavar="BATCH", help="Let this correction count.")] = None,
+    reject: Annotated[str | None, typer.Option("--reject", metavar="BATCH", help="Keep what counted before.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record; needed to decide.")] = None,
+    by: By = None,
+    feed: Annotated[str | None, typer.Option("--feed", help="Where feeds share a batch id.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List or decide corrections that wait. They would lose more keys than the contract allows."""
+    from ingestion.holds import decide, held
+
+    session: Session = context.obj
+    batch = accept or reject
+    if batch is None:
+        waiting = held(session.lake)
+        if as_json:
+            write_json(waiting)
+            return
+        columns = ("feed", "interval", "batch", "content as of", "why")
+        rows = [(h.feed, h.interval_start, h.batch, h.content_as_of, h.message) for h in waiting]
+        results().print(grid(f"{len(rows)} corrections wait for a steward", columns, rows))
+        return
+    if (accept and reject) or not reason:
+        raise typer.BadParameter("decide one batch at a time, with --reason")
+    verb = "accept" if accept else "reject"
+    decide(session.lake, batch, verb, reason, account(by), feed=feed)  # type: ignore[arg-type]
+    write(f"{batch}: {verb}ed; the next `citylake run` or `citylake build` takes it into account")
+
+
+def collect_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Delete what no receipt or release names. Only what is older than a week."""
+    from ingestion.collect import collect
+
+    session: Session = context.obj
+    with progress("list every object"):
+        found = collect(session.lake)
+    if as_json:
+        write_json(found)
+        return
+    write(f"{len(found.orphans)} objects deleted, {found.residue} pieces of residue removed")
+    for key in found.unfinished:
+        write(f"no receipt yet, the next run goes on from it: {key}")

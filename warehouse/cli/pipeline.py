@@ -1,0 +1,128 @@
+"""Commands of a day: run, and its steps build, gate and publish one by one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warehouse.cli.arguments import AsJson, By, Day, account, local_day
+from warehouse.cli.output import progress, results, write, write_json
+from warehouse.cli.session import Session
+
+if TYPE_CHECKING:
+    from warehouse.build.report import BuildReport
+    from warehouse.gate.verdict import Verdict
+
+BLOCKED = 3
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Local day freshness is judged for.", show_default="today"),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run_command)
+    app.command("build")(build_command)
+    app.command("gate")(gate_command)
+    app.command("publish")(publish_command)
+
+
+def run_command(context: typer.Context, day: Day = None, by: By = None, as_json: AsJson = False) -> None:
+    """Take a day from files to a release. Ingest, then one build, gate and publish; exit 0, 3 (some blocked) or 1."""
+    from warehouse.cli.render import show_run
+    from warehouse.run import run
+
+    session: Session = context.obj
+    with progress("open the lake") as say:
+        report = run(session.lake, local_day(day, session.settings.timezone), approver=account(by), progress=say)
+    if as_json:
+        write_json({**vars(report), "exit_code": report.exit_code})
+    else:
+        show_run(report, session.lake, results())
+    raise typer.Exit(report.exit_code)
+
+
+def build_command(
+    context: typer.Context,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild every table from all files.")] = False,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build and test what changed. Runs the dbt project into the private build file."""
+    from warehouse.build.runner import build
+    from warehouse.cli.render import show_build
+    from warehouse.release.pointer import released_inputs
+
+    session: Session = context.obj
+    lake = session.lake
+    with progress("build") as say:
+        report = build(
+            lake,
+            local_day(as_of, session.settings.timezone),
+            full_refresh=full_refresh,
+            released=released_inputs(lake),
+            progress=say,
+        )
+    if as_json:
+        write_json(report)
+    else:
+        show_build(report, results())
+    if any(model.status == "error" for model in report.models):
+        raise typer.Exit(1)
+
+
+def gate_command(
+    context: typer.Context,
+    explain: Annotated[str | None, typer.Option("--explain", metavar="PRODUCT", help="Everything considered.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge every product of the last build. Exit 3 when one is blocked."""
+    from warehouse.cli.render import show_verdicts
+    from warehouse.gate.explain import explain as explained
+
+    session: Session = context.obj
+    verdicts = _verdicts(session)
+    if explain is not None and not as_json:
+        write(explained(verdicts, explain))
+    elif as_json:
+        write_json([v for v in verdicts if explain in (None, v.product)])
+    else:
+        show_verdicts(verdicts, results())
+    if any(v.decision != "passed" for v in verdicts if explain in (None, v.product)):
+        raise typer.Exit(BLOCKED)
+
+
+def publish_command(context: typer.Context, by: By = None, as_json: AsJson = False) -> None:
+    """Release what passed. Judges the last build first; a blocked product keeps its last good tables."""
+    from warehouse.cli.render import show_releases
+    from warehouse.release.publish import publish
+
+    session: Session = context.obj
+    with progress("gate and publish"):
+        verdicts = _verdicts(session)
+        published = publish(session.lake, _last(session), verdicts, approver=account(by))
+    if as_json:
+        write_json(published)
+    else:
+        show_releases(published, results())
+    if any(v.decision != "passed" for v in verdicts):
+        raise typer.Exit(BLOCKED)
+
+
+def _verdicts(session: Session) -> list[Verdict]:
+    from warehouse.gate.decide import gate
+
+    return gate(session.lake, _last(session))
+
+
+def _last(session: Session) -> BuildReport:
+    from ingestion.errors import ConfigurationError
+    from warehouse.build.runner import last_report
+
+    report = last_report(session.settings)
+    if report is None:
+        raise ConfigurationError("nothing was built yet", left="nothing was done", next_step="citylake run")
+    return report

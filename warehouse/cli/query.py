@@ -1,0 +1,122 @@
+"""Commands that read a release: `sql`, one query or a session, and `export`, one self-contained file."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from warehouse.cli.arguments import Edition
+from warehouse.cli.output import grid, problems, results, write
+from warehouse.cli.session import Session
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from warehouse.release.manifest import Manifest
+
+MAX_ROWS = 100
+"""Rows a table on a screen has; machines ask for --csv or --json and get all."""
+
+Release = Annotated[str | None, typer.Option("--release", metavar="ID", help="Default the current one.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("sql")(sql_command)
+    app.command("export")(export_command)
+
+
+def sql_command(
+    context: typer.Context,
+    command: Annotated[str | None, typer.Option("-c", "--command", help="Run this and leave.")] = None,
+    edition: Edition = "internal",
+    release: Release = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Rows as one JSON array; with -c.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV; with -c.")] = False,
+) -> None:
+    """Query a release, read-only. Without -c an interactive session."""
+    from warehouse.cli.shell import Shell
+    from warehouse.sql import connect, released
+
+    session: Session = context.obj
+    if (as_json and as_csv) or ((as_json or as_csv) and command is None):
+        raise typer.BadParameter("--json or --csv goes with -c")
+    manifest = released(session.lake, edition, release)
+    problems().print(notice(manifest), style="dim", markup=False, soft_wrap=True)
+    with closing(connect(session.lake, edition, manifest.id)) as connection:
+        if command is None:
+            Shell(connection, manifest, session.settings.state_root / "sql_history").run()
+            return
+        rows = run_query(connection, command)
+    if as_json or as_csv:
+        stream(rows, "json" if as_json else "csv")
+    else:
+        show(rows)
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, command: str) -> pa.Table:
+    """The rows. Raises QueryFailed with DuckDB's own message where the query is wrong."""
+    import duckdb
+
+    from warehouse.cli.problems import QueryFailed
+    from warehouse.sql import query
+
+    try:
+        return query(connection, command)
+    except duckdb.Error as error:
+        raise QueryFailed(str(error), left="the release is read-only and unchanged") from error
+
+
+def notice(manifest: Manifest) -> str:
+    """Which release this is, and that its values are synthetic where they are."""
+    synthetic = "; SYNTHETIC: made by the simulated city, no real person or business" if manifest.synthetic else ""
+    missing = f"; never released: {', '.join(manifest.never_released)}" if manifest.never_released else ""
+    return f"{manifest.edition} release {manifest.id} of {manifest.created_at:%Y-%m-%d %H:%MZ}{missing}{synthetic}"
+
+
+def show(rows: pa.Table) -> None:
+    """A table for a screen, cut at MAX_ROWS."""
+    cut = rows.slice(0, MAX_ROWS)
+    columns = cut.to_pydict() if cut.num_columns else {}
+    numbers = " ".join(f.name for f in rows.schema if str(f.type).startswith(("int", "uint", "double", "decimal")))
+    results().print(grid(None, rows.column_names, zip(*columns.values(), strict=True), right=numbers))
+    more = f", the first {MAX_ROWS} shown; --csv gives all" if rows.num_rows > MAX_ROWS else ""
+    results().print(f"{rows.num_rows:,} rows{more}", style="dim")
+
+
+def stream(rows: pa.Table, form: Literal["csv", "json"]) -> None:
+    """Every row to standard output, written by DuckDB (dates ISO, decimals exact)."""
+    import duckdb
+
+    from ingestion.sql import literal
+
+    options = "format json, array true" if form == "json" else "format csv, header true"
+    with tempfile.TemporaryDirectory(prefix="citylake-sql-") as folder, duckdb.connect() as connection:
+        path = Path(folder) / "rows"
+        connection.register("answer", rows)
+        connection.execute(f"copy answer to {literal(path)} ({options})")
+        sys.stdout.flush()
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def export_command(
+    context: typer.Context,
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="A new DuckDB file.")],
+    edition: Edition = "internal",
+    release: Release = None,
+) -> None:
+    """Write a release as one DuckDB file. It needs nothing else."""
+    from warehouse.release.export import export
+
+    session: Session = context.obj
+    manifest = export(session.lake, target, edition=edition, release=release)
+    write(f"{target}: {len(manifest.tables)} tables of {notice(manifest)}")

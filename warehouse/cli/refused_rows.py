@@ -1,0 +1,47 @@
+"""Refused rows as a steward may see them: record number, every broken rule, and the text masked by default.
+
+Quarantine keeps the department's original text, personal data included; masking here is for eyes
+on a screen: letters and digits become a class mark, so that shape and separators stay readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from ingestion.sql import literal
+
+TEXT_WIDTH = 240
+"""Characters of a refused row that are shown."""
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """One row in quarantine. `record` is its 1-based number in the file, `byte_offset` where it begins."""
+
+    table: str
+    record: int
+    byte_offset: int | None
+    rules: list[str]
+    text: str
+
+
+def read_refused(table: str, urls: Sequence[str], *, limit: int, show: bool) -> list[RefusedRow]:
+    """The first `limit` refused rows of quarantine objects, in file order; text unmasked only with `show`."""
+    if not urls or limit < 1:
+        return []
+    text = f"left(original_text, {TEXT_WIDTH})"
+    # Classes, not values: Chinese characters, digits, letters. Separators and quotes stay.
+    masked = (
+        f"regexp_replace(regexp_replace(regexp_replace({text}, '\\p{{Han}}', '文', 'g'), "
+        "'[0-9]', '9', 'g'), '[A-Za-z]', 'x', 'g')"
+    )
+    query = (
+        f"select record, byte_offset, rules, {text if show else masked} "
+        f"from read_parquet({literal(list(urls))}) order by record limit {int(limit)}"
+    )
+    with duckdb.connect() as connection:
+        rows = connection.execute(query).fetchall()
+    return [RefusedRow(table, *row) for row in rows]

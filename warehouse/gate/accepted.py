@@ -1,0 +1,116 @@
+"""The register of accepted failures: a controlled, dated override with an owner.
+
+It owns reading the register and applying it to failed checks. It never touches checks that
+did not run: only status `failed` with a known count can be accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from ingestion.errors import ConfigurationError
+from warehouse.gate.verdict import AcceptedUse, CheckResult
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class Strict(BaseModel):
+    """Forbids unknown keys, is immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AcceptedFailure(Strict):
+    """One entry. `owner` is a role; `expires` is the last day it applies."""
+
+    check: Text
+    product: Text
+    owner: Text
+    reason: Text
+    max_failures: int = Field(ge=1)
+    expires: date
+
+
+class Register(Strict):
+    """All entries; one per check and product."""
+
+    accepted_failures: list[AcceptedFailure] = []
+
+    @model_validator(mode="after")
+    def _unique(self) -> Register:
+        seen: set[tuple[str, str]] = set()
+        for entry in self.accepted_failures:
+            if (entry.product, entry.check) in seen:
+                raise ValueError(f"check {entry.check!r} of product {entry.product!r} is listed twice")
+            seen.add((entry.product, entry.check))
+        return self
+
+    def find(self, product: str, check: str) -> AcceptedFailure | None:
+        """The entry for a check, applying or not."""
+        return next((e for e in self.accepted_failures if (e.product, e.check) == (product, check)), None)
+
+
+def load_register(path: Path) -> Register:
+    """Read the register. Raises ConfigurationError that names file, entry and key."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+        return Register.model_validate(document)
+    except FileNotFoundError as error:
+        raise _wrong(path, "the file does not exist") from error
+    except yaml.YAMLError as error:
+        raise _wrong(path, f"not YAML: {error}") from error
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(str(p) for p in e['loc']) or 'register'}: {e['msg']}" for e in error.errors())
+        raise _wrong(path, details) from error
+
+
+def require_known(register: Register, path: Path, known: dict[str, set[str]]) -> None:
+    """Every entry must name a product and a check of this build; else it would silently do nothing."""
+    for entry in register.accepted_failures:
+        if entry.product not in known:
+            raise _wrong(path, f"unknown product {entry.product!r}; known: {', '.join(sorted(known)) or 'none'}")
+        if entry.check not in known[entry.product]:
+            raise _wrong(path, f"unknown check {entry.check!r} of product {entry.product!r}")
+
+
+def apply_register(
+    register: Register, product: str, results: Iterable[CheckResult], today: date
+) -> tuple[list[CheckResult], list[AcceptedUse]]:
+    """The results with accepted failures marked, and the entries that were used."""
+    judged: list[CheckResult] = []
+    used: list[AcceptedUse] = []
+    for result in results:
+        entry = register.find(product, result.name)
+        if entry is None or result.status != "failed":
+            judged.append(result)
+            continue
+        note = _refusal(entry, result.failures, today)
+        if note is None:
+            facts = entry.model_dump(exclude={"product"})
+            used.append(AcceptedUse(**facts, failures=result.failures or 0))
+        judged.append(result.model_copy(update={"accepted": note is None, "note": note}))
+    return judged, used
+
+
+def _refusal(entry: AcceptedFailure, failures: int | None, today: date) -> str | None:
+    if failures is None:
+        return "its accepted failure does not apply: the failing rows were not counted"
+    if today > entry.expires:
+        return f"its accepted failure (owner {entry.owner}) expired on {entry.expires.isoformat()}"
+    if failures > entry.max_failures:
+        return f"its accepted failure (owner {entry.owner}) allows {entry.max_failures}, found {failures}"
+    return None
+
+
+def _wrong(path: Path, detail: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"register of accepted failures {path.name}: {detail}",
+        left="no verdict was written and nothing was released",
+        next_step=f"correct {path.name} and run `citylake gate` again",
+    )

@@ -1,0 +1,135 @@
+"""The gate: one verdict per data product, refuse by default.
+
+A product passes when every result considered for it is good (passed, warned, or a failed check that
+the register accepts today), a key, a freshness and a reconciliation check each looked at rows, and
+every product it reads passes too. Anything unknown, missing, in error or skipped refuses.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from warehouse.build.report import BuildReport
+from warehouse.gate.accepted import Register, apply_register, load_register, require_known
+from warehouse.gate.deliveries import feeds_without_data, judge_deliveries
+from warehouse.gate.drift import load_bounds
+from warehouse.gate.evidence import Evidence, results_for
+from warehouse.gate.leaks import judge_leaks
+from warehouse.gate.record import record
+from warehouse.gate.verdict import CheckResult, Verdict, inputs_digest
+from warehouse.release import pointer
+from warehouse.release.content import measure, open_build
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The override that applies, the day its expiry is compared with, and the moment of decision."""
+
+    register: Register
+    today: date
+    decided_at: datetime
+
+
+def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[Verdict]:
+    """Judge every product of the build and write the verdicts where they changed.
+
+    `today` (default: the city's local date) is what expiry dates are compared with.
+    Raises ConfigurationError (register, bounds), LakeBusy, IntegrityError (build file and report disagree).
+    """
+    path = lake.settings.accepted_failures_path
+    register = load_register(path)
+    evidence = gather(lake, report)
+    results = {product: results_for(evidence, product) for product in evidence.products()}
+    require_known(register, path, {product: {r.name for r in found} for product, found in results.items()})
+    now = lake.clock()
+    today = today or now.astimezone(ZoneInfo(lake.settings.timezone)).date()
+    verdicts = decide(evidence, results, Terms(register, today, now))
+    record(lake, verdicts)
+    return verdicts
+
+
+def gather(lake: Lake, report: BuildReport) -> Evidence:
+    """Read what the verdicts need: the last release, the build file, the receipts."""
+    baseline = pointer.current(lake, "internal")
+    with closing(open_build(lake)) as connection:
+        content = measure(lake, report, baseline, connection)
+        leaks = judge_leaks(lake, connection, content)
+    feeds = sorted({feed for model in report.models for feed in model.feeds} | set(report.inputs))
+    with closing(lake.log.connect()) as log:
+        deliveries = {feed: judge_deliveries(log, feed, report.inputs.get(feed, []), report.as_of) for feed in feeds}
+        no_data = feeds_without_data(log, report.as_of)
+    return Evidence(report, content, baseline, load_bounds(), deliveries, leaks, frozenset(no_data))
+
+
+def decide(
+    evidence: Evidence,
+    results: dict[str, list[CheckResult]],
+    terms: Terms,
+) -> list[Verdict]:
+    """The verdicts, dependencies included. Pure."""
+    verdicts = {product: _verdict(evidence, product, found, terms) for product, found in results.items()}
+    _block_dependants(evidence, verdicts)
+    return [verdicts[product] for product in sorted(verdicts)]
+
+
+def _verdict(
+    evidence: Evidence,
+    product: str,
+    found: list[CheckResult],
+    terms: Terms,
+) -> Verdict:
+    checks, used = apply_register(terms.register, product, found, terms.today)
+    reasons = [check.sentence for check in checks if not check.good]
+    if not checks:
+        reasons = ["no checks were considered"]
+    return Verdict(
+        product=product,
+        decision="blocked" if reasons else "passed",
+        reasons=reasons,
+        checks=checks,
+        score=round(sum(check.good for check in checks) / len(checks), 4) if checks else None,
+        decided_at=terms.decided_at,
+        as_of=evidence.as_of,
+        build_id=evidence.report.build_id,
+        inputs=inputs_digest(evidence.inputs(product)),
+        accepted=used,
+        blocked_editions=_blocked_editions(checks),
+    )
+
+
+def _blocked_editions(checks: list[CheckResult]) -> dict[str, list[str]]:
+    """The register cannot open a leak: an accepted one in a `pub_` table keeps the product out of the open edition."""
+    leaks = [c.sentence for c in checks if c.kind == "privacy" and c.accepted and c.tables[0].startswith("pub_")]
+    return {"open": leaks} if leaks else {}
+
+
+def _block_dependants(evidence: Evidence, verdicts: dict[str, Verdict]) -> None:
+    """A product that reads a blocked or unknown product is blocked too, however long the chain."""
+    upstream = {product: evidence.upstream_products(product) for product in verdicts}
+    changed = True
+    while changed:
+        changed = False
+        for product, verdict in verdicts.items():
+            bad = sorted(up for up in upstream[product] if up not in verdicts or verdicts[up].decision != "passed")
+            if verdict.decision == "passed" and bad:
+                results = [_dependency(up, verdicts.get(up)) for up in bad]
+                verdicts[product] = verdict.model_copy(
+                    update={
+                        "decision": "blocked",
+                        "reasons": [r.sentence for r in results],
+                        "checks": [*verdict.checks, *results],
+                    }
+                )
+                changed = True
+
+
+def _dependency(product: str, verdict: Verdict | None) -> CheckResult:
+    message = "it is blocked" if verdict else "it has no verdict"
+    return CheckResult(name=f"product:{product}", kind="dependency", status="failed", failures=1, message=message)

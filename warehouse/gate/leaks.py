@@ -1,0 +1,79 @@
+"""The privacy scan over a whole build, remembered by content: what was scanned once is not read again.
+
+The memory is a file in the state folder, keyed by table, content hash and rule version; losing it
+costs one full scan and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from warehouse.gate.privacy import RULES_VERSION, scan, text_columns
+from warehouse.gate.verdict import CheckResult
+from warehouse.release.content import BuildContent, TableContent, day_expression, days_filter, relation
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+Findings = dict[str, int]
+
+
+def judge_leaks(lake: Lake, connection: duckdb.DuckDBPyConnection, content: BuildContent) -> dict[str, CheckResult]:
+    """One result per public table; the message names columns and rules, never values."""
+    path = lake.settings.state_root / "privacy.json"
+    try:
+        memory: dict[str, Findings] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        memory = {}
+    used: dict[str, Findings] = {}
+    results = {}
+    for table in content.tables.values():
+        parts = _parts(table)
+        unknown = {part for part, key in parts.items() if key not in memory}
+        found = _scan(connection, table, unknown) if unknown else {}
+        fresh = {key: found.get(part, {}) if part in unknown else memory[key] for part, key in parts.items()}
+        used |= fresh
+        results[table.name] = _result(table.name, list(fresh.values()))
+    if used != memory:
+        path.write_text(json.dumps(used), encoding="utf-8")
+    return results
+
+
+def _parts(table: TableContent) -> dict[str, str]:
+    """Part of the table (a day, or '' for all of it) -> its key in memory."""
+    contents = {day: d.content for day, d in table.days.items()} if table.day_column else {"": table.content}
+    return {part: f"{RULES_VERSION} {table.name} {content}" for part, content in contents.items()}
+
+
+def _scan(connection: duckdb.DuckDBPyConnection, table: TableContent, parts: set[str]) -> dict[str, Findings]:
+    columns = text_columns(table.columns)
+    if table.day_column is None:
+        return scan(connection, relation(table.name), columns)
+    day = day_expression(table.day_column, table.columns)
+    wanted = None if parts == set(table.days) else parts
+    return scan(
+        connection,
+        relation(table.name),
+        columns,
+        part=f"strftime({day}, '%Y-%m-%d')",
+        where=f"{day} is not null and {days_filter(day, wanted)}",
+    )
+
+
+def _result(table: str, parts: list[Findings]) -> CheckResult:
+    total: Findings = {}
+    for part in parts:
+        for name, rows in part.items():
+            total[name] = total.get(name, 0) + rows
+    listed = ", ".join(f"{name.replace(':', ' holds ')} in {rows} rows" for name, rows in sorted(total.items()))
+    return CheckResult(
+        name=f"privacy:{table}",
+        kind="privacy",
+        status="failed" if total else "passed",
+        failures=sum(total.values()),
+        message=listed or None,
+        tables=[table],
+    )

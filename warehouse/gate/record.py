@@ -1,0 +1,42 @@
+"""Verdicts as objects in the store: one per set of decisions, written only when something changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from warehouse.build.report import Document
+from warehouse.gate.verdict import Verdict, decisions_digest
+from warehouse.release import layout
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+    from ingestion.store.base import Store
+
+
+class VerdictSet(Document):
+    """All verdicts of one gate run. `digest` covers decisions and inputs, not times."""
+
+    build_id: str
+    digest: str
+    verdicts: list[Verdict]
+
+
+def latest(store: Store) -> VerdictSet | None:
+    """The newest recorded set; None when the gate never decided."""
+    folders = store.list_folders(layout.VERDICTS)
+    if not folders:
+        return None
+    newest = [info.key for info in store.list(f"{layout.VERDICTS}/{folders[-1]}")][-1]
+    return VerdictSet.model_validate_json(store.get_bytes(newest))
+
+
+def record(lake: Lake, verdicts: list[Verdict]) -> bool:
+    """Write the set unless the newest one says the same; was it written?"""
+    digest = decisions_digest(verdicts)
+    before = latest(lake.store)
+    if not verdicts or (before is not None and before.digest == digest):
+        return False
+    recorded = VerdictSet(build_id=verdicts[0].build_id, digest=digest, verdicts=verdicts)
+    key = layout.verdicts(verdicts[0].decided_at, verdicts[0].build_id)
+    lake.store.put_bytes(key, recorded.model_dump_json(indent=1).encode())
+    return True

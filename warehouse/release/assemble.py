@@ -1,0 +1,68 @@
+"""The release's own files: `warehouse.duckdb` (tables, views over fact files, comments) and `open.sql`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from ingestion.errors import IntegrityError
+from ingestion.sql import identifier, literal
+from warehouse.release import layout
+from warehouse.release.comments import Comment, write
+from warehouse.release.manifest import Manifest, TableEntry
+
+NEW = "release_file"
+
+
+def write_warehouse(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    tables: dict[str, TableEntry],
+    queries: dict[str, str],
+    comments: dict[str, Comment],
+) -> None:
+    """Make the file: `queries` give the rows of every table, facts become views. Raises IntegrityError."""
+    connection.execute(f"attach {literal(path)} as {NEW}")
+    try:
+        for name, entry in sorted(tables.items()):
+            target = identifier(NEW, "main", name)
+            kind = "view" if entry.day_column else "table"
+            connection.execute(f"create {kind} {target} as {queries[name]}")
+            if not entry.day_column:
+                _require_rows(connection, name, target, entry.rows)
+            if name in comments:
+                write(connection, NEW, name, kind, comments[name])
+    finally:
+        connection.execute(f"detach {NEW}")
+
+
+def _require_rows(connection: duckdb.DuckDBPyConnection, name: str, target: str, rows: int) -> None:
+    row = connection.execute(f"select count(*) from {target}").fetchone()  # noqa: S608 - quoted name
+    if row is None or row[0] != rows:
+        raise IntegrityError(
+            f"table {name} has {row[0] if row else 0} rows in the new release and {rows} in its source",
+            left="the current release is unchanged",
+            next_step="citylake build, then citylake publish",
+        )
+
+
+def open_sql(manifest: Manifest) -> str:
+    """SQL that opens a restored or copied store: run it with the store's root as working directory."""
+    alias = identifier(manifest.edition)
+    lines = [
+        f"-- Release {manifest.id} of edition {manifest.edition}. Start DuckDB in the folder that holds `published/`:",
+        f"--   duckdb -init {layout.open_sql(manifest.edition, manifest.id)}",
+        "-- Views inside warehouse.duckdb hold absolute paths; these replace them with relative ones.",
+        *(["-- Synthetic data: made by the simulated city."] if manifest.synthetic else []),
+        f"attach {literal(manifest.warehouse.key)} as {alias} (read_only);",
+        f"use {alias};",
+    ]
+    for name, entry in sorted(manifest.tables.items()):
+        if entry.files:
+            files = ",\n    ".join(literal(file.key) for file in entry.files)
+            lines.append(
+                f"create or replace temp view {identifier(name)} as\n"
+                f"select * from read_parquet([\n    {files}\n], hive_partitioning = false);"
+            )
+    return "\n".join(lines) + "\n"

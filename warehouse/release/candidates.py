@@ -1,0 +1,63 @@
+"""Which days of a fact may differ from a baseline release? Everything else need not be read.
+
+Work is judged by effective files now against those of the baseline, not by the last build: days in
+files that came or went, and the days the build says it rebuilt. None means any day.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from warehouse.build.report import BuildReport, ModelBuilt
+from warehouse.release.manifest import Manifest, ProductEntry, TableEntry
+
+_DAYS = """
+with changed as (select unnest($keys::varchar[]) as key)
+select
+    list(distinct strftime(d.day, '%Y-%m-%d')) filter (d.day is not null) as days,
+    count(*) filter (f.key is null) as unknown
+from changed
+left join (select distinct key from bronze_file) as f on changed.key = f.key
+left join bronze_day as d on changed.key = d.key
+"""
+
+
+def candidate_days(
+    log: duckdb.DuckDBPyConnection,
+    report: BuildReport,
+    model: ModelBuilt,
+    columns: dict[str, str],
+    baseline: Manifest | None,
+) -> set[str] | None:
+    """ISO days to read, or None for all of them.
+
+    Changed files without event days (snapshots) leave a fact's other days alone, because an
+    incremental fact is rebuilt day by day; where nothing else names a day, all are read.
+    """
+    if baseline is None:
+        return None
+    table, product = baseline.tables.get(model.name), baseline.entry(model.product or "")
+    if table is None or product is None or not _comparable(report, model, columns, table, product):
+        return None
+    changed = {key for feed in model.feeds for key in product.bronze(feed) ^ set(report.inputs.get(feed, []))}
+    listed = {day for feed in model.feeds for day in report.affected.get(feed, [])}
+    if not changed:
+        return listed
+    if model.materialized != "incremental":
+        return None
+    days, unknown = log.execute(_DAYS, {"keys": sorted(changed)}).fetchone() or (None, 1)
+    found = listed | set(days or [])
+    return None if unknown or not found else found
+
+
+def _comparable(
+    report: BuildReport, model: ModelBuilt, columns: dict[str, str], table: TableEntry, product: ProductEntry
+) -> bool:
+    """The same code built the same columns, day by day."""
+    return (
+        not report.full_refresh
+        and product.project_digest == report.project_digest
+        and table.day_column == model.day_column
+        and table.columns == columns
+        and set(table.feeds) == set(model.feeds)
+    )

@@ -1,0 +1,47 @@
+"""Which deliveries stand behind a product: effective bronze keys, with batch, receipt, raw object and sha256."""
+
+from __future__ import annotations
+
+import duckdb
+
+from ingestion.errors import IntegrityError
+from warehouse.build.report import BuildReport
+from warehouse.release.manifest import SourceBatch
+
+Inputs = dict[str, list[SourceBatch]]
+
+_BEHIND = """
+select r.batch, r.key, r.raw_key, r.raw_sha256, list(f.key order by f.key)
+from (select distinct unnest($keys::varchar[]) as key) as wanted
+inner join (select distinct key, receipt_key from bronze_file) as f on wanted.key = f.key
+inner join receipt as r on f.receipt_key = r.key
+group by r.batch, r.key, r.raw_key, r.raw_sha256
+order by r.key
+"""
+
+
+def lineage(log: duckdb.DuckDBPyConnection, report: BuildReport) -> dict[str, Inputs]:
+    """Per product and feed, the deliveries behind the build. Raises IntegrityError for a file no receipt names."""
+    by_feed = {feed: _batches(log, feed, keys) for feed, keys in report.inputs.items()}
+    products: dict[str, set[str]] = {}
+    for model in report.models:
+        if model.product:
+            products.setdefault(model.product, set()).update(model.feeds)
+    return {
+        product: {feed: by_feed.get(feed, []) for feed in sorted(feeds)} for product, feeds in sorted(products.items())
+    }
+
+
+def _batches(log: duckdb.DuckDBPyConnection, feed: str, keys: list[str]) -> list[SourceBatch]:
+    rows = log.execute(_BEHIND, {"keys": keys}).fetchall()
+    names = ("batch", "receipt", "raw_key", "raw_sha256", "bronze")
+    found = [SourceBatch(**dict(zip(names, row, strict=True))) for row in rows]
+    missing = set(keys) - {key for batch in found for key in batch.bronze}
+    if missing:
+        raise IntegrityError(
+            f"{len(missing)} bronze files of the build have no receipt, first {min(missing)}",
+            feed=feed,
+            left="nothing was released",
+            next_step="citylake build",
+        )
+    return found

@@ -1,0 +1,144 @@
+"""The pointer of an edition and the named hold: which release is current, and may a new one be published?
+
+Reading needs no lock. Whoever moves the pointer holds the publisher lock
+(warehouse.release.lock) and writes the ledger (warehouse.release.ledger).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ingestion.errors import ConfigurationError, IntegrityError, ObjectNotFound
+from warehouse.build.report import Document
+from warehouse.release import layout, ledger
+from warehouse.release.lock import publisher
+from warehouse.release.manifest import Manifest
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+    from ingestion.store.base import Store
+
+
+class Pointer(Document):
+    """`current.json`. `release` is None after a withdrawal."""
+
+    edition: str
+    release: str | None
+    manifest_sha256: str | None
+    moved_at: datetime
+
+
+class Hold(Document):
+    """`hold.json`: nobody publishes this edition until `resume`. `by` is a role or an account name."""
+
+    edition: str
+    reason: str
+    by: str
+    since: datetime
+
+
+def pointer(store: Store, edition: str) -> Pointer | None:
+    """The pointer as it stands; None before the first release."""
+    try:
+        return Pointer.model_validate_json(store.get_bytes(layout.current(edition)))
+    except ObjectNotFound:
+        return None
+
+
+def current(lake: Lake, edition: str = "internal") -> Manifest | None:
+    """The manifest of the current release; None when never released or withdrawn. Raises IntegrityError."""
+    at = pointer(lake.store, edition)
+    if at is None or at.release is None:
+        return None
+    return load(lake.store, edition, at.release, at.manifest_sha256)
+
+
+def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]]:
+    """Per product of the current release, the bronze keys its tables were made from; empty before the first."""
+    manifest = current(lake, edition)
+    if manifest is None:
+        return {}
+    return {
+        name: {key for batches in entry.inputs.values() for batch in batches for key in batch.bronze}
+        for name, entry in manifest.products.items()
+    }
+
+
+def load(store: Store, edition: str, release: str, sha256: str | None = None) -> Manifest:
+    """One release's manifest, checked against `sha256` where given. Raises ObjectNotFound, IntegrityError."""
+    data = store.get_bytes(layout.manifest(edition, release))
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise IntegrityError(
+            f"the manifest of release {release} ({edition}) is not the one that was published",
+            left="the pointer was not moved",
+            next_step=f"citylake rollback --edition {edition} to a release whose manifest is whole",
+        )
+    return Manifest.model_validate_json(data)
+
+
+def hold(lake: Lake, edition: str) -> Hold | None:
+    """The named hold, if one is set."""
+    try:
+        return Hold.model_validate_json(lake.store.get_bytes(layout.hold(edition)))
+    except ObjectNotFound:
+        return None
+
+
+def move(store: Store, edition: str, release: str | None, sha256: str | None, moved_at: datetime) -> Pointer:
+    """The one atomic step. The caller holds the publisher lock."""
+    at = Pointer(edition=edition, release=release, manifest_sha256=sha256, moved_at=moved_at)
+    store.replace(layout.current(edition), at.model_dump_json(indent=1).encode())
+    return at
+
+
+def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Manifest:
+    """Make release `to` current again and hold the edition. Raises ConfigurationError for an unknown release."""
+    with publisher(lake):
+        entries = ledger.repair(lake, edition)
+        published = {e.release: e.manifest_sha256 for e in entries if e.event == "published"}
+        if to not in published:
+            known = ", ".join(release for release in published if release) or "none"
+            raise ConfigurationError(
+                f"edition {edition} never published release {to!r}; published: {known}",
+                left="the current release is unchanged, no hold was set",
+                next_step=f"citylake releases --edition {edition}",
+            )
+        manifest = load(lake.store, edition, to, published[to])
+        _set_hold(lake, edition, reason, by)
+        move(lake.store, edition, to, published[to], lake.clock())
+        ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
+        return manifest
+
+
+def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
+    """Take the edition out of service and hold it. Raises ConfigurationError where nothing is current."""
+    with publisher(lake):
+        ledger.repair(lake, edition)
+        at = pointer(lake.store, edition)
+        if at is None or at.release is None:
+            raise ConfigurationError(f"edition {edition} has no current release to withdraw", left="nothing changed")
+        _set_hold(lake, edition, reason, by)
+        move(lake.store, edition, None, None, lake.clock())
+        ledger.append(lake, edition, "withdrawn", ledger.Move(at.release, at.manifest_sha256, reason, by))
+
+
+def resume(lake: Lake, edition: str, *, by: str) -> None:
+    """Lift the hold; the next publish composes on the current release. Raises ConfigurationError without a hold."""
+    with publisher(lake):
+        ledger.repair(lake, edition)
+        held = hold(lake, edition)
+        if held is None:
+            raise ConfigurationError(f"edition {edition} is not on hold", left="nothing changed")
+        at = pointer(lake.store, edition)
+        # The ledger first: a crash in between leaves the hold, and resuming again only repeats the line.
+        release, sha256 = (at.release, at.manifest_sha256) if at else (None, None)
+        ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
+        lake.store.delete(layout.hold(edition))
+
+
+def _set_hold(lake: Lake, edition: str, reason: str, by: str) -> None:
+    """Set before the pointer moves: a crash in between leaves the edition held, never silently rolled back."""
+    held = Hold(edition=edition, reason=reason, by=by, since=lake.clock())
+    lake.store.replace(layout.hold(edition), held.model_dump_json(indent=1).encode())

@@ -1,0 +1,112 @@
+"""One run of the city's day: ingest, build, gate, publish.
+
+Owns the order of the four steps and what a run reports; each step is another module's. Whatever
+one feed does, the others go on: a refused delivery is an outcome, a source that cannot be read is
+reported and its product is judged by what stands. Exit codes: 0 all passed, 3 some product
+is blocked and the rest was published, 1 a step could not be done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ingestion.contract.model import Contract
+from ingestion.delivery import Delivery
+from ingestion.errors import CitylakeError
+from ingestion.lake import Lake
+from warehouse.capture import Captured, capture
+
+if TYPE_CHECKING:
+    from warehouse.build.report import BuildReport
+    from warehouse.gate.verdict import Verdict
+    from warehouse.release.publish import Published
+
+Progress = Callable[[str], None]
+
+ALL_PASSED, ERROR, SOME_BLOCKED = 0, 1, 3
+
+
+@dataclass
+class RunReport:
+    """What a run did. `seconds` per step; `failures` are feeds whose source could not be read.
+
+    `known` files lay in the source already taken in; `late` are intervals of the day with no file yet, by feed.
+    """
+
+    day: date
+    deliveries: list[Delivery] = field(default_factory=list)
+    known: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
+    build: BuildReport | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    releases: list[Published] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all passed, 3 some product blocked, 1 a source or step failed."""
+        if self.failures or self.build is None:
+            return ERROR
+        blocked = any(verdict.decision != "passed" for verdict in self.verdicts)
+        return SOME_BLOCKED if blocked else ALL_PASSED
+
+
+def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress | None = None) -> RunReport:
+    """Ingest every interval that meets the local `day` (and those within each feed's recapture), then one
+    build, gate and publish of every edition.
+
+    Raises CitylakeError where the build, the gate or the release itself cannot be done; what was
+    ingested before stays committed and the next run goes on from it.
+    """
+    from warehouse.build.runner import build
+    from warehouse.gate.decide import gate
+    from warehouse.release.publish import publish
+    from warehouse.release.pointer import released_inputs
+
+    say = progress or _say_nothing
+    report = RunReport(day)
+    with _timed(report, "ingest"):
+        for name, contract in lake.contracts.items():
+            say(f"ingest {name}")
+            _ingest_feed(lake, contract, day, report)
+    with _timed(report, "build"):
+        report.build = build(lake, day, released=released_inputs(lake), progress=say)
+    with _timed(report, "gate"):
+        say("gate")
+        report.verdicts = gate(lake, report.build)
+    with _timed(report, "publish"):
+        say("publish")
+        report.releases = publish(lake, report.build, report.verdicts, approver=approver)
+    return report
+
+
+def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -> None:
+    name = f"{contract.department}.{contract.feed}"
+    captured = Captured()
+    try:
+        capture(lake, contract, day, captured)
+    except CitylakeError as error:
+        report.failures[name] = str(error)
+    report.deliveries += captured.deliveries
+    report.known += captured.known
+    if captured.awaited:
+        report.late[name] = captured.awaited
+
+
+@contextmanager
+def _timed(report: RunReport, step: str) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        report.seconds[step] = time.monotonic() - started
+
+
+def _say_nothing(message: str) -> None:
+    """No progress asked for."""

@@ -1,0 +1,97 @@
+"""SQL access: a read-only session on one release, closed to everything but that release's files.
+
+The release file is attached read-only; views over fact files resolve through the manifest, so a
+store that was moved or restored elsewhere works. Files outside the release cannot be read, and `query`
+runs reading statements only. Who may read which edition is the store's business (file modes, bucket policies).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.errors import CitylakeError, ConfigurationError, ObjectNotFound
+from ingestion.keys import PUBLISHED
+from ingestion.sql import identifier, literal
+from warehouse.release import layout, pointer
+from warehouse.release.compose import facts_query
+from warehouse.release.manifest import Manifest
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+READING = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.PRAGMA})
+
+
+class NotReading(CitylakeError):
+    """A statement that is not a query was given to the read-only session."""
+
+
+def released(lake: Lake, edition: str, release: str | None = None) -> Manifest:
+    """The manifest of a release (default: the current one). Raises ConfigurationError that says what to run."""
+    if edition not in layout.EDITIONS:
+        raise ConfigurationError(f"unknown edition {edition!r}; editions: {', '.join(layout.EDITIONS)}")
+    if release is not None:
+        try:
+            return pointer.load(lake.store, edition, release)
+        except ObjectNotFound as error:
+            raise ConfigurationError(
+                f"edition {edition} has no release {release!r}", next_step=f"citylake releases --edition {edition}"
+            ) from error
+    manifest = pointer.current(lake, edition)
+    if manifest is not None:
+        return manifest
+    if pointer.pointer(lake.store, edition) is not None:
+        held = pointer.hold(lake, edition)
+        why = f" by {held.by}: {held.reason}" if held else ""
+        raise ConfigurationError(
+            f"edition {edition} was withdrawn{why}", next_step=f"citylake resume --edition {edition}, then citylake run"
+        )
+    raise ConfigurationError(f"edition {edition} was never released", next_step="citylake run, or `make demo`")
+
+
+def connect(lake: Lake, edition: str = "internal", release: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB session whose default schema is the release; the caller closes it. Raises ConfigurationError."""
+    manifest = released(lake, edition, release)
+    lake.settings.scratch_root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = lake.store.fetch(manifest.warehouse.key, lake.settings.scratch_root / f"{edition}-{manifest.id}.duckdb")
+    connection = duckdb.connect(config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit})
+    try:
+        _open(lake, connection, manifest, str(path))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest, path: str) -> None:
+    files = [lake.store.url(file.key) for table in manifest.tables.values() for file in table.files]
+    connection.execute(f"set timezone = {literal(lake.settings.timezone)}")
+    connection.execute(f"set temp_directory = {literal(lake.settings.scratch_root / 'duckdb')}")
+    connection.execute(f"attach {literal(path)} as {identifier(manifest.edition)} (read_only)")
+    connection.execute(f"use {identifier(manifest.edition)}")
+    if lake.store.url(PUBLISHED) != f"{manifest.root}/{PUBLISHED}":
+        for name, entry in manifest.tables.items():
+            if entry.day_column:
+                connection.execute(f"create temp view {identifier(name)} as {facts_query(lake, entry)}")
+    connection.execute(f"set allowed_paths = {literal(files)}")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    """The rows of the last statement as Arrow. Raises NotReading for anything but queries, before running any."""
+    statements = connection.extract_statements(sql)
+    refused = [s for s in statements if s.type not in READING]
+    if refused or not statements:
+        kind = str(refused[0].type).rsplit(".", 1)[-1] if refused else "nothing"
+        raise NotReading(
+            f"only queries run here, not {kind}",
+            left="the release is read-only and unchanged",
+            next_step="write a SELECT; `citylake export` gives a copy of your own to change",
+        )
+    for statement in statements[:-1]:
+        connection.execute(statement)
+    return connection.execute(statements[-1]).to_arrow_table()

@@ -1,0 +1,112 @@
+"""Trace: from a released table back to the raw bytes it came from.
+
+The manifest says which bronze files and raw objects stand behind each product of the release;
+the receipt log says which of them hold a given event day.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ingestion.errors import ConfigurationError
+from warehouse.build.report import Document
+from warehouse.release.manifest import FactFile, Manifest, TableEntry
+from warehouse.sql import released
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+_OF_DAY = """
+with wanted as (select distinct unnest($keys::varchar[]) as key),
+dated as (select key, bool_or(day = $day) as has_day from bronze_day group by key)
+select wanted.key from wanted left join dated using (key) where coalesce(dated.has_day, true)
+"""
+
+
+class Origin(Document):
+    """One delivery behind the table. `raw_key` is None where its bytes were erased by law."""
+
+    feed: str
+    batch: str
+    receipt: str
+    raw_key: str | None
+    raw_sha256: str | None
+    bronze: list[str]
+
+
+class Trace(Document):
+    """A released table and everything it was made from. `made_in` is the release its rows were made for."""
+
+    table: str
+    edition: str
+    release: str
+    made_in: str
+    product: str
+    day: str | None
+    rows: int
+    content: str
+    files: list[str]
+    objects: list[Origin]
+
+
+def trace(
+    lake: Lake, table: str, *, edition: str = "internal", release: str | None = None, day: date | None = None
+) -> Trace:
+    """The deliveries behind a table; with `day`, a fact's file of that day and the deliveries holding it.
+
+    Raises ConfigurationError: never released, unknown table, `day` for a table that has none.
+    """
+    manifest = released(lake, edition, release)
+    entry = _entry(manifest, table)
+    product = manifest.products[entry.product]
+    files = entry.files
+    if day is not None:
+        files = _of_day(manifest, table, entry, day)
+    origins = [
+        Origin(feed=feed, **batch.model_dump()) for feed in entry.feeds for batch in product.inputs.get(feed, [])
+    ]
+    return Trace(
+        table=table,
+        edition=edition,
+        release=manifest.id,
+        made_in=product.release,
+        product=entry.product,
+        day=day.isoformat() if day else None,
+        rows=sum(f.rows for f in files) if entry.day_column else entry.rows,
+        content=files[0].content if day else entry.content,
+        files=[f.key for f in files] or [manifest.warehouse.key],
+        objects=_holding(lake, origins, day) if day else origins,
+    )
+
+
+def _entry(manifest: Manifest, table: str) -> TableEntry:
+    if table not in manifest.tables:
+        raise ConfigurationError(
+            f"release {manifest.id} has no table {table!r}; tables: {', '.join(manifest.tables)}",
+            next_step="citylake sql -c 'show tables'",
+        )
+    return manifest.tables[table]
+
+
+def _of_day(manifest: Manifest, table: str, entry: TableEntry, day: date) -> list[FactFile]:
+    files = [f for f in entry.files if f.day == day.isoformat()]
+    if not files:
+        first, last = (entry.files[0].day, entry.files[-1].day) if entry.files else ("none", "none")
+        raise ConfigurationError(
+            f"table {table} of release {manifest.id} has no day {day}; its days run from {first} to {last}"
+            if entry.day_column
+            else f"table {table} is not kept by day",
+            next_step=f"citylake trace {table}",
+        )
+    return files
+
+
+def _holding(lake: Lake, origins: list[Origin], day: date) -> list[Origin]:
+    """Origins with a bronze file that holds the day, or that has no days at all (snapshots)."""
+    keys = sorted({key for origin in origins for key in origin.bronze})
+    with closing(lake.log.connect()) as log:
+        found = {row[0] for row in log.execute(_OF_DAY, {"keys": keys, "day": day}).fetchall()}
+    narrowed = [o.model_copy(update={"bronze": [k for k in o.bronze if k in found]}) for o in origins]
+    return [origin for origin in narrowed if origin.bronze]
