@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import stat
 import zipfile
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
-from ingestion.errors import DeliveryRefused
+from ingestion.errors import DeliveryRefused, StoreError
 
 
 @pytest.fixture
@@ -228,3 +229,19 @@ def test_csv_variations(make: Any) -> None:
     payload = "b\t a \r\n1\t'x\ty'\r\n\r\n NA \t'it''s\r\nhere'\r\n3\t NA "
     found = make.conform(make.contract(table, format=form), payload.encode()).tables["t"]
     assert make.rows(found.bronze) == [{"a": "x\ty", "b": 1}, {"a": "it's\r\nhere", "b": None}, {"a": None, "b": 3}]
+
+
+def test_a_full_disk_is_told_and_leaves_no_file(make: Any) -> None:
+    table = make.table(make.column("n", "INTEGER"), make.column("v"))
+    payload = ("n,v\n" + "".join(f"{i},{i * 7919 % 100003}\n" for i in range(50_000))).encode()
+    path = make.folder / "payload"
+    path.write_bytes(payload)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot be written to the scratch folder") as caught:
+            make.conform(make.contract(table), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "nothing was committed" in str(caught.value)
+    assert list(make.scratch.iterdir()) == []
