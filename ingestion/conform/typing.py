@@ -163,7 +163,9 @@ def _moment(column: Column, text: str, family: str, zone: str) -> str:
         if family == "timestamp":
             return naive
         with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
-        return f"case when {with_offset} then try_cast({text} as timestamptz) else timezone({literal(zone)}, {naive}) end"
+        return (
+            f"case when {with_offset} then try_cast({text} as timestamptz) else timezone({literal(zone)}, {naive}) end"
+        )
     parsed = _parsed(text, str(form))
     if family == "timestamp":
         return f"cast({parsed} as timestamp)"

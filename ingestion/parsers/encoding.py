@@ -4,6 +4,7 @@ Transcoding happens here in a stream, block by block (docs/adr/0003): offsets st
 original bytes, and a byte that cannot be decoded is a place in a record, not an exception.
 """
 
+# ruff: noqa: PLR2004  (byte values are the byte classes of the encodings)
 from __future__ import annotations
 
 import codecs

@@ -18,9 +18,27 @@ from ingestion.parsers import records
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PIECES = [
-    b"a", b"1", b"22", b",", b",", b",", b'"', b'""', b"\n", b"\n", b"\r\n", b"\r", b" ", b"\x00", b"\xff", b"\xe4\xb8\xad",
-    b"-", b".5", b"x,1\n", b'"q,\n",2\n',
-]  # fmt: skip
+    b"a",
+    b"1",
+    b"22",
+    b",",
+    b",",
+    b",",
+    b'"',
+    b'""',
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    b" ",
+    b"\x00",
+    b"\xff",
+    b"\xe4\xb8\xad",
+    b"-",
+    b".5",
+    b"x,1\n",
+    b'"q,\n",2\n',
+]
 
 
 @pytest.fixture(params=[None, 7, 64])
@@ -31,7 +49,10 @@ def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 
 
 @SETTINGS
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=60), encoding=st.sampled_from(["utf-8", "gb18030", "windows-1252"]))
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=60),
+    encoding=st.sampled_from(["utf-8", "gb18030", "windows-1252"]),
+)
 def test_every_record_is_counted_once(make: Any, chunk: int | None, pieces: list[bytes], encoding: str) -> None:
     table = make.table(make.column("a"), make.column("b", "INTEGER", primary_key=1))
     contract = make.contract(table, format=CsvFormat(encoding=encoding), empty="no_data")

@@ -21,7 +21,9 @@ MASTER = bytes.fromhex("00112233445566778899aabbccddeeff" * 2)
 
 
 def expected(purpose: str, value: str) -> str:
-    return hmac.new(hmac.new(MASTER, purpose.encode(), hashlib.sha256).digest(), value.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        hmac.new(MASTER, purpose.encode(), hashlib.sha256).digest(), value.encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def test_pseudonyms_in_bronze_equal_pythons_hmac(make: Any) -> None:
@@ -50,7 +52,9 @@ def test_nothing_left_to_identify_is_null_not_a_shared_pseudonym(make: Any) -> N
 
 
 def test_rules_see_the_raw_value_and_keys_the_pseudonym(make: Any) -> None:
-    column = make.column("phone", primary_key=1, pattern="^1[3-9][0-9]{9}$", deidentify=make.deidentify("pseudonym", purpose="c"))
+    column = make.column(
+        "phone", primary_key=1, pattern="^1[3-9][0-9]{9}$", deidentify=make.deidentify("pseudonym", purpose="c")
+    )
     found = make.conform(make.contract(make.table(column)), b"phone\n13800138000\n13800138000\n138-0013\n").tables["t"]
     assert (found.accepted, found.duplicates, found.rules) == (1, 1, {"phone.pattern": 1})
 
@@ -68,17 +72,29 @@ def test_raw_values_reach_no_bronze_byte(make: Any) -> None:
         make.column("short", deidentify=make.deidentify("mask", keep_last=4)),
     )
     values = {
-        "phone": "13800138000", "name": "zhangsan", "card": "6222001234", "born": "1993-04-05",
-        "citizen_id": "442000198506153320", "town": "442000101", "seen_at": "2026-03-02 09:31:00", "month": "2026-03-17",
+        "phone": "13800138000",
+        "name": "zhangsan",
+        "card": "6222001234",
+        "born": "1993-04-05",
+        "citizen_id": "442000198506153320",
+        "town": "442000101",
+        "seen_at": "2026-03-02 09:31:00",
+        "month": "2026-03-17",
         "short": "abc",
-    }  # fmt: skip
+    }
     payload = ",".join(values) + "\n" + ",".join(values.values()) + "\n"
     found = make.conform(make.contract(table), payload.encode()).tables["t"]
     (row,) = make.rows(found.bronze)
     assert {k: str(v) for k, v in row.items()} == {
-        "phone": expected("c", "13800138000"), "card": "622*****34", "born": "1990-1994", "citizen_id": "1985-1989",
-        "town": "442000", "seen_at": "2026-03-02 09:00:00", "month": "2026-03-01", "short": "***",
-    }  # fmt: skip
+        "phone": expected("c", "13800138000"),
+        "card": "622*****34",
+        "born": "1990-1994",
+        "citizen_id": "1985-1989",
+        "town": "442000",
+        "seen_at": "2026-03-02 09:00:00",
+        "month": "2026-03-01",
+        "short": "***",
+    }
     bronze = found.bronze.read_bytes()
     for value in ("13800138000", "zhangsan", "6222001234", "442000198506153320"):
         assert value.encode() not in bronze
@@ -89,7 +105,9 @@ def test_more_values_than_are_remembered(make: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
     column = make.column("v", deidentify=make.deidentify("pseudonym", purpose="c"))
     payload = "v,n\n" + "".join(f"value{i % 17},{i}\n" for i in range(60))
-    found = make.conform(make.contract(make.table(column, make.column("n", "INTEGER", primary_key=1))), payload.encode())
+    found = make.conform(
+        make.contract(make.table(column, make.column("n", "INTEGER", primary_key=1))), payload.encode()
+    )
     rows = make.rows(found.tables["t"].bronze)
     assert sorted((r["n"], r["v"]) for r in rows) == [(i, expected("c", f"value{i % 17}")) for i in range(60)]
 
@@ -129,7 +147,9 @@ def test_the_current_key_is_used(tmp_path: Path) -> None:
     assert (keys.version, keys.pseudonym("food", "x")) == (2, expected("food", "x"))
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "x", '{"current": 3, "keys": {"1": "00"}}', '{"current": 1, "keys": {"1": "zz"}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "x", '{"current": 3, "keys": {"1": "00"}}', '{"current": 1, "keys": {"1": "zz"}}']
+)
 def test_unusable_key_files_say_so_without_showing_keys(tmp_path: Path, text: str) -> None:
     path = tmp_path / "k.json"
     path.write_text(text)

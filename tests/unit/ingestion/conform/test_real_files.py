@@ -21,11 +21,18 @@ def test_san_francisco_businesses_are_windows_1252(make: Any, real_data: Find) -
     path = real_data("food_safety/sf_lives_inspections/businesses.csv")
     names = ["business_id", "name", "address", "city", "state", "postal_code", "latitude", "longitude", "phone_number"]
     kinds = {"business_id": "INTEGER", "latitude": "DOUBLE", "longitude": "DOUBLE"}
-    columns = [make.column(name, kinds.get(name, "VARCHAR"), primary_key=1 if name == "business_id" else None) for name in names]
-    found = make.conform(make.contract(make.table(*columns), format=CsvFormat(encoding="windows-1252")), path).tables["t"]
+    columns = [
+        make.column(name, kinds.get(name, "VARCHAR"), primary_key=1 if name == "business_id" else None)
+        for name in names
+    ]
+    found = make.conform(make.contract(make.table(*columns), format=CsvFormat(encoding="windows-1252")), path).tables[
+        "t"
+    ]
     assert (found.received, found.accepted, found.rules) == (6359, 6359, {})
     bronze = duckdb.from_parquet(str(found.bronze))
-    assert bronze.filter("name like 'TROPISUEÑO%' or name like 'KIÊN THANH%'").aggregate("count(*) > 1").fetchall() == [(True,)]
+    assert bronze.filter("name like 'TROPISUEÑO%' or name like 'KIÊN THANH%'").aggregate("count(*) > 1").fetchall() == [
+        (True,)
+    ]
     assert bronze.filter("longitude is null").aggregate("count(*)").fetchall() == [(3027,)]
     assert bronze.filter("name <> trim(name)").aggregate("count(*)").fetchall() == [(0,)]
 
@@ -56,13 +63,17 @@ def test_sound_transit_stop_times(make: Any, real_data: Find) -> None:
         source="stop_times.txt",
     )
     stops = make.table(
-        make.column("stop_id", primary_key=1), make.column("stop_lat", "DOUBLE", minimum=47, maximum=48),
-        name="stops", source="stops.txt",
-    )  # fmt: skip
+        make.column("stop_id", primary_key=1),
+        make.column("stop_lat", "DOUBLE", minimum=47, maximum=48),
+        name="stops",
+        source="stops.txt",
+    )
     dates = make.table(
-        make.column("service_id", primary_key=1), make.column("service_date", "DATE", "date", format="%Y%m%d", primary_key=2),
-        name="calendar_dates", source="calendar_dates.txt",
-    )  # fmt: skip
+        make.column("service_id", primary_key=1),
+        make.column("service_date", "DATE", "date", format="%Y%m%d", primary_key=2),
+        name="calendar_dates",
+        source="calendar_dates.txt",
+    )
     form = ZipFormat(member=CsvFormat(lenient_extra_columns=True))
     found = make.conform(make.contract(stop_times, stops, dates, format=form), path)
     counts = {name: (table.received, table.accepted) for name, table in found.tables.items()}
@@ -98,12 +109,18 @@ def test_beijing_prsa_na_is_missing_and_the_date_has_four_columns(make: Any, rea
     names = path.read_text(encoding="utf-8").splitlines()[0].replace('"', "").split(",")
     whole = {"No", "year", "month", "day", "hour"}
     columns = [
-        make.column(n.lower().replace(".", "_"), "INTEGER" if n in whole else "VARCHAR" if n in ("wd", "station") else "DOUBLE", n)
+        make.column(
+            n.lower().replace(".", "_"),
+            "INTEGER" if n in whole else "VARCHAR" if n in ("wd", "station") else "DOUBLE",
+            n,
+        )
         for n in names
     ]
     made = "make_timestamptz(year, month, day, hour, 0, 0, 'Asia/Shanghai')"
     observed = make.column("observed_at", "TIMESTAMPTZ", None, transform=made, primary_key=1)
-    contract = make.contract(make.table(*columns, observed, event_time="observed_at"), format=CsvFormat(null_values=["", "NA"]))
+    contract = make.contract(
+        make.table(*columns, observed, event_time="observed_at"), format=CsvFormat(null_values=["", "NA"])
+    )
     found = make.conform(contract, path).tables["t"]
     assert (found.received, found.accepted, found.rules) == (35064, 35064, {})
     bronze = duckdb.from_parquet(str(found.bronze))
