@@ -21,7 +21,7 @@ from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 from warehouse.build import collect, state
-from warehouse.build.build_file import open_build_file
+from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
 from warehouse.build.inputs import read_effective
 from warehouse.build.lock import build_lock
@@ -91,6 +91,7 @@ class Builder:
             run = state.Run(_build_id(started_at), as_of, started_at, full_refresh=reason is not None)
             if reason:
                 self.progress(f"rebuilding everything: {reason}")
+                opened = empty_build_file(opened, self.settings.build_path)
             state.begin(
                 opened.connection,
                 effective,

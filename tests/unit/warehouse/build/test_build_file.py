@@ -21,6 +21,19 @@ def test_a_missing_file_is_made_and_an_orphaned_log_removed(tmp_path: Path) -> N
     assert again.recovered is None
 
 
+def test_a_damaged_block_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+    path = tmp_path / "build.duckdb"
+    connection = duckdb.connect(path)
+    connection.execute("create table t as from range(100000)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 :] = bytes(byte ^ 0xFF for byte in data[4096 * 3 :])
+    path.write_bytes(data)
+    opened = open_build_file(path)
+    opened.connection.close()
+    assert "damaged" in str(opened.recovered)
+
+
 def test_a_truncated_file_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "build.duckdb"
     connection = duckdb.connect(path)
