@@ -53,12 +53,12 @@ def _release(lake: Lake, manifest: Manifest, report: BuildReport | None, *, deep
                 yield compare("release", built[name], entry.rows, table=f"{manifest.edition}.{name}", reason=reason)
 
 
-def _table(  # noqa: PLR0913 - the session and the table
+def _table(
     lake: Lake, connection: duckdb.DuckDBPyConnection, edition: str, name: str, entry: TableEntry, *, deep: bool
 ) -> Iterator[Row]:
     shown = f"{edition}.{name}"
     if entry.day_column is None:
-        query = f"select count(*) from {identifier('released', 'main', name)}"  # noqa: S608 - quoted name
+        query = f"select count(*) from {identifier('released', 'main', name)}"
         row = connection.execute(query).fetchone()
         yield compare("release", entry.rows, row[0] if row else None, table=shown)
         return

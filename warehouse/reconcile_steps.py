@@ -36,7 +36,7 @@ class Row(Document):
     reason: str | None = None
 
 
-def compare(  # noqa: PLR0913 - one named fact each
+def compare(
     step: Step,
     expected: int | None,
     found: int | None,
@@ -90,9 +90,7 @@ def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
         yield interval
 
 
-def _source_row(  # noqa: PLR0913 - facts of one interval
-    feed: str, dt: str, interval: Interval, files: list[Path], batches: set[str], *, deep: bool
-) -> Row:
+def _source_row(feed: str, dt: str, interval: Interval, files: list[Path], batches: set[str], *, deep: bool) -> Row:
     if deep:
         found = sum(keys.batch_id(interval, _sha256(path)) in batches for path in files)
     else:
@@ -159,7 +157,7 @@ def receipts(log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 
 def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
     """Rows in each effective Parquet object against its receipt."""
-    query = f"select feed, dt, table_name, key, rows, sha256 from ({EFFECTIVE_FILE}) as f order by all"  # noqa: S608 - constant text
+    query = f"select feed, dt, table_name, key, rows, sha256 from ({EFFECTIVE_FILE}) as f order by all"
     files = log.execute(query).fetchall()
     present = [key for _, _, _, key, _, _ in files if lake.store.head(key) is not None]
     counted = parquet_rows(lake, present)
@@ -177,7 +175,7 @@ def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
     """Files the build was made from against those effective now, then what the build's own row counts said."""
     report = last_report(lake.settings)
     effective: dict[str, dict[str, int]] = {}
-    for feed, key, rows in log.execute(f"select feed, key, rows from ({EFFECTIVE_FILE}) as f").fetchall():  # noqa: S608 - constant text
+    for feed, key, rows in log.execute(f"select feed, key, rows from ({EFFECTIVE_FILE}) as f").fetchall():
         effective.setdefault(feed, {})[key] = rows
     if report is None:
         if effective:

@@ -24,7 +24,7 @@ _MAYBE = r"\d{17}|1[3-9]\d[- ]?\d{4}[- ]?\d{4}|[０-９]{4}"
 _ID_WEIGHTS = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
 _USCC_WEIGHTS = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28]
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-# ruff: noqa: RUF001 - full-width digits are what is looked for
+
 _WIDE, _NARROW = "０１２３４５６７８９Ｘ", "0123456789X"
 
 _MACROS = (
@@ -78,7 +78,7 @@ def scan(
                 ),
                 judged as (select part, has_citizen_id(v) as id, has_mobile(v) as mobile from suspect)
                 select part, count(*) filter (id), count(*) filter (mobile) from judged
-                group by part having bool_or(id or mobile)"""  # noqa: S608 - names are quoted
+                group by part having bool_or(id or mobile)"""
         ).fetchall()
         for key, ids, mobiles in rows:
             found = findings.setdefault(key, {})

@@ -38,7 +38,7 @@ def write_warehouse(
 
 
 def _require_rows(connection: duckdb.DuckDBPyConnection, name: str, target: str, rows: int) -> None:
-    row = connection.execute(f"select count(*) from {target}").fetchone()  # noqa: S608 - quoted name
+    row = connection.execute(f"select count(*) from {target}").fetchone()
     if row is None or row[0] != rows:
         raise IntegrityError(
             f"table {name} has {row[0] if row else 0} rows in the new release and {rows} in its source",

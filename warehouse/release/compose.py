@@ -85,7 +85,7 @@ class Composer:
         """Query text that gives a released table's rows; None when it is absent."""
         source = self.plan.source(table)
         if source == "build":
-            return f"select * from {relation(table)}"  # noqa: S608 - quoted name
+            return f"select * from {relation(table)}"
         if source == "parent":
             return self._parent_select(table)
         return None
@@ -94,7 +94,7 @@ class Composer:
         entry = self._released(table)
         if entry is not None and entry.day_column:
             return facts_query(self.lake, entry)
-        return f"select * from {relation(table, PARENT)}"  # noqa: S608 - quoted name
+        return f"select * from {relation(table, PARENT)}"
 
     def _released(self, table: str) -> TableEntry | None:
         return self.plan.parent.tables.get(table) if self.plan.parent else None
@@ -113,7 +113,7 @@ class Composer:
         if check.compiled_sql is None or not all(self.plan.source(m) for m in check.models):
             return newer, f"check {check.name} spans kept and newer tables and cannot run on the release"
         statement = check.compiled_sql.strip().rstrip(";")
-        failures = self._count(f"select count(*) from ({statement}) as failing")  # noqa: S608 - dbt's own text
+        failures = self._count(f"select count(*) from ({statement}) as failing")
         return self._verdict(check, newer, failures)
 
     def _judge_relation(self, check: CheckRun, rel: Relation) -> tuple[ProductPlan, str] | None:
@@ -142,7 +142,7 @@ class Composer:
             f"""select count(*) from {relation(rel.child)} as child
                 where ({where}) and child.{identifier(rel.column)} is not null and child.{identifier(rel.column)} not in
                 (select {identifier(rel.parent_column)} from {relation(rel.parent, self.catalogue)}
-                 where {identifier(rel.parent_column)} is not null)"""  # noqa: S608 - quoted names
+                 where {identifier(rel.parent_column)} is not null)"""
         )
 
     def _changed_days(self, table: TableContent) -> str:
@@ -157,13 +157,13 @@ class Composer:
         """Rows of the kept child that refer to keys the fresh parent lost; read only if there are any."""
         key, column = identifier(rel.parent_column), identifier(rel.column)
         child = relation(rel.child, self.catalogue)
-        now = f"select {key} from {relation(rel.parent)} where {key} is not null"  # noqa: S608 - quoted names
+        now = f"select {key} from {relation(rel.parent)} where {key} is not null"
         if self._released(rel.parent) is None:
-            return self._count(f"select count(*) from {child} where {column} is not null and {column} not in ({now})")  # noqa: S608
-        lost = f"select {key} from ({self._parent_select(rel.parent)}) where {key} is not null except {now}"  # noqa: S608
-        if not self._count(f"select count(*) from ({lost}) as lost"):  # noqa: S608 - quoted names
+            return self._count(f"select count(*) from {child} where {column} is not null and {column} not in ({now})")
+        lost = f"select {key} from ({self._parent_select(rel.parent)}) where {key} is not null except {now}"
+        if not self._count(f"select count(*) from ({lost}) as lost"):
             return 0
-        return self._count(f"select count(*) from {child} where {column} in ({lost})")  # noqa: S608 - quoted names
+        return self._count(f"select count(*) from {child} where {column} in ({lost})")
 
     def _wanted(self, table: str) -> bool:
         """Is it a public table of this edition (staging and private models are not)?"""
@@ -181,7 +181,7 @@ def facts_query(lake: Lake, entry: TableEntry) -> str:
         columns = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in entry.columns.items())
         return f"select {columns} where false"
     urls = literal([lake.store.url(file.key) for file in entry.files])
-    return f"select * from read_parquet({urls}, hive_partitioning = false)"  # noqa: S608 - literals are quoted
+    return f"select * from read_parquet({urls}, hive_partitioning = false)"
 
 
 def _catalogue(report: BuildReport) -> str:

@@ -151,7 +151,7 @@ class _Reader:
             "rows": rows,
         }
         if model.day_column is None:
-            query = f"select {_fingerprint(self.columns)} from {relation(model.name)}"  # noqa: S608 - quoted names
+            query = f"select {_fingerprint(self.columns)} from {relation(model.name)}"
             row = self.connection.execute(query).fetchone()
             return TableContent(**facts, content=_digest(self.columns, row or ()))
         base = baseline.tables.get(model.name) if baseline else None
@@ -185,7 +185,7 @@ class _Reader:
         found = self.connection.execute(
             f"""select strftime({day}, '%Y-%m-%d') as day, {_fingerprint(self.columns)}
                 from {relation(self.model.name)}
-                where {day} is not null and {days_filter(day, wanted)} group by {day}"""  # noqa: S608 - quoted names
+                where {day} is not null and {days_filter(day, wanted)} group by {day}"""
         ).fetchall()
         return {row[0]: DayContent(rows=row[1], content=_digest(self.columns, row[1:])) for row in found}
 
@@ -193,13 +193,13 @@ class _Reader:
         day = day_expression(self.model.day_column or "", self.columns)
         rows = self.connection.execute(
             f"""select strftime({day}, '%Y-%m-%d'), count(*) from {relation(self.model.name)}
-                where {day} is not null group by {day}"""  # noqa: S608 - quoted names
+                where {day} is not null group by {day}"""
         ).fetchall()
         return dict(rows)
 
     def _count(self) -> int:
         """Rows of the table, which must be those the report counted."""
-        query = f"select count(*) from {relation(self.model.name)}"  # noqa: S608 - quoted name
+        query = f"select count(*) from {relation(self.model.name)}"
         row = self.connection.execute(query).fetchone()
         rows = int(row[0]) if row else 0
         if self.model.rows is not None and self.model.rows != rows:

@@ -58,7 +58,7 @@ class FactExport:
         where = days_filter(day_expression(table.day_column or "", table.columns), [day])
         written = self.connection.execute(
             f"""copy (select * from {relation(table.name)} where {where})
-                to {literal(path)} (format parquet, compression zstd)"""  # noqa: S608 - quoted names
+                to {literal(path)} (format parquet, compression zstd)"""
         ).fetchone()
         if written is None or written[0] != rows:
             raise IntegrityError(

@@ -65,7 +65,7 @@ def entries(store: Store, edition: str) -> list[Entry]:
 
 def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
     """Check chain and that the newest pointer-moving line agrees with the pointer; the lines. Raises IntegrityError."""
-    from warehouse.release import pointer  # noqa: PLC0415 - the pointer writes the ledger, and is read here
+    from warehouse.release import pointer
 
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)
@@ -103,7 +103,7 @@ def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
 
 def repair(lake: Lake, edition: str) -> list[Entry]:
     """The lines, after adding the one that a crash between pointer and ledger left out."""
-    from warehouse.release import pointer  # noqa: PLC0415 - the pointer writes the ledger, and is read here
+    from warehouse.release import pointer
 
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)

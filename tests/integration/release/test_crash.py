@@ -44,13 +44,13 @@ def killed(city: SmallCity, write: int) -> int:
     script = REPO / "tests" / "support" / "killed_publish.py"
     environment = {**os.environ, "PYTHONPATH": str(REPO)}
     command = [sys.executable, str(script), str(city.home), str(write)]
-    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode  # noqa: S603
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
 
 
 def days(city: SmallCity, edition: str) -> int:
     table = "pub_weather" if edition == "open" else "fct_weather"
     with sql.connect(city.lake, edition) as connection:
-        counted = sql.query(connection, f"select count(distinct observed_date) as n from {table}")  # noqa: S608
+        counted = sql.query(connection, f"select count(distinct observed_date) as n from {table}")
     return int(counted["n"][0].as_py())
 
 

@@ -71,7 +71,10 @@ def test_raw_bytes_that_are_gone_or_changed(city: SmallCity) -> None:
     shallow = off(city)
     assert [row.step for row in shallow] == ["raw"]
     assert "is gone" in (shallow[0].reason or "")
-    assert ["is not the object its receipt names" in (row.reason or "") for row in off(city, deep=True)] == [False, True]
+    assert ["is not the object its receipt names" in (row.reason or "") for row in off(city, deep=True)] == [
+        False,
+        True,
+    ]
 
 
 def test_a_bronze_file_that_is_gone_or_not_parquet(city: SmallCity) -> None:

@@ -125,5 +125,5 @@ def test_a_restored_store_is_read_where_it_lies(city: SmallCity, tmp_path: Path)
     assert manifest is not None
     script = (restored / layout.open_sql("internal", manifest.id)).read_text(encoding="utf-8")
     code = f"import duckdb; c = duckdb.connect(); c.execute({script!r}); print(c.sql('select count(*) from fct_weather').fetchall())"
-    ran = subprocess.run([sys.executable, "-c", code], cwd=restored, capture_output=True, text=True, check=True)  # noqa: S603
+    ran = subprocess.run([sys.executable, "-c", code], cwd=restored, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[(12,)]"
