@@ -119,7 +119,18 @@ class Demo:
         show_grid(self.console, "verdicts", ("day", *products), rows)
         if reports:
             show_releases(reports[-1].releases, self.console)
+        else:
+            self._show_current()
         self._next_steps()
+
+    def _show_current(self) -> None:
+        from warehouse.release.layout import EDITIONS
+        from warehouse.release.pointer import pointer
+
+        for edition in EDITIONS:
+            at = pointer(self.lake.store, edition)
+            release = at.release if at and at.release else "none"
+            self.console.print(f"every day was done before; current {edition} release: {release}")
 
     def _next_steps(self) -> None:
         from ingestion.settings import Settings
