@@ -68,7 +68,7 @@ class Delimited:
                 if places is None:
                     names = self._header(block) if self._spec.header else self._names()
                     places, width = self._places(names), len(names)
-                    block = block.without_first() if self._spec.header else block  # noqa: PLW2901
+                    block = block.without_first() if self._spec.header else block  # noqa: PLW2901  the header leaves the block it came in
                 if len(block):
                     yield self._read(block, places, width)
             watch.check()

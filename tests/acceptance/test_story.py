@@ -71,7 +71,8 @@ def test_refused_rows_are_readable_with_their_rules(story: tuple[Lake, dict[date
     assert len(refused) == 1
     with lake.log.connect() as log:
         keys = log.execute(
-            "select unnest(quarantine) from table_receipt where batch = ? and department || '.' || feed = 'syj.food_inspection'",
+            "select unnest(quarantine) from table_receipt "
+            "where batch = ? and department = 'syj' and feed = 'food_inspection'",
             [refused[0].batch],
         ).fetchall()
     rows = duckdb.sql(
