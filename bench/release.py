@@ -93,7 +93,9 @@ class Bench:
         sha256 = hashlib.sha256(f"{day} {self.builds}".encode()).hexdigest()
         batch = keys.batch_id(interval, sha256)
         bronze = keys.table_object(keys.BRONZE, "jtj", "positions", "position", dt, batch, "v1", "a")
-        file = BronzeFile(key=bronze, bytes=1, sha256="0", rows=self.rows, row_hash="0", days={dt.isoformat(): self.rows})
+        file = BronzeFile(
+            key=bronze, bytes=1, sha256="0", rows=self.rows, row_hash="0", days={dt.isoformat(): self.rows}
+        )
         counts = TableReceipt(received=self.rows, accepted=self.rows, quarantined=0, duplicates=0, bronze=[file])
         committed_at = datetime.now(UTC)
         receipt = Receipt(

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from warehouse.build.report import BuildReport
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
-from warehouse.gate.deliveries import feeds_without_data, judge_deliveries
+from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
@@ -61,11 +61,10 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
     with closing(open_build(lake)) as connection:
         content = measure(lake, report, baseline, connection)
         leaks = judge_leaks(lake, connection, content)
-    feeds = sorted({feed for model in report.models for feed in model.feeds} | set(report.inputs))
+    feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)
     with closing(lake.log.connect()) as log:
-        deliveries = {feed: judge_deliveries(log, feed, report.inputs.get(feed, []), report.as_of) for feed in feeds}
-        no_data = feeds_without_data(log, report.as_of)
-    return Evidence(report, content, baseline, load_bounds(), deliveries, leaks, frozenset(no_data))
+        judged = judge_deliveries(log, {feed: report.inputs.get(feed, []) for feed in sorted(feeds)}, report.as_of)
+    return Evidence(report, content, baseline, load_bounds(), judged.results, leaks, judged.no_data)
 
 
 def decide(

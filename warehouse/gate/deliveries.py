@@ -7,7 +7,7 @@ For snapshots a later effective snapshot stands for every earlier interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -18,37 +18,35 @@ from warehouse.gate.verdict import CheckResult
 WINDOW = timedelta(days=92)
 """How far back a refused delivery still blocks: a quarter, the longest correction cycle of the shipped feeds."""
 
+_NEWEST = """
+create or replace temp table newest as
+select feed_id, dt, batch, state, message, delivery, interval_start, committed_at
+from standing
+where dt > $since and dt <= $as_of
+qualify row_number() over (partition by feed_id, interval_start order by committed_at desc, batch desc) = 1
+"""
+
 _PROBLEMS = """
-with latest as (
-    select *
-    from standing
-    where feed_id = $feed and dt > $since and dt <= $as_of
-    qualify row_number() over (partition by interval_start order by committed_at desc, batch desc) = 1
-),
-covered as (
+with covered as (
     select distinct r.interval_start
     from (select unnest($keys::varchar[]) as key) as effective
     inner join bronze_file as b on effective.key = b.key
     inner join receipt as r on b.receipt_key = r.key
 )
 select
-    l.dt, l.batch, l.state, l.message,
-    case when l.delivery = 'snapshot'
-        then exists (select 1 from covered as c where c.interval_start >= l.interval_start)
-        else exists (select 1 from covered as c where c.interval_start = l.interval_start)
+    n.dt, n.batch, n.state, n.message,
+    case when n.delivery = 'snapshot'
+        then exists (select 1 from covered as c where c.interval_start >= n.interval_start)
+        else exists (select 1 from covered as c where c.interval_start = n.interval_start)
     end as stands
-from latest as l
-where l.state in ('refused', 'held')
-order by l.interval_start
+from newest as n
+where n.feed_id = $feed and n.state in ('refused', 'held')
+order by n.interval_start
 """
 
-_NO_DATA = """
-select feed_id
-from standing
-where dt > $since and dt <= $as_of
-group by feed_id
-having arg_max(state, (interval_start, committed_at)) = 'no_data'
-"""
+_NO_DATA = "select feed_id from newest group by feed_id having arg_max(state, interval_start) = 'no_data'"
+
+_TROUBLED = "select distinct feed_id from newest where state in ('refused', 'held')"
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,29 @@ class Problem:
     stands: bool
 
 
-def judge_deliveries(log: duckdb.DuckDBPyConnection, feed: str, effective: Sequence[str], as_of: date) -> CheckResult:
-    """One result per feed; its message quotes the receipt of the oldest problem."""
-    facts = {"keys": list(effective), "feed": feed, "since": as_of - WINDOW, "as_of": as_of}
-    problems = [Problem(*row) for row in log.execute(_PROBLEMS, facts).fetchall()]
+@dataclass(frozen=True)
+class Deliveries:
+    """One result per feed; `no_data` are feeds whose newest receipt in the window says so."""
+
+    results: dict[str, CheckResult]
+    no_data: frozenset[str]
+
+
+def judge_deliveries(log: duckdb.DuckDBPyConnection, effective: Mapping[str, Sequence[str]], as_of: date) -> Deliveries:
+    """Judge every feed, given its effective bronze keys, over the window that ends with the local day `as_of`."""
+    # The standing of all batches is worked out once; every question below reads its newest rows.
+    log.execute(_NEWEST, {"since": as_of - WINDOW, "as_of": as_of})
+    troubled = {row[0] for row in log.execute(_TROUBLED).fetchall()}
+    no_data = frozenset(row[0] for row in log.execute(_NO_DATA).fetchall())
+    results = {}
+    for feed, keys in effective.items():
+        found = log.execute(_PROBLEMS, {"keys": list(keys), "feed": feed}).fetchall() if feed in troubled else []
+        results[feed] = _result(feed, [Problem(*row) for row in found])
+    return Deliveries(results, no_data)
+
+
+def _result(feed: str, problems: list[Problem]) -> CheckResult:
+    """The message quotes the receipt of the oldest problem."""
     open_problems = [p for p in problems if not p.stands]
     shown = open_problems or problems
     return CheckResult(
@@ -75,12 +92,6 @@ def judge_deliveries(log: duckdb.DuckDBPyConnection, feed: str, effective: Seque
         failures=len(open_problems),
         message=_message(shown) if shown else None,
     )
-
-
-def feeds_without_data(log: duckdb.DuckDBPyConnection, as_of: date) -> set[str]:
-    """Feeds whose newest receipt in the window says `no_data`."""
-    rows = log.execute(_NO_DATA, {"since": as_of - WINDOW, "as_of": as_of}).fetchall()
-    return {row[0] for row in rows}
 
 
 def _message(problems: list[Problem]) -> str:

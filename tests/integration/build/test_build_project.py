@@ -40,6 +40,14 @@ def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[Sm
         assert [m.name for m in report.models if m.product == product and m.public], product
     assert {m.product for m in report.models} == PRODUCTS
 
+    assert (
+        filled.query(
+            "select table_name, column_name from information_schema.columns "
+            "where table_schema = 'main' and data_type = 'HUGEINT'"
+        )
+        == []
+    ), "Parquet has no HUGEINT: cast sums to bigint"
+
     for node in manifest["nodes"].values():
         if node["resource_type"] != "model":
             continue
