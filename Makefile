@@ -9,7 +9,7 @@ VENV ?= .venv
 WHEELHOUSE ?=
 HOME_DIR ?= .citylake
 DAYS ?=
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKS := requirements.lock infra/requirements/uv.txt
@@ -41,7 +41,7 @@ check: setup lint ## Lint, types, contracts and conventions
 
 .PHONY: lint
 lint: setup ## Lint and types only: ruff, mypy, sqlfluff, contracts
-	@infra/check.sh $(VENV)
+	@WHEELHOUSE=$(WHEELHOUSE) infra/check.sh $(VENV)
 
 .PHONY: bench
 bench: setup ## Measure against the bars in bench/README.md
@@ -55,13 +55,17 @@ generate: setup ## Rewrite generated files: dbt sources, docs/cli.md
 lock: setup ## Resolve again and rewrite the lock files
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    infra/requirements/uv.in -o infra/requirements/uv.txt
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	    infra/requirements/datacontract.in -o infra/requirements/datacontract.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 -o requirements.lock
 
 .PHONY: wheelhouse
 wheelhouse: setup ## Download every locked wheel into ./wheelhouse for machines without a network
-	@$(BIN)/python -m pip download --quiet --require-hashes --no-deps --dest wheelhouse \
-	    $(foreach lock,$(LOCKS),-r $(lock))
+	@for lock in requirements.lock infra/requirements/uv.txt infra/requirements/datacontract.lock; do \
+	    echo "wheelhouse: $$lock"; \
+	    $(BIN)/python -m pip download --quiet --require-hashes --no-deps --dest wheelhouse -r $$lock; \
+	done
 	@echo "wheelhouse: $$(ls wheelhouse | wc -l) files, $$(du -sh wheelhouse | cut -f1); use with: make setup WHEELHOUSE=wheelhouse"
 
 .PHONY: clean

@@ -32,7 +32,8 @@ copy (
     select
         '粤T' || lpad(cast((k * 7919) % {vehicles} as varchar), 5, '0') as vehicle,
         strftime(timestamp '2026-03-02 00:00:00' + to_seconds(k // 60), '%Y-%m-%d %H:%M:%S') as positioned_at,
-        case when hash(k, 1) % 100 = 0 then 'x' else printf('%.6f', 113.1 + (hash(k, 2) % 500000) / 1e6) end as longitude,
+        case when hash(k, 1) % 100 = 0 then 'x'
+            else printf('%.6f', 113.1 + (hash(k, 2) % 500000) / 1e6) end as longitude,
         printf('%.6f', 22.2 + (hash(k, 3) % 500000) / 1e6) as latitude,
         case when hash(k, 4) % 100 = 0 then 999 else hash(k, 5) % 120 end as speed,
         hash(k, 6) % 360 as heading,
@@ -45,7 +46,7 @@ copy (
 
 def generate(path: Path, rows: int, vehicles: int) -> None:
     """The input file; the same bytes for the same arguments."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     with duckdb.connect(config={"threads": 2}) as connection:
         connection.execute(_GENERATE.format(rows=rows, vehicles=vehicles, path=path))
@@ -53,7 +54,7 @@ def generate(path: Path, rows: int, vehicles: int) -> None:
 
 def bare(source: Path, folder: Path) -> dict[str, float]:
     """The base: typed COPY, rows with bad values skipped."""
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     began = time.perf_counter()
     with duckdb.connect(config={"threads": 2, "memory_limit": "1GB"}) as connection:
@@ -67,11 +68,11 @@ def bare(source: Path, folder: Path) -> dict[str, float]:
 
 def conformed(source: Path, folder: Path) -> dict[str, float]:
     """The whole of conform on one file."""
-    from ingestion.conform.pseudonym import PseudonymKeys  # noqa: PLC0415
-    from ingestion.conform.run import conform  # noqa: PLC0415
-    from ingestion.contract.model import Contract  # noqa: PLC0415
-    from ingestion.intervals import Interval  # noqa: PLC0415
-    from ingestion.settings import Settings  # noqa: PLC0415
+    from ingestion.conform.pseudonym import PseudonymKeys
+    from ingestion.conform.run import conform
+    from ingestion.contract.model import Contract
+    from ingestion.intervals import Interval
+    from ingestion.settings import Settings
 
     contract: Contract = _contract()
     settings = Settings(home=folder / "home")
@@ -89,14 +90,25 @@ def conformed(source: Path, folder: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _contract():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from ingestion.contract.extension import (  # noqa: PLC0415
-        CalendarSpec, Catalogue, Citylake, ColumnSpec, CsvFormat, Deidentify, FileDrop, Retention, Steward,
+def _contract():  # type: ignore[no-untyped-def]
+    from ingestion.contract.extension import (
+        CalendarSpec,
+        Catalogue,
+        Citylake,
+        ColumnSpec,
+        CsvFormat,
+        Deidentify,
+        FileDrop,
+        Retention,
+        Steward,
     )  # fmt: skip
-    from ingestion.contract.model import Column, Contract, Table  # noqa: PLC0415
+    from ingestion.contract.model import Column, Contract, Table
 
     facts = {
-        "vehicle": {"primary_key": 1, "spec": ColumnSpec(deidentify=Deidentify(method="pseudonym", purpose="transport"))},
+        "vehicle": {
+            "primary_key": 1,
+            "spec": ColumnSpec(deidentify=Deidentify(method="pseudonym", purpose="transport")),
+        },
         "positioned_at": {"primary_key": 2},
         "longitude": {"minimum": 112, "maximum": 115},
         "latitude": {"minimum": 21, "maximum": 24},
@@ -119,7 +131,7 @@ def _contract():  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 def _child(what: str, source: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        answer = subprocess.run(  # noqa: S603
+        answer = subprocess.run(
             [sys.executable, __file__, "--child", what, "--source", str(source), "--folder", folder],
             check=True, capture_output=True, text=True,
         )  # fmt: skip
@@ -161,7 +173,9 @@ def main() -> None:
             "bytes": source.stat().st_size,
             "seconds": seconds,
             "all_seconds": {what: [round(run["seconds"], 2) for run in found] for what, found in runs.items()},
-            "cpu_seconds": {what: round(statistics.median(run["cpu_seconds"] for run in found), 2) for what, found in runs.items()},
+            "cpu_seconds": {
+                what: round(statistics.median(run["cpu_seconds"] for run in found), 2) for what, found in runs.items()
+            },
             "ratio": round(seconds["conform"] / seconds["bare"], 3),
             "peak_mb": {what: round(max(run["peak_mb"] for run in found)) for what, found in runs.items()},
             "counts": {k: v for k, v in runs["conform"][0].items() if k not in ("seconds", "peak_mb", "cpu_seconds")},

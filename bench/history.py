@@ -67,7 +67,8 @@ class History:
                 copy (
                     select
                         'v' || lpad((i % 5000)::varchar, 6, '0') as vehicle,
-                        (timestamptz '{interval.start.isoformat()}' + interval (i // 5000 * 60) second) as positioned_at,
+                        timestamptz '{interval.start.isoformat()}'
+                            + interval (i // 5000 * 60) second as positioned_at,
                         113.2 + (hash(i) % 40000) / 1e5 as longitude,
                         22.3 + (hash(i + 1) % 40000) / 1e5 as latitude,
                         (hash(i + 2) % 900) / 10.0 as speed_kmh,
@@ -86,7 +87,12 @@ class History:
             )
             stored = lake.store.put_file(key, path)
         bronze = BronzeFile(
-            key=key, bytes=stored.size, sha256=content, rows=self.rows, row_hash=content, days={day.isoformat(): self.rows}
+            key=key,
+            bytes=stored.size,
+            sha256=content,
+            rows=self.rows,
+            row_hash=content,
+            days={day.isoformat(): self.rows},
         )
         receipt = Receipt(
             department=contract.department,

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from infra.simulator.city import DAYS, SEED, START, City
 from infra.simulator.deliver import deliver
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ingestion.lake import Lake
     from warehouse.run import RunReport
 
@@ -29,7 +30,7 @@ FAILED = 1
 QUERIES = (
     "from mart_town_daily_brief limit 10",
     "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
-    "select grade, count(*) from fct_food_inspection group by all",
+    "select grade, count(*) as inspections from fct_food_inspection group by all",
 )
 
 
@@ -105,7 +106,7 @@ class Demo:
 
     def summary(self, reports: list[RunReport]) -> None:
         """What happened over all days, and what to type next."""
-        from warehouse.cli.output import grid
+        from warehouse.cli.output import show_grid
         from warehouse.cli.render import show_attention, show_broken_rules, show_feeds, show_releases
 
         deliveries = [delivery for report in reports for delivery in report.deliveries]
@@ -115,10 +116,21 @@ class Demo:
             show_attention(deliveries, self.console)
         products = sorted({product for verdicts in self.done.values() for product in verdicts})
         rows = [(day, *(verdicts.get(p, "no verdict") for p in products)) for day, verdicts in self.done.items()]
-        self.console.print(grid("verdicts", ("day", *products), rows))
+        show_grid(self.console, "verdicts", ("day", *products), rows)
         if reports:
             show_releases(reports[-1].releases, self.console)
+        else:
+            self._show_current()
         self._next_steps()
+
+    def _show_current(self) -> None:
+        from warehouse.release.layout import EDITIONS
+        from warehouse.release.pointer import pointer
+
+        for edition in EDITIONS:
+            at = pointer(self.lake.store, edition)
+            release = at.release if at and at.release else "none"
+            self.console.print(f"every day was done before; current {edition} release: {release}")
 
     def _next_steps(self) -> None:
         from ingestion.settings import Settings
@@ -147,8 +159,9 @@ def demo(
     from ingestion.errors import CitylakeError
     from ingestion.lake import open_lake
     from ingestion.settings import Settings
+    from warehouse.cli.output import results
 
-    console = Console(highlight=False)
+    console = results()
     console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
     try:
         lake = open_lake(Settings(home=home, drop=home / "city" / "drop"))

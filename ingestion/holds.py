@@ -56,7 +56,7 @@ def decide(
             f"batch {batch!r} is held in several feeds: {named}" if found else f"no held delivery has batch {batch!r}",
             feed=feed,
             left="nothing was decided",
-            next_step="name the feed too" if found else "list what waits with `citylake holds`",
+            next_step="name the feed too" if found else "list what waits with `citylake held`",
         )
     return put_decision(lake, found[0].feed, batch, verb, why=(reason, by))
 

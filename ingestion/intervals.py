@@ -42,6 +42,7 @@ class Calendar:
 
     @property
     def zone(self) -> ZoneInfo:
+        """The calendar's time zone."""
         return ZoneInfo(self.timezone)
 
     def local_date(self, interval: Interval) -> date:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,13 +76,18 @@ class Lake:
     settings: Settings
     store: Store
     log: ReceiptLog
-    keys: PseudonymKeys
+    open_keys: Callable[[], PseudonymKeys]
     contracts: Mapping[str, Contract]
     clock: Callable[[], datetime] = _now
     conform: Conform = _conform
     on_step: Callable[[str], None] = _no_step
     """Called after each step of a commit: landed_payload, landed_manifest, conformed, stored_bronze,
     stored_quarantine (once an object), committed."""
+
+    @cached_property
+    def keys(self) -> PseudonymKeys:
+        """The pseudonym keys, read when first needed: who only reads the lake needs none. Raises ConfigurationError."""
+        return self.open_keys()
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -136,7 +142,6 @@ def open_lake(settings: Settings) -> Lake:
 
     Raises ContractError and ConfigurationError.
     """
-    from ingestion.conform.pseudonym import PseudonymKeys
     from ingestion.contract.load import load_contracts
 
     _create_folders(settings)
@@ -146,10 +151,16 @@ def open_lake(settings: Settings) -> Lake:
         settings=settings,
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
-        # A lake with receipts has pseudonyms: its keys are restored from backup, never made anew.
-        keys=PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings),
+        open_keys=lambda: _keys(settings, store),
         contracts=load_contracts(settings.contracts),
     )
+
+
+def _keys(settings: Settings, store: Store) -> PseudonymKeys:
+    """A lake with receipts has pseudonyms: its keys are restored from backup, never made anew."""
+    from ingestion.conform.pseudonym import PseudonymKeys
+
+    return PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings)
 
 
 def _create_folders(settings: Settings) -> None:

@@ -66,8 +66,8 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
     """
     from warehouse.build.runner import build
     from warehouse.gate.decide import gate
-    from warehouse.release.publish import publish
     from warehouse.release.pointer import released_inputs
+    from warehouse.release.publish import publish
 
     say = progress or _say_nothing
     report = RunReport(day)

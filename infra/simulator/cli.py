@@ -28,7 +28,7 @@ Scale = Annotated[int, typer.Option(min=1, help="Multiplies rows and planted cou
 
 
 @app.command("deliver")
-def deliver_command(  # noqa: PLR0913, PLR0917  one parameter an option
+def deliver_command(
     out: Out,
     day: Annotated[datetime | None, typer.Option(formats=_DATE, help="Local day of arrival.")] = None,
     every_day: Annotated[bool, typer.Option("--all", help="Every day of the run.")] = False,

@@ -21,7 +21,7 @@ class PlanError(ValueError):
     """The plan asks for more rows than a file has; lower `count` or raise `scale`."""
 
 
-def spoil(  # noqa: PLR0913  what is drawn on, by name
+def spoil(
     rows: Rows,
     plan: Sequence[Planted],
     rng: np.random.Generator,

@@ -8,8 +8,6 @@ reports both. Days are days of a seven-day plan week counted from the city's sta
 the id of a contract rule. Each planted row breaks that rule and no other.
 """
 
-# ruff: noqa: RUF001  full-width punctuation is what Chinese text is written with
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Word lists names and texts are drawn from. Pure data; every list is ordered, so draws are stable."""
 
-# ruff: noqa: RUF001  full-width punctuation is what Chinese text is written with
-
 from __future__ import annotations
 
 MARK = "（模拟）"

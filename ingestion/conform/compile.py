@@ -1,6 +1,6 @@
 """A table of a contract compiled to one SQL statement over a segment of text columns.
 
-Layers, each a CTE: `cleaned` text → `typed` values → `derived` columns → result. The result has
+Layers, each a CTE: `cleaned` text → `found` and `typed` values → `derived` columns → result. The result has
 the bronze columns (pseudonyms excepted: they are joined as Arrow dictionaries), `_event_date`, the
 hashes `_key` and `_content`, and `_suspect`: whether any rule may be broken. A second statement gives
 the suspects one bit per rule (set: broken), since most rows never need it. Rules are judged on typed
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ingestion.conform.checks import CHECKS
-from ingestion.conform.typing import cleaned, generalised, is_number, kind, normalised, typed
+from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.sql import identifier, literal
@@ -76,22 +76,23 @@ class TablePlan:
 
     def pseudonym_input(self, column: Column) -> str:
         """SQL over relation `distinct_values(_raw_<name>)` that gives what the HMAC takes, in order."""
-        value = typed(column, identifier(f"_text_{column.name}"), self.zone)
-        text = self._text(column)
-        value = normalised(column, f"cast({value} as varchar)")
+        value = normalised(column, f"cast({checked(column, _text(column), 'found')} as varchar)")
         return (
             f"select nullif({value}, '') as value from "
-            f"(select {text} as {identifier(f'_text_{column.name}')} from distinct_values)"
+            f"(select *, {read(column, _text(column), self.zone)} as found from "
+            f"(select {self._text(column)} as {_text(column)} from distinct_values))"
         )
 
     def _layers(self) -> str:
         sources = self.table.source_columns
         keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
         texts = [f"{self._text(c)} as {_text(c)}" for c in sources]
-        values = [f"{typed(c, _text(c), self.zone)} as {identifier(c.name)}" for c in sources]
+        found = [f"{read(c, _text(c), self.zone)} as {_found(c)}" for c in sources]
+        values = [f"{checked(c, _text(c), _found(c))} as {identifier(c.name)}" for c in sources]
         layers = [
             f"cleaned as (select {', '.join([*keep, *texts])} from segment)",
-            f"typed as (select *, {', '.join(values)} from cleaned)",
+            f"found as (select *, {', '.join(found)} from cleaned)",
+            f"typed as (select *, {', '.join(values)} from found)",
         ]
         made = []
         for column in self.table.columns:
@@ -189,6 +190,10 @@ class TablePlan:
 
 def _text(column: Column) -> str:
     return identifier(f"_text_{column.name}")
+
+
+def _found(column: Column) -> str:
+    return identifier(f"_found_{column.name}")
 
 
 def _method(column: Column) -> str | None:

@@ -1,9 +1,9 @@
 """Which rows are the first of their key, in one pass over any number of rows.
 
-Rows come in record order, segment by segment, as two 64-bit hashes: key and content. A bitmap
-tells which rows surely are the first of their key; the others, the real repeats and a few per cent
-that share a bit by chance, are held back and judged exactly at the end. Memory is about 20 bytes a
-row plus the bitmap. Only rows that broke no rule take part.
+Rows come in record order, segment by segment, as two 64-bit hashes: key and content. A table of
+slots tells which rows surely are the first of their key; the others, the real repeats and a few per
+cent that share a slot by chance, are held back and judged exactly at the end. Memory is 20 bytes a
+row plus at most 256 MB of slots. Only rows that broke no rule take part.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from ingestion.parsers.blocks import Array
 
-_MIN_BITS, _MAX_BITS = 20, 30
+_MIN_BITS, _MAX_BITS = 16, 28
 
 
 @dataclass
@@ -43,25 +43,24 @@ class Verdicts:
 
 @dataclass
 class Firsts:
-    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the bitmap's size."""
+    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the number of slots."""
 
     size_hint: int
     _passed: list[_Seen] = field(default_factory=list)
     _held: list[_Seen] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        wanted = max(self.size_hint, 1).bit_length() + 1
+        wanted = max(self.size_hint, 1).bit_length() - 2
         self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
-        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
+        self._taken = np.zeros(1 << self._bits, dtype=bool)
+        self._owners = np.empty(0, np.int32)
 
     def pass_through(self, key: Array, content: Array, base: int, record: Array) -> Array:
         """Which rows surely are firsts (bool); the rest is held. `base + record` is a row's record number."""
-        slot = key >> np.uint64(64 - self._bits)
-        byte, place = (slot >> np.uint64(3)).astype(np.int64), (slot & np.uint64(7)).astype(np.uint8)
-        fresh = (self._bitmap[byte] >> place) & 1 == 0
-        for bit in range(8):  # one bit at a time: an indexed |= sees only one of several writes to a byte
-            self._bitmap[byte[place == bit]] |= np.uint8(1 << bit)
-        fresh &= _first_in_segment(key)
+        slot = (key >> np.uint64(64 - self._bits)).astype(np.int64)
+        fresh = ~self._taken[slot]
+        self._taken[slot] = True
+        fresh &= self._first_in_segment(key)
         seen = _Seen(key, content, record.astype(np.uint32), base)
         self._passed.append(seen.take(fresh))
         self._held.append(seen.take(~fresh))
@@ -90,6 +89,31 @@ class Firsts:
         same = content[first_of] == held.content
         return Verdicts(first, ~first & same, ~first & ~same, record[first_of])
 
+    def _first_in_segment(self, key: Array) -> Array:
+        """Rows that surely come before any other row of the segment with the same key.
+
+        The first row of each slot is one. A later row of the slot with another key gets a second
+        chance among such rows only, by other bits: a row of equal key before it would be among them.
+        """
+        owner = self._owner(key, 0)
+        fresh = np.asarray(owner == np.arange(len(key)))
+        late = np.flatnonzero(~fresh & (key[owner] != key))
+        if len(late):
+            again = key[late]
+            fresh[late] = self._owner(again, 32) == np.arange(len(late))
+        return fresh
+
+    def _owner(self, key: Array, shift: int) -> Array:
+        """For each row the first row in its slot, where slots are some bits of the key."""
+        count = len(key)
+        bits = min(max(count, 2).bit_length() + 3, 31)
+        slot = ((key >> np.uint64(shift)) & np.uint64((1 << bits) - 1)).astype(np.int64)
+        if len(self._owners) < 1 << bits:
+            self._owners = np.empty(1 << bits, np.int32)
+        first = self._owners  # kept between segments: only slots written just now are read
+        first[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)  # the last write of a slot is its first row
+        return np.asarray(first[slot])
+
     def _partners(self, keys: Array) -> _Seen:
         """Rows that passed and share a key with a held row."""
         wanted = np.sort(keys)
@@ -104,16 +128,6 @@ class Firsts:
                 near = near[wanted[place] == seen.key[near]]
                 found.append(seen.take(near))
         return _joined(found)
-
-
-def _first_in_segment(key: Array) -> Array:
-    """Rows that surely come before any other row of the segment with the same key."""
-    count = len(key)
-    bits = max(count, 2).bit_length() + 3
-    slot = (key & np.uint64((1 << bits) - 1)).astype(np.int64)
-    owner = np.empty(1 << bits, np.int32)
-    owner[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)
-    return np.asarray(owner[slot] == np.arange(count, dtype=np.int32))
 
 
 def _joined(parts: list[_Seen]) -> _Seen:

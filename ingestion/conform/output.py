@@ -6,7 +6,10 @@ final name only when complete.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingestion.errors import StoreError
 from ingestion.parsers.blocks import Array
 
 _ROW_GROUP = 250_000
@@ -45,25 +49,51 @@ class _File:
         self._writer: pq.ParquetWriter | None = None
 
     def write(self, table: pa.Table) -> None:
-        if not table.num_rows:
-            return
+        if table.num_rows:
+            with self._told():
+                self._write(table)
+
+    def _write(self, table: pa.Table) -> None:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._partial, table.schema, compression="zstd", store_schema=False)
+            # Split bytes make floats smaller and faster to write than a dictionary that overflows.
+            floats = [f.name for f in table.schema if pa.types.is_floating(f.type)]
+            self._writer = pq.ParquetWriter(
+                self._partial,
+                table.schema,
+                compression="zstd",
+                store_schema=False,
+                use_dictionary=[name for name in table.column_names if name not in floats],
+                column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") or None,
+            )
         self._writer.write_table(table, row_group_size=_ROW_GROUP)
 
     def finish(self) -> Path | None:
         """The complete file; None when nothing was written."""
         if self._writer is None:
             return None
-        self._writer.close()
-        self._writer = None
-        return self._partial.rename(self.path)
+        with self._told():
+            self._writer.close()
+            self._writer = None
+            return self._partial.rename(self.path)
 
     def discard(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):  # the disk may be full: that is told already
+                self._writer.close()
         self._partial.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """A full or failing disk in words."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{self.path.name} cannot be written to the scratch folder: {os.strerror(error.errno or 0)}",
+                left="nothing was committed; the delivery's bytes stay in raw",
+                next_step="free space below CITYLAKE_HOME, then ingest the interval again",
+            ) from error
 
 
 class BronzeFile:

@@ -45,8 +45,8 @@ class PseudonymKeys:
             raise ConfigurationError(
                 f"there is no key file for pseudonyms at {path}",
                 left="nothing was conformed",
-                next_step="restore the file from its backup; `PseudonymKeys.create` makes one for a new lake only, "
-                "since other keys give other pseudonyms",
+                next_step="restore the file from its backup; a new one is made for a new lake only, since other keys "
+                "would give other pseudonyms",
             ) from None
         except OSError as error:
             raise ConfigurationError(f"the key file {path} cannot be read: {error.strerror}") from None

@@ -69,27 +69,46 @@ def cleaned(column: Column, raw: str, *, trim: bool, nulls: Iterable[str]) -> st
         as_number = _number(code) if is_number(column) else None
         test = f"{text} = {literal(code)}" if as_number is None else f"try_cast({raw} as double) = {as_number!r}"
         cases.append(f"when {test} then {literal(str(value))}")
-    if words and len(words) == 1 and len(cases) == 1:
-        return f"nullif({text}, {literal(words[0])})"
+    if trim and plain:  # most text has no blank anywhere, and the CSV reader has taken the null words out
+        return f"case when contains({raw}, ' ') then {_without(text, words)} else {raw} end"
     return f"case {' '.join(cases)} else {text} end" if cases else text
 
 
-def typed(column: Column, text: str, zone: str) -> str:
-    """SQL of the column's type over cleaned text; NULL where the text does not fit. `zone` is the calendar's."""
+def read(column: Column, text: str, zone: str) -> str:
+    """SQL that reads cleaned text as the column's type; NULL where it cannot. `zone` is the calendar's.
+
+    Not final: `checked` takes back what DuckDB reads too generously.
+    """
     family, form = kind(column), column.spec.format
     if form == "gtfs_time":
         return _gtfs_time(text, column.type)
     if family == "text":
         return text
-    if family == "integer":
+    if family == "integer" and not _small(column):
         return f"case when regexp_full_match({text}, {literal(_WHOLE)}) then try_cast({text} as {column.type}) end"
-    if family == "float":
-        return f"case when isfinite(try_cast({text} as {column.type})) then try_cast({text} as {column.type}) end"
     if family == "date":
-        return f"cast(try_strptime({text}, {literal(_strptime(form, '%Y-%m-%d'))}) as date)"
+        return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
     if family in ("timestamp", "timestamptz"):
         return _moment(column, text, family, column.spec.timezone or zone)
     return f"try_cast({text} as {column.type})"
+
+
+def checked(column: Column, text: str, value: str) -> str:
+    """The value read (a column name, not an expression, for it is named twice), or NULL where it is not one."""
+    family, form = kind(column), column.spec.format
+    if form == "gtfs_time":
+        return value
+    if family == "integer" and _small(column):  # a double holds these exactly: 12.7 is no integer
+        return f"case when {value} = try_cast({text} as double) then {value} end"
+    if family == "float":
+        return f"case when isfinite({value}) then {value} end"
+    if family in ("timestamp", "timestamptz") and form in (None, "iso"):
+        return f"case when isfinite({value}) and {text} <> 'epoch' then {value} end"
+    return value
+
+
+def _small(column: Column) -> bool:
+    return column.type.upper() in ("TINYINT", "SMALLINT", "INTEGER", "INT")
 
 
 def normalised(column: Column, value: str) -> str:
@@ -133,22 +152,31 @@ def generalised(column: Column, value: str) -> str:
     return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {value}) as date)"
 
 
+def _without(text: str, words: list[str]) -> str:
+    return f"case when {text} not in ({_listed(words)}) then {text} end" if words else text
+
+
 def _moment(column: Column, text: str, family: str, zone: str) -> str:
     form = column.spec.format
     if form in (None, "iso"):
         naive = f"try_cast({text} as timestamp)"
-        local = f"timezone({literal(zone)}, {naive})"
         if family == "timestamp":
-            return f"case when isfinite({naive}) then {naive} end"
+            return naive
         with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
-        value = f"case when {with_offset} then try_cast({text} as timestamptz) else {local} end"
-        return f"case when isfinite({value}) then {value} end"
-    parsed = f"try_strptime({text}, {literal(_strptime(form, ''))})"
+        return (
+            f"case when {with_offset} then try_cast({text} as timestamptz) else timezone({literal(zone)}, {naive}) end"
+        )
+    parsed = _parsed(text, str(form))
     if family == "timestamp":
         return f"cast({parsed} as timestamp)"
-    if "%Z" in str(form):
-        return parsed
-    return f"timezone({literal('UTC' if '%z' in str(form) else zone)}, {parsed})"
+    if "%z" in str(form).lower():  # the format itself gives the offset
+        return f"cast({parsed} as timestamptz)"
+    return f"timezone({literal(zone)}, {parsed})"
+
+
+def _parsed(text: str, form: str) -> str:
+    """By format; words such as `infinity` and `epoch`, which DuckDB takes for moments, are not values."""
+    return f"case when regexp_matches({text}, '[0-9]') then try_strptime({text}, {literal(form)}) end"
 
 
 def _gtfs_time(text: str, type_name: str) -> str:

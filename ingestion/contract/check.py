@@ -124,7 +124,7 @@ def _binds(
     """The expression must bind, and give `kind`: a silent cast would hide a mistake."""
     typed = [f"null::{column.type} as {identifier(column.name)}" for column in columns if column.in_bronze]
     row = f"select {', '.join([*typed, 'null::DATE as content_date'])}"
-    query = f"select ({expression}) as value from ({row})"  # noqa: S608 - the expression is the contract's own SQL
+    query = f"select ({expression}) as value from ({row})"
     problem = _problem(connection, query)
     if problem:
         yield where, problem

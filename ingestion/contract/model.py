@@ -44,6 +44,7 @@ class Column:
 
     @property
     def in_bronze(self) -> bool:
+        """Whether the column leaves conform at all."""
         return self.spec.deidentify is None or self.spec.deidentify.method != "drop"
 
 
@@ -62,18 +63,22 @@ class Table:
 
     @property
     def key(self) -> tuple[str, ...]:
+        """Names of the natural key, in order; empty where the source has none."""
         keyed = [c for c in self.columns if c.primary_key is not None]
         return tuple(c.name for c in sorted(keyed, key=lambda c: c.primary_key or 0))
 
     @property
     def source_columns(self) -> tuple[Column, ...]:
+        """Columns the delivery carries."""
         return tuple(c for c in self.columns if c.source is not None)
 
     @property
     def bronze_columns(self) -> tuple[Column, ...]:
+        """Columns bronze carries, in contract order."""
         return tuple(c for c in self.columns if c.in_bronze)
 
     def column(self, name: str) -> Column:
+        """The column of that name."""
         return next(c for c in self.columns if c.name == name)
 
 
@@ -95,14 +100,17 @@ class Contract:
 
     @property
     def department(self) -> str:
+        """Short code of the department that sends it."""
         return self.citylake.department
 
     @property
     def feed(self) -> str:
+        """Name of the feed within its department."""
         return self.citylake.feed
 
     @cached_property
     def calendar(self) -> Calendar:
+        """How the feed's time is cut into intervals."""
         spec = self.citylake.calendar
         return Calendar(spec.every, spec.timezone, spec.start)
 
@@ -116,6 +124,7 @@ class Contract:
         meaning: dict[str, Any] = {
             "format": self.citylake.format.model_dump(mode="json"),
             "delivery": self.citylake.delivery,
+            "empty": self.citylake.empty,
             "timezone": self.citylake.calendar.timezone,
             "max_refused_share": self.citylake.max_refused_share,
             "tables": [_meaning(t) for t in self.tables],
@@ -124,6 +133,7 @@ class Contract:
         return f"v{self.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def table(self, name: str) -> Table:
+        """The table of that name."""
         return next(t for t in self.tables if t.name == name)
 
 

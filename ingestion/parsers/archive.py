@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from ingestion.errors import DeliveryRefused
 
@@ -57,7 +57,7 @@ class Archive:
             except _DAMAGED as error:
                 raise _damaged(f"member {name!r} cannot be unpacked: {error}") from error
             with stream:
-                yield _Counted(self, stream, info)
+                yield cast(BinaryIO, _Counted(self, stream, info))
 
     def count(self, info: zipfile.ZipInfo, unpacked: int, added: int) -> None:
         """Account for `added` bytes of a member of which `unpacked` are out by now."""

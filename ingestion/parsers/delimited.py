@@ -4,13 +4,14 @@ Reading fields is pyarrow's, over bytes that were already cut into records, so a
 cannot be read is set aside by its number and never shifts another. Typing is left to conform.
 """
 
+# ruff: noqa: PLR2004  (byte values are the byte classes of GB18030)
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ from ingestion.parsers.records import Dialect, RecordReader
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 _LISTED = 20
+_SHOWN = 60
 
 
 class Delimited:
@@ -57,7 +59,7 @@ class Delimited:
                     next_step="correct `encoding` in the contract",
                 )
             first = 0 if self._spec.header else 1
-            reader = RecordReader(_joined(head[bom:], stream), self._dialect, offset=bom, first=first)
+            reader = RecordReader(cast(BinaryIO, _joined(head[bom:], stream)), self._dialect, offset=bom, first=first)
             watch = Watch(self._spec.encoding)
             places: dict[str, int] | None = None
             width = 0
@@ -66,7 +68,7 @@ class Delimited:
                 if places is None:
                     names = self._header(block) if self._spec.header else self._names()
                     places, width = self._places(names), len(names)
-                    block = block.without_first() if self._spec.header else block  # noqa: PLW2901
+                    block = block.without_first() if self._spec.header else block  # noqa: PLW2901  the header leaves the block it came in
                 if len(block):
                     yield self._read(block, places, width)
             watch.check()
@@ -84,9 +86,9 @@ class Delimited:
                 rule="encoding",
                 next_step="correct `encoding` in the contract, or ask the department to send the declared encoding",
             )
-        options = {"quotechar": self._spec.quote} if self._spec.quote else {"quoting": csv.QUOTE_NONE}
+        options: dict[str, Any] = {"quotechar": self._spec.quote} if self._spec.quote else {"quoting": csv.QUOTE_NONE}
         line = io.StringIO(text.decode("utf-8").replace("\x00", ""), newline="")
-        cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])  # type: ignore[arg-type]
+        cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])
         return [cell.strip().lstrip("\ufeff") for cell in cells]
 
     def _places(self, names: list[str]) -> dict[str, int]:
@@ -218,7 +220,7 @@ def _only(block: Block, rows: Array) -> bytes:
     stops = np.minimum(block.ends[rows] + 1, len(block.data))
     np.subtract.at(limits, stops, 1)
     kept = np.frombuffer(block.data, np.uint8)[np.cumsum(limits[: len(block.data)], dtype=np.int8).astype(bool)]
-    return kept.tobytes()
+    return bytes(kept.tobytes())
 
 
 def _fits(text: bytes) -> str:
@@ -229,11 +231,11 @@ def _fits(text: bytes) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name if len(name) <= 60 else name[:60] + "…") for name in names[:_LISTED])
+    shown = ", ".join(repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "…") for name in names[:_LISTED])
     return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
-class _joined(io.RawIOBase):  # noqa: N801
+class _joined(io.RawIOBase):
     """The probed head and the rest of the stream as one."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:

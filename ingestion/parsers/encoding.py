@@ -4,11 +4,13 @@ Transcoding happens here in a stream, block by block (docs/adr/0003): offsets st
 original bytes, and a byte that cannot be decoded is a place in a record, not an exception.
 """
 
+# ruff: noqa: PLR2004  (byte values are the byte classes of the encodings)
 from __future__ import annotations
 
 import codecs
 
 import numpy as np
+import pyarrow as pa
 
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array
@@ -26,13 +28,14 @@ _CP1252_UNDEFINED = np.array([0x81, 0x8D, 0x8F, 0x90, 0x9D], np.uint8)
 
 def to_utf8(data: bytes, encoding: str) -> bytes | None:
     """`data` as UTF-8, or None when some byte is not in `encoding`."""
+    if encoding == "utf-8":
+        return data if _is_utf8(data) else None
     if data.isascii():
         return data
     try:
-        text = data.decode(encoding)
+        return data.decode(encoding).encode("utf-8")
     except UnicodeDecodeError:
         return None
-    return data if encoding == "utf-8" else text.encode("utf-8")
 
 
 def undecodable(data: bytes, encoding: str) -> Array:
@@ -42,6 +45,16 @@ def undecodable(data: bytes, encoding: str) -> Array:
     if encoding == "windows-1252":
         return np.flatnonzero(np.isin(np.frombuffer(data, np.uint8), _CP1252_UNDEFINED))
     return _not_codec(data, encoding)
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Whether all of it is well-formed; Arrow's validator needs no decoded copy."""
+    limits = pa.py_buffer(np.array([0, len(data)], np.int64))
+    try:
+        pa.LargeStringArray.from_buffers(1, limits, pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _not_codec(data: bytes, encoding: str) -> Array:

@@ -99,7 +99,8 @@ class JsonRecords:
             keys = connection.execute("select try(json_keys($1))", [text]).fetchone()
             top = ", ".join((keys[0] or [])[:20]) if keys else ""
             raise DeliveryRefused(
-                f"no list of records at {path}: found {kind or 'nothing'}" + (f"; top-level members: {top}" if top else ""),
+                f"no list of records at {path}: found {kind or 'nothing'}"
+                + (f"; top-level members: {top}" if top else ""),
                 rule="json_records",
                 next_step="correct `records` in the contract, or ask the department what changed",
             )
@@ -132,8 +133,8 @@ class JsonRecords:
         paths = literal([member_path(c) for c in plain])
         inner = [f"json_extract_string(line, {paths}) as found"] if plain else []
         inner += [
-            f"nullif(cast(to_json(json_extract(line, {literal(member_path(c))})) as varchar), '[]') as {identifier(c.name)}"
-            for c in starred
+            f"nullif(cast(to_json(json_extract(line, {literal(path)})) as varchar), '[]') as {identifier(name)}"
+            for path, name in ((member_path(c), c.name) for c in starred)
         ]
         outer = [
             f"found[{plain.index(c) + 1}] as {identifier(c.name)}" if c in plain else identifier(c.name)

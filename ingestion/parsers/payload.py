@@ -50,7 +50,8 @@ def _archive(contract: Contract, spec: ZipFormat, path: Path, settings: Settings
     ignored = tuple(name for name in archive.names if name not in wanted)
     if missing:
         raise DeliveryRefused(
-            f"the archive lacks {', '.join(missing)}" + (f"; it has, undeclared: {', '.join(ignored[:20])}" if ignored else ""),
+            f"the archive lacks {', '.join(missing)}"
+            + (f"; it has, undeclared: {', '.join(ignored[:20])}" if ignored else ""),
             rule="members",
             next_step="ask the department for a complete archive, or declare the member optional in the contract",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 
@@ -15,16 +17,16 @@ def strings(block: Block, rows: Array) -> pa.Array:
     data, offsets = _gather(block, rows, None)
     if to_utf8(data, block.encoding) is data:
         return _array(data, offsets)
-    return pa.array([data[a:b].decode(block.encoding) for a, b in zip(offsets, offsets[1:], strict=False)], pa.string())
+    return pa.array([data[a:b].decode(block.encoding) for a, b in pairwise(offsets.tolist())], pa.string())
 
 
 def shown(block: Block, rows: Array) -> pa.Array:
     r"""Records as a person may read them: at most 16 KB each, undecodable bytes and NUL as `\x..`."""
     data, offsets = _gather(block, rows, KEPT_TEXT)
-    if block.encoding == "utf-8" and b"\x00" not in data and int(np.diff(offsets).max(initial=0)) < KEPT_TEXT:
-        if to_utf8(data, "utf-8") is not None:
-            return _array(data, offsets)
-    pieces = (data[a:b] for a, b in zip(offsets, offsets[1:], strict=False))  # refused records only
+    whole = b"\x00" not in data and int(np.diff(offsets).max(initial=0)) < KEPT_TEXT
+    if whole and to_utf8(data, block.encoding) is data:
+        return _array(data, offsets)
+    pieces = (data[a:b] for a, b in pairwise(offsets.tolist()))  # refused records only
     text = (piece.decode(block.encoding, "backslashreplace").replace("\x00", "\\x00") for piece in pieces)
     return pa.array(list(text), pa.string())
 
@@ -41,5 +43,7 @@ def _gather(block: Block, rows: Array, limit: int | None) -> tuple[bytes, Array]
 
 
 def _array(data: bytes, offsets: Array) -> pa.Array:
-    large = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data))
+    large = pa.LargeStringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data)
+    )
     return large.cast(pa.string())

@@ -110,9 +110,10 @@ ordered as (
         state in ('accepted', 'no_data') as counts,
         case supersedes when 'feed' then timestamptz 'epoch' else interval_start end as scope,
         epoch_us(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
-            partition by department, feed, holds_as_of,
+            partition by department, feed, coalesce(holds_as_of, content_as_of),
                 case supersedes when 'feed' then timestamptz 'epoch' else interval_start end
-            order by claim_key
+            -- A confirmed batch claims with the confirming one's receipt, and comes before it.
+            order by coalesce(claim_key, key), outcome = 'unchanged'
         ), {_TIES}) - 1 as precedence
     from stated
 )

@@ -204,12 +204,12 @@ def test_refused_rows_are_readable(released: Released) -> None:
 
 def test_beijing_counts(released: Released, db: duckdb.DuckDBPyConnection, real_data: Path) -> None:
     assert [d.outcome for d in released.deliveries["prsa.hourly"]] == ["accepted", "accepted"]
-    hours = db.execute("select station, sum(hours), sum(pm25_hours), sum(co_hours) from mart_air_station_month group by 1")
+    hours = db.execute(
+        "select station, sum(hours), sum(pm25_hours), sum(co_hours) from mart_air_station_month group by 1"
+    )
     facts = {station: (total, pm25, co) for station, total, pm25, co in hours.fetchall()}
     assert facts["Aotizhongxin"] == (35_064, 35_064 - 925, 35_064 - 1_776)
-    dongsi = _csv_rows(
-        real_data / "weather/beijing_prsa_hourly/PRSA_Data_Dongsi_20130301-20170228.csv", "utf-8"
-    )
+    dongsi = _csv_rows(real_data / "weather/beijing_prsa_hourly/PRSA_Data_Dongsi_20130301-20170228.csv", "utf-8")
     assert facts["Dongsi"] == (35_064, sum(r[5] != "NA" for r in dongsi), sum(r[9] != "NA" for r in dongsi))
 
 

@@ -7,6 +7,7 @@ turns it green with no manual clean-up; an accepted failure whose date has passe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def test_refused_rows_are_readable_with_their_rules(story: tuple[Lake, dict[date
     assert len(refused) == 1
     with lake.log.connect() as log:
         keys = log.execute(
-            "select unnest(quarantine) from table_receipt where batch = ? and feed = 'syj.food_inspection'",
+            "select unnest(quarantine) from table_receipt "
+            "where batch = ? and department = 'syj' and feed = 'food_inspection'",
             [refused[0].batch],
         ).fetchall()
     rows = duckdb.sql(
@@ -128,7 +130,7 @@ def test_accepted_failure_expires(story: tuple[Lake, dict[date, RunReport]], tmp
         "expires": report.as_of,
     }
     register.write_text(yaml.safe_dump({"accepted_failures": [entry]}), encoding="utf-8")
-    accepted = Lake(**{**vars(lake), "settings": lake.settings.model_copy(update={"accepted_failures": register})})
+    accepted = replace(lake, settings=lake.settings.model_copy(update={"accepted_failures": register}))
 
     def weather(today: date) -> str:
         return next(v.decision for v in gate(accepted, failing, today=today) if v.product == "weather")

@@ -22,10 +22,7 @@ def test_imports_point_one_way(package: str, forbidden: tuple[str, ...]) -> None
     sources = python(package)
     assert sources, f"no sources below {package}"
     wrong = [
-        f"{shown(path)} imports {name}"
-        for path in sources
-        for name in imports(path)
-        if name.split(".")[0] in forbidden
+        f"{shown(path)} imports {name}" for path in sources for name in imports(path) if name.split(".")[0] in forbidden
     ]
     assert not wrong
 
@@ -49,9 +46,9 @@ def test_modules_and_public_names_have_docstrings() -> None:
             if module.body and not ast.get_docstring(module):
                 missing.append(shown(path))
             for node in module.body:
-                if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                    if not ast.get_docstring(node):
-                        missing.append(f"{shown(path)}:{node.lineno} {node.name}")
+                named = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+                if named and not ast.get_docstring(node):
+                    missing.append(f"{shown(path)}:{node.lineno} {node.name}")
     assert not missing
 
 
@@ -122,8 +119,7 @@ def test_tests_mirror_sources() -> None:
     lost = {
         shown(path.parent)
         for path in tracked("tests/unit/*.py")
-        if not (path.parents[0] / "x").as_posix().endswith("unit/x")
-        and not (_source_of(path)).is_dir()
+        if not (path.parents[0] / "x").as_posix().endswith("unit/x") and not (_source_of(path)).is_dir()
     }
     assert not lost
 

@@ -203,7 +203,7 @@ def test_reconform_replaces_and_gives_equal_row_hashes(tmp_path: Path) -> None:
     assert [one.outcome for one in reconform(made, newer)] == ["accepted", "accepted", "unchanged"]
     assert reconform(made, newer) == []
     assert counted(made) == dict.fromkeys("abcde", 2)
-    rotated = replace(made, keys=FakeKeys(2))
+    rotated = replace(made, open_keys=lambda: FakeKeys(2))
     assert len(reconform(rotated, newer)) == 3
     with made.log.connect() as connection:
         query = (
@@ -215,3 +215,14 @@ def test_reconform_replaces_and_gives_equal_row_hashes(tmp_path: Path) -> None:
     with made.log.connect() as connection:
         counts = connection.execute("select distinct revision, key_version from standing where effective").fetchall()
     assert counts == [(feed.revision, 1)]
+
+
+def test_a_confirming_batch_comes_after_the_one_it_confirms(tmp_path: Path) -> None:
+    """Both hold as of one moment; conforming again depends on their order, so it must not be left to chance."""
+    made, feed = lake(tmp_path), contract()
+    first = ingest_file(made, feed, drop(made, "readings_1.csv", A, hours=1), day(0))
+    second = ingest_file(made, feed, drop(made, "readings_2.csv", rows("edcba"), hours=2), day(0))
+    with made.log.connect() as connection:
+        order = connection.execute("select precedence, batch from standing order by precedence").fetchall()
+    assert [batch for _, batch in order] == [first.batch, second.batch]
+    assert order[0][0] < order[1][0]

@@ -163,7 +163,7 @@ def lake(home: Path, **parts: Any) -> Lake:
     settings = Settings(home=home)
     store = LocalStore(settings.lake_root)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-    made = Lake(settings, store, log, FakeKeys(), {}, conform=conform)  # type: ignore[arg-type]
+    made = Lake(settings, store, log, FakeKeys, {}, conform=conform)  # type: ignore[arg-type]
     return replace(made, **parts)
 
 

@@ -42,7 +42,7 @@ def open_small_lake(home: Path, store: LocalStore | None = None) -> Lake:
     settings = Settings(home=home, accepted_failures=home / "accepted_failures.yaml")
     store = store or LocalStore(settings.lake_root)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-    return Lake(settings, store, log, keys=NoKeys(), contracts={})  # type: ignore[arg-type]
+    return Lake(settings, store, log, open_keys=NoKeys, contracts={})  # type: ignore[arg-type]
 
 
 @dataclass

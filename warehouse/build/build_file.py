@@ -1,4 +1,4 @@
-"""Opening build.duckdb: what is damaged or of another version is removed, for it is disposable.
+"""Opening build.duckdb: what is damaged is removed, and a full rebuild starts from an empty file.
 
 Leaves what the file holds to warehouse.build.state.
 """
@@ -33,7 +33,7 @@ def open_build_file(path: Path) -> Opened:
     try:
         return Opened(_connect(path), None)
     except duckdb.Error as error:
-        if "lock" in str(error).lower():
+        if "could not set lock" in str(error).lower():
             raise LakeBusy(
                 f"another program has {path} open",
                 left="the build file and the last release are untouched",
@@ -41,6 +41,13 @@ def open_build_file(path: Path) -> Opened:
             ) from error
         _remove(path)
         return Opened(_connect(path), "the build file was damaged and has been removed")
+
+
+def empty_build_file(opened: Opened, path: Path) -> Opened:
+    """The same file, empty: a full rebuild keeps no table of a model that is gone, and no old shape."""
+    opened.connection.close()
+    _remove(path)
+    return Opened(_connect(path), opened.recovered)
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 _STARTED = "LogStartLine"
-_RESULTS = ("LogTestResult", "LogModelResult", "LogSeedResult")
+_RESULTS = ("Log", "RunResult")
+"""Events that repeat what the run results say."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Dbt:
         name = event.info.name
         if name == _STARTED:
             self.progress(f"{event.data.index} of {event.data.total}: {event.data.description}")
-        elif event.info.level == "warn" and name not in _RESULTS and event.info.msg not in self.warnings:
+        elif event.info.level == "warn" and not name.startswith(_RESULTS) and event.info.msg not in self.warnings:
             self.warnings.append(event.info.msg)
 
     def _artifact(self, name: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The dbt project as files: its digest and the profile it runs under.
 
-The digest covers everything that could change a table: models, macros, seeds, tests, and the
-contracts behind the sources. dbt's own target and log folders lie in the state folder.
+The digest covers everything that could change a table: models, macros, seeds, tests, the
+contracts behind the sources, and the code that makes source views and affected days. dbt's own
+target and log folders lie in the state folder.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ingestion.errors import ConfigurationError
 
 PROFILE = "citylake"
 _PATHS = {"model-paths": "models", "macro-paths": "macros", "seed-paths": "seeds", "test-paths": "tests"}
+_CODE = ("sources.py", "state.py")
 _SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md")
 
 
@@ -35,6 +37,8 @@ def project_digest(project: Path, contracts: Mapping[str, Contract]) -> str:
         for path in sorted(p for p in (project / folder).rglob("*") if p.suffix in _SUFFIXES):
             name = f"{folder}/{path.relative_to(project / folder).as_posix()}"
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name in _CODE:
+        digest.update(name.encode() + b"\0" + Path(__file__).with_name(name).read_bytes() + b"\0")
     for feed, contract in sorted(contracts.items()):
         digest.update(f"{feed}={contract.revision}\0".encode())
     return digest.hexdigest()[:12]

@@ -21,7 +21,7 @@ from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 from warehouse.build import collect, state
-from warehouse.build.build_file import open_build_file
+from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
 from warehouse.build.inputs import read_effective
 from warehouse.build.lock import build_lock
@@ -45,7 +45,8 @@ def build(
 ) -> BuildReport:
     """Build and test what changed; the report is also saved beside the build file.
 
-    `as_of` is the local day the freshness checks are judged for. `released` gives per product the
+    `as_of` is the local day the freshness checks are judged for; on another day they are judged again even
+    where no file is new. `released` gives per product the
     bronze keys its last release was made from; their difference to the effective files is rebuilt.
     Raises LakeBusy, BuildFailed, ConfigurationError. A failing model or test is a status.
     """
@@ -84,12 +85,13 @@ class Builder:
         try:
             standing = state.standing(opened.connection, effective)
             last = last_report(self.settings)
-            if last and not full_refresh and _nothing_new(standing, digest):
+            if last and last.as_of == as_of and not full_refresh and _nothing_new(standing, digest):
                 return self._unchanged(last, as_of, started_at)
             reason = opened.recovered or _why_full(standing, digest, asked=full_refresh)
             run = state.Run(_build_id(started_at), as_of, started_at, full_refresh=reason is not None)
             if reason:
                 self.progress(f"rebuilding everything: {reason}")
+                opened = empty_build_file(opened, self.settings.build_path)
             state.begin(
                 opened.connection,
                 effective,

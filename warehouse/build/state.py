@@ -155,9 +155,11 @@ class Standing:
 
 
 def standing(connection: duckdb.DuckDBPyConnection, effective: Effective) -> Standing:
-    """Whether the tables of the build file hold exactly the effective files. Writes only the schema."""
-    connection.execute(SCHEMA)
-    last = connection.execute("select project_digest, is_complete from _citylake.last_build").fetchone()
+    """Whether the tables of the build file hold exactly the effective files. Changes nothing."""
+    try:
+        last = connection.execute("select project_digest, is_complete from _citylake.last_build").fetchone()
+    except duckdb.CatalogException:
+        last = None
     if last is None:
         return Standing(exists=False, is_complete=False, project_digest=None, is_current=False)
     connection.register("effective_now", effective.files)
@@ -205,7 +207,7 @@ def begin(
         {"build": run.build_id, "as_of": run.as_of, "started": run.started_at, "full": run.full_refresh},
     )
     if run.full_refresh:
-        # Until this run completes, the tables are of two minds: the next run must be full as well.
+        # Until this run completes the tables are not whole: the next run must be full as well.
         connection.execute("delete from _citylake.last_build")
         connection.execute(_AFFECTED_ALL)
     else:

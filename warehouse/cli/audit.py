@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from warehouse.cli.arguments import AsJson, Edition
-from warehouse.cli.output import grid, progress, results, write, write_json
+from warehouse.cli.output import progress, results, show_grid, write, write_json
 from warehouse.cli.session import Session
+
+if TYPE_CHECKING:
+    from warehouse.reconcile import Reconciliation, Row
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +42,9 @@ def trace_command(
         return
     made = "" if traced.made_in == traced.release else f", made in release {traced.made_in}"
     write(f"{traced.table} of {traced.edition} release {traced.release}: {traced.rows:,} rows, {traced.product}{made}")
-    rows = [(o.feed, o.batch, o.raw_sha256, o.raw_key or "erased") for o in traced.origins]
-    results().print(grid(f"made from {len(rows)} deliveries", ("feed", "batch", "sha256", "raw object"), rows))
+    for origin in traced.objects:
+        write(f"{origin.raw_sha256}  {origin.raw_key or 'erased'}  {origin.feed}")
+    write(f"made from {len(traced.objects)} deliveries")
 
 
 def reconcile_command(
@@ -51,15 +56,28 @@ def reconcile_command(
     from warehouse.reconcile import reconcile
 
     session: Session = context.obj
-    with progress("reconcile"):
+    with progress("compare every stage"):
         found = reconcile(session.lake, deep=deep)
     if as_json:
         write_json(found)
     else:
-        columns = ("stage", "what", "expected", "found", "verdict")
-        rows = [(f.stage, f.subject, f.expected, f.found, "ok" if f.ok else "OFF") for f in found]
-        results().print(grid("reconciliation", columns, rows, right="expected found"))
-        off = sum(not f.ok for f in found)
-        write(f"{off} of {len(rows)} comparisons are off" if off else f"all {len(rows)} comparisons agree")
-    if any(not f.ok for f in found):
+        _show_reconciliation(found)
+    if not found.ok:
         raise typer.Exit(1)
+
+
+def _show_reconciliation(found: Reconciliation) -> None:
+    """Steps with what they compared, then every row that is off."""
+    compared = Counter(row.step for row in found.rows)
+    off = Counter(row.step for row in found.off)
+    rows = [(step, count, off[step]) for step, count in compared.items()]
+    show_grid(results(), "reconciliation", ("step", "compared", "off"), rows, right="compared off")
+    for row in found.off:
+        results().print(_told(row), style="red", markup=False)
+    write(f"{len(found.off)} of {len(found.rows)} comparisons are off" if found.off else "every comparison agrees")
+
+
+def _told(row: Row) -> str:
+    where = " ".join(part for part in (row.feed, row.interval, row.table) if part)
+    numbers = "" if row.expected is None and row.found is None else f" expected {row.expected}, found {row.found}"
+    return f"off: {row.step} {where}:{numbers} {row.reason or ''}".rstrip()

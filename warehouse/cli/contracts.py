@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warehouse.cli.arguments import AsJson, Feed, parse_interval
-from warehouse.cli.output import grid, results, write, write_json
+from warehouse.cli.output import results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
         return
     columns = ("feed", "title", "product", "delivery", "every", "tables", "revision", "source")
     rows = [tuple(_summary(contract).values()) for contract in session.contracts.values()]
-    results().print(grid(f"{len(rows)} feeds", columns, rows, right="tables"))
+    show_grid(results(), f"{len(rows)} feeds", columns, rows, right="tables")
 
 
 def _summary(contract: Contract) -> dict[str, object]:
@@ -62,18 +62,16 @@ def check_command(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command("init")
 def init_command(
-    context: typer.Context,
     sample: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file as the department sends it.")],
-    feed: Annotated[str, typer.Option("--feed", help="department.feed of the draft.")] = "department.feed",
+    department: Annotated[str, typer.Option("--department", help="Short name of the department.")] = "department",
+    feed: Annotated[str, typer.Option("--feed", help="Short name of the feed.")] = "feed",
     out: Annotated[Path | None, typer.Option("--out", help="Write the draft here; default standard output.")] = None,
 ) -> None:
     """Draft a contract from a file. Every guess in it is marked."""
-    from ingestion.contract.draft import draft_contract
-
+    from ingestion.contract.draft import draft
     from ingestion.errors import ConfigurationError
 
-    session: Session = context.obj
-    text = draft_contract(sample, feed=feed, settings=session.settings)
+    text = draft(sample, department=department, feed=feed)
     if out is None:
         write(text)
         return
@@ -81,7 +79,7 @@ def init_command(
         raise ConfigurationError(f"{out} exists", left="it was not changed", next_step="give another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    write(f"{out}: read every line marked as a guess, then: citylake contracts check")
+    write(f"{out}: read every line marked as a guess or a decision, then: citylake contracts check")
 
 
 @app.command("try")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warehouse.cli.arguments import AsJson, By, Day, Feed, account, local_day, parse_interval
-from warehouse.cli.output import grid, progress, results, write, write_json
+from warehouse.cli.output import progress, results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def held_command(
             return
         columns = ("feed", "interval", "batch", "content as of", "why")
         rows = [(h.feed, h.interval_start, h.batch, h.content_as_of, h.message) for h in waiting]
-        results().print(grid(f"{len(rows)} corrections wait for a steward", columns, rows))
+        show_grid(results(), f"{len(rows)} corrections wait for a steward", columns, rows)
         return
     if (accept and reject) or not reason:
         raise typer.BadParameter("decide one batch at a time, with --reason")
@@ -124,13 +124,16 @@ def held_command(
 def collect_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Delete what no receipt or release names. Only what is older than a week."""
     from ingestion.collect import collect
+    from warehouse.release import collect as unreleased
+    from warehouse.release.layout import EDITIONS
 
     session: Session = context.obj
     with progress("list every object"):
         found = collect(session.lake)
+        published = [key for edition in EDITIONS for key in unreleased.collect(session.lake, edition)]
     if as_json:
-        write_json(found)
+        write_json({**vars(found), "unreleased": published})
         return
-    write(f"{len(found.orphans)} objects deleted, {found.residue} pieces of residue removed")
+    write(f"{len(found.orphans) + len(published)} objects deleted, {found.residue} pieces of residue removed")
     for key in found.unfinished:
         write(f"no receipt yet, the next run goes on from it: {key}")

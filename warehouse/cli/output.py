@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-PIPED_WIDTH = 160
+PIPED_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where there is no screen to measure."""
 
 
@@ -73,17 +73,28 @@ def _plain_scalar(value: object) -> str | float:
     return str(value)
 
 
-def grid(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = "") -> Table:
-    """A table. `right` names, blank separated, the columns of numbers."""
+def show_grid(
+    console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = ""
+) -> None:
+    """A title and, where there are rows, the table below it. `right`: see `grid`."""
+    table = grid(columns, rows, right=right)
+    console.print(title, style="bold", markup=False, soft_wrap=True)
+    if table.row_count:
+        console.print(table)
+
+
+def grid(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str = "") -> Table:
+    """A table. `right` names, blank separated, the columns of numbers; they and the first are never folded."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     numbers = right.split()
-    for column in columns:
+    for index, column in enumerate(columns):
         is_number = column in numbers
-        table.add_column(column, justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+        kept_whole = is_number or index == 0
+        table.add_column(column, justify="right" if is_number else "left", no_wrap=kept_whole, overflow="fold")
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
     return table

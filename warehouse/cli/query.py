@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from warehouse.cli.arguments import Edition
-from warehouse.cli.output import grid, problems, results, write
+from warehouse.cli.output import problems, write
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
@@ -20,9 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from warehouse.release.manifest import Manifest
-
-MAX_ROWS = 100
-"""Rows a table on a screen has; machines ask for --csv or --json and get all."""
 
 Release = Annotated[str | None, typer.Option("--release", metavar="ID", help="Default the current one.")]
 
@@ -42,6 +36,7 @@ def sql_command(
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV; with -c.")] = False,
 ) -> None:
     """Query a release, read-only. Without -c an interactive session."""
+    from warehouse.cli.answers import show, stream
     from warehouse.cli.shell import Shell
     from warehouse.sql import connect, released
 
@@ -79,33 +74,6 @@ def notice(manifest: Manifest) -> str:
     synthetic = "; SYNTHETIC: made by the simulated city, no real person or business" if manifest.synthetic else ""
     missing = f"; never released: {', '.join(manifest.never_released)}" if manifest.never_released else ""
     return f"{manifest.edition} release {manifest.id} of {manifest.created_at:%Y-%m-%d %H:%MZ}{missing}{synthetic}"
-
-
-def show(rows: pa.Table) -> None:
-    """A table for a screen, cut at MAX_ROWS."""
-    cut = rows.slice(0, MAX_ROWS)
-    columns = cut.to_pydict() if cut.num_columns else {}
-    numbers = " ".join(f.name for f in rows.schema if str(f.type).startswith(("int", "uint", "double", "decimal")))
-    results().print(grid(None, rows.column_names, zip(*columns.values(), strict=True), right=numbers))
-    more = f", the first {MAX_ROWS} shown; --csv gives all" if rows.num_rows > MAX_ROWS else ""
-    results().print(f"{rows.num_rows:,} rows{more}", style="dim")
-
-
-def stream(rows: pa.Table, form: Literal["csv", "json"]) -> None:
-    """Every row to standard output, written by DuckDB (dates ISO, decimals exact)."""
-    import duckdb
-
-    from ingestion.sql import literal
-
-    options = "format json, array true" if form == "json" else "format csv, header true"
-    with tempfile.TemporaryDirectory(prefix="citylake-sql-") as folder, duckdb.connect() as connection:
-        path = Path(folder) / "rows"
-        connection.register("answer", rows)
-        connection.execute(f"copy answer to {literal(path)} ({options})")
-        sys.stdout.flush()
-        with path.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
 
 
 def export_command(

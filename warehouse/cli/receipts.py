@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from warehouse.cli.arguments import AsJson, Feed
-from warehouse.cli.output import grid, results, write, write_json
+from warehouse.cli.output import results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def deliveries_command(
     cells = [
         (r["feed"], r["interval_start"], r["outcome"], *(r[c] for c in columns[3:7]), r["batch"], _why(r)) for r in rows
     ]
-    results().print(grid(f"newest {len(rows)} receipts", columns, cells, right=" ".join(columns[3:7])))
+    show_grid(results(), f"newest {len(rows)} receipts", columns, cells, right=" ".join(columns[3:7]))
 
 
 def quarantine_command(
@@ -99,9 +99,9 @@ def quarantine_command(
         for r in found
         for rule, count in sorted(r["rules"].items(), key=lambda item: -item[1])
     ]
-    results().print(grid("rules broken", ("batch", "outcome", "table", "rule", "rows"), counts, right="rows"))
+    show_grid(results(), "rules broken", ("batch", "outcome", "table", "rule", "rows"), counts, right="rows")
     cells = [(name, row.table, row.record, ", ".join(row.rules), row.text) for name, row in shown]
-    results().print(grid("refused rows", ("batch", "table", "record", "rules", "text"), cells, right="record"))
+    show_grid(results(), "refused rows", ("batch", "table", "record", "rules", "text"), cells, right="record")
     total = sum(r["quarantined"] for r in found)
     masked = "" if show_text else "; text is masked, --show-text shows it"
     write(f"{len(shown)} of {total} refused rows shown{masked}")

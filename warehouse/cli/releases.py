@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from warehouse.cli.arguments import AsJson, By, Edition, Reason, account
-from warehouse.cli.output import grid, results, write, write_json
+from warehouse.cli.output import results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 
@@ -45,7 +45,7 @@ def releases_command(
             for e in reversed(lines[name])
         ]
         title = f"{name}: {current or 'no current release'}"
-        results().print(grid(title, ("", "at", "event", "release", "by", "reason"), rows))
+        show_grid(results(), title, ("", "at", "event", "release", "by", "reason"), rows)
         held = holds[name]
         if held is not None:
             write(f"on hold since {held.since:%Y-%m-%d %H:%MZ} by {held.by}: {held.reason}; citylake resume lifts it")

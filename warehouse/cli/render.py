@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from warehouse.cli.output import grid, results, write, write_json
+from warehouse.cli.output import grid, results, show_grid, write, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from warehouse.run import RunReport
 
 COUNTS = ("received", "accepted", "quarantined", "duplicates")
+HEADINGS = ("rows", "accepted", "refused", "repeats")
+"""COUNTS as columns: short, so that a line fits 80 characters."""
+
 NEEDS_A_PERSON = ("refused", "held")
 SHOWN_REASONS = 3
 
@@ -44,6 +47,8 @@ def show_run(report: RunReport, lake: Lake, console: Console) -> None:
     show_feeds(report.deliveries, console)
     show_attention(report.deliveries, console)
     show_broken_rules(lake, report.deliveries, console)
+    if report.known:
+        console.print(f"{report.known} files were taken in before", style="dim")
     if report.late:
         late = ", ".join(f"{feed} {count}" for feed, count in report.late.items())
         console.print(f"intervals with no file yet: {late}", markup=False)
@@ -56,16 +61,14 @@ def show_run(report: RunReport, lake: Lake, console: Console) -> None:
 
 
 def show_feeds(deliveries: Sequence[Delivery], console: Console) -> None:
-    """One line a feed: files by outcome, rows by what became of them. Repeats store nothing and are only counted."""
+    """One line a feed: files by outcome, rows by what became of them."""
     rows = []
     for feed in sorted({d.feed for d in deliveries}):
         mine = [d for d in deliveries if d.feed == feed]
-        outcomes = Counter(d.outcome for d in mine)
-        repeated = outcomes.pop("duplicate", 0)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
-        rows.append((feed, told, repeated or None, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
-    columns = ("feed", "deliveries", "known", *COUNTS)
-    console.print(grid("deliveries", columns, rows, right=f"known {' '.join(COUNTS)}"))
+        told = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in mine).items())
+        rows.append((feed, told, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
+    columns = ("feed", "deliveries", *HEADINGS)
+    show_grid(console, "deliveries, and their rows", columns, rows, right=" ".join(HEADINGS))
 
 
 def show_attention(deliveries: Sequence[Delivery], console: Console) -> None:
@@ -89,14 +92,14 @@ def show_broken_rules(lake: Lake, deliveries: Sequence[Delivery], console: Conso
         return
     with closing(lake.log.connect()) as log:
         rows = log.execute(_RULES, {"receipts": receipts}).fetchall()
-    console.print(grid("rules broken by refused rows", ("feed", "rule", "rows"), rows, right="rows"))
+    show_grid(console, "rules broken by refused rows", ("feed", "rule", "rows"), rows, right="rows")
 
 
 def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
     """One line a product, with the first reasons of a blocked one."""
     from rich.text import Text
 
-    table = grid("verdicts", ("product", "verdict", "checks", "because"), [], right="checks")
+    table = grid(("product", "verdict", "checks", "because"), [], right="checks")
     for verdict in verdicts:
         passed = verdict.decision == "passed"
         reasons = verdict.reasons[:SHOWN_REASONS]
@@ -109,6 +112,7 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
             str(len(verdict.checks)),
             Text("\n".join(part for part in (told, *accepted) if part)),
         )
+    console.print("verdicts", style="bold")
     console.print(table)
     for verdict in verdicts:
         if verdict.decision != "passed":
@@ -117,21 +121,15 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
 
 def show_releases(releases: Sequence[Published], console: Console) -> None:
     """What each edition's readers see now."""
-    rows = [
-        (
-            r.edition,
-            r.outcome.replace("_", " "),
-            r.release,
-            ", ".join(r.fresh),
-            ", ".join([*r.kept, *r.held_back]),
-            ", ".join(r.never_released),
-        )
-        for r in releases
-    ]
-    columns = ("edition", "outcome", "release", "new", "kept from before", "never released")
-    console.print(grid("releases", columns, rows))
-    for held in (r for r in releases if r.outcome == "on_hold"):
-        console.print(held.message, style="yellow", markup=False)
+    rows = [(r.edition, r.release or "none", r.outcome.replace("_", " "), ", ".join(r.fresh)) for r in releases]
+    show_grid(console, "releases", ("edition", "release", "outcome", "new in it"), rows)
+    for released in releases:
+        stayed = {"kept as released before": released.kept, "held back": released.held_back}
+        for what, products in (stayed | {"never released": released.never_released}).items():
+            if products:
+                console.print(f"{released.edition}: {what}: {', '.join(products)}", style="yellow", markup=False)
+        if released.outcome == "on_hold":
+            console.print(released.message, style="yellow", markup=False)
 
 
 def show_build(report: BuildReport, console: Console) -> None:
@@ -142,13 +140,13 @@ def show_build(report: BuildReport, console: Console) -> None:
         console.print("nothing new since the last build", markup=False)
     models, checks = Counter(m.status for m in report.models), Counter(c.status for c in report.checks)
     rows = [("models", _told(models)), ("checks", _told(checks))]
-    console.print(grid(f"build {report.build_id}, as of {report.as_of}", ("what", "status"), rows))
+    show_grid(console, f"build {report.build_id}, as of {report.as_of}", ("what", "status"), rows)
     told = [(m.name, m.status, m.message) for m in report.models] + [
         (c.name, c.status, c.message) for c in report.checks
     ]
     bad = [line for line in told if line[1] in ("failed", "error")]
     if bad:
-        console.print(grid("did not pass", ("name", "status", "message"), bad))
+        show_grid(console, "did not pass", ("name", "status", "message"), bad)
     console.print("next: citylake gate", style="dim")
 
 
@@ -170,8 +168,8 @@ def show_deliveries(
         (d.feed, d.filename, d.outcome, *(getattr(d, count) for count in COUNTS), _why(d.rule, d.message))
         for d in deliveries
     ]
-    columns = ("feed", "file", "outcome", *COUNTS, "why")
-    results().print(grid(None, columns, rows, right=" ".join(COUNTS)))
+    columns = ("feed", "file", "outcome", *HEADINGS, "why")
+    results().print(grid(columns, rows, right=" ".join(HEADINGS)))
 
 
 def _why(rule: str | None, message: str | None) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.sql import identifier, literal
-from warehouse.cli.output import grid, problems, results
+from ingestion.sql import literal
+from warehouse.cli.output import grid, problems, results, show_grid
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,13 +34,13 @@ class Shell:
         connection: duckdb.DuckDBPyConnection,
         manifest: Manifest,
         history: Path,
-        read: Callable[[str], str] = input,
+        read: Callable[[str], str] | None = None,
     ) -> None:
-        """`history` is a private file of typed lines."""
+        """`history` is a private file of typed lines; it is kept only where a person types."""
         self._connection = connection
         self._manifest = manifest
         self._history = history
-        self._read = read
+        self._read = read or _from_keyboard
         self._dots: dict[str, Callable[[str], None]] = {
             ".tables": self._tables,
             ".describe": self._describe,
@@ -74,7 +75,8 @@ class Shell:
 
     def _answer(self, statement: str) -> None:
         from ingestion.errors import CitylakeError
-        from warehouse.cli.query import run_query, show
+        from warehouse.cli.answers import show
+        from warehouse.cli.query import run_query
 
         try:
             if statement.startswith("."):
@@ -89,7 +91,7 @@ class Shell:
 
     def _tables(self, _: str) -> None:
         rows = [(name, e.product, e.kind, e.rows, e.day_column) for name, e in self._manifest.tables.items()]
-        results().print(grid(None, ("table", "product", "kind", "rows", "kept by"), rows, right="rows"))
+        results().print(grid(("table", "product", "kind", "rows", "kept by"), rows, right="rows"))
 
     def _describe(self, table: str) -> None:
         from warehouse.cli.query import run_query
@@ -104,7 +106,7 @@ class Shell:
             "order by column_index",
         )
         rows = zip(*described.to_pydict().values(), strict=True)
-        results().print(grid(identifier(table), ("column", "type", "meaning"), rows))
+        show_grid(results(), table, ("column", "type", "meaning"), rows)
 
     def _release(self, _: str) -> None:
         from warehouse.cli.query import notice
@@ -115,9 +117,17 @@ class Shell:
         results().print(HELP, markup=False)
 
 
+def _from_keyboard(prompt: str) -> str:
+    """One line; lines from a pipe get no prompt."""
+    return input(prompt if sys.stdin.isatty() else "")
+
+
 @contextlib.contextmanager
 def _history(path: Path) -> Iterator[None]:
-    """Line editing and history where this Python has readline; nothing elsewhere."""
+    """Line editing and history where this Python has readline and a person types; nothing elsewhere."""
+    if not sys.stdin.isatty():
+        yield
+        return
     with contextlib.suppress(ImportError, OSError):
         import readline
 

@@ -12,20 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
 from pydantic import SecretStr
 
+from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.run import conform
 from ingestion.contract.model import Contract
 from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
 from ingestion.settings import Settings
-from warehouse.cli.output import grid
+from warehouse.cli.output import grid, show_grid
 from warehouse.cli.refused_rows import RefusedRow, read_refused
 
 if TYPE_CHECKING:
-    from ingestion.conform.run import Conformed
     from rich.console import Console
+
+    from ingestion.conform.run import Conformed
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Trial:
         counts = ("received", "accepted", "quarantined", "duplicates")
         rows = [(name, *(facts[count] for count in counts)) for name, facts in self.tables.items()]
         if rows:
-            console.print(grid(None, ("table", *counts), rows, right=" ".join(counts)))
+            console.print(grid(("table", *counts), rows, right=" ".join(counts)))
         broken = [
             (name, rule, kind, count)
             for name, facts in self.tables.items()
@@ -57,12 +58,12 @@ class Trial:
             for rule, count in sorted(dict(rules).items(), key=lambda item: -item[1])  # type: ignore[call-overload]
         ]
         if broken:
-            console.print(grid("broken rules", ("table", "rule", "what happens", "rows"), broken, right="rows"))
+            show_grid(console, "broken rules", ("table", "rule", "what happens", "rows"), broken, right="rows")
         if self.ignored_members:
             console.print(f"members no table names: {', '.join(self.ignored_members)}", markup=False)
         if self.rows:
             cells = [(row.table, row.record, ", ".join(row.rules), row.text) for row in self.rows]
-            console.print(grid("refused rows", ("table", "record", "rules", "text"), cells, right="record"))
+            show_grid(console, "refused rows", ("table", "record", "rules", "text"), cells, right="record")
         console.print("nothing was stored", style="dim")
 
 

@@ -95,12 +95,12 @@ def _profile(connection: duckdb.DuckDBPyConnection, table: SampledTable, source:
             select nullif(trim({cell}), '') as raw, count(*) as n from {identifier(table.relation)} group by raw
         ),
         cells as (select *, case when {is_code} then null else raw end as v from texts)
-        """  # noqa: S608 - quoted by literal and identifier
+        """
     row = connection.execute(
         f"""{cleaned} select coalesce(sum(n) filter (where v is not null), 0)::bigint, count(v),
             min({plain}), max({plain}), list_sort(list(distinct raw) filter (where {is_code})),
             list_sort(list(distinct {number}) filter (where list_contains({literal(MISSING_NUMBERS)}, {number}))),
-            bool_or(v >= '24:' and v not like '_:%'), {passes} from cells"""  # noqa: S608
+            bool_or(v >= '24:' and v not like '_:%'), {passes} from cells"""
     ).fetchone()
     if row is None:
         raise duckdb.InvalidInputException("no aggregate came back")
@@ -163,11 +163,11 @@ def _identifier(connection: duckdb.DuckDBPyConnection, cleaned: str, distinct: i
         return None
     shapes = ", ".join(f"count(*) filter (where regexp_full_match(v, {literal(shape)}))" for shape in _SHAPES.values())
     long, *counts = connection.execute(
-        f"{cleaned} select count(*) filter (where length(v) between 16 and 18), {shapes} from cells"  # noqa: S608
+        f"{cleaned} select count(*) filter (where length(v) between 16 and 18), {shapes} from cells"
     ).fetchone() or (0,)
     if long >= _SHARE * distinct:
         values = connection.execute(
-            f"{cleaned} select v from cells where length(v) between 16 and 18 order by v limit {MAX_CHECKED}"  # noqa: S608
+            f"{cleaned} select v from cells where length(v) between 16 and 18 order by v limit {MAX_CHECKED}"
         ).fetchall()
         for name, check in _CHECKS.items():
             if sum(check(value) for (value,) in values) >= _SHARE * len(values):

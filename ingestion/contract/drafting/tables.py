@@ -77,7 +77,7 @@ def _delimited(
 ) -> SampledTable:
     options = f"sample_size => -1, all_varchar => true, max_line_size => {_MAX_LINE}, strict_mode => false"
     found = connection.execute(
-        f"select delimiter, quote, escape, hasheader, columns, skiprows from sniff_csv({literal(file)}, {options}, "  # noqa: S608
+        f"select delimiter, quote, escape, hasheader, columns, skiprows from sniff_csv({literal(file)}, {options}, "
         "ignore_errors => true, null_padding => false)"
     ).fetchone()
     if found is None:
@@ -101,7 +101,7 @@ def _delimited(
     connection.execute("delete from reject_errors")
     sources = tuple(Source(name, f"c{n}") for n, name in enumerate(names) if name not in names[:n])
     repeated = sorted({name for n, name in enumerate(names) if name in names[:n]})
-    rows = _one(connection, f"select count(*) from {identifier(relation)}")  # noqa: S608
+    rows = _one(connection, f"select count(*) from {identifier(relation)}")
     return SampledTable(
         relation, member, sources, rows, text.whole, rejected, delimiter, quote, header, tuple(repeated)
     )
@@ -136,22 +136,22 @@ def _records(
 ) -> SampledTable:
     staged = identifier(f"{relation}_records")
     if sample.kind == "ndjson":
-        source = f"select json as record from read_ndjson_objects({literal(file)}, ignore_errors => true)"  # noqa: S608
+        source = f"select json as record from read_ndjson_objects({literal(file)}, ignore_errors => true)"
     else:
         source = (
-            f"select unnest(from_json(json_extract(content, {literal(sample.records)}), '[\"JSON\"]')) as record "  # noqa: S608
+            f"select unnest(from_json(json_extract(content, {literal(sample.records)}), '[\"JSON\"]')) as record "
             f"from read_text({literal(file)})"
         )
     connection.execute(f"create table {staged} as {source}")
-    structure = json.loads(_one(connection, f"select json_group_structure(record)::varchar from {staged}"))  # noqa: S608
+    structure = json.loads(_one(connection, f"select json_group_structure(record)::varchar from {staged}"))
     leaves = _leaves(structure, (), [])
     sources = tuple(
         Source(".".join(keys), f"c{n}", "$" + "".join(f".{step(key)}" for key in keys), note)
         for n, (keys, note) in enumerate(leaves[:MAX_COLUMNS])
     )
     cells = ", ".join(f"json_extract_string(record, {literal(s.path)}) as {identifier(s.column)}" for s in sources)
-    connection.execute(f"create table {identifier(relation)} as select {cells} from {staged}")  # noqa: S608
-    rows = _one(connection, f"select count(*) from {identifier(relation)}")  # noqa: S608
+    connection.execute(f"create table {identifier(relation)} as select {cells} from {staged}")
+    rows = _one(connection, f"select count(*) from {identifier(relation)}")
     return SampledTable(relation, member, sources, rows, sample.texts[member].whole)
 
 

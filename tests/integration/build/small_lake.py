@@ -68,6 +68,7 @@ class Put:
     start: datetime
     files: list[dict[str, object]]
     days: list[dict[str, object]]
+    queries: dict[str, str]
 
 
 @dataclass
@@ -98,7 +99,7 @@ class SmallLake:
         content = (as_of or interval.end.astimezone(LOCAL)).replace(tzinfo=LOCAL).astimezone(UTC)
         digest = hashlib.sha256(f"{feed}{interval.id}{content}{tables}".encode()).hexdigest()
         batch = f"{interval.id}-{digest[:12]}"
-        put = Put(contract, batch, interval.start, [], [])
+        put = Put(contract, batch, interval.start, [], [], tables)
         for name, query in tables.items():
             key = (
                 f"bronze/{contract.department}/{contract.feed}/{name}/dt={contract.calendar.local_date(interval)}"

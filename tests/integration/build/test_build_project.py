@@ -34,11 +34,21 @@ def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[Sm
     filled, report = built
     manifest: dict[str, Any] = json.loads((target(filled) / "manifest.json").read_text(encoding="utf-8"))
 
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+
     for product in PRODUCTS:
         kinds = {c.check for c in report.checks if c.product == product and c.severity == "error"}
         assert {"key", "freshness", "reconciliation"} <= kinds, product
         assert [m.name for m in report.models if m.product == product and m.public], product
     assert {m.product for m in report.models} == PRODUCTS
+
+    assert (
+        filled.query(
+            "select table_name, column_name from information_schema.columns "
+            "where table_schema = 'main' and data_type = 'HUGEINT'"
+        )
+        == []
+    ), "Parquet has no HUGEINT: cast sums to bigint"
 
     for node in manifest["nodes"].values():
         if node["resource_type"] != "model":
@@ -53,6 +63,8 @@ def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[Sm
             budget = settings.get("full_rebuild", {})
             snapshot_only = set(model.feeds) <= {"jtj.gtfs_static", "syj.food_licence"}
             assert snapshot_only or budget.get("why"), f"{model.name} is rebuilt whole: say why and with what budget"
+            listed = f"| `{model.name}` | {budget.get('budget_seconds')} |" in readme
+            assert listed or not budget, f"{model.name} is missing from the list in dbt_project/README.md"
         built = filled.query(f"select column_name from information_schema.columns where table_name = '{model.name}'")
         described = {name: column["description"] for name, column in node["columns"].items()}
         assert set(described) == {name for (name,) in built}, model.name

@@ -11,6 +11,7 @@ final as (
         town_code,
         name_zh,
         short_name_zh,
+        other_name_zh,
         name_en,
         level as place_level,
         valid_from as valid_from_date,

@@ -26,8 +26,9 @@ inspection_totals as (
     select
         food_business_id,
         count(*) as inspections,
-        sum(case when is_passed then 0 else 1 end) as failed_inspections,
-        sum(failed_items) as failed_items,
+        cast(sum(case when is_passed then 0 else 1 end) as bigint)
+            as failed_inspections,
+        cast(sum(failed_items) as bigint) as failed_items,
         max(case when recency = 1 then inspected_date end) as last_inspected_date,
         max(case when recency = 1 then grade end) as last_grade,
         max(case when recency = 1 then score end) as last_score,
@@ -41,7 +42,8 @@ complaint_totals as (
     select
         food_business_id,
         count(*) as complaints,
-        sum(case when is_closed then 0 else 1 end) as open_complaints,
+        cast(sum(case when is_closed then 0 else 1 end) as bigint)
+            as open_complaints,
         max(opened_date) as last_complaint_date
     from complaints
     where food_business_id is not null

@@ -30,8 +30,9 @@ final as (
         place_id,
         town_code,
         count(*) as inspections,
-        sum(case when is_passed then 0 else 1 end) as failed_inspections,
-        sum(failed_items) as failed_items,
+        cast(sum(case when is_passed then 0 else 1 end) as bigint)
+            as failed_inspections,
+        cast(sum(failed_items) as bigint) as failed_items,
         cast(avg(score) as decimal(5, 2)) as mean_score
     from placed
     group by inspected_date, place_id, town_code

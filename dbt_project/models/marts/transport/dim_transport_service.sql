@@ -11,8 +11,10 @@ exceptions as (
 exception_counts as (
     select
         service_code,
-        sum(case when exception_type = 1 then 1 else 0 end) as added_days,
-        sum(case when exception_type = 2 then 1 else 0 end) as removed_days
+        cast(sum(case when exception_type = 1 then 1 else 0 end) as bigint)
+            as added_days,
+        cast(sum(case when exception_type = 2 then 1 else 0 end) as bigint)
+            as removed_days
     from exceptions
     group by service_code
 ),

@@ -35,7 +35,7 @@ services as (
         route_id,
         service_code,
         count(*) as trips,
-        sum(stop_events) as stop_events,
+        cast(sum(stop_events) as bigint) as stop_events,
         min(first_departure_seconds) as first_departure_seconds,
         max(first_departure_seconds) as last_departure_seconds,
         max(last_arrival_seconds) as last_arrival_seconds

@@ -11,7 +11,7 @@ routes as (
 spans as (
     select
         route_id,
-        sum(trips) as scheduled_trips,
+        cast(sum(trips) as bigint) as scheduled_trips,
         max(stops) as stops,
         min(first_departure_time) as first_departure_time,
         max(last_departure_time) as last_departure_time

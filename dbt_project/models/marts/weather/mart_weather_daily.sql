@@ -68,9 +68,9 @@ final as (
         place_id,
         town_code,
         count(*) as stations,
-        sum(hours_observed) as hours_observed,
-        sum(temperature_hours) as temperature_hours,
-        sum(precipitation_hours) as precipitation_hours,
+        cast(sum(hours_observed) as bigint) as hours_observed,
+        cast(sum(temperature_hours) as bigint) as temperature_hours,
+        cast(sum(precipitation_hours) as bigint) as precipitation_hours,
         min(hours_observed) = 24 as is_complete,
         cast(
             sum(temperature_sum_c) / nullif(sum(temperature_hours), 0) as decimal(6, 2)

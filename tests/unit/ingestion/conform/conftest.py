@@ -14,8 +14,17 @@ import pytest
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.run import Conformed, conform
 from ingestion.contract.extension import (
-    CalendarSpec, Catalogue, Citylake, ColumnSpec, CsvFormat, Deidentify, FileDrop, Retention, RowRule, Steward,
-)  # fmt: skip
+    CalendarSpec,
+    Catalogue,
+    Citylake,
+    ColumnSpec,
+    CsvFormat,
+    Deidentify,
+    FileDrop,
+    Retention,
+    RowRule,
+    Steward,
+)
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.intervals import Interval
 from ingestion.settings import Settings
@@ -47,9 +56,12 @@ class Maker:
 
     def contract(self, *tables: Table, format: Any = None, **facts: Any) -> Contract:
         settings: dict[str, Any] = {
-            "delivery": "snapshot", "max_refused_share": 1.0, "deadline": timedelta(hours=1), "schedule": "0 * * * *",
+            "delivery": "snapshot",
+            "max_refused_share": 1.0,
+            "deadline": timedelta(hours=1),
+            "schedule": "0 * * * *",
             "calendar": CalendarSpec(every="day", start=date(2026, 1, 1)),
-        }  # fmt: skip
+        }
         citylake = Citylake(
             department="qxj",
             feed="wx",
@@ -64,7 +76,7 @@ class Maker:
                 open_attribute="无条件开放",
                 update_cycle="每日",
                 published=date(2026, 1, 1),
-            ),  # fmt: skip
+            ),
             licence="CC0-1.0",
             retention=Retention(raw=timedelta(days=1), quarantine=timedelta(days=1), basis="test"),
             **{**settings, **facts},
@@ -77,9 +89,16 @@ class Maker:
         if isinstance(payload, bytes):
             path.write_bytes(payload)
         return conform(
-            contract, path, batch="b1", loaded_at=LOADED_AT, interval=INTERVAL, content_as_of=LOADED_AT, keys=self.keys,
-            settings=self.settings.model_copy(update=settings), scratch=self.folder / f"scratch{self.runs}",
-        )  # fmt: skip
+            contract,
+            path,
+            batch="b1",
+            loaded_at=LOADED_AT,
+            interval=INTERVAL,
+            content_as_of=LOADED_AT,
+            keys=self.keys,
+            settings=self.settings.model_copy(update=settings),
+            scratch=self.folder / f"scratch{self.runs}",
+        )
 
     @property
     def scratch(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import stat
 import zipfile
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
-from ingestion.errors import DeliveryRefused
+from ingestion.errors import DeliveryRefused, StoreError
 
 
 @pytest.fixture
@@ -39,8 +40,12 @@ def test_counts_quarantine_and_bronze(make: Any, weather: Any) -> None:
     found = make.conform(make.contract(weather), payload.encode()).tables["t"]
     assert (found.received, found.accepted, found.quarantined, found.duplicates) == (6, 2, 3, 1)
     assert found.rules == {
-        "key_conflict": 1, "observed_at.type": 1, "station.required": 1, "temperature_c.range": 1, "temperature_c.type": 1,
-    }  # fmt: skip
+        "key_conflict": 1,
+        "observed_at.type": 1,
+        "station.required": 1,
+        "temperature_c.range": 1,
+        "temperature_c.type": 1,
+    }
     assert found.days == {"2026-03-01": 1, "2026-03-02": 1}
     assert make.refused(found.quarantine) == [
         (2, ["temperature_c.range"]),
@@ -164,7 +169,9 @@ def test_zip_of_tables(make: Any) -> None:
     contract = make.contract(stops, times, info, format=ZipFormat(optional_members=["feed_info"]))
     payload = zipped(
         stops__txt=b"stop_id,lat\nS1,22.5\nS2,22.6,extra\n",
-        stop_times__txt=b"\xef\xbb\xbftrip_id,arrival_time\r\nT1,25:10:05\r\n,08:00:00\r\nT2, 8:00:00\r\nT3,08:61:00\r\n",
+        stop_times__txt=(
+            b"\xef\xbb\xbftrip_id,arrival_time\r\nT1,25:10:05\r\n,08:00:00\r\nT2, 8:00:00\r\nT3,08:61:00\r\n"
+        ),
         notes__txt=b"hello",
     )
     found = make.conform(contract, payload)
@@ -222,3 +229,19 @@ def test_csv_variations(make: Any) -> None:
     payload = "b\t a \r\n1\t'x\ty'\r\n\r\n NA \t'it''s\r\nhere'\r\n3\t NA "
     found = make.conform(make.contract(table, format=form), payload.encode()).tables["t"]
     assert make.rows(found.bronze) == [{"a": "x\ty", "b": 1}, {"a": "it's\r\nhere", "b": None}, {"a": None, "b": 3}]
+
+
+def test_a_full_disk_is_told_and_leaves_no_file(make: Any) -> None:
+    table = make.table(make.column("n", "INTEGER"), make.column("v"))
+    payload = ("n,v\n" + "".join(f"{i},{i * 7919 % 100003}\n" for i in range(50_000))).encode()
+    path = make.folder / "payload"
+    path.write_bytes(payload)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot be written to the scratch folder") as caught:
+            make.conform(make.contract(table), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "nothing was committed" in str(caught.value)
+    assert list(make.scratch.iterdir()) == []

@@ -59,14 +59,14 @@ def test_cells(value: object, cell: str) -> None:
 
 
 def test_cells_are_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
-    results().print(grid(None, ("a",), [("[red]x[/red]",), ("[2026-03-01T16:00Z, 2026-03-02T16:00Z)",)]))
+    results().print(grid(("a",), [("[red]x[/red]",), ("[2026-03-01T16:00Z, 2026-03-02T16:00Z)",)]))
     told = capsys.readouterr().out
     assert "[red]x[/red]" in told
     assert "[2026-03-01T16:00Z" in told
 
 
 def test_a_pipe_gets_wide_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    results().print(grid(None, ("a",), [("x" * 150,)]))
+    results().print(grid(("a",), [("x" * 150,)]))
     assert "x" * 150 in capsys.readouterr().out
     assert results().width == PIPED_WIDTH
 

@@ -1,0 +1,132 @@
+"""The command line on deliveries of the simulated city: take in, list, look at refused rows, try a file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.simulator.city import City
+from infra.simulator.deliver import deliver
+from warehouse.cli import main
+
+FEED = "syj.food_inspection"
+BAD_DAY = "2026-03-04"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake whose city has delivered its third day: good licences, a bad inspection file."""
+    folder = tmp_path_factory.mktemp("home")
+    deliver(City(), 3, folder / "city")
+    return folder
+
+
+@pytest.fixture
+def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def command(*words: str) -> tuple[int, str, str]:
+        code = main(["--home", str(home), *words])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return command
+
+
+def _json(run: Run, *words: str) -> Any:
+    code, out, _ = run(*words, "--json")
+    assert code == 0
+    return json.loads(out)
+
+
+def test_a_refused_delivery_is_an_outcome_and_again_a_repeat(run: Run) -> None:
+    (delivery,) = _json(run, "ingest", FEED, "--day", BAD_DAY)
+    assert (delivery["outcome"], delivery["rule"]) == ("refused", "refused_share")
+    assert delivery["received"] == delivery["accepted"] + delivery["quarantined"] + delivery["duplicates"]
+    (again,) = _json(run, "ingest", FEED, "--interval", BAD_DAY)
+    assert (again["outcome"], again["receipt"]) == ("duplicate", delivery["receipt"])
+
+
+def test_deliveries_lists_receipts_and_filters(run: Run) -> None:
+    run("ingest", FEED, "--day", BAD_DAY)
+    run("ingest", "syj.complaint", "--day", BAD_DAY)
+    listed = _json(run, "deliveries")
+    assert {(d["feed"], d["outcome"]) for d in listed} == {(FEED, "refused"), ("syj.complaint", "accepted")}
+    assert [d["feed"] for d in _json(run, "deliveries", "--outcome", "refused")] == [FEED]
+    assert _json(run, "deliveries", "--feed", "qxj.wx_station_hourly") == []
+    code, out, _ = run("deliveries", "--feed", "food_inspection")
+    assert code == 0
+    assert "refused_share" in out
+
+
+def test_quarantine_gives_rules_and_masks_text(run: Run) -> None:
+    run("ingest", FEED, "--day", BAD_DAY)
+    (delivery,) = _json(run, "deliveries", "--feed", FEED)
+    rows = _json(run, "quarantine", FEED, "--limit", "500")
+    assert len(rows) == delivery["quarantined"]
+    assert all(row["rules"] and row["batch"] == delivery["batch"] for row in rows)
+    assert not any("inspection_id" in row["text"] for row in rows)
+    shown = _json(run, "quarantine", FEED, "--limit", "1", "--show-text", "--batch", delivery["batch"])
+    assert "inspection_id" in shown[0]["text"]
+    code, out, _ = run("quarantine", FEED, "--limit", "2")
+    assert code == 0
+    assert f"2 of {delivery['quarantined']} refused rows shown; text is masked" in out
+
+
+def test_try_judges_a_file_and_touches_nothing(home: Path, run: Run, tmp_path: Path) -> None:
+    (file,) = (home / "city" / "drop" / "syj" / "food_inspection").glob("*0304.ndjson")
+    untouched = tmp_path / "nowhere"
+    code, out, _ = run("contracts", "try", FEED, str(file), "--json", "--limit", "3")
+    trial = json.loads(out)
+    assert code == 1
+    assert trial["rule"] == "refused_share"
+    counts = trial["tables"]["food_inspection"]
+    assert counts["received"] == counts["accepted"] + counts["quarantined"] + counts["duplicates"]
+    assert len(trial["rows"]) == 3
+    assert main(["--home", str(untouched), "contracts", "try", FEED, str(file)]) == 1
+    assert not untouched.exists()
+
+
+def test_a_good_file_tries_clean(home: Path, run: Run) -> None:
+    (file,) = (home / "city" / "drop" / "syj" / "complaint").glob("*.ndjson")
+    code, out, _ = run("contracts", "try", "syj.complaint", str(file))
+    assert code == 0
+    assert "nothing was stored" in out
+
+
+def test_one_file_needs_its_interval(home: Path, run: Run, tmp_path: Path) -> None:
+    (source,) = (home / "city" / "drop" / "syj" / "complaint").glob("*.ndjson")
+    file = Path(shutil.copy2(source, tmp_path / "by_mail.ndjson"))
+    code, _, err = run("ingest", "syj.complaint", str(file))
+    assert code == 1
+    assert "--interval" in err
+    code, out, _ = run("ingest", "syj.complaint", str(file), "--interval", BAD_DAY, "--json")
+    assert code == 0
+    assert json.loads(out)[0]["filename"] == "by_mail.ndjson"
+
+
+def test_nothing_waits_and_nothing_is_decided_without_a_reason(run: Run) -> None:
+    assert _json(run, "held") == []
+    assert run("held", "--accept", "nothing")[0] == 2
+    code, _, err = run("held", "--accept", "nothing", "--reason", "checked with the department")
+    assert code == 1
+    assert "nothing was decided" in err
+
+
+def test_before_the_first_build_every_later_step_says_what_to_run(run: Run) -> None:
+    for words in (["gate"], ["publish"], ["sql", "-c", "select 1"], ["trace", "x"]):
+        code, out, err = run(*words)
+        assert (code, out) == (1, ""), words
+        assert "next:  citylake run" in err, words
+    code, _, err = run("resume")
+    assert code == 1
+    assert "not on hold" in err
+
+
+def test_collect_finds_nothing_to_delete(run: Run) -> None:
+    run("ingest", FEED, "--day", BAD_DAY)
+    assert _json(run, "collect") == {"orphans": [], "residue": 0, "unfinished": [], "unreleased": []}

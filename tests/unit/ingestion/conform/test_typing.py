@@ -1,0 +1,167 @@
+"""Types, codes, checks: what a value becomes, and which rule it breaks when it cannot."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.conform import checks
+
+NAIVE_0930 = datetime.fromisoformat("2026-03-02 09:30:00")
+UTC_0130 = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text", "value"),
+    [
+        ({"type": "INTEGER"}, " 12 ", 12),
+        ({"type": "INTEGER"}, "+3.00", 3),
+        ({"type": "INTEGER"}, "12.7", "type"),
+        ({"type": "INTEGER"}, "0x1F", "type"),
+        ({"type": "INTEGER"}, "1e3", 1000),
+        ({"type": "BIGINT"}, "1.5", "type"),
+        ({"type": "BIGINT"}, "9007199254740993", 9007199254740993),
+        ({"type": "TIMESTAMP"}, "epoch", "type"),
+        ({"type": "INTEGER"}, "99999999999", "type"),
+        ({"type": "INTEGER"}, "  ", None),
+        ({"type": "DOUBLE"}, "-1.5e2", -150.0),
+        ({"type": "DOUBLE"}, "nan", "type"),
+        ({"type": "DOUBLE"}, "inf", "type"),
+        ({"type": "DOUBLE"}, "1e999", "type"),
+        ({"type": "DECIMAL(5,1)"}, "88.5", Decimal("88.5")),
+        ({"type": "DECIMAL(5,1)"}, "123456", "type"),
+        ({"type": "BOOLEAN"}, "true", True),
+        ({"type": "BOOLEAN"}, "ja", "type"),
+        ({"type": "DATE"}, "2026-03-02", date(2026, 3, 2)),
+        ({"type": "DATE"}, "2026-02-30", "type"),
+        ({"type": "DATE"}, "2026-03-02 x", "type"),
+        ({"type": "DATE"}, "infinity", "type"),
+        ({"type": "DATE", "format": "%Y%m%d"}, "20260302", date(2026, 3, 2)),
+        ({"type": "DATE", "format": "%Y%m%d"}, "2026-03-02", "type"),
+        ({"type": "TIMESTAMP"}, "2026-03-02 09:30:00", NAIVE_0930),
+        ({"type": "TIMESTAMP", "format": "%d/%m/%Y %H:%M"}, "02/03/2026 09:30", NAIVE_0930),
+        ({"type": "TIMESTAMPTZ"}, "2026-03-02 09:30:00", UTC_0130),
+        ({"type": "TIMESTAMPTZ", "format": "iso"}, "2026-03-02T09:30:00+08:00", UTC_0130),
+        ({"type": "TIMESTAMPTZ"}, "2026-03-02T01:30:00Z", UTC_0130),
+        ({"type": "TIMESTAMPTZ", "timezone": "UTC"}, "2026-03-02 01:30:00", UTC_0130),
+        ({"type": "TIMESTAMPTZ", "timezone": "UTC"}, "2026-03-02T09:30:00+0800", UTC_0130),
+        ({"type": "TIMESTAMPTZ", "timezone": "UTC"}, "2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
+        ({"type": "TIMESTAMPTZ", "format": "%Y%m%d%H%M"}, "202603020930", UTC_0130),
+        ({"type": "TIMESTAMPTZ", "format": "%Y%m%d%H%M", "timezone": "UTC"}, "202603020130", UTC_0130),
+        ({"type": "TIMESTAMPTZ", "format": "%Y-%m-%dT%H:%M:%S%z"}, "2026-03-02T09:30:00+0800", UTC_0130),
+        ({"type": "TIMESTAMPTZ"}, "soon", "type"),
+        ({"type": "INTEGER", "format": "gtfs_time"}, "25:00:01", 90001),
+        ({"type": "INTEGER", "format": "gtfs_time"}, " 5:00:00", 18000),
+        ({"type": "INTEGER", "format": "gtfs_time"}, "5:60:00", "type"),
+        ({"type": "DOUBLE", "missing": [999999, "/"]}, "999999.0", None),
+        ({"type": "DOUBLE", "missing": [999999, "/"]}, "/", None),
+        ({"type": "DOUBLE", "trace": {"999990": 0.0}, "missing": [999999]}, "999990", 0.0),
+        ({"type": "DOUBLE", "trace": {"999990": 0.0}, "missing": [999999]}, "x", "type"),
+        ({"type": "VARCHAR", "missing": ["-"]}, " - ", None),
+        ({"type": "VARCHAR", "normalise": ["nfkc", "upper"]}, "ａb（1）", "AB(1)"),
+        ({"type": "VARCHAR", "max_length": 3}, "中山市区", "length"),
+        ({"type": "VARCHAR", "min_length": 3, "max_length": 4}, "中山市区", "中山市区"),
+        ({"type": "VARCHAR", "allowed": ("有效", "注销")}, "吊销", "allowed"),
+        ({"type": "INTEGER", "allowed": ("0", "1")}, "2", "allowed"),
+        ({"type": "INTEGER", "allowed": ("0", "1")}, "01", 1),
+        ({"type": "INTEGER", "minimum": 0, "maximum": 9}, "10", "range"),
+        ({"type": "DOUBLE", "minimum": 0}, "-0.1", "range"),
+        ({"type": "VARCHAR", "pattern": "^442000[0-9]{3}$"}, "4420001", "pattern"),
+        ({"type": "VARCHAR", "required": True}, " ", "required"),
+        ({"type": "DOUBLE", "required": True}, " ", "required"),
+        ({"type": "DOUBLE", "required": True, "missing": [-1]}, "-1", "required"),
+    ],
+)
+def test_value(make: Any, facts: dict[str, Any], text: str, value: Any) -> None:
+    table = make.table(make.column("v", **facts), make.column("n"))
+    found = make.conform(make.contract(table), f'v,n\n"{text}",1\n'.encode()).tables["t"]
+    if found.quarantined:
+        assert found.rules == {f"v.{value}": 1}
+    else:
+        assert make.rows(found.bronze, "v") == [{"v": value}]
+
+
+def test_derived_columns(make: Any) -> None:
+    made = "make_timestamptz(y, m, 1, 0, 0, 0, 'UTC')"
+    table = make.table(
+        make.column("y", "INTEGER", required=True),
+        make.column("m", "INTEGER"),
+        make.column("at", "TIMESTAMPTZ", None, transform=made, primary_key=1),
+        make.column("part", "INTEGER", None, transform="cast(substr(cast(y as varchar), 1, m) as integer)"),
+        make.column("word", "INTEGER", None, transform="cast('w' || m as integer)"),
+    )
+    found = make.conform(make.contract(table), b"y,m\n2026,3\nx,3\n2026,\n").tables["t"]
+    rules = dict(make.refused(found.quarantine))
+    assert rules == {1: ["word.type"], 2: ["y.type", "at.required", "word.type"], 3: ["at.required"]}
+
+
+def test_an_expression_that_fails_on_a_row_refuses_the_row(make: Any) -> None:
+    rules = [
+        make.rule("low", expression="cast(a as integer) > 0"),
+        make.rule("high", expression="cast(a as integer) < 9"),
+    ]
+    found = make.conform(make.contract(make.table(make.column("a"), rules=rules)), b'a\n1\nx\n0\n""\n').tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["low", "high"]), (3, ["low"])]
+    assert found.accepted == 2
+
+
+def test_more_rules_than_one_mask_holds(make: Any) -> None:
+    columns = [make.column(f"c{i}", "INTEGER", required=True) for i in range(50)]
+    payload = ",".join(c.name for c in columns) + "\n" + ",".join(["x"] * 49 + [""]) + "\n"
+    found = make.conform(make.contract(make.table(*columns)), payload.encode()).tables["t"]
+    assert make.refused(found.quarantine) == [(1, [f"c{i}.type" for i in range(49)] + ["c49.required"])]
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (
+            "uscc",
+            [
+                "91110000600037341L",
+                "9133022570482696XG",
+                "91442000MA4W000110",
+                "91442000MA51AB2C27",
+                "92442000MA4X12347C",
+                "114420000073370010",
+                "12442000456074104Y",
+            ],
+            [
+                "91350100M0001TGQXM",
+                "91350211M0000XUF46",
+                "91350203M0001FUE2P",
+                "91442000MA4W000111",
+                "",
+                "9144200",
+                "91442000ma4w000110",
+                "I1442000MA4W000110",
+            ],
+        ),
+        (
+            "citizen_id",
+            [
+                "11010519491231002X",
+                "11010519491231002x",
+                "360426199101010071",
+                "442000199001011233",
+                "442000198506153320",
+            ],
+            ["110105194912310021", "442000199013011233", "44200019900101123", "442000********1233"],
+        ),
+        (
+            "food_licence_no",
+            ["JY14420000000017", "JY24420000001232", "JY34420000000079"],
+            ["JY14420000000018", "XX14420000000017", "JY1442000000001"],
+        ),
+    ],
+)
+def test_checks(check: str, good: list[str], bad: list[str]) -> None:
+    with duckdb.connect() as connection:
+        checks.install(connection)
+        for values, wanted in ((good, True), (bad, False), ([None], None)):
+            found = connection.execute(f"select {checks.CHECKS[check]}(v) from (select unnest($1) as v)", [values])
+            assert [row[0] for row in found.fetchall()] == [wanted] * len(values)

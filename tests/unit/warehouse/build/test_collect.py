@@ -1,0 +1,112 @@
+"""dbt's artifacts in the project's vocabulary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from warehouse.build import collect
+from warehouse.build.errors import BuildFailed
+
+
+def model(name: str, product: str, **more: Any) -> dict[str, Any]:
+    config = {"group": product, "materialized": "table", "meta": {}} | more.pop("config", {})
+    return {"name": name, "alias": name, "schema": "main", "resource_type": "model", "config": config} | more
+
+
+def check(name: str, on: str, kind: str, **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "resource_type": "test",
+        "attached_node": on,
+        "config": {"severity": "ERROR", "meta": {}},
+        "test_metadata": {"name": kind, "kwargs": {"field": "dim_id"}},
+        "column_name": "dim_id",
+    } | more
+
+
+@pytest.fixture
+def lineage() -> collect.Lineage:
+    return collect.Lineage(
+        {
+            "nodes": {
+                "model.c.dim_a": model("dim_a", "core", access="public"),
+                "model.c.fct_b": model("fct_b", "weather", access="public"),
+                "model.c.mart_c": model("mart_c", "brief", config={"meta": {"citylake": {"day_column": "day"}}}),
+                "test.c.key": check("key", "model.c.fct_b", "primary_key"),
+                "test.c.rel": check("rel", "model.c.fct_b", "relationships"),
+                "test.c.own": check(
+                    "own",
+                    "model.c.mart_c",
+                    "odd",
+                    config={"severity": "WARN", "meta": {"citylake": {"check": "freshness"}}},
+                ),
+            },
+            "sources": {"source.c.q.f": {"name": "f", "source_name": "q", "config": {"meta": {"feed": "q.f"}}}},
+            "parent_map": {
+                "model.c.fct_b": ["source.c.q.f"],
+                "model.c.mart_c": ["model.c.fct_b", "model.c.dim_a"],
+                "test.c.key": ["model.c.fct_b"],
+                "test.c.rel": ["model.c.dim_a", "model.c.fct_b"],
+                "test.c.own": ["model.c.mart_c"],
+            },
+        }
+    )
+
+
+def ran(**status: str) -> dict[str, dict[str, Any]]:
+    return {f"model.c.{name}": {"status": word, "message": "m"} for name, word in status.items()}
+
+
+def test_models_carry_lineage_products_and_kind(lineage: collect.Lineage) -> None:
+    built = collect.collect_models(
+        lineage, ran(dim_a="success", fct_b="success", mart_c="success"), {"model.c.fct_b": 7}
+    )
+    by_name = {m.name: m for m in built}
+    mart = by_name["mart_c"]
+    assert (mart.feeds, mart.upstream_products, mart.day_column) == (["q.f"], ["core", "weather"], "day")
+    assert (mart.kind, mart.public, by_name["fct_b"].public, by_name["fct_b"].rows) == ("mart", False, True, 7)
+    assert by_name["dim_a"].feeds == []
+
+
+def test_a_model_dbt_never_reached_is_skipped(lineage: collect.Lineage) -> None:
+    built = collect.collect_models(lineage, ran(dim_a="success", fct_b="error"), {})
+    assert {m.name: m.status for m in built} == {"dim_a": "passed", "fct_b": "error", "mart_c": "skipped"}
+
+
+def test_checks_know_their_kind_product_and_relation(lineage: collect.Lineage) -> None:
+    results = {
+        "test.c.key": {"status": "pass", "failures": 0},
+        "test.c.rel": {"status": "fail", "failures": 2, "message": "2"},
+    }
+    checks = {c.name: c for c in collect.collect_checks(lineage, results, {})}
+    assert (checks["key"].check, checks["key"].status, checks["key"].product) == ("key", "passed", "weather")
+    rel = checks["rel"]
+    assert (rel.check, rel.status, rel.failures, rel.models) == ("relationship", "failed", 2, ["fct_b", "dim_a"])
+    assert rel.relation is not None
+    assert rel.relation.model_dump() == {
+        "child": "fct_b",
+        "column": "dim_id",
+        "parent": "dim_a",
+        "parent_column": "dim_id",
+    }
+    assert (checks["own"].check, checks["own"].severity, checks["own"].status) == ("freshness", "warn", "skipped")
+
+
+def test_a_check_on_a_model_that_was_not_built_does_not_pass(lineage: collect.Lineage) -> None:
+    results = {"test.c.rel": {"status": "pass", "failures": 0}}
+    checks = collect.collect_checks(lineage, results, {"model.c.dim_a": "error", "model.c.fct_b": "passed"})
+    rel = next(c for c in checks if c.name == "rel")
+    assert (rel.status, rel.message) == ("skipped", "not built: dim_a")
+
+
+def test_a_status_dbt_may_invent_is_an_error() -> None:
+    assert collect.status_of({"status": "sublime"}) == "error"
+    assert collect.status_of(None) == "skipped"
+
+
+def test_a_source_without_a_feed_says_how_to_repair_it(lineage: collect.Lineage) -> None:
+    lineage.manifest["sources"]["source.c.q.f"]["config"]["meta"] = {}
+    with pytest.raises(BuildFailed, match="make generate"):
+        lineage.feeds("model.c.mart_c")

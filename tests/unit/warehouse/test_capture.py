@@ -1,0 +1,71 @@
+"""Which files a run takes in, and which it knows without reading them."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ingestion.contract.model import Contract
+from ingestion.lake import Lake
+from tests.support.lakes import contract, drop, lake, rows
+from warehouse.capture import Captured, capture, intervals_of
+
+DAY = date(2026, 3, 2)
+
+
+def _captured(made: Lake, feed: Contract, day: date) -> Captured:
+    captured = Captured()
+    capture(made, feed, day, captured)
+    return captured
+
+
+def test_the_day_and_its_recapture_oldest_first() -> None:
+    feed = contract(recapture=timedelta(days=2))
+    starts = [interval.start for interval in intervals_of(feed, DAY)]
+    assert starts == [datetime(2026, 2, 28, tzinfo=UTC) + timedelta(days=n) for n in range(3)]
+
+
+def test_a_known_file_is_not_read_again(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract()
+    path = drop(made, "readings_20260302.csv", rows(["a", "b"]))
+    first = _captured(made, feed, DAY)
+    assert [d.outcome for d in first.deliveries] == ["accepted"]
+    path.chmod(0o000)  # a reader that is not root would fail on it
+    second = _captured(made, feed, DAY)
+    assert (second.deliveries, second.known) == ([], 1)
+
+
+@pytest.mark.parametrize("what", ["content", "time", "name"])
+def test_a_file_that_may_have_changed_is_read_again(tmp_path: Path, what: str) -> None:
+    made, feed = lake(tmp_path), contract()
+    path = drop(made, "readings_20260302.csv", rows(["a", "b"]))
+    _captured(made, feed, DAY)
+    if what == "content":
+        drop(made, path.name, rows(["a", "b", "c"]))
+    elif what == "time":
+        os.utime(path, (path.stat().st_mtime + 60, path.stat().st_mtime + 60))
+    else:
+        drop(made, "readings_20260302_r2.csv", rows(["a", "b"]))
+    again = _captured(made, feed, DAY)
+    assert [d.outcome for d in again.deliveries] == (["accepted"] if what == "content" else ["duplicate"])
+
+
+def test_a_late_file_comes_in_with_a_later_day_only_within_recapture(tmp_path: Path) -> None:
+    made = lake(tmp_path)
+    drop(made, "readings_20260302.csv", rows(["a"]))
+    assert _captured(made, contract(), date(2026, 3, 3)).deliveries == []
+    within = _captured(made, contract(recapture=timedelta(days=1)), date(2026, 3, 3))
+    assert [d.outcome for d in within.deliveries] == ["accepted"]
+    assert within.awaited == 1
+
+
+def test_a_refused_file_is_judged_again_under_a_new_revision(tmp_path: Path) -> None:
+    made = lake(tmp_path)
+    drop(made, "readings_20260302.csv", rows(["a"], value="x"))
+    assert [d.outcome for d in _captured(made, contract(), DAY).deliveries] == ["refused"]
+    assert _captured(made, contract(), DAY).known == 1
+    relaxed = contract(version="1.1.0", max_refused_share=1.0)
+    assert [d.outcome for d in _captured(made, relaxed, DAY).deliveries] == ["accepted"]

@@ -1,0 +1,74 @@
+"""The rows of a query: as a table, as records where a table would not fit the screen, as CSV or JSON."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from warehouse.cli.output import grid, results, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_ROWS = 100
+"""Rows a screen gets; machines ask for --csv or --json and get all."""
+
+_BETWEEN_COLUMNS = 3
+_NUMBERS = ("int", "uint", "float", "double", "decimal")
+
+
+def show(answer: pa.Table) -> None:
+    """For a person, cut at MAX_ROWS. A pipe gets lines as wide as the rows are."""
+    console = results()
+    cut = answer.slice(0, MAX_ROWS)
+    names = list(answer.column_names)
+    cells = list(zip(*([shown(v) for v in column.to_pylist()] for column in cut.columns), strict=True))
+    width = _width(names, cells)
+    if console.is_terminal and width > console.width:
+        _show_records(names, cells)
+    else:
+        console.width = max(width, console.width)
+        numbers = " ".join(field.name for field in answer.schema if str(field.type).startswith(_NUMBERS))
+        console.print(grid(names, cells, right=numbers))
+    more = f", the first {MAX_ROWS} shown; -c with --csv gives all" if answer.num_rows > MAX_ROWS else ""
+    rows = "1 row" if answer.num_rows == 1 else f"{answer.num_rows:,} rows"
+    console.print(f"{rows}{more}", style="dim")
+
+
+def _width(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Screen cells of the widest line; a Chinese character takes two."""
+    from rich.cells import cell_len
+
+    columns = zip(names, *rows, strict=True)
+    return sum(max(cell_len(cell) for cell in column) + _BETWEEN_COLUMNS for column in columns)
+
+
+def _show_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """One line a value."""
+    console = results()
+    widest = max(len(name) for name in names)
+    for number, row in enumerate(rows, 1):
+        console.print(f"─ {number}", style="dim")
+        for name, cell in zip(names, row, strict=True):
+            console.print(f"{name:>{widest}}  {cell}", markup=False)
+
+
+def stream(answer: pa.Table, form: Literal["csv", "json"]) -> None:
+    """Every row to standard output, written by DuckDB (dates ISO, decimals exact)."""
+    import duckdb
+
+    from ingestion.sql import literal
+
+    options = "format json, array true" if form == "json" else "format csv, header true"
+    with tempfile.TemporaryDirectory(prefix="citylake-sql-") as folder, duckdb.connect() as connection:
+        path = Path(folder) / "rows"
+        connection.register("answer", answer)
+        connection.execute(f"copy answer to {literal(path)} ({options})")
+        sys.stdout.flush()
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
