@@ -15,6 +15,7 @@ import hashlib
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -39,8 +40,12 @@ ROWS = """
 select
     date '{start}' + cast(n // {rows} as integer) as observed_date,
     md5(cast(n % 5000 as varchar)) as vehicle_id,
+<<<<<<< HEAD
+    timestamp '{start}' + to_days(cast(n // {rows} as integer)) + to_seconds(n % {rows} % 86400) as observed_at,
+=======
     timestamp '{start} 00:00:00' + to_days(cast(n // {rows} as integer))
         + to_seconds(n % {rows} % 86400) as observed_at,
+>>>>>>> main
     '线路 ' || cast(n % 240 as varchar) as route_name,
     'G' || cast(442000000 + n % 24 as varchar) as town_code,
     cast(22.3 + (hash(n) % 100000) / 400000.0 as double) as latitude,
@@ -71,10 +76,12 @@ class Bench:
             self.mart(build)
 
     def select(self, first: int, last: int, salt: int = 2) -> str:
+        """Rows of the days `[first, last)`; another salt gives other speeds."""
         return ROWS.format(start=START, rows=self.rows, begin=first * self.rows, end=last * self.rows, salt=salt)
 
     @contextlib.contextmanager
-    def build_file(self):  # type: ignore[no-untyped-def]
+    def build_file(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The build file, open for writing."""
         connection = duckdb.connect(str(self.lake.settings.build_path), config={"threads": 2})
         try:
             yield connection
@@ -82,12 +89,14 @@ class Bench:
             connection.close()
 
     def mart(self, build: duckdb.DuckDBPyConnection) -> None:
+        """Rebuild the mart whole, as dbt does."""
         build.execute(
             "create or replace table mart_route_day as select observed_date, route_name, count(*) as positions,"
             " sum(speed_kmh) as speed_sum from fct_position group by all"
         )
 
     def deliver(self, day: int) -> None:
+        """Commit a delivery of one day, which supersedes the one before."""
         dt = START + timedelta(days=day)
         start = datetime.combine(dt, datetime.min.time(), UTC)
         interval = Interval(start, start + timedelta(days=1))
@@ -111,6 +120,7 @@ class Bench:
         self.effective[day] = bronze
 
     def report(self, affected: list[str]) -> BuildReport:
+        """What the build's runner would have left."""
         self.builds += 1
         self.lake.log.refresh()
         with self.build_file() as build:
@@ -165,6 +175,7 @@ class Bench:
 
 
 def main() -> None:
+    """Measure and print both ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--rows", type=int, default=200_000)
