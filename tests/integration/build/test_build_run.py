@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 
 import duckdb
 import pytest
@@ -65,12 +65,23 @@ def test_nothing_new_does_not_start_dbt(built: Built, monkeypatch: pytest.Monkey
     def started(dbt: Dbt) -> None:
         raise AssertionError("dbt was started")
 
-    monkeypatch.setattr(Dbt, "parse", started)
-    again = filled.build(date(2026, 3, 4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Dbt, "parse", started)
+        again = filled.build(first.as_of)
 
     assert again.nothing_new
-    assert again.as_of == date(2026, 3, 4)
     assert (again.build_id, again.checks, again.affected) == (first.build_id, first.checks, first.affected)
+
+
+def test_freshness_is_judged_again_on_another_day(built: Built) -> None:
+    """A department that fell silent must not stay green for lack of new files."""
+    filled, first = built
+    later = filled.build(first.as_of + timedelta(days=60))
+    failed = {check.product for check in later.checks if check.check == "freshness" and check.status == "failed"}
+    told = [check.message for check in later.checks if check.check == "freshness" and check.status == "failed"]
+    assert not later.nothing_new
+    assert "weather" in failed
+    assert all(message and "days before the day judged" in message for message in told)
 
 
 def test_a_run_cut_short_between_run_and_test_is_repeated(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
