@@ -60,7 +60,7 @@ class Bench:
         (home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         store = LocalStore(settings.lake_root)
         log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-        self.lake = Lake(settings, store, log, keys=None, contracts={})  # type: ignore[arg-type]
+        self.lake = Lake(settings, store, log, open_keys=None, contracts={})  # type: ignore[arg-type]
         self.days, self.rows = days, rows
         self.effective: dict[int, str] = {}
         self.builds = 0
