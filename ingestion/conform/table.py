@@ -226,14 +226,13 @@ class TableConform:
         for name in dict.fromkeys(rule.column for rule in rules if rule.column):
             concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
             if name in segment.columns.column_names and concerned.any():
-                value = pc.fill_null(segment.columns[name].take(chosen), "")
+                value = pc.fill_null(segment.columns[name].take(chosen).combine_chunks(), "")
                 note = pc.binary_join_element_wise(f"; {name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
                 notes.append(pc.if_else(pa.array(concerned), note, ""))
         if not notes:
             return pa.nulls(len(bad), pa.string())
-        # Not null_handling="skip": pyarrow then loses the rows in which every part is null.
-        detail = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
-        return detail.combine_chunks() if isinstance(detail, pa.ChunkedArray) else detail
+        # Not null_handling="skip": pyarrow 26 then loses the rows in which every part is null.
+        return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
 
     def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
         self.counts.quarantined += len(places.record)
