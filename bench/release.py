@@ -40,12 +40,7 @@ ROWS = """
 select
     date '{start}' + cast(n // {rows} as integer) as observed_date,
     md5(cast(n % 5000 as varchar)) as vehicle_id,
-<<<<<<< HEAD
     timestamp '{start}' + to_days(cast(n // {rows} as integer)) + to_seconds(n % {rows} % 86400) as observed_at,
-=======
-    timestamp '{start} 00:00:00' + to_days(cast(n // {rows} as integer))
-        + to_seconds(n % {rows} % 86400) as observed_at,
->>>>>>> main
     '线路 ' || cast(n % 240 as varchar) as route_name,
     'G' || cast(442000000 + n % 24 as varchar) as town_code,
     cast(22.3 + (hash(n) % 100000) / 400000.0 as double) as latitude,
@@ -65,7 +60,7 @@ class Bench:
         (home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         store = LocalStore(settings.lake_root)
         log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-        self.lake = Lake(settings, store, log, keys=None, contracts={})  # type: ignore[arg-type]
+        self.lake = Lake(settings, store, log, open_keys=None, contracts={})  # type: ignore[arg-type]
         self.days, self.rows = days, rows
         self.effective: dict[int, str] = {}
         self.builds = 0

@@ -19,17 +19,12 @@ from warehouse.release import layout
 
 ACCEPTED = """
 accepted_failures:
-<<<<<<< HEAD
   - check: {check}
     product: {product}
     owner: food data steward
     reason: known gap
     max_failures: {cap}
     expires: 2026-06-30
-=======
-  - {{check: {check}, product: {product}, owner: food data steward, reason: known gap,
-     max_failures: {cap}, expires: 2026-06-30}}
->>>>>>> main
 """
 
 

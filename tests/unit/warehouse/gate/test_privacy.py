@@ -50,12 +50,7 @@ def test_mobile_numbers_are_found(value: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [None, "", "hello", WRONG, "91440101MA59UNXW5T", "442000001", "2026-03-01 00:00:00", "13812345678901",
-<<<<<<< HEAD
      "12345678901", "JY14420001234567", "f" * 20 + "a13812345678f" + "0" * 31, "20260301T160000Z-a13812345678",
-=======
-     "12345678901",
-     "JY14420001234567", "f" * 20 + "a13812345678f" + "0" * 31, "20260301T160000Z-a13812345678",
->>>>>>> main
      "13812345-6781-4a3b-8c1d-0123456789ab"],
 )  # fmt: skip
 def test_what_is_public_or_made_by_machines_passes(value: str | None) -> None:
