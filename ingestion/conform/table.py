@@ -98,17 +98,21 @@ class TableConform:
     def run(self, source: Source) -> None:
         """Read every segment of the source."""
         firsts = Firsts(source.size_hint)
-        for segment in _read_ahead(source.segments()):
-            self._segment(segment, firsts)
+        # Three threads: fields are read, rows are judged in SQL, rows are counted and sorted out.
+        for segment, judged in _read_ahead(self._judgements(_read_ahead(source.segments()))):
+            self._segment(segment, judged, firsts)
         self._settle(firsts)
 
-    def _segment(self, segment: Segment, firsts: Firsts) -> None:
+    def _judgements(self, segments: Iterator[Segment]) -> Iterator[tuple[Segment, _Result | None]]:
+        for segment in segments:
+            yield segment, self._judge(segment.columns) if len(segment.rows) else None
+
+    def _segment(self, segment: Segment, judged: _Result | None, firsts: Firsts) -> None:
         block = segment.block
         self.counts.received += len(block)
         self._refuse_unread(segment)
-        if not len(segment.rows):
+        if judged is None:
             return
-        judged = self._judge(segment.columns)
         good = self._refuse_judged(segment, judged)
         key, content = judged.values["_key"].to_numpy()[good], judged.values["_content"].to_numpy()[good]
         fresh = firsts.pass_through(key, content, block.first, segment.rows[good])
