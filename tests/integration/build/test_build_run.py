@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ingestion.errors import LakeBusy
-from tests.integration.build.small_lake import SmallLake, at, fill, public_tables
+from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, at, fill, public_tables
 from warehouse.build.dbt_runner import Dbt
 from warehouse.build.report import BuildReport, CheckRun
 
@@ -61,16 +61,23 @@ def test_one_more_day_reads_its_own_files_and_tests_its_own_rows(built: Built) -
 
 def test_nothing_new_does_not_start_dbt(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     filled, first = built
+    before = public_tables(filled, first)
 
     def started(dbt: Dbt) -> None:
         raise AssertionError("dbt was started")
 
-    monkeypatch.setattr(Dbt, "parse", started)
-    again = filled.build(date(2026, 3, 4))
-
+    with monkeypatch.context() as patch:
+        patch.setattr(Dbt, "parse", started)
+        again = filled.build(BUILT_AS_OF)
     assert again.nothing_new
-    assert again.as_of == date(2026, 3, 4)
     assert (again.build_id, again.checks, again.affected) == (first.build_id, first.checks, first.affected)
+
+    # On a later day the same files are older.
+    later = filled.build(date(2026, 3, 20))
+    assert not later.nothing_new
+    assert later.affected == {"jtj.gtfs_static": [], "syj.food_licence": []}
+    assert check(later, "content_is_fresh_fct_weather_hourly").status == "failed"
+    assert public_tables(filled, later) == before
 
 
 def test_a_run_cut_short_between_run_and_test_is_repeated(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
