@@ -45,9 +45,9 @@ def build(
 ) -> BuildReport:
     """Build and test what changed; the report is also saved beside the build file.
 
-    `as_of` is the local day the freshness checks are judged for; on another day they are judged again even
-    where no file is new. `released` gives per product the
-    bronze keys its last release was made from; their difference to the effective files is rebuilt.
+    `as_of` is the local day the freshness checks are judged for; on another day they are judged again
+    even where no file is new. `released` gives per product the bronze keys its last release was made
+    from; their difference to the effective files is rebuilt.
     Raises LakeBusy, BuildFailed, ConfigurationError. A failing model or test is a status.
     """
     builder = Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress)
@@ -86,7 +86,7 @@ class Builder:
             standing = state.standing(opened.connection, effective)
             last = last_report(self.settings)
             if last and last.as_of == as_of and not full_refresh and _nothing_new(standing, digest):
-                return self._unchanged(last, as_of, started_at)
+                return self._unchanged(last, started_at)
             reason = opened.recovered or _why_full(standing, digest, asked=full_refresh)
             run = state.Run(_build_id(started_at), as_of, started_at, full_refresh=reason is not None)
             if reason:
@@ -148,11 +148,11 @@ class Builder:
             connection.close()
         return report
 
-    def _unchanged(self, last: BuildReport, as_of: date, started_at: datetime) -> BuildReport:
+    def _unchanged(self, last: BuildReport, started_at: datetime) -> BuildReport:
         """The last report again, so that a gate can judge anew (an accepted failure, a lifted hold)."""
         self.progress("nothing new since the last build")
         times = {"started_at": started_at, "finished_at": datetime.now(UTC)}
-        return last.model_copy(update={"nothing_new": True, "as_of": as_of, **times})
+        return last.model_copy(update={"nothing_new": True, **times})
 
     def _dbt(self) -> Dbt:
         settings, root = self.settings, self.settings.state_root / "dbt"

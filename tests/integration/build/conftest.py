@@ -11,10 +11,8 @@ import pytest
 
 from ingestion.contract.load import load_contracts
 from ingestion.settings import Settings
-from tests.integration.build.small_lake import SmallLake, fill
+from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, fill
 from warehouse.build.report import BuildReport
-
-BUILT_AS_OF = date(2026, 3, 3)
 
 
 def make_lake(folder: Path) -> SmallLake:

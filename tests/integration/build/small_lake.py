@@ -24,6 +24,8 @@ from warehouse.build.sources import view_columns
 from warehouse.build.state import Effective
 
 LOCAL = ZoneInfo("Asia/Shanghai")
+BUILT_AS_OF = date(2026, 3, 3)
+"""The day of the lake that is built once for many tests."""
 
 FILE_SCHEMA = pa.schema(
     [
