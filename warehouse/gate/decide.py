@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from warehouse.build.report import BuildReport
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
+from warehouse.gate.completeness import judge_completeness
 from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
@@ -64,7 +65,17 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
     feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)
     with closing(lake.log.connect()) as log:
         judged = judge_deliveries(log, {feed: report.inputs.get(feed, []) for feed in sorted(feeds)}, report.as_of)
-    return Evidence(report, content, baseline, load_bounds(), judged.results, leaks, judged.no_data)
+        complete = judge_completeness(log, lake.contracts, report.as_of)
+    return Evidence(
+        report,
+        content,
+        baseline,
+        load_bounds(),
+        deliveries=judged.results,
+        completeness=complete,
+        leaks=leaks,
+        no_data=judged.no_data,
+    )
 
 
 def decide(

@@ -29,6 +29,7 @@ class Evidence:
     baseline: Manifest | None
     bounds: Bounds
     deliveries: dict[str, CheckResult] = field(default_factory=dict)
+    completeness: dict[str, CheckResult] = field(default_factory=dict)
     leaks: dict[str, CheckResult] = field(default_factory=dict)
     no_data: frozenset[str] = frozenset()
 
@@ -84,6 +85,7 @@ def results_for(evidence: Evidence, product: str) -> list[CheckResult]:
     results += [_check_result(evidence, check) for check in evidence.checks(product)]
     results += _missing_checks(evidence, product)
     results += [_delivery(evidence, feed) for feed in evidence.inputs(product)]
+    results += [found for feed in evidence.inputs(product) if (found := evidence.completeness.get(feed))]
     for model in models:
         if model.public and model.name in evidence.content.tables:
             results += _table_results(evidence, model.name)

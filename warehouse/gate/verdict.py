@@ -17,7 +17,17 @@ from warehouse.build.report import Document, Status
 
 Decision = Literal["passed", "blocked"]
 Considered = Literal[
-    "model", "key", "freshness", "reconciliation", "relationship", "rule", "delivery", "drift", "privacy", "dependency"
+    "model",
+    "key",
+    "freshness",
+    "reconciliation",
+    "relationship",
+    "rule",
+    "delivery",
+    "completeness",
+    "drift",
+    "privacy",
+    "dependency",
 ]
 GOOD: frozenset[str] = frozenset({"passed", "warned"})
 
