@@ -8,7 +8,6 @@ received = accepted + quarantined + duplicates, for every table.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion import engines
 from ingestion.conform import checks
 from ingestion.conform.compile import TablePlan
 from ingestion.conform.output import BronzeFile, QuarantineFile
@@ -224,15 +224,14 @@ def _row_hash(tables: dict[str, ConformedTable]) -> str:
 
 @contextmanager
 def _connected(contract: Contract, settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private in-memory database; whatever it spills goes away with it."""
-    spill = scratch / ".spill"
-    with duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit}) as connection:
-        connection.execute(f"set temp_directory = {literal(spill)}")
+    """A private session; whatever it spills goes away with it."""
+    spill, threads = scratch / ".spill", settings.threads
+    with engines.lent(_set_up, threads=threads, memory_limit=settings.memory_limit, spill=spill) as connection:
         connection.execute(f"set timezone = {literal(contract.calendar.timezone)}")
-        # Sharing subexpressions moves a failing one out of the try() that should have caught it.
-        connection.execute("set disabled_optimizers = 'common_subexpressions'")
-        checks.install(connection)
-        try:
-            yield connection
-        finally:
-            shutil.rmtree(spill, ignore_errors=True)
+        yield connection
+
+
+def _set_up(engine: duckdb.DuckDBPyConnection) -> None:
+    # Sharing subexpressions moves a failing one out of the try() that should have caught it.
+    engine.execute("set disabled_optimizers = 'common_subexpressions'")
+    checks.install(engine)

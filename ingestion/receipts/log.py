@@ -1,9 +1,9 @@
 """ReceiptLog: receipts and decisions folded into one disposable local DuckDB file.
 
-Owns which objects are new, the file and its lock. The objects in the store are the truth; the
-file can be deleted at any time and is folded again from nothing. Many processes may refresh
-at once: every opening of the file happens under a short file lock, and long readers get a
-copy in memory (`connect`), so that no reader ever keeps a commit waiting.
+Owns which objects are new. The objects in the store are the truth; the file (its lock and openings:
+ingestion.receipts.file) can be deleted at any time and is folded again from nothing. Many processes
+may refresh at once: every opening of the file happens under a short file lock, and long readers get
+a copy in memory (`connect`), so that no reader ever keeps a commit waiting.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ingestion import keys
-from ingestion.errors import IntegrityError, LakeBusy, StoreError
+from ingestion.errors import IntegrityError
 from ingestion.receipts import fold
+from ingestion.receipts.file import Identity, LogFile
 from ingestion.receipts.standing import create_views
-from ingestion.sql import identifier, literal
+from ingestion.sql import identifier
 from ingestion.store.base import Store
 
 LOOK_BACK = timedelta(days=2)
@@ -39,7 +39,6 @@ _PARTITION = re.compile(r"committed=\d{4}-\d{2}-\d{2}")
 class _Folded:
     """What one state of the file holds: every partition, and the keys from partition `first` on."""
 
-    file: tuple[tuple[int, int, int], ...]
     partitions: frozenset[str]
     first: str
     known: frozenset[str]
@@ -51,29 +50,29 @@ class ReceiptLog:
 
     def __init__(self, store: Store, path: Path, *, lock_seconds: float = 120.0) -> None:
         self._store = store
-        self._path = path
-        self._lock_seconds = lock_seconds
-        self._remembered: _Folded | None = None
+        self._file = LogFile(path, lock_seconds=lock_seconds)
+        self._remembered: tuple[Identity, _Folded] | None = None
 
     def refresh(self) -> int:
         """Fold objects that are in the store and not in the file; the number read.
 
         Raises IntegrityError naming an object that cannot be read (nothing is folded then), LakeBusy.
         """
-        with self._locked():
+        with self._file.locked():
             folded = self._folded()
             receipts, decisions = self._new_receipts(folded), self._new_decisions(folded)
             if not receipts and not decisions:
                 return 0
-            with self._writable() as connection:
+            with self._file.writing() as connection:
                 self._fold(connection, receipts, decisions)
-            self._remembered = None
+                folded = _read(connection)
+            self._remembered = self._file.identity(), folded
             return len(receipts) + len(decisions)
 
     def rebuild(self) -> int:
         """Forget the file and fold every object again; the number read."""
-        with self._locked():
-            self._forget()
+        with self._file.locked():
+            self._file.forget()
         return self.refresh()
 
     def connect(self, *, refresh: bool = True) -> duckdb.DuckDBPyConnection:
@@ -83,8 +82,8 @@ class ReceiptLog:
         """
         if refresh:
             self.refresh()
-        with self._locked():
-            connection = self._attached("folded")
+        with self._file.locked():
+            connection = self._file.private("folded")
             connection.execute("attach ':memory:' as log")
             for table in fold.TABLES:
                 connection.execute(f"create table log.{table} as from folded.{table}")
@@ -96,13 +95,8 @@ class ReceiptLog:
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The file itself, read-only and under the lock: for short look-ups only."""
-        with self._locked():
-            connection = self._attached("log")
-            try:
-                connection.execute("use log")
-                yield connection
-            finally:
-                connection.close()
+        with self._file.locked(), self._file.reading() as connection:
+            yield connection
 
     def next_commit_time(self, now: datetime) -> datetime:
         """`now`, or one microsecond after the newest folded receipt: a clock set back cannot reorder commits."""
@@ -119,85 +113,13 @@ class ReceiptLog:
         now = now.astimezone(UTC)
         return now if newest is None else max(now, newest.astimezone(UTC) + timedelta(microseconds=1))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._path.with_suffix(".lock"), timeout=self._lock_seconds):
-                yield
-        except Timeout as error:
-            raise _busy("another process holds the receipt log") from error
-        except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
-            raise StoreError(
-                f"the receipt log cannot be written or read: {error}",
-                left="receipts in the store are whole; the log is a cache and is folded again",
-                next_step="free space on the state folder's disk, then run the command again",
-            ) from error
-
-    @contextmanager
-    def _writable(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._open()
-        try:
-            yield connection
-        finally:
-            connection.close()
-
-    def _open(self) -> duckdb.DuckDBPyConnection:
-        """The file, open for writing, in today's shape; made anew where it is of another shape or damaged."""
-        try:
-            connection = _connect_writable(self._path)
-            if _has_shape(connection):
-                return connection
-            connection.close()
-        except duckdb.Error as error:
-            if "could not set lock" in str(error).lower():
-                raise _busy("another program has the receipt log file open") from error
-            # Any other failure to open means a damaged cache, and the cache is disposable.
-        self._forget()
-        connection = _connect_writable(self._path)
-        connection.execute(fold.SCHEMA)
-        connection.execute("insert into shape values ($digest)", {"digest": fold.SHAPE_DIGEST})
-        return connection
-
-    def _attached(self, name: str) -> duckdb.DuckDBPyConnection:
-        """A private connection with the file attached read-only, made first where it is missing."""
-        if not self._path.is_file():
-            self._open().close()
-        connection = duckdb.connect()
-        connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach {literal(self._path)} as {identifier(name)} (read_only)")
-        return connection
-
-    def _forget(self) -> None:
-        for path in self._files():
-            path.unlink(missing_ok=True)
-
     def _folded(self) -> _Folded:
         """What the file holds; remembered, so that a look that finds nothing new need not open it."""
-        if self._remembered is None or self._remembered.file != self._file():
-            with self._writable() as connection:
-                partitions = connection.execute("select distinct partition from receipt").fetchall()
-                newest = max((str(name) for (name,) in partitions), default=None)
-                first = "" if newest is None else f"committed={_day(newest) - LOOK_BACK:%Y-%m-%d}"
-                query = "select key from receipt where partition >= $first union all select key from decision"
-                known = connection.execute(query, {"first": first}).fetchall()
-                decided = connection.execute("select max(decided_at) from decision").fetchone()
-            self._remembered = _Folded(
-                file=self._file(),
-                partitions=frozenset(str(name) for (name,) in partitions),
-                first=first,
-                known=frozenset(str(key) for (key,) in known),
-                decided_at=decided[0] if decided else None,
-            )
-        return self._remembered
-
-    def _file(self) -> tuple[tuple[int, int, int], ...]:
-        """Identity of the file's present content: of itself and of the journal a killed process may leave."""
-        stats = [path.stat() for path in self._files() if path.is_file()]
-        return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
-
-    def _files(self) -> tuple[Path, Path]:
-        return self._path, self._path.with_name(self._path.name + ".wal")
+        if self._remembered is None or self._remembered[0] != self._file.identity():
+            with self._file.writing() as connection:
+                folded = _read(connection)
+            self._remembered = self._file.identity(), folded
+        return self._remembered[1]
 
     def _new_receipts(self, folded: _Folded) -> list[str]:
         names = [name for name in self._store.list_folders(f"{keys.RECEIPTS}/") if _PARTITION.fullmatch(name)]
@@ -248,18 +170,19 @@ class ReceiptLog:
         return _bad_object(next(iter(found)), {"loc": (), "msg": "cannot be folded with the others"})
 
 
-def _connect_writable(path: Path) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(path)
-    connection.execute("set timezone = 'UTC'")
-    return connection
-
-
-def _has_shape(connection: duckdb.DuckDBPyConnection) -> bool:
-    try:
-        row = connection.execute("select digest from shape").fetchone()
-    except duckdb.CatalogException:
-        return False
-    return row is not None and row[0] == fold.SHAPE_DIGEST
+def _read(connection: duckdb.DuckDBPyConnection) -> _Folded:
+    partitions = connection.execute("select distinct partition from receipt").fetchall()
+    newest = max((str(name) for (name,) in partitions), default=None)
+    first = "" if newest is None else f"committed={_day(newest) - LOOK_BACK:%Y-%m-%d}"
+    query = "select key from receipt where partition >= $first union all select key from decision"
+    known = connection.execute(query, {"first": first}).fetchall()
+    decided = connection.execute("select max(decided_at) from decision").fetchone()
+    return _Folded(
+        partitions=frozenset(str(name) for (name,) in partitions),
+        first=first,
+        known=frozenset(str(key) for (key,) in known),
+        decided_at=decided[0] if decided else None,
+    )
 
 
 def _day(partition: str) -> date:
@@ -272,12 +195,4 @@ def _bad_object(key: str, problem: Mapping[str, Any]) -> IntegrityError:
         f"object {key!r} is not one this version reads: {where}: {problem['msg']}",
         left="the log is as before; nothing was folded, objects are unchanged",
         next_step="restore that object from a backup, or move it out of the store, then run the command again",
-    )
-
-
-def _busy(what: str) -> LakeBusy:
-    return LakeBusy(
-        what,
-        left="nothing was changed",
-        next_step="wait for the other command to end (or close that program), then run this one again",
     )

@@ -11,6 +11,7 @@ import duckdb
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.receipts.standing import standing
+from ingestion.sql import literal
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def batch_standing(
     connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, batch: str
 ) -> Standing | None:
     """The batch, or None when no receipt names it."""
+    if not _any_receipt(connection, contract, "batch = $batch", batch):
+        return None
     return _first(_select(connection, contract, "batch = $batch", {"batch": batch}, interval))
 
 
@@ -67,6 +70,11 @@ def in_force(
 
     For snapshots the feed's current one, else the interval's. `other_than` names the new one's batch.
     """
+    scope = "batch <> $batch"
+    if contract.citylake.delivery != "snapshot":
+        scope += f" and interval_start = {literal(interval.start)}"
+    if not _any_receipt(connection, contract, scope, other_than):
+        return None
     return _first(_select(connection, contract, "effective and batch <> $batch", {"batch": other_than}, interval)[::-1])
 
 
@@ -80,6 +88,13 @@ def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[s
     for table, key, row_hash in rows:
         files.setdefault(table, []).append((key, row_hash))
     return files
+
+
+def _any_receipt(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str, batch: str) -> bool:
+    """Whether `standing`, a far dearer question, can have an answer: only a batch with a receipt of its own stands."""
+    values = {"department": contract.department, "feed": contract.feed, "batch": batch}
+    query = f"select 1 from receipt where department = $department and feed = $feed and {where} limit 1"
+    return connection.execute(query, values).fetchone() is not None
 
 
 def _select(
