@@ -7,6 +7,7 @@ turns it green with no manual clean-up; an accepted failure whose date has passe
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,9 +18,13 @@ import yaml
 
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
+from infra.simulator.truth import truth
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
+from warehouse.cli import main as cli
+from warehouse.reconcile import reconcile
 from warehouse.release import pointer
+from warehouse.release.ledger import verify_ledger
 from warehouse.run import RunReport, run
 from warehouse.sql import connect
 
@@ -137,3 +142,68 @@ def test_accepted_failure_expires(story: tuple[Lake, dict[date, RunReport]], tmp
 
     assert weather(report.as_of) == "passed"
     assert weather(report.as_of + timedelta(days=1)) == "blocked"
+
+
+def _planted(city: City) -> dict[str, Counter[str]]:
+    """Per feed, rows each rule must refuse or flag and rows repeated, by the simulator's own account."""
+    found: dict[str, Counter[str]] = {}
+    for file in truth(city)["files"]:
+        if file["note"] == "redelivery":
+            continue
+        counts = found.setdefault(file["feed"], Counter())
+        for table in file["tables"].values():
+            counts.update(table["refused"])
+            counts.update({f"flag {rule}": rows for rule, rows in table["flagged"].items()})
+            counts["duplicates"] += table["duplicates"]
+            counts["key_conflict"] += table["conflict_rows"] - table["conflict_keys"]
+    return {feed: +counts for feed, counts in found.items()}
+
+
+def _received(lake: Lake) -> dict[str, Counter[str]]:
+    """The same from the receipts."""
+    found: dict[str, Counter[str]] = {}
+    with lake.log.connect() as log:
+        rows = log.execute("select department || '.' || feed, rules, flags, duplicates from table_receipt").fetchall()
+    for feed, rules, flags, duplicates in rows:
+        counts = found.setdefault(feed, Counter())
+        counts.update(dict(rules or {}))
+        counts.update({f"flag {rule}": count for rule, count in dict(flags or {}).items()})
+        counts["duplicates"] += duplicates
+    return {feed: +counts for feed, counts in found.items()}
+
+
+def test_planted_dirt_is_found_exactly(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    lake, _ = story
+    assert _received(lake) == _planted(City(seed=442000, start=START, days=5))
+
+
+def test_everything_reconciles(story: tuple[Lake, dict[date, RunReport]]) -> None:
+    lake, _ = story
+    result = reconcile(lake, deep=True)
+    assert result.ok, [row for row in result.rows if row.status != "ok"]
+
+
+def test_rollback_holds_until_someone_resumes(
+    story: tuple[Lake, dict[date, RunReport]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the commands a person would type; the last test, because it moves the pointer."""
+    lake, reports = story
+    home = ["--home", str(lake.settings.root)]
+    newest, older = (
+        next(p.release for p in reports[START + timedelta(days=n)].releases if p.edition == "internal") for n in (4, 1)
+    )
+    assert newest is not None
+    assert older is not None
+    assert cli([*home, "rollback", "--to", older, "--reason", "a number is wrong"]) == 0
+    manifest = pointer.current(lake, "internal")
+    assert manifest is not None
+    assert manifest.id == older
+    assert cli([*home, "publish"]) == 0
+    assert "on hold" in capsys.readouterr().out
+    assert pointer.current(lake, "internal") == manifest
+    assert cli([*home, "resume"]) == 0
+    assert cli([*home, "publish"]) == 0
+    after = pointer.current(lake, "internal")
+    assert after is not None
+    assert after.parent == older
+    assert [entry.event for entry in verify_ledger(lake, "internal")][-3:] == ["rollback", "resumed", "published"]
