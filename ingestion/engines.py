@@ -54,7 +54,11 @@ def lent(
 
 
 def _opened(setup: Setup, threads: int | None, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
-    config = {name: value for name, value in (("threads", threads), ("memory_limit", memory_limit)) if value}
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if threads is not None:
+        config["threads"] = threads
+    if memory_limit is not None:
+        config["memory_limit"] = memory_limit
     engine = duckdb.connect(config=config)
     try:
         setup(engine)

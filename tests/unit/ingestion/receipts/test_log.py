@@ -244,3 +244,18 @@ def test_the_file_holds_what_the_objects_say(tmp_path: Path) -> None:
         assert folded[name] == said[name]
     assert folded["key"] == key
     assert folded["interval_start"] == datetime.fromisoformat(said["interval"]["start"])
+
+
+def test_what_another_log_folded_is_seen_at_the_next_look(tmp_path: Path) -> None:
+    """Engines are shared within a process, the file is not kept open by any of them."""
+    store, path = LocalStore(tmp_path / "lake"), tmp_path / "state" / "receipts.duckdb"
+    one, other = ReceiptLog(store, path), ReceiptLog(store, path)
+    for number in (1, 2, 3):
+        store.put_bytes(*receipt(number, BEGIN))
+        assert one.refresh() == 1
+        assert other.refresh() == 0
+        with other.reading() as connection:
+            assert connection.execute("select count(*) from receipt").fetchone() == (number,)
+        one, other = other, one
+    with duckdb.connect(path) as connection:
+        assert connection.execute("select count(*) from receipt").fetchone() == (3,)
