@@ -207,8 +207,10 @@ def test_wrong_check_digits_are_flagged_and_no_others(drop: dict[str, Any], trut
         if file["feed"] == "syj.food_licence":
             rows = drop[file["path"]]["food_licence"]
             wrong = {
-                "uscc": sum(bool(r["统一社会信用代码"]) and not uscc.is_valid(r["统一社会信用代码"]) for r in rows),
-                "food_licence_no": sum(not mod_11_10.is_valid(r["许可证编号"][2:]) for r in rows),
+                "uscc_check_digit": sum(
+                    bool(r["统一社会信用代码"]) and not uscc.is_valid(r["统一社会信用代码"]) for r in rows
+                ),
+                "licence_check_digit": sum(not mod_11_10.is_valid(r["许可证编号"][2:]) for r in rows),
             }
             assert {rule: n for rule, n in wrong.items() if n} == file["tables"]["food_licence"]["flagged"]
 
