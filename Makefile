@@ -45,6 +45,8 @@ lint: setup ## Lint and types only: ruff, mypy, sqlfluff, contracts
 
 .PHONY: bench
 bench: setup ## Measure against the bars in bench/README.md
+	@test -x .venv-dlt/bin/python || python3 -m venv .venv-dlt
+	@$(BIN)/uv pip sync --quiet --python .venv-dlt/bin/python --require-hashes infra/requirements/dlt.lock
 	@$(BIN)/python -m bench
 
 .PHONY: generate
@@ -57,6 +59,8 @@ lock: setup ## Resolve again and rewrite the lock files
 	    infra/requirements/uv.in -o infra/requirements/uv.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    infra/requirements/datacontract.in -o infra/requirements/datacontract.lock
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	    infra/requirements/dlt.in -o infra/requirements/dlt.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 -o requirements.lock
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SCRIPTS = ("conform", "one_more_day", "release", "nothing_new", "demo")
+SCRIPTS = (
+    ("conform", "--rows", "5000000", "--dlt", ".venv-dlt/bin/python"),
+    ("conform", "--rows", "20000000", "--times", "3"),
+    ("one_more_day",),
+    ("release",),
+    ("nothing_new",),
+    ("demo",),
+)
 
 
 def main() -> int:
     """Run each in a process of its own; the number that failed."""
     failed = 0
     for script in SCRIPTS:
-        sys.stdout.write(f"\n## {script}\n\n")
+        name, *options = script
+        sys.stdout.write(f"\n## {' '.join(script)}\n\n")
         sys.stdout.flush()
-        failed += subprocess.run([sys.executable, "-m", f"bench.{script}"], check=False).returncode != 0
+        failed += subprocess.run([sys.executable, "-m", f"bench.{name}", *options], check=False).returncode != 0
     return failed
 
 

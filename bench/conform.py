@@ -5,7 +5,7 @@ rows skipped. Conform does the rest too: counting, rules, quarantine, duplicates
 The input has 1 % values that do not fit their type, 1 % out of range, and 0.1 % repeats by
 (vehicle, time). Runs are interleaved, each in its own process, medians of `--times`; peak memory is the child's.
 
-    python bench/conform.py --rows 5000000
+    python -m bench.conform --rows 5000000 [--dlt .venv-dlt/bin/python]
 """
 
 from __future__ import annotations
@@ -129,13 +129,12 @@ def _contract():  # type: ignore[no-untyped-def]
     return Contract("gps", "1", "gps", "gps", "gps", "d", "transport", (), citylake, (table,), Path("gps.yaml"))
 
 
-def _child(what: str, source: Path) -> dict[str, float]:
+def _child(what: str, source: Path, dlt: Path | None) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        answer = subprocess.run(
-            [sys.executable, __file__, "--child", what, "--source", str(source), "--folder", folder],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-    return dict(json.loads(answer.stdout))
+        ours = [sys.executable, __file__, "--child", what, "--source", str(source), "--folder", folder]
+        theirs = [str(dlt), str(Path(__file__).with_name("dlt_arrow.py")), str(source), folder]
+        answer = subprocess.run(theirs if what == "dlt" else ours, check=True, capture_output=True, text=True)
+    return dict(json.loads(answer.stdout.strip().splitlines()[-1]))
 
 
 def _serve(what: str, source: Path, folder: Path) -> None:
@@ -155,6 +154,7 @@ def main() -> None:
     parser.add_argument("--source", type=Path)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--child")
+    parser.add_argument("--dlt", type=Path, help="python of an environment with dlt, to measure its Arrow path too")
     given = parser.parse_args()
     if given.child:
         _serve(given.child, given.source, given.folder)
@@ -164,9 +164,11 @@ def main() -> None:
         if not source.exists():
             generate(source, given.rows, given.vehicles)
         runs: dict[str, list[dict[str, float]]] = {"bare": [], "conform": []}
+        if given.dlt:
+            runs["dlt"] = []
         for _ in range(given.times):
             for what, found in runs.items():
-                found.append(_child(what, source))
+                found.append(_child(what, source, given.dlt))
         seconds = {what: statistics.median(run["seconds"] for run in found) for what, found in runs.items()}
         report = {
             "rows": given.rows,
@@ -176,7 +178,7 @@ def main() -> None:
             "cpu_seconds": {
                 what: round(statistics.median(run["cpu_seconds"] for run in found), 2) for what, found in runs.items()
             },
-            "ratio": round(seconds["conform"] / seconds["bare"], 3),
+            "ratio": {what: round(found / seconds["bare"], 3) for what, found in seconds.items() if what != "bare"},
             "peak_mb": {what: round(max(run["peak_mb"] for run in found)) for what, found in runs.items()},
             "counts": {k: v for k, v in runs["conform"][0].items() if k not in ("seconds", "peak_mb", "cpu_seconds")},
         }
