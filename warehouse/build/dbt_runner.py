@@ -7,6 +7,7 @@ Owns how dbt is called and closed. What the results mean is read in warehouse.bu
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,12 +136,16 @@ _FLAGS = (
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """dbt and its libraries raise Python deprecation warnings that no one here can act on."""
+    """dbt and its libraries raise Python deprecation warnings that no one here can act on, and where dbt's log
+    cannot be written (a full disk), logging would print a traceback for every line; the run's own error says it once."""
+    told = logging.raiseExceptions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        logging.raiseExceptions = False
         try:
             yield
         finally:
+            logging.raiseExceptions = told
             _close_connections()
 
 

@@ -1,0 +1,39 @@
+"""A full disk while building: one message, receipts untouched, and the next build goes on by itself."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, fill
+from warehouse.build.errors import BuildFailed
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_once_and_the_next_build_goes_on(
+    small_lake: SmallLake, small_disk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cramped = replace(small_lake, home=small_disk / "home")
+    cramped.timetable(BUILT_AS_OF, stops=5)
+    fill(cramped, BUILT_AS_OF, hours=range(3))
+    with pytest.raises(BuildFailed) as failure:
+        cramped.build(BUILT_AS_OF)
+    assert "next:" in str(failure.value)
+    assert "Traceback" not in capfd.readouterr().err
+    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    report = cramped.build(BUILT_AS_OF)
+    assert {model.status for model in report.models} == {"passed"}
