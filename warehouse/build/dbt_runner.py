@@ -136,8 +136,8 @@ _FLAGS = (
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """dbt and its libraries raise Python deprecation warnings that no one here can act on, and where dbt's log
-    cannot be written (a full disk), logging would print a traceback for every line; the run's own error says it once."""
+    """Keep quiet what no one here can act on: deprecation warnings of dbt and its libraries; and, where dbt's log
+    cannot be written (a full disk), a traceback a line, since the run's own error says it once."""
     told = logging.raiseExceptions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
