@@ -7,11 +7,10 @@ whose content differs between two moments must be among the affected days.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 import pytest
 
 from ingestion.collect import erase, expire
@@ -21,32 +20,36 @@ from ingestion.ingest import ingest_file
 from ingestion.lake import Lake
 from ingestion.reconform import reconform
 from tests.support.lakes import START, contract, counted, day, drop, lake, rows
-from warehouse.effective import KEY_SET, materialise
+from warehouse.build import state
+from warehouse.build.inputs import read_effective
+
+TABLE = ("office.readings", "reading")
 
 
 class Warehouse:
-    """Remembers what it was built from, as a build does."""
+    """A build file without dbt: what the build's own state says must be made again, build after build."""
 
     def __init__(self, made: Lake) -> None:
         self.made = made
-        self.before: pa.Table = KEY_SET.empty_table()
         self.content: dict[str, object] = {}
+        self.file = duckdb.connect()
+        self.file.execute("set timezone = 'UTC'")
 
     def affected(self) -> list[int]:
         """Affected days counted from START; fails when a day changed that is not among them."""
-        with duckdb.connect() as connection:
-            connection.execute("set timezone = 'UTC'")
-            materialise(connection, self.made.log, before=self.before)
-            days = connection.execute("select distinct day from _citylake.affected_day order by day").fetchall()
-            self.before = connection.execute(
-                "select feed, table_name, key, precedence from _citylake.effective_file"
-            ).to_arrow_table()
-            content = self._content(connection)
+        run = state.Run("build", START.date(), START, full_refresh=False)
+        state.begin(self.file, read_effective(self.made), run, dated_tables=[TABLE])
+        days = self.file.execute("select distinct day from _citylake.affected_day order by day").fetchall()
+        content = self._content(self.file)
+        self._complete()
         affected = {str(one) for (one,) in days}
         changed = {one for one in self.content.keys() | content.keys() if self.content.get(one) != content.get(one)}
         assert changed <= affected
         self.content = content
         return [(one - START.date()).days for (one,) in days]
+
+    def _complete(self) -> None:
+        state.complete(self.file, state.Outcome("digest", True, [], [], START))
 
     def _content(self, connection: duckdb.DuckDBPyConnection) -> dict[str, object]:
         """Event day to its rows, later precedence winning by key within an interval."""
@@ -131,7 +134,7 @@ def test_events_add(made: Lake) -> None:
     assert warehouse.affected() == [0]
     send(made, feed, rows("ab", at=0) + rows("c", at=1).split("\n", 1)[1], 2, on=1)
     assert warehouse.affected() == [0, 1]
-    assert len(warehouse.before) == 2
+    assert warehouse.file.execute("select count(*) from _citylake.effective_file").fetchone() == (2,)
 
 
 def test_held_counts_only_when_accepted(made: Lake) -> None:
@@ -191,26 +194,12 @@ def test_raw_past_retention_goes_bronze_stays(made: Lake) -> None:
     assert (kept.batch, kept.outcome, "past retention" in (kept.message or "")) == (batch, "duplicate", True)
 
 
-def test_columns_and_tables_without_event_days(made: Lake) -> None:
-    feed = contract()
-    send(made, feed, rows("ab"), 1)
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        materialise(connection, made.log)
-        names = {row[0] for row in connection.execute("describe _citylake.effective_file").fetchall()}
-        changed = connection.execute("from _citylake.changed_table").fetchall()
-        as_of = connection.execute("select content_as_of from _citylake.effective_file").fetchone()
-        before = connection.execute(
-            "select feed, table_name, key || '.gone' as key, precedence from _citylake.effective_file"
-        ).to_arrow_table()
-        materialise(connection, made.log, before=before)
-        unknown = connection.execute("from _citylake.changed_table").fetchall()
-    assert names >= {
+def test_columns(made: Lake) -> None:
+    send(made, contract(), rows("ab"), 1)
+    files = read_effective(made).files
+    assert set(files.column_names) >= {
         "feed", "department", "feed_name", "table_name", "key", "rows", "row_hash", "sha256", "batch", "revision",
         "interval_start", "interval_end", "dt", "content_as_of", "committed_at", "loaded_at", "precedence",
         "delivery", "correction",
     }  # fmt: skip
-    assert changed == [("office.readings", "reading", False)]
-    assert as_of == (START + timedelta(hours=1),)
-    assert unknown == [("office.readings", "reading", True)]
-    assert isinstance(as_of[0], datetime)
+    assert files["content_as_of"].to_pylist() == [START + timedelta(hours=1)]
