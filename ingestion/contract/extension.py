@@ -71,7 +71,25 @@ class ZipFormat(Strict):
     optional_members: list[str] = []
 
 
-Format = Annotated[CsvFormat | JsonFormat | ZipFormat, Field(discriminator="type")]
+class XmlFormat(Strict):
+    """One XML document whose records are the elements at `records` (`/Export/Records/Record`).
+
+    `namespaces` gives the prefixes used in paths; a name without one is in no namespace. `encoding: declared` is
+    what the document itself says. An element that no column reads refuses the delivery unless it is in `ignored`:
+    a path inside a record, or one from the root for what stands beside the records.
+    """
+
+    type: Literal["xml"] = "xml"
+    encoding: Literal["declared", "utf-8", "gb18030", "windows-1252"] = "declared"
+    records: str
+    namespaces: dict[str, str] = {}
+    ignored: list[str] = []
+    lenient_extra_elements: bool = False
+    null_values: list[str] = [""]
+    trim: bool = True
+
+
+Format = Annotated[CsvFormat | JsonFormat | ZipFormat | XmlFormat, Field(discriminator="type")]
 
 
 class Deidentify(Strict):
@@ -98,9 +116,14 @@ class Deidentify(Strict):
 
 
 class ColumnSpec(Strict):
-    """How one source column is read. `path` is for JSON (`$.inspector.badge`)."""
+    """How one source column is read.
+
+    `path` is for JSON (`$.inspector.badge`) and XML (`Inspector/Badge`, `Inspector/@id`). `repeated` says what an XML
+    element is that one record has several times: a refused row, its `first`, or a JSON `list` of all.
+    """
 
     path: str | None = None
+    repeated: Literal["refuse", "first", "list"] = "refuse"
     format: str | None = Field(
         default=None,
         description="strptime format of dates and timestamps, `iso`, or `gtfs_time` (seconds after noon minus 12 h)",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
+from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Source
 from ingestion.parsers.delimited import Delimited
 from ingestion.parsers.json_records import JsonRecords
+from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
 
@@ -32,6 +33,8 @@ def open_payload(contract: Contract, path: Path, settings: Settings) -> Payload:
     table = contract.tables[0]
     if isinstance(spec, JsonFormat):
         return Payload((Source(table, JsonRecords(table, spec, path, settings).segments, size),))
+    if isinstance(spec, XmlFormat):
+        return Payload((Source(table, XmlRecords(table, spec, path, settings).segments, size),))
     return Payload((Source(table, _delimited(table, spec, path, settings).segments, size),))
 
 
