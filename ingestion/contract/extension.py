@@ -158,12 +158,39 @@ class RowRule(Strict):
         return self
 
 
+class VariantColumn(Strict):
+    """How a column is found under another header: `source` and `format` where they differ, or `absent`: NULL there."""
+
+    source: str | None = None
+    format: str | None = None
+    absent: bool = False
+
+
+class HeaderVariant(Strict):
+    """Another header the same data has come or may come with, told by its names.
+
+    `columns` says by contract column what differs; `ignored` are names it may have besides, that no column reads.
+    `valid_until` is the last content date it is accepted for.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    valid_until: date | None = None
+    columns: dict[str, VariantColumn]
+    ignored: list[str] = []
+
+
 class TableSpec(Strict):
-    """Settings of one table of the feed."""
+    """Settings of one table of the feed.
+
+    `repeated_headers` are headers inside the data (files put together from several): each maps columns to the words
+    in those cells; an empty one is the file's own header. Such a record goes to quarantine, rule `repeated_header`.
+    """
 
     event_time: str | None = Field(default=None, description="DATE or timestamp column that gives the event day.")
     columns: dict[str, ColumnSpec] = {}
     rules: list[RowRule] = []
+    header_variants: list[HeaderVariant] = []
+    repeated_headers: list[dict[str, str]] = []
 
 
 class Catalogue(Strict):

@@ -162,6 +162,8 @@ def _tables(
             columns=tuple(columns),
             event_time=spec.event_time,
             rules=tuple(spec.rules),
+            header_variants=tuple(spec.header_variants),
+            repeated_headers=tuple(spec.repeated_headers),
         )
         check_table(table, spec, index, path, report)
         tables.append(table)

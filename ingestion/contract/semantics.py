@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
-from ingestion.contract import expressions, xml_paths
+from ingestion.contract import expressions, headers, xml_paths
 from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, XmlFormat, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
@@ -30,6 +30,8 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     if keyless and citylake.correction == "delta":
         report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
     _check_members(citylake, tables, path, report)
+    for table in tables:
+        headers.check(citylake.format, table, (*path, "tables", table.name), report)
     if isinstance(citylake.format, XmlFormat):
         _check_xml(citylake.format, (*path, "format"), report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)

@@ -22,6 +22,7 @@ from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused, IntegrityError
 from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
 from ingestion.parsers.encoding import Watch, to_utf8, undecodable
+from ingestion.parsers.header_variants import Header, repeated_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.quoting import quoted
 from ingestion.parsers.records import Dialect, RecordReader
@@ -33,15 +34,28 @@ _SHOWN = 60
 
 
 class Delimited:
-    """Segments of one delimited payload. `name` is how messages call it."""
+    """Segments of one delimited payload. `name` is how messages call it; `header` which declared one it has."""
 
-    def __init__(self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int) -> None:
-        self._table = table
+    def __init__(
+        self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int,
+        header: Header | None = None,
+    ) -> None:  # fmt: skip
+        self.table = self._table = table
+        self._as_sent = header or Header(table)
         self._spec = spec
         self._open = opener
         self._name = name
         quote = ord(spec.quote) if spec.quote else None
         self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes)
+
+    def header(self) -> list[str]:
+        """The names in the header, before anything is held against the contract. Raises as `segments` does."""
+        with self._open() as stream:
+            head = stream.read(PROBE_BYTES)
+            bom = check_text(head, self._name)
+            for block in RecordReader(cast(BinaryIO, _joined(head[bom:], stream)), self._dialect, offset=bom, first=0):
+                return self._header(block)
+        return []
 
     def segments(self) -> Iterator[Segment]:
         """Every record of the payload, in order, once.
@@ -93,9 +107,9 @@ class Delimited:
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
-        wanted = self._names()
+        wanted = [name for name in self._names() if name not in self._as_sent.absent]
         missing = [name for name in wanted if name not in names]
-        extra = [name for name in names if name not in wanted]
+        extra = [name for name in names if name not in wanted and name not in self._as_sent.ignored]
         twice = sorted({name for name in names if names.count(name) > 1 and name in wanted})
         faults = []
         if missing:
@@ -106,7 +120,7 @@ class Delimited:
             faults.append(f"more than once {_listed(twice)}")
         if faults:
             raise DeliveryRefused(
-                f"the header of {self._name} does not fit the contract: {'; '.join(faults)}",
+                f"the header of {self._name} does not fit {self._as_sent.title}: {'; '.join(faults)}",
                 rule="header",
                 next_step="agree the new columns with the department and revise the contract, or ask for a new file",
             )
@@ -132,6 +146,10 @@ class Delimited:
                 left="nothing was written",
                 next_step="keep the file and report it: the record counter and the reader disagree",
             )
+        heads = repeated_headers(self._table, columns)
+        if heads is not None:
+            refused += (("repeated_header", rows[heads]),)
+            rows, columns = rows[~heads], columns.filter(pa.array(~heads))
         return Segment(block, rows, columns, refused)
 
     def _unreadable(self, block: Block) -> Refusals:
@@ -179,7 +197,10 @@ class Delimited:
                 check_utf8=False,
             ),
         )
-        return pa.table({c.name: read.column(str(places[str(c.source)])) for c in sources})
+        nothing = pa.nulls(read.num_rows, pa.string())
+        return pa.table({
+            c.name: read.column(str(places[str(c.source)])) if c.source in places else nothing for c in sources
+        })  # fmt: skip
 
     def _field_counts(self, block: Block) -> Array:
         """Fields per record, counted on the bytes."""
