@@ -6,6 +6,7 @@ becomes a text column. Undeclared members are ignored. Typing is left to conform
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +22,7 @@ from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
 from ingestion.parsers.encoding import Watch, to_utf8, undecodable
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.records import Dialect, RecordReader
-from ingestion.parsers.text import strings
+from ingestion.parsers.text import lines
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
@@ -36,6 +37,7 @@ class JsonRecords:
         self._spec = spec
         self._path = path
         self._settings = settings
+        self._statement = self._extract()
 
     def segments(self) -> Iterator[Segment]:
         """Every record in order, once.
@@ -116,31 +118,50 @@ class JsonRecords:
     def _read(self, block: Block, connection: duckdb.DuckDBPyConnection) -> Segment:
         refused = block.refused + _unreadable(block)
         rows = readable(len(block), refused)
-        lines = pa.table({"line": strings(block, rows)})
+        found = pa.table({"line": lines(block, rows)})
         kind = "case when json_valid(line) then json_type(line) = 'OBJECT' else false end"
-        good = connection.from_arrow(lines).query("lines", f"select {kind} as good from lines").fetchnumpy()["good"]
+        good = connection.from_arrow(found).query("lines", f"select {kind} as good from lines").fetchnumpy()["good"]
         good = np.asarray(good, dtype=bool)
         if not good.all():
             refused += (("json_malformed", rows[~good]),)
-            rows, lines = rows[good], lines.filter(pa.array(good))
-        columns = connection.from_arrow(lines).query("lines", self._extract()).to_arrow_table()
+            rows, found = rows[good], found.filter(pa.array(good))
+        columns = connection.from_arrow(found).query("lines", self._statement).to_arrow_table()
         return Segment(block, rows, columns, refused)
 
     def _extract(self) -> str:
-        """SQL that reads every declared member in one pass over each line; `[*]` paths become JSON text."""
-        plain = [c for c in self._table.source_columns if "*" not in member_path(c)]
-        starred = [c for c in self._table.source_columns if "*" in member_path(c)]
-        paths = literal([member_path(c) for c in plain])
-        inner = [f"json_extract_string(line, {paths}) as found"] if plain else []
+        """SQL that reads the declared members of each line: top-level ones in one pass, the others in one more.
+
+        `[*]` paths become JSON text.
+        """
+        ways = {c.name: _way(c) for c in self._table.source_columns}
+        folded = [str(c.source).casefold() for c in self._table.source_columns]
+        if len(set(folded)) < len(folded):  # fields of a struct are one whatever their case
+            ways = {name: "path" if way == "member" else way for name, way in ways.items()}
+        chosen = {way: [c for c in self._table.source_columns if ways[c.name] == way] for way in ("member", "path")}
+        members = {str(c.source): "VARCHAR" for c in chosen["member"]}
+        paths = [member_path(c) for c in chosen["path"]]
+        inner = [f"from_json(line, {literal(json.dumps(members, ensure_ascii=False))}) as members"] if members else []
+        inner += [f"json_extract_string(line, {literal(paths)}) as paths"] if paths else []
         inner += [
             f"nullif(cast(to_json(json_extract(line, {literal(path)})) as varchar), '[]') as {identifier(name)}"
-            for path, name in ((member_path(c), c.name) for c in starred)
+            for path, name in ((member_path(c), c.name) for c in self._table.source_columns)
+            if ways[name] == "list"
         ]
-        outer = [
-            f"found[{plain.index(c) + 1}] as {identifier(c.name)}" if c in plain else identifier(c.name)
-            for c in self._table.source_columns
-        ]
-        return f"select {', '.join(outer)} from (select {', '.join(inner)} from lines)"
+        outer = {
+            "member": lambda c: f"members.{identifier(str(c.source))}",
+            "path": lambda c: f"paths[{chosen['path'].index(c) + 1}]",
+            "list": lambda c: identifier(c.name),
+        }
+        found = [f"{outer[ways[c.name]](c)} as {identifier(c.name)}" for c in self._table.source_columns]
+        return f"select {', '.join(found)} from (select {', '.join(inner)} from lines)"
+
+
+def _way(column: Column) -> str:
+    """How a column is read: a top-level `member` of its source name, by `path`, or a `list` of what a path matches."""
+    path = member_path(column)
+    if "*" in path:
+        return "list"
+    return "member" if path in (f"$.{column.source}", f'$."{column.source}"') else "path"
 
 
 def member_path(column: Column) -> str:
