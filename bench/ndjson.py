@@ -167,6 +167,9 @@ def main() -> None:
             "seconds": seconds,
             "rows_per_second": {what: round(given.rows / took) for what, took in seconds.items()},
             "ratio": None if given.no_bare else round(seconds["conform"] / seconds["bare"], 3),
+            "cpu_seconds": {
+                what: round(statistics.median(run["cpu_seconds"] for run in found), 2) for what, found in runs.items()
+            },
             "peak_mb": {what: round(max(run["peak_mb"] for run in found)) for what, found in runs.items()},
             "counts": {k: v for k, v in runs["conform"][0].items() if k not in ("seconds", "peak_mb", "cpu_seconds")},
         }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import timedelta
 
 from ingestion.contract import expressions, headers, xml_paths
-from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, XmlFormat, ZipFormat
+from ingestion.contract.extension import Catalogue, Citylake, JsonFormat, RowRule, TableSpec, XmlFormat, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, path_problem, timezone_problem
+
+_JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
 
 
 def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -32,6 +35,8 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     _check_members(citylake, tables, path, report)
     for table in tables:
         headers.check(citylake.format, table, (*path, "tables", table.name), report)
+    if isinstance(citylake.format, JsonFormat):
+        _check_json(citylake.format, (*path, "format"), report)
     if isinstance(citylake.format, XmlFormat):
         _check_xml(citylake.format, (*path, "format"), report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
@@ -55,6 +60,14 @@ def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, repor
         if member not in members:
             allowed = [m for m in members if m]
             report.add((*path, "format", "optional_members"), f"no table reads {member!r}; {choices(member, allowed)}")
+
+
+def _check_json(spec: JsonFormat, path: KeyPath, report: Report) -> None:
+    """The list of records is found by the names of the members around it."""
+    if not _JSON_RECORDS.fullmatch(spec.records):
+        report.add(
+            (*path, "records"), f'{spec.records!r} is not a path of member names such as $.data or $."odd key".b'
+        )
 
 
 def _check_xml(spec: XmlFormat, path: KeyPath, report: Report) -> None:
