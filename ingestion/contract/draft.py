@@ -81,7 +81,9 @@ def _extension(path: Path, sample: Sample, department: str, feed: str, tables: l
     settings = [
         line
         for table in tables
-        for line in settings_lines(table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"))
+        for line in settings_lines(
+            table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"), xml=sample.kind == "xml"
+        )
     ]
     return [
         "customProperties:",
@@ -148,6 +150,12 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
         lines.append(f"        {encoding}")
         if sample.records != "$":
             lines.append(f"        records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
+        return [*lines, *([f"        {nulls}"] if codes else [])]
+    if sample.kind == "xml":
+        lines.append(f"        records: {scalar(sample.records)}{comment(guess='the element with parts that repeats')}")
+        if sample.namespaces:
+            lines.append("        namespaces:")
+            lines += [f"          {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items()]
         return [*lines, *([f"        {nulls}"] if codes else [])]
     indent = "        "
     if sample.kind == "zip":
