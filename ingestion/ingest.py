@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingestion.attempt import attempt, confirm
-from ingestion.connectors.base import Connector, Fetched
-from ingestion.connectors.file_drop import FileDropConnector, fetched_file
+from ingestion.connectors.base import Fetched
+from ingestion.connectors.factory import connector_for
+from ingestion.connectors.file_drop import fetched_file
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
@@ -27,8 +28,7 @@ def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[
 
     Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays.
     """
-    connector: Connector = FileDropConnector(lake.settings.drop_root)
-    found = connector.fetch(contract, interval, lake.clock())
+    found = connector_for(lake, contract).fetch(contract, interval, lake.clock())
     return [ingest_fetched(lake, contract, interval, fetched) for fetched in found]
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
-from ingestion.connectors.file_drop import FileDropConnector
+from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery
 from ingestion.ingest import ingest_fetched
@@ -54,7 +54,7 @@ def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> No
 
     Raises as ingestion.ingest.ingest_interval; what was added before stays committed.
     """
-    connector = FileDropConnector(lake.settings.drop_root)
+    connector = connector_for(lake, contract)
     intervals = intervals_of(contract, day)
     own = {interval.start for interval in contract.calendar.meeting(day)}
     seen = _presented(lake, contract, intervals[0]) if intervals else set()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 from ingestion import keys
-from ingestion.connectors.file_drop import FileDropConnector
+from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from warehouse.build.report import Document
@@ -63,7 +63,6 @@ def compare(
 
 def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
     """Files the departments still have, against batches with a receipt; hashing them is left to `deep`."""
-    connector = FileDropConnector(lake.settings.drop_root)
     if not lake.settings.drop_root.is_dir():
         return
     for feed, contract in sorted(lake.contracts.items()):
@@ -73,6 +72,7 @@ def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
             batches.setdefault(dt, set()).add(batch)
         if not batches:
             continue
+        connector = connector_for(lake, contract)
         for interval in _intervals(contract, max(batches), lake):
             files = [f.path for f in connector.fetch(contract, interval, lake.clock())]
             dt = contract.calendar.local_date(interval).isoformat()
