@@ -13,7 +13,6 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKS := requirements.lock infra/requirements/uv.txt
-SOURCES := ingestion warehouse infra tests
 
 .PHONY: help
 help: ## List the targets

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     schedule_until: date | None = Field(
         default=None, description="Last local day of the DAGs' schedules; default none. A simulated city ends."
     )
+    retry_delay_seconds: float = Field(
+        default=60.0, ge=1, description="Wait before a failed task's first retry; it doubles from then on."
+    )
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
 
     def environment(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -174,10 +175,10 @@ class Stack:
     def _path(self) -> Path:
         return self.root / "stack.json"
 
-    def _state(self) -> dict[str, object]:
+    def _state(self) -> dict[str, Any]:
         if not self._path.is_file():
             return {"ports": None, "running": []}
-        state: dict[str, object] = json.loads(self._path.read_text(encoding="utf-8"))
+        state: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         return state
 
     def _remember(self, ports: Ports, running: dict[str, Running]) -> None:
