@@ -9,6 +9,7 @@ VENV ?= .venv
 WHEELHOUSE ?=
 HOME_DIR ?= .citylake
 DAYS ?=
+ONCE ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -26,8 +27,8 @@ $(STAMP): $(LOCKS) pyproject.toml infra/setup.sh
 	@touch $@
 
 .PHONY: demo
-demo: setup ## Run the simulated city from first delivery to release (DAYS=n, HOME_DIR=dir)
-	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS))
+demo: setup ## Run the simulated city through Airflow and leave it running (ONCE=1: end after; DAYS=n, HOME_DIR=dir)
+	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(ONCE),--once)
 
 .PHONY: test
 test: setup ## Run every test, then what else CI needs

@@ -58,7 +58,6 @@ class Airflow:
             "SCARF_ANALYTICS": "false",
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            # A task is forked from a worker: macOS-style proxies and time zone lookups are not wanted in it.
             "NO_PROXY": "127.0.0.1,localhost",
             **airflow,
             **self.lake,
@@ -95,6 +94,11 @@ class Airflow:
             )
         if done.returncode:
             raise StackError(f"`airflow {' '.join(arguments)}` failed", next_step=f"see {log}")
+
+    def call(self, *arguments: str) -> int:
+        """Run one `airflow` command on this terminal; its exit code."""
+        command = [_program(), *arguments]
+        return subprocess.run(command, env=self.environment(), check=False).returncode  # noqa: S603 - as in `run`
 
     @property
     def _passwords(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -70,6 +71,12 @@ class AirflowApi:
         """Runs of a DAG, newest first."""
         found: list[dict[str, Any]] = self.get(f"/dags/{dag}/dagRuns", order_by="-run_after", **query)["dag_runs"]
         return found
+
+    def active(self, dags: Sequence[str]) -> dict[str, str]:
+        """State by DAG of runs that have not ended."""
+        body = {"dag_ids": list(dags), "states": ["queued", "running"], "page_limit": 100}
+        found = self.post("/dags/~/dagRuns/list", body)["dag_runs"]
+        return {run["dag_id"]: str(run["state"]) for run in found}
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         """State by task of a run."""

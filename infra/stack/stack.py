@@ -50,7 +50,12 @@ class Stack:
     @cached_property
     def secrets(self) -> StackSecrets:
         """Made on first use."""
-        return stack_secrets(self.settings.root / "secrets" / "stack.json")
+        return stack_secrets(self.secrets_path)
+
+    @property
+    def secrets_path(self) -> Path:
+        """Their file, private."""
+        return self.settings.root / "secrets" / "stack.json"
 
     @property
     def ports(self) -> Ports:

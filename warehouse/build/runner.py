@@ -92,6 +92,15 @@ def test_models(lake: Lake, *, progress: Progress | None = None) -> BuildReport:
         return last.model_copy(update={"nothing_new": True})
 
 
+def is_built(lake: Lake, as_of: date) -> bool:
+    """Whether the last build was judged for `as_of` and was made from exactly the files that count now."""
+    last = last_report(lake.settings)
+    if last is None or last.as_of != as_of:
+        return False
+    files = set(read_effective(lake).files.column("key").to_pylist())
+    return files == {key for keys in last.inputs.values() for key in keys}
+
+
 def last_report(settings: Settings) -> BuildReport | None:
     """The report of the last build, None before the first."""
     path = settings.state_root / REPORT
