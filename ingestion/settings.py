@@ -5,6 +5,7 @@ Paths left unset follow from `home`; keys for pseudonyms live outside the lake f
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
     def scratch_root(self) -> Path:
         """Temporary files of running steps (mode 0700, emptied after each)."""
         return self.root / "scratch"
+
+    def connection(self, name: str) -> SecretStr | None:
+        """What `CITYLAKE_CONN_<NAME>` holds, as text (ingestion.connections reads it); None where it is not set."""
+        text = os.environ.get(f"CITYLAKE_CONN_{name.upper()}")
+        return SecretStr(text) if text else None
 
     @property
     def build_path(self) -> Path:

@@ -62,7 +62,7 @@ def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> No
         found = connector.fetch(contract, interval, lake.clock())
         captured.awaited += not found and interval.start in own
         for fetched in found:
-            if _as_presented(interval, fetched) in seen:
+            if fetched.known is not None or _as_presented(interval, fetched) in seen:
                 captured.known += 1
             else:
                 captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
