@@ -29,13 +29,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. `cut`: bytes of the body after which the connection is closed. `stall`: seconds before anything."""
+    """One answer. `length` declares another length than the body's. `cut`: bytes after which the connection is
+    closed. `chunked`: no declared length. `stall`: seconds before anything.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None
     cut: int | None = None
+    chunked: bool = False
     stall: float = 0.0
 
 
@@ -88,55 +91,72 @@ def served(asked: Asked, body: bytes, tag: str, said: dict[str, str]) -> Answer:
     return Answer(body, headers=said)
 
 
+class _Web(ThreadingHTTPServer):
+    """Knows what it serves, and when it must stop stalling."""
+
+    def __init__(self, made: Server) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.made = made
+        self.stopped = threading.Event()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Web
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        asked = Asked(parts.path, query, headers, time.monotonic())
+        self.server.made.asked.append(asked)
+        route = self.server.made.routes.get(parts.path)
+        self._send(route(asked) if route else Answer(b"not here", 404))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", "0")))
+        self.do_GET()
+
+    def _send(self, answer: Answer) -> None:
+        if answer.stall:
+            self.server.stopped.wait(answer.stall)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif answer.status != 304:
+            self.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self._body(answer)
+
+    def _body(self, answer: Answer) -> None:
+        body = answer.body[: answer.cut]
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body) if answer.chunked else body)
+        if answer.chunked and answer.cut is None:
+            self.wfile.write(b"0\r\n\r\n")
+        if answer.cut is not None or answer.length is not None:
+            self.wfile.flush()
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @contextlib.contextmanager
 def serving() -> Iterator[Server]:
     """A running server; it ends with the block."""
     made = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(parts.path, query, headers, time.monotonic())
-            made.asked.append(asked)
-            route = made.routes.get(parts.path)
-            self._send(route(asked) if route else Answer(b"not here", 404))
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", "0")))
-            self.do_GET()
-
-        def _send(self, answer: Answer) -> None:
-            if answer.stall:
-                stopped.wait(answer.stall)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            if answer.status != 304:
-                self.send_header("Content-Length", str(len(answer.body) if answer.length is None else answer.length))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(answer.body[: answer.cut])
-                if answer.cut is not None or answer.length is not None:
-                    self.wfile.flush()
-                    self.close_connection = True
-                    self.connection.shutdown(socket.SHUT_RDWR)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    stopped = threading.Event()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd = _Web(made)
     made.port = httpd.server_address[1]
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield made
     finally:
-        stopped.set()
+        httpd.stopped.set()
         httpd.shutdown()
         thread.join()
         httpd.server_close()

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.run import conform
 from ingestion.connections import Connection
 from ingestion.contract.model import Contract
 from ingestion.lake import Lake
@@ -42,3 +44,28 @@ def http(**said: Any) -> Contract:
 @pytest.fixture
 def http_contract() -> HttpContract:
     return http
+
+
+@pytest.fixture
+def real(made: Lake) -> Lake:
+    """The same lake with the real conform, which reads JSON."""
+    return replace(made, conform=conform, open_keys=lambda: PseudonymKeys.create(made.settings))
+
+
+def api(**said: Any) -> Contract:
+    """A feed whose days are paged at /api/readings?day=…; `said` changes the source."""
+    source = {
+        "connector": "json_api",
+        "connection": "office",
+        "url": "api/readings",
+        "params": {"day": "{start:%Y-%m-%d}"},
+        "paging": {"by": "cursor", "parameter": "cursor", "next": "$.next"},
+        **FAST,
+    }
+    feed = said.pop("feed", {})
+    return contract(source={**source, **said}, format={"type": "json", "records": "$.data"}, **feed)
+
+
+@pytest.fixture
+def api_contract() -> HttpContract:
+    return api
