@@ -1,7 +1,7 @@
 """The lake every step is given: settings, store, receipt log, keys, contracts.
 
-Owns how the parts are opened together and where private folders lie. The three functions
-(`clock`, `conform`, `on_step`) are parts too, so that a step can be run with another clock, another
+Owns how the parts are opened together and where private folders lie. The functions
+(`clock`, `conform`, `connections`, `on_step`) are parts too, so that a step can be run with another clock, another
 conform or a hook at each point of the commit order; the defaults are the real ones.
 """
 
@@ -31,6 +31,7 @@ from ingestion.store import LocalStore, Store, open_store
 if TYPE_CHECKING:
     from ingestion.conform.pseudonym import PseudonymKeys
     from ingestion.conform.run import Conformed
+    from ingestion.connections import Connection
 
 FEED_LOCK_SECONDS = 600.0
 
@@ -81,6 +82,8 @@ class Lake:
     contracts: Mapping[str, Contract]
     clock: Callable[[], datetime] = _now
     conform: Conform = _conform
+    connections: Callable[[str], Connection] | None = None
+    """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
     on_step: Callable[[str], None] = _no_step
     """Called after each step of a commit: landed_payload, landed_manifest, conformed, stored_bronze,
     stored_quarantine (once an object), committed."""
@@ -107,6 +110,12 @@ class Lake:
     def keys(self) -> PseudonymKeys:
         """The pseudonym keys, read when first needed: who only reads the lake needs none. Raises ConfigurationError."""
         return self.open_keys()
+
+    def connection(self, name: str) -> Connection:
+        """The connection a contract names. Raises ConfigurationError."""
+        from ingestion.connections import from_settings
+
+        return self.connections(name) if self.connections else from_settings(self.settings, name)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -5,6 +5,7 @@ Paths left unset follow from `home`; keys for pseudonyms live outside the lake f
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_ROOT.parent
+
+
+_CONNECTION = "CITYLAKE_CONN_"
 
 
 def _as_text(value: object) -> str:
@@ -62,8 +66,10 @@ class Settings(BaseSettings):
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
 
     def environment(self) -> dict[str, str]:
-        """These settings as CITYLAKE_* variables for another process; secrets in clear."""
-        return {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
+        """These settings and the connections as CITYLAKE_* variables for another process; secrets in clear."""
+        fields = {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
+        connections = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION)}
+        return {name: value for name, value in (fields | connections).items() if value != "None"}
 
     @cached_property
     def root(self) -> Path:
@@ -89,6 +95,11 @@ class Settings(BaseSettings):
     def scratch_root(self) -> Path:
         """Temporary files of running steps (mode 0700, emptied after each)."""
         return self.root / "scratch"
+
+    def connection(self, name: str) -> SecretStr | None:
+        """What `CITYLAKE_CONN_<NAME>` holds, as text (ingestion.connections reads it); None where it is not set."""
+        text = os.environ.get(f"CITYLAKE_CONN_{name.upper()}")
+        return SecretStr(text) if text else None
 
     @property
     def build_path(self) -> Path:

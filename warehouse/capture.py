@@ -121,7 +121,7 @@ def _new_files(
         found = connector.fetch(contract, interval, lake.clock())
         captured.awaited += not found and interval.start in own
         for fetched in found:
-            if _as_presented(interval, fetched) in seen:
+            if fetched.known is not None or _as_presented(interval, fetched) in seen:
                 captured.known += 1
             else:
                 yield interval, fetched

@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingestion.contract.sources import Source
+
 
 class Strict(BaseModel):
     """Forbids unknown keys, is immutable."""
@@ -25,17 +27,6 @@ class CalendarSpec(Strict):
     every: Literal["hour", "day", "week", "month", "quarter", "year"]
     timezone: str = "Asia/Shanghai"
     start: date
-
-
-class FileDrop(Strict):
-    """Files a department puts into a folder below CITYLAKE_DROP.
-
-    `path` is relative, with one `{interval:<strftime>}` in the calendar's local time and
-    shell wildcards; every match is one delivery, in name order.
-    """
-
-    connector: Literal["file_drop"] = "file_drop"
-    path: str
 
 
 class CsvFormat(Strict):
@@ -206,7 +197,7 @@ class Citylake(Strict):
     recapture: timedelta = Field(default=timedelta(0), description="How far back each run looks again for late files.")
     impact: Literal["high", "medium", "low"] = "medium"
     steward: Steward
-    source: FileDrop
+    source: Source
     format: Format
     tables: dict[str, TableSpec] = {}
     catalogue: Catalogue

@@ -9,7 +9,8 @@ from ingestion.contract import expressions
 from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
-from ingestion.contract.schedule import cron_problem, path_problem, timezone_problem
+from ingestion.contract.schedule import cron_problem, timezone_problem
+from ingestion.contract.source_checks import source_problems
 
 
 def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -18,11 +19,12 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     found = {
         ("calendar", "timezone"): timezone_problem(calendar.timezone),
         ("schedule",): cron_problem(citylake.schedule),
-        ("source", "path"): path_problem(citylake.source.path, calendar.every),
     }
     for key, problem in found.items():
         if problem:
             report.add((*path, *key), problem)
+    for where, message in source_problems(citylake):
+        report.add((*path, *where), message)
     for name in citylake.tables:
         if name not in {table.name for table in tables}:
             report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")

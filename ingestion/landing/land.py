@@ -44,6 +44,8 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
     A refused batch is landed again once the contract's revision has changed. Raises SourceError,
     StoreError, IntegrityError.
     """
+    if fetched.known is not None:
+        return _still_current(lake, contract, interval, fetched.known)
     with lake.scratch() as folder:
         staged = folder / "payload"
         sha256, size = _stage(contract, interval, fetched, staged)
@@ -61,6 +63,14 @@ def read_manifest(lake: Lake, contract: Contract, interval: Interval, batch: str
     """The manifest of a landed batch. Raises ObjectNotFound, IntegrityError."""
     prefix = keys.raw_prefix(contract.department, contract.feed, contract.calendar.local_date(interval), batch)
     return load_manifest(lake, keys.raw_manifest(prefix))
+
+
+def _still_current(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Landed:
+    """The standing of a batch the department did not send again, because we have it."""
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        known = batch_standing(connection, contract, interval, batch)
+    return Landed(batch, known.as_of if known else interval.start, known=known)
 
 
 def is_due_again(known: Standing, contract: Contract) -> bool:
@@ -125,6 +135,7 @@ def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: 
         bytes=size,
         sha256=sha256,
         headers=fetched.headers,
+        pages=list(fetched.pages),
     )
 
 

@@ -12,6 +12,7 @@ from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Source
 from ingestion.parsers.delimited import Delimited
 from ingestion.parsers.json_records import JsonRecords
+from ingestion.parsers.pages import PagedRecords, is_pages
 from ingestion.settings import Settings
 
 
@@ -30,6 +31,8 @@ def open_payload(contract: Contract, path: Path, settings: Settings) -> Payload:
     if isinstance(spec, ZipFormat):
         return _archive(contract, spec, path, settings)
     table = contract.tables[0]
+    if isinstance(spec, JsonFormat) and is_pages(path):
+        return Payload((Source(table, PagedRecords(table, spec, path, settings).segments, size),))
     if isinstance(spec, JsonFormat):
         return Payload((Source(table, JsonRecords(table, spec, path, settings).segments, size),))
     return Payload((Source(table, _delimited(table, spec, path, settings).segments, size),))
