@@ -33,9 +33,11 @@ if [[ -x "$program" ]]; then say "ready: $program"; exit 0; fi
 say "building $version with $(go env GOVERSION), a few minutes, once"
 work=$(mktemp -d "$folder/.build-XXXXXX")
 trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
-# Modules and build cache are Go's usual ones where there is a home, else thrown away with the work folder.
-if [[ -z "${HOME:-}" || ! -w "${HOME:-}" ]]; then export GOPATH=$work/path GOCACHE=$work/cache; fi
-export GOBIN=$work/bin GOFLAGS="${GOFLAGS:-} -trimpath"
+# Who works with Go keeps their caches; elsewhere gigabytes of modules go with the work folder.
+if [[ -z "${HOME:-}" || ! -d "$(go env GOMODCACHE 2>/dev/null)" ]]; then
+    export HOME="${HOME:-$work}" GOPATH=$work/path GOMODCACHE=$work/path/pkg/mod GOCACHE=$work/cache
+fi
+export GOBIN=$work/bin
 started=$SECONDS
 go install "github.com/minio/minio@$version" >"$work/log" 2>&1 &
 build=$!

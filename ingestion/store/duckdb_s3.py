@@ -44,7 +44,7 @@ def is_ours(error: Exception, options: S3Options) -> bool:
     """True for a failed read of this store: an error of HTTP, or one that names the store or its server."""
     if isinstance(error, duckdb.HTTPException):
         return True
-    return isinstance(error, duckdb.Error) and (options.url in str(error) or options.endpoint in str(error))
+    return isinstance(error, duckdb.IOException) and (options.url in str(error) or options.endpoint in str(error))
 
 
 def _secret(options: S3Options) -> str:

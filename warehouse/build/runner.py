@@ -20,6 +20,7 @@ import duckdb
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import telling
 from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
@@ -50,8 +51,11 @@ def build(
     from; their difference to the effective files is rebuilt.
     Raises LakeBusy, BuildFailed, ConfigurationError. A failing model or test is a status.
     """
-    builder = Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress)
-    with build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds):
+    builder = Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress, lake.store.prepare)
+    with (
+        build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds),
+        telling(lake.store, "build"),
+    ):
         return builder.build(read_effective(lake), as_of, full_refresh=full_refresh, released=released)
 
 
@@ -61,14 +65,21 @@ def last_report(settings: Settings) -> BuildReport | None:
     return BuildReport.load(path) if path.is_file() else None
 
 
+def _prepared(_: duckdb.DuckDBPyConnection) -> None:
+    """A folder's files are opened as they are."""
+
+
 @dataclass(frozen=True)
 class Builder:
-    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens."""
+    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens, once `prepare` was called
+    for its engine.
+    """
 
     settings: Settings
     contracts: Mapping[str, Contract]
     url: Callable[[str], str]
     progress: Progress
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
 
     def build(
         self,
@@ -99,6 +110,7 @@ class Builder:
                 dated_tables=dated_tables(self.contracts.values()),
                 released=released,
             )
+            self.prepare(opened.connection)
             create_sources(opened.connection, self.contracts, self.url)
         finally:
             opened.connection.close()
@@ -164,7 +176,8 @@ class Builder:
             memory_limit=settings.memory_limit,
             scratch=settings.scratch_root,
         )
-        return Dbt(DbtFolders(settings.dbt_project, profile, root / "target", root / "logs"), self.progress)
+        folders = DbtFolders(settings.dbt_project, profile, root / "target", root / "logs")
+        return Dbt(folders, self.progress, self.prepare)
 
 
 def _nothing_new(standing: state.Standing, digest: str) -> bool:
