@@ -17,6 +17,7 @@ from ingestion.conform.checks import CHECKS
 from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.table_formats import FixedWidthFormat
 from ingestion.sql import identifier, literal
 
 BITS = 63
@@ -49,6 +50,8 @@ class TablePlan:
         self._json = spec.type in ("json", "ndjson")
         self._nulls = tuple(text.null_values)
         self.rules = tuple(self._rules())
+        group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
+        self.telling = tuple(c.name for c in table.source_columns if group and c.source == group.index)
         self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
 
@@ -155,7 +158,7 @@ class TablePlan:
     def _lazy(self, column: Column) -> bool:
         """Whether `cleaned` left blanks around this column's text."""
         spec = column.spec
-        plain = not spec.missing and not spec.trace and spec.format is None
+        plain = not spec.missing and not spec.trace and spec.readings == (None,)
         return self._trim and bool(self._nulls) and plain and kind(column) != "text"
 
     def _value(self, column: Column) -> str:

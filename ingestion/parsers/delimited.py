@@ -20,8 +20,9 @@ import pyarrow.csv as pacsv
 from ingestion.contract.extension import CsvFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused, IntegrityError
-from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
-from ingestion.parsers.encoding import Watch, to_utf8, undecodable
+from ingestion.parsers.blocks import Array, Block, Segment, readable
+from ingestion.parsers.encoding import Watch, to_utf8
+from ingestion.parsers.faults import unreadable
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.quoting import quoted
 from ingestion.parsers.records import Dialect, RecordReader
@@ -113,7 +114,7 @@ class Delimited:
         return {name: names.index(name) for name in wanted}
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:
-        refused = block.refused + self._unreadable(block)
+        refused = block.refused + unreadable(block)
         rows = readable(len(block), refused)
         text = self._text(block, rows)
         try:
@@ -133,16 +134,6 @@ class Delimited:
                 next_step="keep the file and report it: the record counter and the reader disagree",
             )
         return Segment(block, rows, columns, refused)
-
-    def _unreadable(self, block: Block) -> Refusals:
-        """Records with NUL bytes or bytes outside the declared encoding."""
-        refused: Refusals = ()
-        if b"\x00" in block.data:
-            places = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 0)
-            refused += (("nul_byte", _holding(block, places)),)
-        if to_utf8(block.data, block.encoding) is None:
-            refused += (("encoding", _holding(block, undecodable(block.data, block.encoding))),)
-        return tuple((rule, rows) for rule, rows in refused if len(rows))
 
     def _text(self, block: Block, rows: Array) -> bytes:
         """The UTF-8 text of the given records, line ends included."""
@@ -204,13 +195,6 @@ def _trailing(view: Array, places: Array) -> Array:
     before = np.searchsorted(low, places) - 1
     last_low = np.where(before >= 0, low[np.maximum(before, 0)], -1)
     return np.asarray((places - last_low - 1) % 2 == 1)
-
-
-def _holding(block: Block, places: Array) -> Array:
-    """Block indices of the records that hold these byte places."""
-    index = np.searchsorted(block.starts, places, side="right") - 1
-    inside = (index >= 0) & (places < block.ends[np.maximum(index, 0)])
-    return np.unique(index[inside])
 
 
 def _only(block: Block, rows: Array) -> bytes:
