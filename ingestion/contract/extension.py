@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ingestion.contract.table_formats import FixedWidthFormat
+from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 
 
 class Strict(BaseModel):
@@ -74,7 +74,7 @@ class ZipFormat(Strict):
 
 
 Format = Annotated[
-    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat,
+    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat,
     Field(discriminator="type"),
 ]
 

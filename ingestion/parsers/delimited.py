@@ -23,14 +23,12 @@ from ingestion.errors import DeliveryRefused, IntegrityError
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Watch, to_utf8
 from ingestion.parsers.faults import unreadable
+from ingestion.parsers.header import check_header
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.quoting import quoted
 from ingestion.parsers.records import Dialect, RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
-
-_LISTED = 20
-_SHOWN = 60
 
 
 class Delimited:
@@ -94,24 +92,8 @@ class Delimited:
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
-        wanted = self._names()
-        missing = [name for name in wanted if name not in names]
-        extra = [name for name in names if name not in wanted]
-        twice = sorted({name for name in names if names.count(name) > 1 and name in wanted})
-        faults = []
-        if missing:
-            faults.append(f"missing {_listed(missing)}")
-        if extra and not self._spec.lenient_extra_columns:
-            faults.append(f"not in the contract {_listed(extra)}")
-        if twice:
-            faults.append(f"more than once {_listed(twice)}")
-        if faults:
-            raise DeliveryRefused(
-                f"the header of {self._name} does not fit the contract: {'; '.join(faults)}",
-                rule="header",
-                next_step="agree the new columns with the department and revise the contract, or ask for a new file",
-            )
-        return {name: names.index(name) for name in wanted}
+        lenient = self._spec.lenient_extra_columns
+        return check_header(names, self._names(), what=self._name, lenient=lenient)
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:
         refused = block.refused + unreadable(block)
@@ -212,11 +194,6 @@ def _fits(text: bytes) -> str:
         if to_utf8(text, encoding) is not None:
             return f" (it reads as {encoding})"
     return ""
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "…") for name in names[:_LISTED])
-    return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
 class _joined(io.RawIOBase):
