@@ -8,6 +8,7 @@ fetched, no formula is computed. Reading cells is left to `xlsx`.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -50,13 +51,13 @@ class Sheet:
 class Shape:
     """What a pass over a sheet's text finds. Columns count from 0, rows from 1.
 
-    `unvalued` maps a column to the first cell with a formula and no value. `merged` has
-    (first column, first row, last column, last row).
+    `unvalued` maps a column to the rows in which it has a formula without a saved value (four bytes each).
+    `merged` has (first column, first row, last column, last row).
     """
 
     columns: int = 0
     rows: int = 0
-    unvalued: dict[int, str] = field(default_factory=dict)
+    unvalued: dict[int, array[int]] = field(default_factory=dict)
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
 
 
@@ -203,7 +204,7 @@ def _note_unvalued(text: bytes, shape: Shape) -> None:
     for match in _FORMULA.finditer(text):
         ref = _REF.search(match[1])
         if ref and not (b't="str"' in match[1] and b"<v" in match[0]):
-            shape.unvalued.setdefault(column_index(ref[1].decode()), (ref[1] + ref[2]).decode())
+            shape.unvalued.setdefault(column_index(ref[1].decode()), array("I")).append(int(ref[2]))
 
 
 def _check_container(path: Path) -> None:

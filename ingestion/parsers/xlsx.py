@@ -50,6 +50,7 @@ class Xlsx:
         self._spec = spec
         self._path = path
         self._settings = settings
+        self._unvalued: Array = np.empty(0, np.int64)
 
     def segments(self) -> Iterator[Segment]:
         """Every row with a value, in order, once.
@@ -69,6 +70,7 @@ class Xlsx:
                 layout = self._layout(connection, sheet, shape)
                 places = self._places(layout.names, sheet, shape)
                 if layout.first <= layout.last:
+                    self._unvalued = _row_numbers(shape, places)
                     yield from self._rows(connection, sheet, layout, places)
             except duckdb.Error as error:
                 raise DeliveryRefused(
@@ -116,16 +118,22 @@ class Xlsx:
         )
         filled = [index for index, name in enumerate(names) if name]
         found = {name: filled[place] for name, place in places.items()}
-        empty = {name: shape.unvalued[place] for name, place in found.items() if place in shape.unvalued}
-        if empty:
-            cells = ", ".join(f"{cell} ({name})" for name, cell in empty.items())
+        self._check_formulas(found, sheet, shape)
+        return found
+
+    def _check_formulas(self, places: dict[str, int], sheet: Sheet, shape: Shape) -> None:
+        """A column that nobody computed refuses the delivery; single cells refuse their rows (`_segment`)."""
+        hollow = {n: shape.unvalued[at] for n, at in places.items() if 2 * len(shape.unvalued.get(at, ())) > shape.rows}
+        if hollow:
+            cells = ", ".join(
+                f"{column_letters(places[n])}{rows[0]} ({n}, {len(rows):,} cells)" for n, rows in hollow.items()
+            )
             raise DeliveryRefused(
-                f"formulas without a saved value in sheet {sheet.name!r}: {cells}; the program that wrote the "
+                f"formulas without a saved value in sheet {sheet.name!r}, from {cells}: the program that wrote the "
                 "workbook did not compute them",
                 rule="formula_without_value",
                 next_step="ask the department to open the workbook in Excel, save it, and send it again",
             )
-        return found
 
     def _rows(
         self, connection: duckdb.DuckDBPyConnection, sheet: Sheet, layout: _Layout, places: dict[str, int]
@@ -160,7 +168,12 @@ class Xlsx:
         offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
         starts, ends = offsets[:-1], offsets[1:]
         block = Block(text.buffers()[2].to_pybytes(), None, number, starts, ends, ends - starts, "utf-8")
-        judged = ((rule, _true(found[f"_{rule}"])) for rule in ("cell_error", "unnamed_column"))
+        empty = np.flatnonzero(np.isin(found["_row"].to_numpy(), self._unvalued))
+        judged = (
+            ("cell_error", _true(found["_cell_error"])),
+            ("formula_without_value", empty),
+            ("unnamed_column", _true(found["_unnamed_column"])),
+        )
         refused = tuple((rule, rows) for rule, rows in judged if len(rows))
         rows = readable(len(block), refused)
         columns = found.select([column.name for column in self._table.source_columns])
@@ -188,12 +201,18 @@ class Xlsx:
         footer = f"regexp_matches(coalesce({', '.join(filled)}), {literal(self._spec.footer)})"
         relation = _cells(self._path, sheet, len(layout.names), layout.first, layout.last)
         return (
-            f"select {', '.join(kept)}, cast({_shown(layout.names, letters)} as varchar) as _text, "
+            f"select {', '.join(kept)}, cast({_shown(layout.names, letters)} as varchar) as _text, _row, "
             f"({wrong}) as _cell_error, ({loose}) as _unnamed_column, "
             f"{footer if self._spec.footer else 'false'} as _footer "
             f"from (select *, row_number() over () + {layout.first - 1} as _row from {relation}) "
             f"where coalesce({', '.join(filled)}) is not null"
         )
+
+
+def _row_numbers(shape: Shape, places: dict[str, int]) -> Array:
+    """Rows of the sheet in which a declared column has a formula without a saved value."""
+    found = [np.asarray(shape.unvalued[place], np.int64) for place in places.values() if place in shape.unvalued]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
 def _cells(path: Path, sheet: Sheet, columns: int, first: int, last: int) -> str:

@@ -128,7 +128,7 @@ def test_shared_text_without_its_reading_aid(make: Any, two: Any) -> None:
 
 def test_titles_gaps_footers_and_empty_rows(make: Any, two: Any) -> None:
     sheet = cells(
-        ("统计表", None), (None, None), ("b", "a"), (1, "x"), ("", " "), (2, "y"), ("合计", 3), ("制表人：王", None), (None, None)
+        ("统计表",), (None,), ("b", "a"), (1, "x"), ("", " "), (2, "y"), ("合计", 3), ("制表人：王",), (None,)
     )  # fmt: skip
     given = make.contract(two, format=XlsxFormat(header_row=3, footer="^合计"))
     found = make.conform(given, book(sheet)).tables["t"]
@@ -199,9 +199,9 @@ def ole(*words: str) -> bytes:
     return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + b"".join(word.encode("utf-16-le") for word in words)
 
 
-UNCOMPUTED = cells(("a", "b"), ("x", "<c><f>1+1</f></c>"))
-UNCOMPUTED_EMPTY = cells(("a", "b"), ("x", "<c><f>1+1</f><v></v></c>"))
-BOMB = '<worksheet xmlns="%s"><sheetData/><!--%s--></worksheet>' % (MAIN, " " * 3_000_000)
+UNCOMPUTED = cells(("a", "b"), *[("x", "<c><f>1+1</f></c>")] * 3)
+UNCOMPUTED_EMPTY = cells(("a", "b"), *[("x", "<c><f>1+1</f><v></v></c>")] * 3)
+BOMB = '<worksheet xmlns="{}"><sheetData/><!--{}--></worksheet>'.format(MAIN, " " * 3_000_000)
 ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><sheetData>{GOOD}</sheetData></worksheet>'
 
 
@@ -231,8 +231,8 @@ ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><she
         (book(cells(("a", "b", "a"), ("x", 1, 2))), {}, "header", "more than once 'a'"),
         (book(GOOD), {"header_row": 5}, "header", "missing 'a', 'b'"),
         (book(cells(("a", "b"))), {}, "empty", "no records in t"),
-        (book(UNCOMPUTED), {}, "formula_without_value", r"formulas without a saved value in sheet 'S1': B2 \(b\)"),
-        (book(UNCOMPUTED_EMPTY), {}, "formula_without_value", r"B2 \(b\)"),
+        (book(UNCOMPUTED), {}, "formula_without_value", r"without a saved value in sheet 'S1', from B2 \(b, 3 cells\)"),
+        (book(UNCOMPUTED_EMPTY), {}, "formula_without_value", r"B2 \(b, 3"),
         (book(cells(("a", "b"), *[("合计", 1)] * 22)), {"footer": "合计"}, "footer", "more than 20 rows"),
     ],
 )  # fmt: skip
@@ -253,6 +253,13 @@ def test_the_wrong_date_system_is_refused(make: Any) -> None:
     assert caught.value.rule == "date_system"
 
 
+def test_a_single_formula_without_a_value_refuses_its_row(make: Any, two: Any) -> None:
+    sheet = cells(("a", "b"), ("x", 1), ('<c><f t="array" ref="A3">-x- 73</f><v /></c>', 2), ("z", 3), ("w", 4))
+    found = make.conform(make.contract(two, format=XlsxFormat()), book(sheet)).tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["formula_without_value"])]
+    assert found.accepted == 3
+
+
 def test_formulas_that_nobody_reads_or_that_give_empty_text_are_fine(make: Any, two: Any) -> None:
     sheet = cells(("a", "b", "c"), ('<c t="str"><f>""</f><v></v></c>', 1, "<c><f>1+1</f></c>"))
     given = make.contract(two, format=XlsxFormat(lenient_extra_columns=True))
@@ -261,7 +268,7 @@ def test_formulas_that_nobody_reads_or_that_give_empty_text_are_fine(make: Any, 
 
 def test_a_part_held_in_memory_is_bounded(make: Any, two: Any) -> None:
     payload = book(GOOD, shared="<si><t>" + "".join(f"{n}," for n in range(3000)) + "</t></si>")
-    with pytest.raises(DeliveryRefused, match="sharedStrings.xml unpacks to more than 10,000 bytes"):
+    with pytest.raises(DeliveryRefused, match=r"sharedStrings\.xml unpacks to more than 10,000 bytes"):
         make.conform(make.contract(two, format=XlsxFormat()), payload, max_document_bytes=10_000)
 
 
