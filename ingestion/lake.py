@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
 from ingestion.contract.model import Contract
-from ingestion.errors import LakeBusy, StoreError
+from ingestion.errors import ConfigurationError, LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
@@ -86,6 +87,24 @@ class Lake:
     on_step: Callable[[str], None] = _no_step
     """Called after each step of a commit: landed_payload, landed_manifest, conformed, stored_bronze,
     stored_quarantine (once an object), committed."""
+
+    def city_time(self) -> datetime:
+        """The time ages are judged at, in the city's zone: a simulated city's own, else the clock.
+
+        Raises ConfigurationError.
+        """
+        zone, file = ZoneInfo(self.settings.timezone), self.settings.city_time
+        if file is None:
+            return self.clock().astimezone(zone)
+        try:
+            told = datetime.fromisoformat(file.read_text(encoding="utf-8").strip())
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"CITYLAKE_CITY_TIME={str(file)!r} holds no ISO time: {error}",
+                left="nothing was done",
+                next_step="unset it, or let the simulated city write it",
+            ) from error
+        return told.astimezone(zone) if told.tzinfo else told.replace(tzinfo=zone)
 
     @cached_property
     def keys(self) -> PseudonymKeys:

@@ -6,6 +6,7 @@ Paths left unset follow from `home`; keys for pseudonyms live outside the lake f
 from __future__ import annotations
 
 import os
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_ROOT.parent
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.expanduser().resolve()) if isinstance(value, Path) else str(value)
 
 
 class Settings(BaseSettings):
@@ -42,7 +49,22 @@ class Settings(BaseSettings):
     max_compression_ratio: int = Field(default=200, description="Cap on unpacked size over packed size.")
     max_document_bytes: int = Field(default=256 * 2**20, description="Cap on one JSON document read whole.")
     max_record_bytes: int = Field(default=8 * 2**20, description="Longest record; longer ones are refused rows.")
+    city_time: Path | None = Field(
+        default=None,
+        description="File with the ISO time a simulated city is at; default the machine's clock. Only ages are "
+        "judged by it (freshness, lateness): receipts keep the machine's time.",
+    )
+    schedule_until: date | None = Field(
+        default=None, description="Last local day of the DAGs' schedules; default none. A simulated city ends."
+    )
+    retry_delay_seconds: float = Field(
+        default=60.0, ge=1, description="Wait before a failed task's first retry; it doubles from then on."
+    )
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
+
+    def environment(self) -> dict[str, str]:
+        """These settings as CITYLAKE_* variables for another process; secrets in clear."""
+        return {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
 
     @cached_property
     def root(self) -> Path:

@@ -51,13 +51,14 @@ class Dbt:
     _manifest: Manifest | None = None
 
     def parse(self) -> dict[str, Any]:
-        """Read the project (partial parsing is kept between runs); the manifest as JSON data."""
+        """Read the project, once (partial parsing is kept between runs); the manifest as JSON data."""
         from dbt.contracts.graph.manifest import Manifest
 
-        result = self._invoke("parse")
-        if not isinstance(result, Manifest):
-            raise self._failed("parse", "no manifest came back")
-        self._manifest = result
+        if self._manifest is None:
+            result = self._invoke("parse")
+            if not isinstance(result, Manifest):
+                raise self._failed("parse", "no manifest came back")
+            self._manifest = result
         return self._artifact("manifest.json")
 
     def seed(self) -> None:
