@@ -32,8 +32,13 @@ demo: setup ## Run the simulated city through Airflow and leave it running (ONCE
 
 .PHONY: test
 test: setup ## Run every test, then what else CI needs
+	@infra/minio/build.sh $(if $(WHEELHOUSE),|| true)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory lint
+
+.PHONY: minio
+minio: ## Build the MinIO server the tests run, once, into a cache (needs Go)
+	@infra/minio/build.sh
 
 .PHONY: check
 check: setup lint ## Lint, types, contracts and conventions

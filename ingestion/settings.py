@@ -9,12 +9,16 @@ import os
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_ROOT.parent
+
+
+_CONNECTION = "CITYLAKE_CONN_"
 
 
 def _as_text(value: object) -> str:
@@ -29,7 +33,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CITYLAKE_", extra="forbid")
 
     home: Path = Field(default=Path(".citylake"), description="All local state lives below it.")
-    store: str | None = Field(default=None, description="Object store; default the folder <home>/lake.")
+    store: str | None = Field(
+        default=None,
+        description="Object store: s3://bucket[/prefix] or file:///folder; default the folder <home>/lake.",
+    )
+    s3_endpoint: str | None = Field(default=None, description="http[s]://host:port of the S3 server.")
+    s3_access_key: str | None = Field(default=None, description="Access key (the account's name).")
+    s3_secret_key: SecretStr | None = Field(default=None, description="Secret key.")
+    s3_region: str = Field(default="us-east-1", description="Region that requests are signed for.")
+    s3_url_style: Literal["path", "vhost"] = Field(default="path", description="Bucket in the path or the host name.")
+    s3_timeout_seconds: float = Field(default=60.0, gt=0, description="How long one answer may take.")
+    s3_retries: int = Field(default=5, ge=0, le=20, description="Tries after the first, with growing pauses.")
+    s3_part_bytes: int = Field(
+        default=16 * 2**20, ge=5 * 2**20, description="Larger files go in parts of this size, one in memory at a time."
+    )
     contracts: Path = Field(default=PACKAGE_ROOT / "contracts", description="Folder of contract files.")
     dbt_project: Path = Field(default=PROJECT_ROOT / "dbt_project")
     accepted_failures: Path | None = Field(
@@ -63,8 +80,10 @@ class Settings(BaseSettings):
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
 
     def environment(self) -> dict[str, str]:
-        """These settings as CITYLAKE_* variables for another process; secrets in clear."""
-        return {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
+        """These settings and the connections as CITYLAKE_* variables for another process; secrets in clear."""
+        fields = {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
+        connections = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION)}
+        return {name: value for name, value in (fields | connections).items() if value != "None"}
 
     @cached_property
     def root(self) -> Path:

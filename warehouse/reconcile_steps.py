@@ -16,6 +16,7 @@ from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
 from ingestion.intervals import Interval
+from ingestion.store.reading import reading
 from warehouse.build.report import Document
 from warehouse.build.runner import last_report
 from warehouse.effective import EFFECTIVE_FILE
@@ -220,10 +221,13 @@ def parquet_rows(lake: Lake, present: list[str]) -> dict[str, int]:
     if not urls:
         return {}
     query = "select file_name, num_rows from parquet_file_metadata($urls)"
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, reading(lake.store, connection, "count rows of the store's files"):
         try:
             found = connection.execute(query, {"urls": list(urls)}).fetchall()
-        except duckdb.Error:
+        except duckdb.Error as error:
+            # A store that does not answer has not lost the file.
+            if lake.store.told("", error) is not None:
+                raise
             found = [row for url in urls for row in _footer(connection, query, url)]
     return {urls[url]: int(rows) for url, rows in found}
 
@@ -232,6 +236,8 @@ def _footer(connection: duckdb.DuckDBPyConnection, query: str, url: str) -> list
     """One file's footer, after reading all of them at once failed on some file."""
     try:
         return connection.execute(query, {"urls": [url]}).fetchall()
+    except duckdb.HTTPException:
+        raise
     except duckdb.Error:
         return []
 

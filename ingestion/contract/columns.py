@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from open_data_contract_standard.model import SchemaProperty
 
-from ingestion.contract import personal
+from ingestion.contract import date_formats, personal
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec
 from ingestion.contract.model import Column
@@ -111,7 +111,7 @@ class Declared:
         if (self.prop.physicalName is None) == (self.prop.transformLogic is None):
             self.wrong("physicalName", "a column has either physicalName (read) or transformLogic (derived)")
         if self.prop.physicalName is None:
-            for key in ("path", "format", "timezone", "missing", "trace", "normalise"):
+            for key in ("path", "format", "formats", "implied_decimals", "timezone", "missing", "trace", "normalise"):
                 if key in self.spec.model_fields_set:
                     self.wrong_spec(key, "is about reading; this column is derived by transformLogic")
         if self.spec.path is not None and not self.json:
@@ -179,13 +179,14 @@ class Declared:
 
     def reading(self, kind: ColumnType) -> None:
         """Format, zone, codes and normalisation fit the type."""
-        if self.spec.format == "gtfs_time":
-            if kind.name != "INTEGER":
-                self.wrong_spec("format", f"gtfs_time gives seconds: the column must be INTEGER, not {kind.text}")
-        elif self.spec.format is not None and not kind.is_temporal:
-            self.wrong_spec("format", f"is for DATE, TIMESTAMP and TIMESTAMPTZ, not {kind.text}")
-        elif self.spec.format is not None and self.spec.format != "iso" and "%" not in self.spec.format:
-            self.wrong_spec("format", f"{self.spec.format!r}: a strptime format such as %Y-%m-%d, `iso` or `gtfs_time`")
+        for form in filter(None, self.spec.readings):
+            problem = date_formats.problem(form, kind.name)
+            if problem:
+                self.wrong_spec("formats" if self.spec.formats else "format", problem)
+        if self.spec.formats and date_formats.GTFS_TIME in self.spec.formats:
+            self.wrong_spec("formats", "gtfs_time stands alone, as `format`")
+        if self.spec.implied_decimals is not None and kind.name not in ("DECIMAL", "DOUBLE"):
+            self.wrong_spec("implied_decimals", f"is for DECIMAL and DOUBLE, not {kind.text}")
         if self.spec.timezone is not None:
             problem = timezone_problem(self.spec.timezone) or (
                 None if kind.name == "TIMESTAMPTZ" else f"is for TIMESTAMPTZ, not {kind.text}"

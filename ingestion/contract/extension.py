@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingestion.contract.sources import Source
+from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 
 
 class Strict(BaseModel):
@@ -62,7 +63,10 @@ class ZipFormat(Strict):
     optional_members: list[str] = []
 
 
-Format = Annotated[CsvFormat | JsonFormat | ZipFormat, Field(discriminator="type")]
+Format = Annotated[
+    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat,
+    Field(discriminator="type"),
+]
 
 
 class Deidentify(Strict):
@@ -94,13 +98,31 @@ class ColumnSpec(Strict):
     path: str | None = None
     format: str | None = Field(
         default=None,
-        description="strptime format of dates and timestamps, `iso`, or `gtfs_time` (seconds after noon minus 12 h)",
+        description="strptime format of dates and timestamps, `iso`, `era_jp`, `era_roc`, `excel_serial`, "
+        "`excel_serial_1904`, or `gtfs_time` (seconds after noon minus 12 h)",
+    )
+    formats: list[str] | None = Field(
+        default=None, min_length=2, description="Several formats of one column, tried in this order."
+    )
+    implied_decimals: int | None = Field(
+        default=None, ge=1, le=9, description="The source writes whole numbers of 10^-n: 123 with 1 is 12.3."
     )
     timezone: str | None = Field(default=None, description="Zone of a naive source timestamp; default the calendar's.")
     missing: list[str | int | float] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
     trace: dict[str, float] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
     normalise: list[Literal["upper", "nfkc", "digits"]] = []
     deidentify: Deidentify | None = None
+
+    @property
+    def readings(self) -> tuple[str | None, ...]:
+        """Every declared format, in order; `(None,)` where none is."""
+        return tuple(self.formats) if self.formats else (self.format,)
+
+    @model_validator(mode="after")
+    def _one_reading(self) -> ColumnSpec:
+        if self.format is not None and self.formats:
+            raise ValueError("a column has either `format` or `formats`")
+        return self
 
 
 class RowRule(Strict):

@@ -11,6 +11,7 @@ from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
 from ingestion.contract.source_checks import source_problems
+from ingestion.contract.table_formats import unknown_fields
 
 
 def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -32,6 +33,7 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     if keyless and citylake.correction == "delta":
         report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
     _check_members(citylake, tables, path, report)
+    _check_fields(citylake, tables, report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
         report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
@@ -53,6 +55,15 @@ def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, repor
         if member not in members:
             allowed = [m for m in members if m]
             report.add((*path, "format", "optional_members"), f"no table reads {member!r}; {choices(member, allowed)}")
+
+
+def _check_fields(citylake: Citylake, tables: list[Table], report: Report) -> None:
+    """Columns of a format with declared fields read one of them."""
+    for index, table in enumerate(tables):
+        sources = {column.name: column.source for column in table.columns}
+        places = {column.name: position for position, column in enumerate(table.columns)}
+        for name, problem in unknown_fields(citylake.format, sources):
+            report.add(("schema", index, "properties", places[name], "physicalName"), problem)
 
 
 def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> None:

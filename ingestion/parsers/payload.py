@@ -7,12 +7,15 @@ from pathlib import Path
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
+from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Source
 from ingestion.parsers.delimited import Delimited
+from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
+from ingestion.parsers.xlsx import Xlsx
 from ingestion.settings import Settings
 
 
@@ -33,6 +36,10 @@ def open_payload(contract: Contract, path: Path, settings: Settings) -> Payload:
     table = contract.tables[0]
     if isinstance(spec, JsonFormat) and is_pages(path):
         return Payload((Source(table, PagedRecords(table, spec, path, settings).segments, size),))
+    if isinstance(spec, FixedWidthFormat):
+        return Payload((Source(table, FixedWidth(table, spec, path, settings).segments, size),))
+    if isinstance(spec, XlsxFormat):
+        return Payload((Source(table, Xlsx(table, spec, path, settings).segments, size),))
     if isinstance(spec, JsonFormat):
         return Payload((Source(table, JsonRecords(table, spec, path, settings).segments, size),))
     return Payload((Source(table, _delimited(table, spec, path, settings).segments, size),))

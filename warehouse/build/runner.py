@@ -12,8 +12,8 @@ lock → decide (nothing new, incremental, full) → `_citylake` and source view
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ import duckdb
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import telling
 from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
@@ -108,21 +109,34 @@ def last_report(settings: Settings) -> BuildReport | None:
 
 
 def _builder(lake: Lake, progress: Progress | None) -> Builder:
-    return Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress)
+    return Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress, lake.store.prepare)
 
 
-def _locked(lake: Lake) -> AbstractContextManager[None]:
-    return build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds)
+@contextmanager
+def _locked(lake: Lake) -> Iterator[None]:
+    """The build lock; what the store says goes wrong meanwhile is told as the store's."""
+    with (
+        build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds),
+        telling(lake.store, "build"),
+    ):
+        yield
+
+
+def _prepared(_: duckdb.DuckDBPyConnection) -> None:
+    """A folder's files are opened as they are."""
 
 
 @dataclass(frozen=True)
 class Builder:
-    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens."""
+    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens, once `prepare` was called
+    for its engine.
+    """
 
     settings: Settings
     contracts: Mapping[str, Contract]
     url: Callable[[str], str]
     progress: Progress
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
 
     def build(
         self,
@@ -167,6 +181,7 @@ class Builder:
                 dated_tables=dated_tables(self.contracts.values()),
                 released=released,
             )
+            self.prepare(opened.connection)
             create_sources(opened.connection, self.contracts, self.url)
         finally:
             opened.connection.close()
@@ -272,7 +287,8 @@ class Builder:
             memory_limit=settings.memory_limit,
             scratch=settings.scratch_root,
         )
-        return Dbt(DbtFolders(settings.dbt_project, profile, root / "target", root / "logs"), self.progress)
+        folders = DbtFolders(settings.dbt_project, profile, root / "target", root / "logs")
+        return Dbt(folders, self.progress, self.prepare)
 
 
 def _nothing_new(standing: state.Standing, digest: str) -> bool:
