@@ -13,6 +13,7 @@ SCRIPTS = (
     ("ndjson", "--rows", "12000000", "--times", "1"),
     ("xml_records",),
     ("release",),
+    ("compaction",),
     ("nothing_new",),
     ("demo",),
 )

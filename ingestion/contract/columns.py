@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from open_data_contract_standard.model import SchemaProperty
 
-from ingestion.contract import personal, xml_paths
+from ingestion.contract import date_formats, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec, XmlFormat
 from ingestion.contract.model import Column
@@ -19,6 +19,10 @@ from ingestion.contract.schedule import timezone_problem
 
 CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+_READING = (
+    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "missing", "trace", "normalise",
+)  # fmt: skip
+"""Keys of a column's spec that are about reading the source."""
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
 _NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
 _BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
@@ -113,7 +117,7 @@ class Declared:
         if (self.prop.physicalName is None) == (self.prop.transformLogic is None):
             self.wrong("physicalName", "a column has either physicalName (read) or transformLogic (derived)")
         if self.prop.physicalName is None:
-            for key in ("path", "repeated", "format", "timezone", "missing", "trace", "normalise"):
+            for key in _READING:
                 if key in self.spec.model_fields_set:
                     self.wrong_spec(key, "is about reading; this column is derived by transformLogic")
         if self.xml is not None:
@@ -197,13 +201,14 @@ class Declared:
 
     def reading(self, kind: ColumnType) -> None:
         """Format, zone, codes and normalisation fit the type."""
-        if self.spec.format == "gtfs_time":
-            if kind.name != "INTEGER":
-                self.wrong_spec("format", f"gtfs_time gives seconds: the column must be INTEGER, not {kind.text}")
-        elif self.spec.format is not None and not kind.is_temporal:
-            self.wrong_spec("format", f"is for DATE, TIMESTAMP and TIMESTAMPTZ, not {kind.text}")
-        elif self.spec.format is not None and self.spec.format != "iso" and "%" not in self.spec.format:
-            self.wrong_spec("format", f"{self.spec.format!r}: a strptime format such as %Y-%m-%d, `iso` or `gtfs_time`")
+        for form in filter(None, self.spec.readings):
+            problem = date_formats.problem(form, kind.name)
+            if problem:
+                self.wrong_spec("formats" if self.spec.formats else "format", problem)
+        if self.spec.formats and date_formats.GTFS_TIME in self.spec.formats:
+            self.wrong_spec("formats", "gtfs_time stands alone, as `format`")
+        if self.spec.implied_decimals is not None and kind.name not in ("DECIMAL", "DOUBLE"):
+            self.wrong_spec("implied_decimals", f"is for DECIMAL and DOUBLE, not {kind.text}")
         if self.spec.timezone is not None:
             problem = timezone_problem(self.spec.timezone) or (
                 None if kind.name == "TIMESTAMPTZ" else f"is for TIMESTAMPTZ, not {kind.text}"

@@ -12,6 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingestion.contract.sources import Source
+from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+
 
 class Strict(BaseModel):
     """Forbids unknown keys, is immutable."""
@@ -25,17 +28,6 @@ class CalendarSpec(Strict):
     every: Literal["hour", "day", "week", "month", "quarter", "year"]
     timezone: str = "Asia/Shanghai"
     start: date
-
-
-class FileDrop(Strict):
-    """Files a department puts into a folder below CITYLAKE_DROP.
-
-    `path` is relative, with one `{interval:<strftime>}` in the calendar's local time and
-    shell wildcards; every match is one delivery, in name order.
-    """
-
-    connector: Literal["file_drop"] = "file_drop"
-    path: str
 
 
 class CsvFormat(Strict):
@@ -89,7 +81,10 @@ class XmlFormat(Strict):
     trim: bool = True
 
 
-Format = Annotated[CsvFormat | JsonFormat | ZipFormat | XmlFormat, Field(discriminator="type")]
+Format = Annotated[
+    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat,
+    Field(discriminator="type"),
+]
 
 
 class Deidentify(Strict):
@@ -126,13 +121,31 @@ class ColumnSpec(Strict):
     repeated: Literal["refuse", "first", "list"] = "refuse"
     format: str | None = Field(
         default=None,
-        description="strptime format of dates and timestamps, `iso`, or `gtfs_time` (seconds after noon minus 12 h)",
+        description="strptime format of dates and timestamps, `iso`, `era_jp`, `era_roc`, `excel_serial`, "
+        "`excel_serial_1904`, or `gtfs_time` (seconds after noon minus 12 h)",
+    )
+    formats: list[str] | None = Field(
+        default=None, min_length=2, description="Several formats of one column, tried in this order."
+    )
+    implied_decimals: int | None = Field(
+        default=None, ge=1, le=9, description="The source writes whole numbers of 10^-n: 123 with 1 is 12.3."
     )
     timezone: str | None = Field(default=None, description="Zone of a naive source timestamp; default the calendar's.")
     missing: list[str | int | float] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
     trace: dict[str, float] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
     normalise: list[Literal["upper", "nfkc", "digits"]] = []
     deidentify: Deidentify | None = None
+
+    @property
+    def readings(self) -> tuple[str | None, ...]:
+        """Every declared format, in order; `(None,)` where none is."""
+        return tuple(self.formats) if self.formats else (self.format,)
+
+    @model_validator(mode="after")
+    def _one_reading(self) -> ColumnSpec:
+        if self.format is not None and self.formats:
+            raise ValueError("a column has either `format` or `formats`")
+        return self
 
 
 class RowRule(Strict):
@@ -256,7 +269,7 @@ class Citylake(Strict):
     recapture: timedelta = Field(default=timedelta(0), description="How far back each run looks again for late files.")
     impact: Literal["high", "medium", "low"] = "medium"
     steward: Steward
-    source: FileDrop
+    source: Source
     format: Format
     tables: dict[str, TableSpec] = {}
     catalogue: Catalogue

@@ -139,11 +139,17 @@ class Contract:
         return next(t for t in self.tables if t.name == name)
 
 
+def _spelled(spec: ColumnSpec) -> dict[str, Any]:
+    """Keys that came later are left out while unset, so that adding one re-makes nobody's bronze."""
+    later = {key for key in ("formats", "implied_decimals") if getattr(spec, key) is None}
+    return spec.model_dump(mode="json", exclude=later)
+
+
 def _meaning(table: Table) -> dict[str, Any]:
     columns = []
     for column in table.columns:
         facts = asdict(column)
-        facts["spec"] = column.spec.model_dump(mode="json")
+        facts["spec"] = _spelled(column.spec)
         columns.append({k: v for k, v in facts.items() if k not in ("title", "description", "classification")})
     rules = [r.model_dump(mode="json", exclude={"description"}) for r in table.rules]
     headers = {

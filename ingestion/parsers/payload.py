@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -9,14 +10,20 @@ from pathlib import Path
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
+from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
-from ingestion.parsers.blocks import Source
+from ingestion.parsers.blocks import Segment, Source
 from ingestion.parsers.delimited import Delimited, Opener
+from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header_variants import chosen
 from ingestion.parsers.json_records import JsonRecords
+from ingestion.parsers.pages import PagedRecords, is_pages
+from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
+
+RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,22 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
     if isinstance(spec, ZipFormat):
         return _archive(contract, spec, path, settings, content_date)
     table = contract.tables[0]
-    if isinstance(spec, JsonFormat):
-        return Payload((Source(table, JsonRecords(table, spec, path, settings).segments, size),))
+    if isinstance(spec, CsvFormat):
+        found = _delimited(table, spec, lambda: path.open("rb"), "the file", settings.max_record_bytes, content_date)
+        return Payload((Source(found.table, found.segments, size),))
+    return Payload((Source(table, _records(table, spec, path, settings), size),))
+
+
+def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -> Callable[[], Iterator[Segment]]:
+    """What reads the one table of a payload that is not delimited text."""
+    if isinstance(spec, FixedWidthFormat):
+        return FixedWidth(table, spec, path, settings).segments
+    if isinstance(spec, XlsxFormat):
+        return Xlsx(table, spec, path, settings).segments
     if isinstance(spec, XmlFormat):
-        return Payload((Source(table, XmlRecords(table, spec, path, settings).segments, size),))
-    found = _delimited(table, spec, lambda: path.open("rb"), "the file", settings.max_record_bytes, content_date)
-    return Payload((Source(found.table, found.segments, size),))
+        return XmlRecords(table, spec, path, settings).segments
+    paged = PagedRecords if is_pages(path) else JsonRecords
+    return paged(table, spec, path, settings).segments
 
 
 def _delimited(

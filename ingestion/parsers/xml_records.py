@@ -141,7 +141,7 @@ class XmlRecords:
 
 
 def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> Any:
-    """An element around a block's records. Nothing is resolved, loaded or fetched: the cutter saw to it, so does this."""
+    """An element around a block's records. Nothing is resolved, loaded or fetched: the cutter saw to it too."""
     # Only the records: between them stand other elements, or the ends and beginnings of elements around them.
     limits = zip(block.starts[rows].tolist(), block.ends[rows].tolist(), strict=True)
     text = b"".join(block.data[start:end] for start, end in limits)
