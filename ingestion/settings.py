@@ -78,6 +78,20 @@ class Settings(BaseSettings):
         default=60.0, ge=1, description="Wait before a failed task's first retry; it doubles from then on."
     )
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
+    smtp_host: str | None = Field(default=None, description="Mail server for notices; unset: no mail is sent.")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="`none` is for a relay on this machine; a password is never sent without TLS."
+    )
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_sender: str | None = Field(default=None, description="Sender address of notices; required with smtp_host.")
+    webhook_url: SecretStr | None = Field(
+        default=None, description="Where notices are posted as JSON (it may be secret)."
+    )
+    webhook_secret: SecretStr | None = Field(default=None, description="Signs the posted body (HMAC-SHA256).")
+    notice_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest silence of a channel.")
+    notice_attempts: int = Field(default=3, ge=1, le=10, description="Tries of one notice before the next sweep's.")
 
     def environment(self) -> dict[str, str]:
         """These settings and the connections as CITYLAKE_* variables for another process; secrets in clear."""
