@@ -8,6 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from dags.factory.failures import mended, sweep
 from dags.factory.runtime import days, for_operators, log, open_lake
 from ingestion.delivery import Delivery
 from ingestion.ingest import Waiting
@@ -34,6 +35,7 @@ def extract(feed: str) -> dict[str, Any]:
                 extracted.known,
                 extracted.awaited,
             )
+        mended(lake, feed, "extract")
     return {"waiting": [_dump(one) for one in extracted.waiting], "awaited": extracted.awaited}
 
 
@@ -50,6 +52,9 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
             log.info(_line(delivery))
             if delivery.outcome in ATTENTION:
                 refused.append(_line(delivery))
+        mended(lake, feed, "conform")
+        if count:
+            sweep(lake)
     if extracted is not None and not count:
         raise AirflowSkipException("nothing new")
     get_current_context()["ti"].xcom_push(key="attention", value=refused)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
@@ -14,7 +15,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from ingestion.errors import CitylakeError, LakeBusy, SourceError, StoreError
 
 if TYPE_CHECKING:
+    from ingestion.connections import Connection
     from ingestion.lake import Lake
+    from ingestion.settings import Settings
 
 log = logging.getLogger("citylake")
 PASSING = (StoreError, SourceError, LakeBusy)
@@ -32,11 +35,37 @@ def for_operators() -> Iterator[None]:
 
 
 def open_lake() -> Lake:
-    """The lake of this environment's settings."""
+    """The lake of this environment's settings, its connections Airflow's, or else the environment's."""
+    from dataclasses import replace
+
     from ingestion.lake import open_lake
     from ingestion.settings import Settings
 
-    return open_lake(Settings())
+    settings = Settings()
+    return replace(open_lake(settings), connections=partial(connection, settings))
+
+
+def connection(settings: Settings, name: str) -> Connection:
+    """The connection of that id in Airflow; where there is none, `CITYLAKE_CONN_<NAME>`. Raises ConfigurationError."""
+    from airflow.sdk import Connection as AirflowConnection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from ingestion.connections import Connection, from_settings
+
+    try:
+        found = AirflowConnection.get(name)
+    except AirflowNotFoundException:
+        return from_settings(settings, name)
+    return Connection.from_fields(
+        name=name,
+        host=found.host,
+        conn_type=found.conn_type,
+        port=found.port,
+        schema=found.schema,
+        login=found.login,
+        password=found.password,
+        extra=found.extra_dejson,
+    )
 
 
 def parameter(name: str) -> Any:
