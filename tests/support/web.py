@@ -103,6 +103,7 @@ class _Web(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Web
 
     def do_GET(self) -> None:
