@@ -12,6 +12,7 @@ SCRIPTS = (
     ("release",),
     ("nothing_new",),
     ("demo",),
+    ("store",),
 )
 
 
