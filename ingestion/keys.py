@@ -3,10 +3,13 @@
 raw/<department>/<feed>/dt=<date>/<batch>/{manifest.json, payload/<filename>}
 bronze/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet
 quarantine/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet
+merged/<department>/<feed>/<table>/<day or month>/<members>-<attempt>.{parquet,json}
 receipts/committed=<date>/<time>-<department>.<feed>-<batch>-<attempt>.json
 decisions/<time>-<batch>-<verb>.json
 published/<edition>/…                       (see warehouse.release)
 ledger/<edition>/<sequence>-<event>.json
+incidents/active/<kind>/<subject>/<id>.json        replaced while the incident lasts, then gone
+incidents/history/<id>/<sequence>-<event>.json     append-only
 """
 
 from __future__ import annotations
@@ -22,10 +25,12 @@ _PART = re.compile(r"[^\w.\-+=@ ()（）]", re.UNICODE)
 RAW = "raw"
 BRONZE = "bronze"
 QUARANTINE = "quarantine"
+MERGED = "merged"
 RECEIPTS = "receipts"
 DECISIONS = "decisions"
 PUBLISHED = "published"
 LEDGER = "ledger"
+INCIDENTS = "incidents"
 
 
 def batch_id(interval: Interval, sha256: str) -> str:
@@ -48,9 +53,14 @@ def check_key(key: str) -> str:
     return key
 
 
+def raw_day(department: str, feed: str, dt: date) -> str:
+    """Folder of one day's batches in the raw zone."""
+    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}"
+
+
 def raw_prefix(department: str, feed: str, dt: date, batch: str) -> str:
     """Folder of one batch in the raw zone."""
-    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}/{batch}"
+    return f"{raw_day(department, feed, dt)}/{batch}"
 
 
 def raw_payload(prefix: str, filename: str) -> str:
@@ -75,6 +85,21 @@ def table_object(
     return f"{zone}/{department}/{feed}/{table}/dt={dt.isoformat()}/{batch}/{revision}-{attempt}.parquet"
 
 
+def merged_folder(department: str | None = None, feed: str | None = None) -> str:
+    """Folder of merged bronze: all, or that of one feed."""
+    return "/".join([MERGED, *(part for part in (department, feed) if part)])
+
+
+def merged_object(department: str, feed: str, table: str, period: str, members: str, attempt: str) -> str:
+    """Several bronze objects as one; `members` is the digest of which. Its record lies beside it."""
+    return f"{merged_folder(department, feed)}/{table}/{period}/{members}-{attempt}.parquet"
+
+
+def merged_record(merged: str) -> str:
+    """The record that commits a merged object."""
+    return f"{merged.removesuffix('.parquet')}.json"
+
+
 def receipt(committed_at: datetime, department: str, feed: str, batch: str, attempt: str) -> str:
     """The commit of one attempt; sorts by commit time within its date."""
     moment = committed_at.astimezone(UTC)
@@ -85,3 +110,24 @@ def receipt(committed_at: datetime, department: str, feed: str, batch: str, atte
 def decision(decided_at: datetime, batch: str, verb: str) -> str:
     """A person's word on one batch."""
     return f"{DECISIONS}/{decided_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{batch}-{verb}.json"
+
+
+def incidents_active(kind: str | None = None, subject: str | None = None) -> str:
+    """Folder of the incidents that last: all, or those of one subject."""
+    parts = [f"{INCIDENTS}/active", *(safe_name(part) for part in (kind, subject) if part)]
+    return "/".join(parts)
+
+
+def incident_active(kind: str, subject: str, incident: str) -> str:
+    """The state of one incident while it lasts."""
+    return f"{incidents_active(kind, subject)}/{safe_name(incident)}.json"
+
+
+def incidents_history(incident: str | None = None) -> str:
+    """Folder of every incident's history, or of one's."""
+    return f"{INCIDENTS}/history/{safe_name(incident)}" if incident else f"{INCIDENTS}/history"
+
+
+def incident_event(incident: str, sequence: int, event: str) -> str:
+    """One event of an incident, with its state after it."""
+    return f"{incidents_history(incident)}/{sequence:06d}-{safe_name(event)}.json"

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 from ingestion import keys
-from ingestion.connectors.file_drop import FileDropConnector
+from ingestion.compaction.catalogue import listed, read
+from ingestion.connectors.base import Fetched
+from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
+from ingestion.contract.sources import FileDrop
+from ingestion.errors import SourceError
 from ingestion.intervals import Interval
 from ingestion.store.reading import reading
 from warehouse.build.report import Document
@@ -63,22 +67,32 @@ def compare(
 
 
 def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
-    """Files the departments still have, against batches with a receipt; hashing them is left to `deep`."""
-    connector = FileDropConnector(lake.settings.drop_root)
-    if not lake.settings.drop_root.is_dir():
-        return
+    """Files the departments still have, against batches with a receipt; hashing them is left to `deep`.
+
+    A server cannot list what it has: only `deep` asks it, and only for what every run looks back to.
+    """
     for feed, contract in sorted(lake.contracts.items()):
+        remote = not isinstance(contract.citylake.source, FileDrop)
+        if (remote and not deep) or not (remote or lake.settings.drop_root.is_dir()):
+            continue
         batches: dict[str, set[str]] = {}
         known = "select strftime(dt, '%Y-%m-%d'), batch from receipt where department || '.' || feed = $1"
         for dt, batch in log.execute(known, [feed]).fetchall():
             batches.setdefault(dt, set()).add(batch)
         if not batches:
             continue
-        for interval in _intervals(contract, max(batches), lake):
-            files = [f.path for f in connector.fetch(contract, interval, lake.clock())]
+        connector = connector_for(lake, contract)
+        looked = list(_intervals(contract, max(batches), lake))
+        back = contract.citylake.recapture if remote else None
+        for interval in looked if back is None else [i for i in looked if i.end > looked[-1].start - back]:
             dt = contract.calendar.local_date(interval).isoformat()
-            if files:
-                yield _source_row(feed, dt, interval, files, batches.get(dt, set()), deep=deep)
+            try:
+                found = connector.fetch(contract, interval, lake.clock())
+            except SourceError as error:
+                yield compare("source", None, None, feed=feed, interval=dt, reason=error.message, is_ok=False)
+                break
+            if found:
+                yield _source_row(feed, dt, interval, found, batches.get(dt, set()), deep=deep)
 
 
 def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
@@ -91,9 +105,9 @@ def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
         yield interval
 
 
-def _source_row(feed: str, dt: str, interval: Interval, files: list[Path], batches: set[str], *, deep: bool) -> Row:
+def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], batches: set[str], *, deep: bool) -> Row:
     if deep:
-        found = sum(keys.batch_id(interval, _sha256(path)) in batches for path in files)
+        found = sum((file.known or keys.batch_id(interval, _sha256(file.path))) in batches for file in files)
     else:
         found = len(files) if any(batch.startswith(interval.id) for batch in batches) else 0
     return compare(
@@ -170,6 +184,26 @@ def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
         elif found != rows or (deep and _object_sha256(lake, key) != sha256):
             reason = f"{key} is not the object its receipt names: `citylake reconform {feed}`"
         yield compare("bronze", rows, found, feed=feed, interval=dt, table=table, reason=reason, is_ok=reason is None)
+
+
+def merged(lake: Lake, *, deep: bool) -> Iterator[Row]:
+    """Merged copies of bronze against their records: a build may read them in place of their members."""
+    live = sorted(listed(lake).live)
+    counted = parquet_rows(lake, live)
+    for key in live:
+        record = read(lake, key)
+        found = counted.get(key)
+        good = found == record.rows and not (deep and _object_sha256(lake, key) != record.sha256)
+        yield compare(
+            "bronze",
+            record.rows,
+            found,
+            feed=f"{record.department}.{record.feed}",
+            interval=record.period,
+            table=record.table,
+            reason=f"{key} is not the object its record names: delete it, builds then read its members",
+            is_ok=good,
+        )
 
 
 def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:

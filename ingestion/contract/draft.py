@@ -13,11 +13,13 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.conform import legacy_dates
 from ingestion.contract.columns import NAME
 from ingestion.contract.drafting.guess import DraftedTable, draft_table, table_name
 from ingestion.contract.drafting.render import comment, quoted, scalar, settings_lines, table_lines
-from ingestion.contract.drafting.sample import Sample, read_sample
+from ingestion.contract.drafting.sample import Sample, is_workbook, read_sample
 from ingestion.contract.drafting.tables import load_tables
+from ingestion.contract.drafting.workbook import read_workbook
 from ingestion.errors import ContractError
 
 TIMEZONE = "Asia/Shanghai"
@@ -37,11 +39,12 @@ def draft(path: Path, *, department: str, feed: str) -> str:
     for role, name in (("department", department), ("feed", feed)):
         if not NAME.fullmatch(name):
             raise ContractError(f"{role} {name!r}: lower-case letters, digits and _, a letter first")
-    sample = read_sample(path)
+    sample = read_workbook(path) if is_workbook(path) else read_sample(path)
     with (
         tempfile.TemporaryDirectory() as scratch,
         duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection,
     ):
+        legacy_dates.install(connection)
         sampled, left_out = load_tables(connection, sample, Path(scratch))
         taken: set[str] = set()
         tables = []
@@ -150,6 +153,11 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
             lines.append(f"        records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
         return [*lines, *([f"        {nulls}"] if codes else [])]
     indent = "        "
+    if sample.kind == "xlsx":
+        lines.append(f"        sheet: {scalar(first.member)}{comment(guess='the first visible sheet with headings')}")
+        if sample.header_row > 1:
+            lines.append(f"        header_row: {sample.header_row}{comment(guess='the rows above look like a title')}")
+        return [*lines, *([f"        {nulls}"] if codes else [])]
     if sample.kind == "zip":
         lines.append("        member:")
         indent = "          "

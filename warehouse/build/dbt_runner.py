@@ -58,13 +58,14 @@ class Dbt:
     _manifest: Manifest | None = None
 
     def parse(self) -> dict[str, Any]:
-        """Read the project (partial parsing is kept between runs); the manifest as JSON data."""
+        """Read the project, once (partial parsing is kept between runs); the manifest as JSON data."""
         from dbt.contracts.graph.manifest import Manifest
 
-        result = self._invoke("parse")
-        if not isinstance(result, Manifest):
-            raise self._failed("parse", "no manifest came back")
-        self._manifest = result
+        if self._manifest is None:
+            result = self._invoke("parse")
+            if not isinstance(result, Manifest):
+                raise self._failed("parse", "no manifest came back")
+            self._manifest = result
         return self._artifact("manifest.json")
 
     def seed(self) -> None:
@@ -89,6 +90,12 @@ class Dbt:
         if not isinstance(result, RunExecutionResult) or not result.results:
             raise self._failed(command, "dbt selected nothing")
         return self._artifact("run_results.json")
+
+    def docs(self, *, empty: bool) -> Path:
+        """The documentation as one page, in the target folder. `empty`: without reading the database."""
+        self.parse()
+        self._invoke("docs", "generate", "--static", "--no-compile", *(["--empty-catalog"] if empty else []))
+        return self.folders.target / "static_index.html"
 
     def _invoke(self, command: str, *options: str) -> Manifest | RunExecutionResult | None:
         from dbt.cli.main import dbtRunner

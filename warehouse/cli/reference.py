@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 import typer.main
 
 HEAD = """# Commands
@@ -16,10 +17,8 @@ Results go to standard output, progress and problems to standard error.
 """
 
 
-def reference() -> str:
-    """The whole page, Markdown."""
-    from warehouse.cli.app import app
-
+def reference(app: typer.Typer) -> str:
+    """The whole page of an application, Markdown."""
     root: Any = typer.main.get_command(app)
     parts = [_section(f"citylake {name}", command) for name, command in sorted(leaves(root).items())]
     return "\n".join([HEAD, *parts])
@@ -30,7 +29,11 @@ def leaves(group: Any, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, command in group.commands.items():
         full = f"{prefix}{name}"
-        found |= leaves(command, f"{full} ") if hasattr(command, "commands") else {full: command}
+        is_group = hasattr(command, "commands")
+        if not is_group or command.invoke_without_command:
+            found[full] = command
+        if is_group:
+            found |= leaves(command, f"{full} ")
     return found
 
 

@@ -24,9 +24,10 @@ MAX_DOCUMENT_BYTES = 64 * 2**20
 MAX_MEMBERS = 60
 _PAIRED = 0.9
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_ALIKE, _LONG = 5, 20
 _DELIMITED = (".csv", ".txt", ".tsv", ".tab")
 
-Kind = Literal["csv", "zip", "ndjson", "json"]
+Kind = Literal["csv", "zip", "ndjson", "json", "xlsx"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Sample:
     texts: dict[str, Encoded]
     records: str = "$"
     left_out: dict[str, str] = field(default_factory=dict)
+    header_row: int = 1
 
     @property
     def first(self) -> Encoded:
@@ -76,6 +78,14 @@ def read_sample(path: Path) -> Sample:
         raise _refusal(path, "holds NUL characters; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON")
     if start.startswith(("{", "[")):
         return _json(path, encoded)
+    length = _fixed_length(encoded.text)
+    if length:
+        raise ContractError(
+            f"{path} looks like fixed width: every line has {length} characters and no delimiter",
+            left="nothing was written",
+            next_step="write the contract with `format: {type: fixed_width, min_length: …, fields: {NAME: {start: 1, "
+            "width: …}}}` after the department's record layout; is it counted in bytes or characters?",
+        )
     return Sample("csv", {path.name: encoded})
 
 
@@ -144,6 +154,23 @@ def _zip(path: Path) -> Sample:
     if not texts:
         raise _refusal(path, "is a ZIP without delimited text members (.csv, .txt, .tsv)")
     return Sample("zip", texts, left_out=left_out)
+
+
+def _fixed_length(text: str) -> int | None:
+    """The one length of all sampled lines, where they are long and hold no delimiter."""
+    lines = text.splitlines()[:1000]
+    lengths = {len(line) for line in lines}
+    alike = len(lines) >= _ALIKE and len(lengths) == 1 and min(lengths) >= _LONG
+    return lengths.pop() if alike and not re.search(r"[,;\t|]", "".join(lines)) else None
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether the file is an .xlsx, read by `drafting.workbook`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def _unfit(name: str) -> str | None:
