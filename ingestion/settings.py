@@ -122,6 +122,11 @@ class Settings(BaseSettings):
         return self.root / "state"
 
     @property
+    def pages_root(self) -> Path:
+        """Static pages for a browser: dbt's documentation below `dbt`."""
+        return self.state_root / "pages"
+
+    @property
     def scratch_root(self) -> Path:
         """Temporary files of running steps (mode 0700, emptied after each)."""
         return self.root / "scratch"
