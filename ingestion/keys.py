@@ -53,9 +53,14 @@ def check_key(key: str) -> str:
     return key
 
 
+def raw_day(department: str, feed: str, dt: date) -> str:
+    """Folder of one day's batches in the raw zone."""
+    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}"
+
+
 def raw_prefix(department: str, feed: str, dt: date, batch: str) -> str:
     """Folder of one batch in the raw zone."""
-    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}/{batch}"
+    return f"{raw_day(department, feed, dt)}/{batch}"
 
 
 def raw_payload(prefix: str, filename: str) -> str:

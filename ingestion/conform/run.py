@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion import engines
-from ingestion.conform import checks
+from ingestion.conform import checks, legacy_dates
 from ingestion.conform.compile import TablePlan
 from ingestion.conform.output import BronzeFile, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
@@ -96,7 +96,7 @@ def conform(
     scratch.chmod(0o700)
     try:
         with _connected(contract, settings, scratch) as connection:
-            opened = open_payload(contract, payload, settings)
+            opened = open_payload(contract, payload, settings, content_date)
             run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)
             tables = {source.table.name: run.table(source) for source in opened.sources}
             conformed = Conformed(tables, opened.ignored_members, keys.version, _row_hash(tables))
@@ -235,3 +235,4 @@ def _set_up(engine: duckdb.DuckDBPyConnection) -> None:
     # Sharing subexpressions moves a failing one out of the try() that should have caught it.
     engine.execute("set disabled_optimizers = 'common_subexpressions'")
     checks.install(engine)
+    legacy_dates.install(engine)

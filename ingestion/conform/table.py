@@ -223,12 +223,13 @@ class TableConform:
         return np.flatnonzero(everything)
 
     def _detail(self, segment: Segment, bad: Array, broken: Array) -> pa.Array:
-        """`column=value` of every column a broken rule names."""
-        rules = self._plan.rules
+        """`column=value` of every column a broken rule names, and of those that tell records of one line apart."""
+        rules, telling = self._plan.rules, self._plan.telling
         chosen = pa.array(bad)
         notes = []
-        for name in dict.fromkeys(rule.column for rule in rules if rule.column):
+        for name in dict.fromkeys((*telling, *(rule.column for rule in rules if rule.column))):
             concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
+            concerned |= name in telling
             if name in segment.columns.column_names and concerned.any():
                 value = pc.fill_null(segment.columns[name].take(chosen).combine_chunks(), "")
                 note = pc.binary_join_element_wise(f"; {name}=", pc.utf8_slice_codeunits(value, 0, 200), "")

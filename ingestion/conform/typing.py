@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ingestion.conform.full_width import folded
+from ingestion.conform.legacy_dates import DATE_MACROS
+from ingestion.contract.date_formats import ERAS
 from ingestion.contract.model import Column
 from ingestion.sql import literal
 
@@ -18,9 +21,6 @@ _FLOAT = ("DOUBLE", "FLOAT", "REAL")
 _WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"
 _GTFS_TIME = r"\s*[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\s*"
 _OFFSET = r":[0-9]{2}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
-
-_FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
-_HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
 
 
 def kind(column: Column) -> str:
@@ -51,7 +51,7 @@ def cleaned(column: Column, raw: str, *, trim: bool, nulls: Iterable[str]) -> st
     """
     spec = column.spec
     plain = not spec.missing and not spec.trace
-    if plain and kind(column) != "text" and spec.format is None:
+    if plain and kind(column) != "text" and spec.readings == (None,):
         return raw  # casts ignore blanks themselves; what is blank is found when a cast fails
     text = f"trim({raw})" if trim else raw
     words = [*nulls] if trim else []
@@ -79,30 +79,31 @@ def read(column: Column, text: str, zone: str) -> str:
 
     Not final: `checked` takes back what DuckDB reads too generously.
     """
-    family, form = kind(column), column.spec.format
-    if form == "gtfs_time":
+    family, forms = kind(column), column.spec.readings
+    if forms == ("gtfs_time",):
         return _gtfs_time(text, column.type)
     if family == "text":
         return text
+    if family in ("date", "timestamp", "timestamptz"):
+        found = [_temporal(column, text, family, form, column.spec.timezone or zone) for form in forms]
+        return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    if column.spec.implied_decimals is not None:
+        return _scaled(text, column.type, column.spec.implied_decimals)
     if family == "integer" and not _small(column):
         return f"case when regexp_full_match({text}, {literal(_WHOLE)}) then try_cast({text} as {column.type}) end"
-    if family == "date":
-        return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
-    if family in ("timestamp", "timestamptz"):
-        return _moment(column, text, family, column.spec.timezone or zone)
     return f"try_cast({text} as {column.type})"
 
 
 def checked(column: Column, text: str, value: str) -> str:
     """The value read (a column name, not an expression, for it is named twice), or NULL where it is not one."""
-    family, form = kind(column), column.spec.format
-    if form == "gtfs_time":
+    family, forms = kind(column), column.spec.readings
+    if forms == ("gtfs_time",):
         return value
     if family == "integer" and _small(column):  # a double holds these exactly: 12.7 is no integer
         return f"case when {value} = try_cast({text} as double) then {value} end"
     if family == "float":
         return f"case when isfinite({value}) then {value} end"
-    if family in ("timestamp", "timestamptz") and form in (None, "iso"):
+    if family in ("timestamp", "timestamptz") and {None, "iso"} & set(forms):
         return f"case when isfinite({value}) and {text} <> 'epoch' then {value} end"
     return value
 
@@ -117,7 +118,7 @@ def normalised(column: Column, value: str) -> str:
         if step == "upper":
             value = f"upper({value})"
         elif step == "nfkc":
-            value = f"translate(nfc_normalize({value}), {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+            value = folded(f"nfc_normalize({value})")
         else:
             value = f"regexp_replace({value}, '[^0-9]', '', 'g')"
     return value
@@ -156,8 +157,29 @@ def _without(text: str, words: list[str]) -> str:
     return f"case when {text} not in ({_listed(words)}) then {text} end" if words else text
 
 
-def _moment(column: Column, text: str, family: str, zone: str) -> str:
-    form = column.spec.format
+def _temporal(column: Column, text: str, family: str, form: str | None, zone: str) -> str:
+    """By one declared format. A DATE takes no time of day from a serial: a fraction is no day."""
+    if form in DATE_MACROS:
+        moment = f"{DATE_MACROS[form]}({text})"
+        if form in ERAS:
+            return f"cast({moment} as date)"
+        if family == "date":
+            return f"case when cast({moment} as time) = time '00:00:00' then cast({moment} as date) end"
+        return moment if family == "timestamp" else f"timezone({literal(zone)}, {moment})"
+    if family == "date":
+        return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
+    return _moment(text, family, form, zone)
+
+
+def _scaled(text: str, type_name: str, places: int) -> str:
+    """A whole number of units of 10^-places; anything else is no such number."""
+    whole = r"\s*[+-]?[0-9]{1,18}\s*"
+    unit = f"cast('1e-{places}' as decimal({places + 1},{places}))"
+    value = f"try_cast(try_cast({text} as bigint) * {unit} as {type_name})"
+    return f"case when regexp_full_match({text}, {literal(whole)}) then {value} end"
+
+
+def _moment(text: str, family: str, form: str | None, zone: str) -> str:
     if form in (None, "iso"):
         naive = f"try_cast({text} as timestamp)"
         if family == "timestamp":

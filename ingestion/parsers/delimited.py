@@ -20,28 +20,41 @@ import pyarrow.csv as pacsv
 from ingestion.contract.extension import CsvFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused, IntegrityError
-from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
-from ingestion.parsers.encoding import Watch, to_utf8, undecodable
+from ingestion.parsers.blocks import Array, Block, Segment, readable
+from ingestion.parsers.encoding import Watch, to_utf8
+from ingestion.parsers.faults import unreadable
+from ingestion.parsers.header import check_header
+from ingestion.parsers.header_variants import Header, repeated_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.quoting import quoted
 from ingestion.parsers.records import Dialect, RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
-_LISTED = 20
-_SHOWN = 60
-
 
 class Delimited:
-    """Segments of one delimited payload. `name` is how messages call it."""
+    """Segments of one delimited payload. `name` is how messages call it; `header` which declared one it has."""
 
-    def __init__(self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int) -> None:
-        self._table = table
+    def __init__(
+        self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int,
+        header: Header | None = None,
+    ) -> None:  # fmt: skip
+        self.table = self._table = table
+        self._as_sent = header or Header(table)
         self._spec = spec
         self._open = opener
         self._name = name
         quote = ord(spec.quote) if spec.quote else None
         self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes)
+
+    def header(self) -> list[str]:
+        """The names in the header, before anything is held against the contract. Raises as `segments` does."""
+        with self._open() as stream:
+            head = stream.read(PROBE_BYTES)
+            bom = check_text(head, self._name)
+            for block in RecordReader(cast(BinaryIO, _joined(head[bom:], stream)), self._dialect, offset=bom, first=0):
+                return self._header(block)
+        return []
 
     def segments(self) -> Iterator[Segment]:
         """Every record of the payload, in order, once.
@@ -93,27 +106,14 @@ class Delimited:
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
-        wanted = self._names()
-        missing = [name for name in wanted if name not in names]
-        extra = [name for name in names if name not in wanted]
-        twice = sorted({name for name in names if names.count(name) > 1 and name in wanted})
-        faults = []
-        if missing:
-            faults.append(f"missing {_listed(missing)}")
-        if extra and not self._spec.lenient_extra_columns:
-            faults.append(f"not in the contract {_listed(extra)}")
-        if twice:
-            faults.append(f"more than once {_listed(twice)}")
-        if faults:
-            raise DeliveryRefused(
-                f"the header of {self._name} does not fit the contract: {'; '.join(faults)}",
-                rule="header",
-                next_step="agree the new columns with the department and revise the contract, or ask for a new file",
-            )
+        wanted = [name for name in self._names() if name not in self._as_sent.absent]
+        declared = [name for name in names if name not in self._as_sent.ignored]
+        lenient = self._spec.lenient_extra_columns
+        check_header(declared, wanted, what=self._name, fits=self._as_sent.title, lenient=lenient)
         return {name: names.index(name) for name in wanted}
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:
-        refused = block.refused + self._unreadable(block)
+        refused = block.refused + unreadable(block)
         rows = readable(len(block), refused)
         text = self._text(block, rows)
         try:
@@ -132,17 +132,11 @@ class Delimited:
                 left="nothing was written",
                 next_step="keep the file and report it: the record counter and the reader disagree",
             )
+        heads = repeated_headers(self._table, columns)
+        if heads is not None:
+            refused += (("repeated_header", rows[heads]),)
+            rows, columns = rows[~heads], columns.filter(pa.array(~heads))
         return Segment(block, rows, columns, refused)
-
-    def _unreadable(self, block: Block) -> Refusals:
-        """Records with NUL bytes or bytes outside the declared encoding."""
-        refused: Refusals = ()
-        if b"\x00" in block.data:
-            places = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 0)
-            refused += (("nul_byte", _holding(block, places)),)
-        if to_utf8(block.data, block.encoding) is None:
-            refused += (("encoding", _holding(block, undecodable(block.data, block.encoding))),)
-        return tuple((rule, rows) for rule, rows in refused if len(rows))
 
     def _text(self, block: Block, rows: Array) -> bytes:
         """The UTF-8 text of the given records, line ends included."""
@@ -179,7 +173,10 @@ class Delimited:
                 check_utf8=False,
             ),
         )
-        return pa.table({c.name: read.column(str(places[str(c.source)])) for c in sources})
+        nothing = pa.nulls(read.num_rows, pa.string())
+        return pa.table({
+            c.name: read.column(str(places[str(c.source)])) if c.source in places else nothing for c in sources
+        })  # fmt: skip
 
     def _field_counts(self, block: Block) -> Array:
         """Fields per record, counted on the bytes."""
@@ -206,13 +203,6 @@ def _trailing(view: Array, places: Array) -> Array:
     return np.asarray((places - last_low - 1) % 2 == 1)
 
 
-def _holding(block: Block, places: Array) -> Array:
-    """Block indices of the records that hold these byte places."""
-    index = np.searchsorted(block.starts, places, side="right") - 1
-    inside = (index >= 0) & (places < block.ends[np.maximum(index, 0)])
-    return np.unique(index[inside])
-
-
 def _only(block: Block, rows: Array) -> bytes:
     """The bytes of some records with one line end each."""
     limits = np.zeros(len(block.data) + 2, np.int8)
@@ -228,11 +218,6 @@ def _fits(text: bytes) -> str:
         if to_utf8(text, encoding) is not None:
             return f" (it reads as {encoding})"
     return ""
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name if len(name) <= _SHOWN else name[:_SHOWN] + "…") for name in names[:_LISTED])
-    return shown + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
 
 
 class _joined(io.RawIOBase):

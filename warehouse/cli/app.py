@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from warehouse.cli import audit, contracts, incidents, ingest, maintain, pipeline, query, receipts, releases
+from warehouse.cli import audit, contracts, incidents, ingest, maintain, pipeline, query, receipts, releases, store
 from warehouse.cli.session import Session
 
 HELP = """A municipal data lake: departments' files in, checked data products out.
@@ -43,3 +43,4 @@ for module in (pipeline, ingest, receipts, releases, audit, query, maintain):
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(maintain.app, name="maintain")
+app.add_typer(store.app, name="store")

@@ -245,3 +245,19 @@ def test_a_full_disk_is_told_and_leaves_no_file(make: Any) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "nothing was committed" in str(caught.value)
     assert list(make.scratch.iterdir()) == []
+
+
+def test_numbered_identifiers_are_never_mistaken_for_each_other(make: Any) -> None:
+    """DuckDB's own hash of longer text gives thousands of these one hash with another."""
+    numbers = [f"JY14420{i % 10}{i // 100:07d}{i // 10 % 10}0" for i in range(60_000)]
+    short = [number[-12:] for number in numbers]
+    assert len(set(numbers)) == len(set(short)) == 60_000
+    with duckdb.connect() as connection:
+        weak = connection.execute("select count(distinct hash(v)) from (select unnest($1) as v)", [numbers]).fetchone()
+    assert weak is not None
+    assert weak[0] < 60_000, "DuckDB's hash has become sound: compile._spread may go"
+    payload = "a,b\n" + "".join(f"{a},{b}\n" for a, b in zip(numbers, short, strict=True))
+    for key in ({"a": 1}, {"b": 1}, {}):
+        columns = [make.column(name, primary_key=key.get(name)) for name in ("a", "b")]
+        found = make.conform(make.contract(make.table(*columns)), payload.encode()).tables["t"]
+        assert (found.accepted, found.duplicates, found.quarantined) == (60_000, 0, 0)

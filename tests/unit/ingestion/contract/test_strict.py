@@ -91,7 +91,10 @@ def test_a_wrong_word_names_the_allowed_ones(citylake: Any, problems: Any) -> No
 
 def test_a_wrong_format_type_names_the_allowed_ones(citylake: Any, problems: Any) -> None:
     citylake["format"] = {"type": "xls"}
-    assert problems() == {f"{VALUE}.format.type": "'xls' is not allowed; allowed: csv, ndjson, json, zip"}
+    assert problems() == {
+        f"{VALUE}.format.type": "'xls' is not allowed; did you mean `xlsx`? "
+        "allowed: csv, ndjson, json, zip, fixed_width, xlsx, xml"
+    }
 
 
 def test_missing_keys_of_the_extension(citylake: Any, problems: Any) -> None:

@@ -1,0 +1,164 @@
+"""Fixed width text: columns by position, and groups that repeat within a line as records of their own.
+
+A logical record is a line, or, where the contract declares `repeat`, a group of a line that holds
+something. Lines are cut and counted by `records`; groups are counted here, on the text as sent, before any typed
+reading (docs/adr/0009). A line that cannot be read is one refused record. Its text, and that of
+a refused group, is the whole line: it says which station and month. Typing is left to conform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.contract.model import Table
+from ingestion.contract.table_formats import FixedField, FixedWidthFormat, Repeat
+from ingestion.errors import DeliveryRefused
+from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
+from ingestion.parsers.encoding import Watch
+from ingestion.parsers.faults import unreadable
+from ingestion.parsers.positions import Positions
+from ingestion.parsers.probe import PROBE_BYTES, check_text
+from ingestion.parsers.records import Dialect, RecordReader
+from ingestion.settings import Settings
+
+_CHUNK = 8 * 2**20
+_CHUNK_REPEATED = 2 * 2**20
+"""A byte of a line becomes several in index arrays, and a line becomes many rows."""
+
+
+class FixedWidth:
+    """Segments of one fixed width payload."""
+
+    def __init__(self, table: Table, spec: FixedWidthFormat, path: Path, settings: Settings) -> None:
+        self._spec = spec
+        self._path = path
+        self._dialect = Dialect(spec.encoding, None, 0, settings.max_record_bytes)
+        self._columns = {column.name: str(column.source) for column in table.source_columns}
+        self._nulls = pa.array(spec.null_values, pa.string())
+        self._number = 1
+
+    def segments(self) -> Iterator[Segment]:
+        """Every record in order, once. Raises DeliveryRefused: `empty`, `html_page`, `container`, `encoding`."""
+        with self._path.open("rb") as stream:
+            bom = check_text(stream.read(PROBE_BYTES), "the file")
+            if bom and self._spec.encoding != "utf-8":
+                raise DeliveryRefused(
+                    f"the file is declared {self._spec.encoding} but begins with the byte order mark of UTF-8",
+                    rule="encoding",
+                    next_step="correct `encoding` in the contract",
+                )
+            stream.seek(bom)
+            chunk = _CHUNK_REPEATED if self._spec.repeat else _CHUNK
+            watch = Watch(self._spec.encoding)
+            for block in RecordReader(stream, self._dialect, offset=bom, chunk=chunk):
+                watch.see(block.data)
+                segment = self._segment(block)
+                if len(segment.block):
+                    self._number += len(segment.block)
+                    yield segment
+            watch.check()
+
+    def _segment(self, block: Block) -> Segment:
+        refused = block.refused + unreadable(block)
+        rows = readable(len(block), refused)
+        text = Positions(block, rows, characters=self._spec.positions == "characters")
+        mine, skipped = self._of_this_table(text)
+        refused += tuple((rule, rows[found]) for rule, found in (*self._misfits(text, mine), *mine) if len(found))
+        kept = np.setdiff1d(np.arange(len(block)), rows[skipped], assume_unique=True)
+        block, refused = _only(replace(block, first=self._number, refused=()), refused, kept)
+        rows = readable(len(block), refused)
+        text = Positions(block, rows, characters=self._spec.positions == "characters")
+        if self._spec.repeat:
+            return self._repeated(block, rows, text, refused, self._spec.repeat)
+        return Segment(block, rows, self._table({n: text.field(f) for n, f in self._spec.fields.items()}), refused)
+
+    def _of_this_table(self, text: Positions) -> tuple[Refusals, Array]:
+        """Lines of a type nobody declared (rule `record_type`), and lines that are no records of this table."""
+        declared = self._spec.record_type
+        if declared is None:
+            return (), np.empty(0, np.int64)
+        kinds = text.field(FixedField(start=declared.start, width=declared.width))
+        skipped = np.asarray(pc.is_in(kinds, pa.array(declared.skip, pa.string())), dtype=bool)
+        read = np.asarray(pc.is_in(kinds, pa.array(declared.read, pa.string())), dtype=bool)
+        return (("record_type", np.flatnonzero(~read & ~skipped)),), np.flatnonzero(skipped)
+
+    def _misfits(self, text: Positions, others: Refusals) -> Refusals:
+        """Lines of the wrong length, and lines whose fields begin or end within a character."""
+        lengths, longest = text.lengths, self._spec.longest
+        short = lengths < self._spec.min_length if self._spec.short == "refuse" else np.zeros(len(lengths), bool)
+        long = lengths > longest if longest is not None else np.zeros(len(lengths), bool)
+        found: Refusals = (("line_too_short", np.flatnonzero(short)), ("line_too_long", np.flatnonzero(long)))
+        return (*found, ("split_character", text.split(self._cuts())))
+
+    def _cuts(self) -> set[int]:
+        """Every place (from 0) where a field or group begins or ends."""
+        spec, group = self._spec, self._spec.repeat
+        cuts = {edge for f in spec.fields.values() for edge in (f.start - 1, f.end)}
+        if group:
+            cuts |= {
+                group.start - 1 + number * group.width + edge
+                for number in range(group.count)
+                for f in group.fields.values()
+                for edge in (f.start - 1, f.end)
+            }
+        return cuts
+
+    def _repeated(self, block: Block, rows: Array, text: Positions, refused: Refusals, group: Repeat) -> Segment:
+        """One record a group that holds something; a refused line stays one record, in its place."""
+        line, number = self._present(text, group)
+        counts = np.ones(len(block), np.int64)
+        counts[rows] = np.bincount(line, minlength=len(rows))
+        of_line = np.repeat(np.arange(len(block)), counts)
+        places = np.cumsum(counts) - counts
+        records = replace(block, starts=block.starts[of_line], ends=block.ends[of_line], lengths=block.lengths[of_line])
+        good = np.zeros(len(block), dtype=bool)
+        good[rows] = True
+        base = group.start - 1 + number * group.width
+        found = {name: text.field(f).take(pa.array(line)) for name, f in self._spec.fields.items()}
+        found |= {name: text.field(f, line, base) for name, f in group.fields.items()}
+        found[group.index] = pa.array(number + 1, pa.int64()).cast(pa.string())
+        moved = tuple((rule, places[lines]) for rule, lines in refused)
+        return Segment(records, np.flatnonzero(good[of_line]), self._table(found), moved)
+
+    def _present(self, text: Positions, group: Repeat) -> tuple[Array, Array]:
+        """Line index and group number (from 0) of every group that is a record, in order."""
+        line = np.repeat(np.arange(len(text.starts)), group.count)
+        number = np.tile(np.arange(group.count), len(text.starts))
+        if group.absent is None:
+            return line, number
+        base = group.start - 1 + number * group.width
+        value = text.field(group.fields[group.absent.field], line, base)
+        absent = np.asarray(pc.is_in(value, pa.array(group.absent.values, pa.string())), dtype=bool)
+        candidates = np.flatnonzero(absent)
+        for name, field in group.fields.items():
+            if name != group.absent.field and len(candidates):
+                rest = text.field(field.model_copy(update={"blanks": "trim"}), line[candidates], base[candidates])
+                candidates = candidates[np.asarray(pc.equal(rest, ""), dtype=bool)]
+        present = np.ones(len(line), dtype=bool)
+        present[candidates] = False
+        return line[present], number[present]
+
+    def _table(self, found: dict[str, pa.Array]) -> pa.Table:
+        """Columns as the contract names them; null words are null."""
+        clean = {
+            source: pc.if_else(pc.is_in(found[source], self._nulls), pa.scalar(None, pa.string()), found[source])
+            for source in self._columns.values()
+        }
+        return pa.table({name: clean[source] for name, source in self._columns.items()})
+
+
+def _only(block: Block, refused: Refusals, kept: Array) -> tuple[Block, Refusals]:
+    """The block with some of its records, and the refusals renumbered."""
+    if len(kept) == len(block):
+        return block, refused
+    place = np.full(len(block), -1)
+    place[kept] = np.arange(len(kept))
+    part = replace(block, starts=block.starts[kept], ends=block.ends[kept], lengths=block.lengths[kept])
+    moved = ((rule, place[rows]) for rule, rows in refused)
+    return part, tuple((rule, rows[rows >= 0]) for rule, rows in moved if (rows >= 0).any())

@@ -1,0 +1,120 @@
+"""Text by position: many records cut at the same places, as Arrow strings.
+
+Positions count bytes of the encoding or characters. Either way the text is an array of units (bytes, or
+code points), so that a field is one gather over all records. A character that a boundary
+between bytes cuts in two is found, never half read. What the positions mean is left to `fixed_width`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.contract.table_formats import FixedField
+from ingestion.parsers.blocks import Array, Block
+from ingestion.parsers.encoding import to_utf8, undecodable
+from ingestion.parsers.text import strings
+
+_BLANK, _LF = 32, 10
+
+
+class Positions:
+    """The given records of a block; their bytes must be readable in its encoding.
+
+    `starts` and `ends` (int64) delimit each record in units.
+    """
+
+    def __init__(self, block: Block, rows: Array, *, characters: bool) -> None:
+        self._encoding = block.encoding
+        self._plain = block.data.isascii()
+        self._characters = characters and not self._plain
+        if not self._characters:
+            self._units: Array = np.frombuffer(block.data, np.uint8)
+            self.starts, self.ends = block.starts[rows], block.ends[rows]
+            return
+        lines = strings(block, rows)
+        text = "".join(lines.to_pylist()) if len(lines) else ""  # one copy of a block, not a loop over its rows
+        self._units = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        lengths = np.asarray(pc.utf8_length(lines), dtype=np.int64)
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+
+    @property
+    def lengths(self) -> Array:
+        """Length of each record in units."""
+        return np.asarray(self.ends - self.starts)
+
+    def split(self, cuts: Iterable[int]) -> Array:
+        """Records in which a cut before one of these positions (from 0) falls within a character."""
+        places = sorted({0, *cuts})
+        if self._plain or self._characters or not len(self.starts):
+            return np.empty(0, np.int64)
+        longest = max(int(self.lengths.max()), places[-1])
+        ends = [*places[1:], longest]
+        pieces = [self._cells(self.starts + a, self.ends, b - a) for a, b in zip(places, ends, strict=True)]
+        joined = np.hstack(pieces)
+        bad = undecodable(joined.tobytes(), self._encoding)
+        return np.unique(bad // joined.shape[1])
+
+    def field(self, field: FixedField, rows: Array | None = None, base: Array | int = 0) -> pa.Array:
+        """One field of every record, or of `rows` (indices, may repeat), `base` units further on.
+
+        Beyond a record's end there are blanks.
+        """
+        starts, ends = (self.starts, self.ends) if rows is None else (self.starts[rows], self.ends[rows])
+        begins = starts + base + (field.start - 1)
+        found = self._tail(begins, ends) if field.width is None else self._fixed(begins, ends, field.width)
+        if field.blanks == "trim":
+            return pc.utf8_trim(found, characters=" ")
+        return found
+
+    def _fixed(self, begins: Array, ends: Array, width: int) -> pa.Array:
+        cells = self._cells(begins, ends, width)
+        if self._plain:
+            offsets = np.arange(len(begins) + 1, dtype=np.int64) * width
+            return _array(np.ascontiguousarray(cells[:, :width]).tobytes(), offsets)
+        return _lines(self._decoded(cells.tobytes()))
+
+    def _tail(self, begins: Array, ends: Array) -> pa.Array:
+        lengths = np.maximum(ends - begins, 0)
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+        units = self._units[np.repeat(begins - offsets[:-1], lengths) + np.arange(offsets[-1])]
+        data = units.tobytes()
+        if self._plain:
+            return _array(data, offsets)
+        size = units.itemsize
+        codec = "utf-32-le" if self._characters else self._encoding
+        return pa.array([data[a * size : b * size].decode(codec) for a, b in pairwise(offsets.tolist())], pa.string())
+
+    def _cells(self, begins: Array, ends: Array, width: int) -> Array:
+        """`width` units of each record and a line feed, which no field holds: records end at one."""
+        places = begins[:, None] + np.arange(width + 1)
+        cells = self._units[np.minimum(places, max(len(self._units) - 1, 0))]
+        cells[places >= ends[:, None]] = _BLANK
+        cells[:, width] = _LF
+        return np.asarray(cells)
+
+    def _decoded(self, data: bytes) -> bytes:
+        if self._characters:
+            return data.decode("utf-32-le").encode("utf-8")
+        text = to_utf8(data, self._encoding)
+        if text is None:
+            raise UnicodeError("a field was cut within a character: `split` was not asked")
+        return text
+
+
+def _lines(data: bytes) -> pa.Array:
+    """The lines of UTF-8 text, each ended by a line feed, without it."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LF) + 1
+    return pc.utf8_rtrim(_array(data, np.concatenate((np.zeros(1, np.int64), ends))), characters="\n")
+
+
+def _array(data: bytes, offsets: Array) -> pa.Array:
+    large = pa.LargeStringArray.from_buffers(
+        len(offsets) - 1, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data)
+    )
+    return large.cast(pa.string())

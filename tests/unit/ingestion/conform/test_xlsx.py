@@ -1,0 +1,281 @@
+"""Workbooks from bytes to bronze: cells as written, merged headings, footers; bad workbooks each with its answer.
+
+Workbooks are made here part by part (ECMA-376), so that each case holds exactly what it says.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import date
+from typing import Any
+from xml.sax.saxutils import escape
+
+import pytest
+from pydantic import ValidationError
+
+from ingestion.contract.extension import XlsxFormat
+from ingestion.errors import DeliveryRefused
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+DOC = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+
+
+def cells(*rows: Any, first: int = 1) -> str:
+    """Rows of cells: numbers as numbers, text inline, None left out, `<…>` as it is."""
+    made = []
+    for number, row in enumerate(rows, start=first):
+        parts = []
+        for letter, value in zip("ABCDEFGH", row, strict=False):
+            ref = f"{letter}{number}"
+            if isinstance(value, str) and value.startswith("<c"):
+                parts.append(value.replace("<c", f'<c r="{ref}"', 1))
+            elif isinstance(value, str):
+                text = f'<is><t xml:space="preserve">{escape(value)}</t></is>'
+                parts.append(f'<c r="{ref}" t="inlineStr">{text}</c>')
+            elif value is not None:
+                parts.append(f'<c r="{ref}"><v>{value}</v></c>')
+        made.append(f'<row r="{number}">{"".join(parts)}</row>')
+    return "".join(made)
+
+
+def book(sheet: str, **facts: Any) -> bytes:
+    """A workbook; `sheets` maps further sheet names to states, `parts` adds or replaces parts."""
+    sheets = {"S1": "visible", **facts.get("sheets", {})}
+    listed = "".join(
+        f'<sheet name="{name}" sheetId="{n}" state="{state}" r:id="rId{n}"/>'
+        for n, (name, state) in enumerate(sheets.items(), start=1)
+    )
+    links = "".join(
+        f'<Relationship Id="rId{n}" Type="{DOC}/worksheet" Target="worksheets/sheet{n}.xml"/>'
+        for n in range(1, len(sheets) + 1)
+    )
+    types = "".join(
+        f'<Override PartName="/xl/{name}.xml" ContentType="{TYPES}.{kind}+xml"/>'
+        for name, kind in (
+            ("workbook", "sheet.main"), ("sharedStrings", "sharedStrings"), ("styles", "styles"),
+            *((f"worksheets/sheet{n}", "worksheet") for n in range(1, len(sheets) + 1)),
+        )
+    )  # fmt: skip
+    before, after = facts.get("before", ""), facts.get("after", "")
+    worksheet = f'<worksheet xmlns="{MAIN}">{before}<sheetData>{sheet}</sheetData>{after}</worksheet>'
+    styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
+    parts: dict[str, str | bytes | None] = {
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels" '
+        f'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>{types}</Types>',
+        "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r" '
+        f'Type="{DOC}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{DOC}">{facts.get("properties", "")}'
+        f"<sheets>{listed}</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">{links}'
+        f'<Relationship Id="s" Type="{DOC}/sharedStrings" Target="sharedStrings.xml"/>'
+        f'<Relationship Id="t" Type="{DOC}/styles" Target="styles.xml"/></Relationships>',
+        "xl/sharedStrings.xml": f'<sst xmlns="{MAIN}">{facts.get("shared", "")}</sst>',
+        "xl/styles.xml": f'<styleSheet xmlns="{MAIN}">{styles}</styleSheet>',
+        **{f"xl/worksheets/sheet{n}.xml": worksheet for n in range(1, len(sheets) + 1)},
+        **facts.get("parts", {}),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in parts.items():
+            if text is not None:
+                made.writestr(name, text)
+    return buffer.getvalue()
+
+
+GOOD = cells(("a", "b"), ("x", 1))
+
+
+@pytest.fixture
+def two(make: Any) -> Any:
+    return make.table(make.column("a"), make.column("b", "INTEGER"))
+
+
+def contract(make: Any, *columns: Any, rules: Any = (), **facts: Any) -> Any:
+    return make.contract(make.table(*columns, rules=rules), format=XlsxFormat.model_validate(facts))
+
+
+def test_cells_stay_as_the_file_writes_them(make: Any) -> None:
+    names = ("id", "code", "n", "day", "formula", "flag")
+    sheet = cells(
+        names,
+        ("007", 442000199001011, 0.1, '<c s="1"><v>44004</v></c>', '<c t="str"><f>"x"&amp;"y"</f><v>xy</v></c>', "y"),
+        (" 0 8 ", "４４", "1e3", 44004, "<c><f>1+1</f><v>2</v></c>", '<c t="b"><v>1</v></c>'),
+    )
+    columns = [make.column(n) for n in ("id", "code", "n", "formula", "flag")]
+    given = contract(make, *columns[:3], make.column("day", "DATE", format="excel_serial"), *columns[3:])
+    found = make.conform(given, book(sheet)).tables["t"]
+    day = date(2020, 6, 22)
+    assert make.rows(found.bronze) == [
+        {"id": "007", "code": "442000199001011", "n": "0.1", "day": day, "formula": "xy", "flag": "y"},
+        {"id": "0 8", "code": "４４", "n": "1e3", "day": day, "formula": "2", "flag": "1"},
+    ]
+
+
+def test_shared_text_without_its_reading_aid(make: Any, two: Any) -> None:
+    """Japanese workbooks keep a reading beside each word (rPh): it is no part of the text."""
+    shared = (
+        "<si><t>a</t></si><si><t>b</t></si><si><t>東京</t><rPh sb='0' eb='2'><t>トウキョウ</t></rPh></si>"
+        "<si><r><t>高</t></r><r><rPr><b/></rPr><t>松</t></r></si>"
+    )
+    word = '<c t="s"><v>%d</v></c>'
+    sheet = cells((word % 0, word % 1), (word % 2, 1), (word % 3, 2))
+    found = make.conform(make.contract(two, format=XlsxFormat()), book(sheet, shared=shared)).tables["t"]
+    assert [row["a"] for row in make.rows(found.bronze)] == ["東京", "高松"]
+
+
+def test_titles_gaps_footers_and_empty_rows(make: Any, two: Any) -> None:
+    sheet = cells(
+        ("统计表",), (None,), ("b", "a"), (1, "x"), ("", " "), (2, "y"), ("合计", 3), ("制表人：王",), (None,)
+    )  # fmt: skip
+    given = make.contract(two, format=XlsxFormat(header_row=3, footer="^合计"))
+    found = make.conform(given, book(sheet)).tables["t"]
+    assert (found.received, found.accepted) == (2, 2)
+    assert make.rows(found.bronze) == [{"a": "x", "b": 1}, {"a": "y", "b": 2}]
+
+
+def test_merged_headings(make: Any) -> None:
+    sheet = cells(("名称", "地址", None, "数"), (None, "区", "路", None), ("甲", "石岐", "中山路", 1))
+    merged = '<mergeCells><mergeCell ref="A1:A2"/><mergeCell ref="B1:C1"/><mergeCell ref="D1:D2"/></mergeCells>'
+    given = contract(
+        make,
+        make.column("name", source="名称"),
+        make.column("town", source="地址/区"),
+        make.column("road", source="地址/路"),
+        make.column("n", "INTEGER", source="数"),
+        header_rows=2,
+    )
+    found = make.conform(given, book(sheet, after=merged)).tables["t"]
+    assert make.rows(found.bronze) == [{"name": "甲", "town": "石岐", "road": "中山路", "n": 1}]
+
+
+def test_refused_rows_say_where_they_are(make: Any, two: Any) -> None:
+    sheet = cells(("a", "b"), ("x", "?"), (None, None), ('<c t="e"><v>#N/A</v></c>', 2), ("z", 3, "loose"), ("w", 4))
+    found = make.conform(make.contract(two, format=XlsxFormat()), book(sheet)).tables["t"]
+    assert (found.received, found.accepted) == (4, 1)
+    assert make.refused(found.quarantine) == [(1, ["b.type"]), (2, ["cell_error"]), (3, ["unnamed_column"])]
+    rows = {row["record"]: row for row in make.rows(found.quarantine)}
+    assert rows[1]["original_text"] == '{"row":2,"a":"x","b":"?","C":null}'
+    assert rows[2]["original_text"].startswith('{"row":4,"a":"#N/A"')
+    assert rows[1]["byte_offset"] is None
+
+
+def test_an_error_value_may_be_declared_to_be_none(make: Any, two: Any) -> None:
+    sheet = cells(("a", "b"), ('<c t="e"><v>#N/A</v></c>', 2))
+    given = make.contract(two, format=XlsxFormat(null_values=["", "#N/A"]))
+    assert make.rows(make.conform(given, book(sheet)).tables["t"].bronze) == [{"a": None, "b": 2}]
+
+
+def test_sheets_by_name_and_number(make: Any, two: Any) -> None:
+    payload = book(GOOD, sheets={"hidden": "hidden", "数据": "visible"}, parts={
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{MAIN}"><sheetData/></worksheet>'
+    })  # fmt: skip
+    for facts in ({"sheet": "数据"}, {"sheet_number": 3}, {"sheet": "hidden"}):
+        found = make.conform(make.contract(two, format=XlsxFormat(**facts)), payload).tables["t"]
+        assert found.accepted == 1
+
+
+def test_rows_and_cells_without_references(make: Any, two: Any) -> None:
+    bare = "<row><c t='inlineStr'><is><t>a</t></is></c><c t='inlineStr'><is><t>b</t></is></c></row>"
+    sheet = bare + "<row><c t='inlineStr'><is><t>x</t></is></c><c><v>1</v></c></row>"
+    payload = book(sheet, before='<dimension ref="A1:B2"/>')
+    found = make.conform(make.contract(two, format=XlsxFormat()), payload).tables["t"]
+    assert make.rows(found.bronze) == [{"a": "x", "b": 1}]
+
+
+def test_dates_of_the_1904_system_are_not_mistaken(make: Any) -> None:
+    sheet = cells(("d",), (42542,))
+    for form, properties, good in (
+        ("excel_serial", "", False), ("excel_serial_1904", '<workbookPr date1904="1"/>', True),
+    ):  # fmt: skip
+        given = contract(make, make.column("d", "DATE", format=form))
+        found = make.conform(given, book(sheet, properties=properties)).tables["t"]
+        assert make.rows(found.bronze) == [{"d": date(2020, 6, 22) if good else date(2016, 6, 21)}]
+
+
+def ole(*words: str) -> bytes:
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + b"".join(word.encode("utf-16-le") for word in words)
+
+
+UNCOMPUTED = cells(("a", "b"), *[("x", "<c><f>1+1</f></c>")] * 3)
+UNCOMPUTED_EMPTY = cells(("a", "b"), *[("x", "<c><f>1+1</f><v></v></c>")] * 3)
+BOMB = '<worksheet xmlns="{}"><sheetData/><!--{}--></worksheet>'.format(MAIN, " " * 3_000_000)
+ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><sheetData>{GOOD}</sheetData></worksheet>'
+
+
+@pytest.mark.parametrize(
+    ("payload", "facts", "rule", "message"),
+    [
+        (b"", {}, "empty", "the file is empty"),
+        (b"<!doctype html><title>Log in</title>", {}, "html_page", "HTML page"),
+        (b"a,b\nx,1\n", {}, "container", "is not an Excel workbook"),
+        (b"%PDF-1.7", {}, "container", "is not an Excel workbook"),
+        (ole("Workbook"), {}, "xls_binary", r"old binary workbook \(.xls\)"),
+        (ole("EncryptionInfo", "EncryptedPackage"), {}, "workbook_encrypted", "encrypted with a password"),
+        (book(GOOD)[:-40], {}, "zip_damaged", "cannot be read"),
+        (book(GOOD, parts={"xl/workbook.xml": None}), {}, "container", "ZIP archive, not an Excel workbook"),
+        (book(GOOD, parts={"xl/vbaProject.bin": b"x"}), {}, "workbook_macros", "macros"),
+        (book(GOOD, parts={"xl/externalLinks/externalLink1.xml": "<x/>"}), {}, "workbook_links", "external links"),
+        (book(GOOD, parts={"xl/worksheets/sheet1.xml": ENTITY}), {}, "workbook_unsafe", "document type"),
+        (book(GOOD, parts={"xl/worksheets/sheet1.xml": BOMB}), {}, "zip_unsafe", "200 times its packed size"),
+        (book(GOOD, parts={"xl/worksheets/sheet1.xml": None}), {}, "workbook_damaged", "lacks its part"),
+        (book(GOOD, parts={"xl/workbook.xml": "<workbook>"}), {}, "workbook_damaged", "not well-formed"),
+        (book(GOOD, parts={"xl/workbook.xml": "<x/>".encode("utf-16")}), {}, "workbook_unsafe", "is not UTF-8"),
+        (book(GOOD), {"sheet": "数据"}, "sheet", "no sheet is named '数据'; the workbook has 'S1'"),
+        (book(GOOD), {"sheet_number": 2}, "sheet", "there is no sheet number 2; the workbook has 'S1'"),
+        (book(GOOD, sheets={"S2": "visible"}), {}, "sheet", "names no sheet and 2 are visible; .* 'S1', 'S2'"),
+        (book(cells(("a", "c"), ("x", 1))), {}, "header", r"'S1' \(row 1\) .* missing 'b'; not in the contract 'c'"),
+        (book(cells(("a", "b", "c"), ("x", 1, 2))), {}, "header", "not in the contract 'c'"),
+        (book(cells(("a", "b", "a"), ("x", 1, 2))), {}, "header", "more than once 'a'"),
+        (book(GOOD), {"header_row": 5}, "header", "missing 'a', 'b'"),
+        (book(cells(("a", "b"))), {}, "empty", "no records in t"),
+        (book(UNCOMPUTED), {}, "formula_without_value", r"without a saved value in sheet 'S1', from B2 \(b, 3 cells\)"),
+        (book(UNCOMPUTED_EMPTY), {}, "formula_without_value", r"B2 \(b, 3"),
+        (book(cells(("a", "b"), *[("合计", 1)] * 22)), {"footer": "合计"}, "footer", "more than 20 rows"),
+    ],
+)  # fmt: skip
+def test_refused_whole(make: Any, two: Any, payload: bytes, facts: Any, rule: str, message: str) -> None:
+    with pytest.raises(DeliveryRefused, match=message) as caught:
+        make.conform(make.contract(two, format=XlsxFormat(**facts)), payload)
+    assert caught.value.rule == rule
+    assert "next:" in str(caught.value)
+    assert "bronze is unchanged" in str(caught.value)
+
+
+def test_the_wrong_date_system_is_refused(make: Any) -> None:
+    given = contract(make, make.column("d", "DATE", format="excel_serial"))
+    with pytest.raises(
+        DeliveryRefused, match="counts days from 1904, but the contract reads d as excel_serial"
+    ) as caught:
+        make.conform(given, book(cells(("d",), (1,)), properties='<workbookPr date1904="1"/>'))
+    assert caught.value.rule == "date_system"
+
+
+def test_a_single_formula_without_a_value_refuses_its_row(make: Any, two: Any) -> None:
+    sheet = cells(("a", "b"), ("x", 1), ('<c><f t="array" ref="A3">-x- 73</f><v /></c>', 2), ("z", 3), ("w", 4))
+    found = make.conform(make.contract(two, format=XlsxFormat()), book(sheet)).tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["formula_without_value"])]
+    assert found.accepted == 3
+
+
+def test_formulas_that_nobody_reads_or_that_give_empty_text_are_fine(make: Any, two: Any) -> None:
+    sheet = cells(("a", "b", "c"), ('<c t="str"><f>""</f><v></v></c>', 1, "<c><f>1+1</f></c>"))
+    given = make.contract(two, format=XlsxFormat(lenient_extra_columns=True))
+    assert make.rows(make.conform(given, book(sheet)).tables["t"].bronze) == [{"a": None, "b": 1}]
+
+
+def test_a_part_held_in_memory_is_bounded(make: Any, two: Any) -> None:
+    payload = book(GOOD, shared="<si><t>" + "".join(f"{n}," for n in range(3000)) + "</t></si>")
+    with pytest.raises(DeliveryRefused, match=r"sharedStrings\.xml unpacks to more than 10,000 bytes"):
+        make.conform(make.contract(two, format=XlsxFormat()), payload, max_document_bytes=10_000)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [({"sheet": "a", "sheet_number": 1}, "not by both"), ({"footer": "("}, "not a regular expression")],
+)
+def test_formats_that_cannot_be(facts: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        XlsxFormat(**facts)
