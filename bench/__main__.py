@@ -13,6 +13,7 @@ SCRIPTS = (
     ("compaction",),
     ("nothing_new",),
     ("demo",),
+    ("store",),
 )
 
 

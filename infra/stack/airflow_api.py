@@ -29,11 +29,9 @@ class AirflowApi:
     _token: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._client = httpx.Client(base_url=self.url, timeout=_TIMEOUT, trust_env=False)
-
-    def close(self) -> None:
-        """Close connections."""
-        self._client.close()
+        # No connection is kept open: nobody has to close this object.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=self.url, timeout=_TIMEOUT, limits=limits, trust_env=False)
 
     def health(self) -> dict[str, str]:
         """Status by component; empty when nothing answers."""

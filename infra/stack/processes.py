@@ -21,6 +21,8 @@ from ingestion.errors import CitylakeError
 POLL_SECONDS = 0.1
 TERM_SECONDS, INT_SECONDS = 60.0, 10.0
 TAIL_LINES = 15
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Handles kept for the life of this command: the services go on after it, on purpose."""
 
 
 class StackError(CitylakeError):
@@ -76,6 +78,7 @@ def start(service: Service, log: Path) -> Running:
         raise StackError(f"{service.name} cannot be started: {error}", next_step=f"see {log}") from error
     finally:
         os.close(descriptor)
+    _STARTED.append(process)
     return Running(service.name, process.pid, psutil.Process(process.pid).create_time())
 
 

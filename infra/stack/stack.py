@@ -161,7 +161,6 @@ class Stack:
         pools = {pool["name"] for pool in api.get("/pools")["pools"]}
         if POOL not in pools:
             api.post("/pools", {"name": POOL, "slots": 1, "description": "The build file has one writer."})
-        api.close()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

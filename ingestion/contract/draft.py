@@ -13,11 +13,13 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.conform import legacy_dates
 from ingestion.contract.columns import NAME
 from ingestion.contract.drafting.guess import DraftedTable, draft_table, table_name
 from ingestion.contract.drafting.render import comment, quoted, scalar, settings_lines, table_lines
-from ingestion.contract.drafting.sample import Sample, read_sample
+from ingestion.contract.drafting.sample import Sample, is_workbook, read_sample
 from ingestion.contract.drafting.tables import load_tables
+from ingestion.contract.drafting.workbook import read_workbook
 from ingestion.errors import ContractError
 
 TIMEZONE = "Asia/Shanghai"
@@ -37,11 +39,12 @@ def draft(path: Path, *, department: str, feed: str) -> str:
     for role, name in (("department", department), ("feed", feed)):
         if not NAME.fullmatch(name):
             raise ContractError(f"{role} {name!r}: lower-case letters, digits and _, a letter first")
-    sample = read_sample(path)
+    sample = read_workbook(path) if is_workbook(path) else read_sample(path)
     with (
         tempfile.TemporaryDirectory() as scratch,
         duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection,
     ):
+        legacy_dates.install(connection)
         sampled, left_out = load_tables(connection, sample, Path(scratch))
         taken: set[str] = set()
         tables = []
@@ -81,7 +84,9 @@ def _extension(path: Path, sample: Sample, department: str, feed: str, tables: l
     settings = [
         line
         for table in tables
-        for line in settings_lines(table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"))
+        for line in settings_lines(
+            table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"), xml=sample.kind == "xml"
+        )
     ]
     return [
         "customProperties:",
@@ -132,6 +137,24 @@ def _pattern(name: str) -> tuple[str, str, str]:
     return f"{stem}_{{interval:%Y%m%d}}*{ending}", "day", "no date in the file name: one is added"
 
 
+def _records_of(sample: Sample, member: str, encoding: str) -> list[str]:
+    """Where the records are in a sample that is not delimited text."""
+    if sample.kind == "xml":
+        lines = [f"records: {scalar(sample.records)}{comment(guess='the element with parts that repeats')}"]
+        if sample.namespaces:
+            lines += ["namespaces:", *(f"  {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items())]
+        return lines
+    if sample.kind == "xlsx":
+        lines = [f"sheet: {scalar(member)}{comment(guess='the first visible sheet with headings')}"]
+        if sample.header_row > 1:
+            lines.append(f"header_row: {sample.header_row}{comment(guess='the rows above look like a title')}")
+        return lines
+    lines = [encoding.replace("windows-1252", "utf-8")]
+    if sample.records != "$":
+        lines.append(f"records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
+    return lines
+
+
 def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
     first = tables[0].sampled
     encoded = sample.texts[first.member]
@@ -143,12 +166,9 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
         guess="in columns whose other values are numbers or dates"
     )
     lines = ["      format:", f"        type: {sample.kind}"]
-    if sample.kind in ("ndjson", "json"):
-        encoding = encoding.replace("windows-1252", "utf-8")
-        lines.append(f"        {encoding}")
-        if sample.records != "$":
-            lines.append(f"        records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
-        return [*lines, *([f"        {nulls}"] if codes else [])]
+    if sample.kind not in ("csv", "zip"):
+        settings = _records_of(sample, first.member, encoding)
+        return [*lines, *(f"        {line}" for line in settings), *([f"        {nulls}"] if codes else [])]
     indent = "        "
     if sample.kind == "zip":
         lines.append("        member:")

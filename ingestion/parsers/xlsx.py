@@ -94,17 +94,17 @@ class Xlsx:
     def _layout(self, connection: duckdb.DuckDBPyConnection, sheet: Sheet, shape: Shape) -> _Layout:
         """The heading of every column, merged headings carried over the cells they cover."""
         top, rows = self._spec.header_row, self._spec.header_rows
-        cells: list[list[str | None]] = []
+        grid: list[list[str | None]] = []
         if shape.columns and shape.rows >= top:
-            relation = _cells(self._path, sheet, shape.columns, top, top + rows - 1)
-            cells = [list(row) for row in connection.execute(f"select * from {relation}").fetchall()]
+            relation = cells(self._path, sheet, shape.columns, top, top + rows - 1)
+            grid = [list(row) for row in connection.execute(f"select * from {relation}").fetchall()]
         for first, upper, last, lower in shape.merged:
-            covered = [row for row in range(upper, lower + 1) if top <= row < top + len(cells)]
+            covered = [row for row in range(upper, lower + 1) if top <= row < top + len(grid)]
             if upper >= top and covered:
-                word = cells[upper - top][first]
+                word = grid[upper - top][first]
                 for row in covered:
-                    cells[row - top][first : last + 1] = [word] * (last + 1 - first)
-        names = ["/".join(dict.fromkeys(w.strip() for w in column if w and w.strip())) for column in zip(*cells)]  # noqa: B905  rows of one relation are of one length
+                    grid[row - top][first : last + 1] = [word] * (last + 1 - first)
+        names = ["/".join(dict.fromkeys(w.strip() for w in column if w and w.strip())) for column in zip(*grid)]  # noqa: B905  rows of one relation are of one length
         return _Layout([name or None for name in names], top + rows, shape.rows)
 
     def _places(self, names: list[str | None], sheet: Sheet, shape: Shape) -> dict[str, int]:
@@ -125,12 +125,12 @@ class Xlsx:
         """A column that nobody computed refuses the delivery; single cells refuse their rows (`_segment`)."""
         hollow = {n: shape.unvalued[at] for n, at in places.items() if 2 * len(shape.unvalued.get(at, ())) > shape.rows}
         if hollow:
-            cells = ", ".join(
+            first_cells = ", ".join(
                 f"{column_letters(places[n])}{rows[0]} ({n}, {len(rows):,} cells)" for n, rows in hollow.items()
             )
             raise DeliveryRefused(
-                f"formulas without a saved value in sheet {sheet.name!r}, from {cells}: the program that wrote the "
-                "workbook did not compute them",
+                f"formulas without a saved value in sheet {sheet.name!r}, from {first_cells}: the program "
+                "that wrote the workbook did not compute them",
                 rule="formula_without_value",
                 next_step="ask the department to open the workbook in Excel, save it, and send it again",
             )
@@ -199,7 +199,7 @@ class Xlsx:
             else "false"
         )
         footer = f"regexp_matches(coalesce({', '.join(filled)}), {literal(self._spec.footer)})"
-        relation = _cells(self._path, sheet, len(layout.names), layout.first, layout.last)
+        relation = cells(self._path, sheet, len(layout.names), layout.first, layout.last)
         return (
             f"select {', '.join(kept)}, cast({_shown(layout.names, letters)} as varchar) as _text, _row, "
             f"({wrong}) as _cell_error, ({loose}) as _unnamed_column, "
@@ -215,7 +215,7 @@ def _row_numbers(shape: Shape, places: dict[str, int]) -> Array:
     return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
-def _cells(path: Path, sheet: Sheet, columns: int, first: int, last: int) -> str:
+def cells(path: Path, sheet: Sheet, columns: int, first: int, last: int) -> str:
     """A rectangle of the sheet as VARCHAR columns A, B, …"""
     span = f"A{first}:{column_letters(columns - 1)}{last}"
     return (

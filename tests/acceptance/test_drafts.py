@@ -15,6 +15,7 @@ from ingestion.contract.draft import draft
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.load import load_contract
 from ingestion.contract.model import Column, Contract
+from ingestion.errors import ContractError
 
 pytestmark = pytest.mark.real_data
 
@@ -40,6 +41,12 @@ CASES = (
         events={"lei": '$.Entity.EntityCreationDate."$"'},
     ),
     Case(
+        "takamatsu.food_permit",
+        "food_safety/takamatsu_food_permits/食品営業許可施設一覧（2026.3.31時点）.xlsx",
+        keys=frozenset({"許可番号", "施設名称１"}),
+        events={"food_permit": "初回許可年月日"},
+    ),
+    Case(
         "prsa.hourly",
         "weather/beijing_prsa_hourly/PRSA_Data_Aotizhongxin_20130301-20170228.csv",
         types=frozenset({"CO"}),
@@ -54,7 +61,17 @@ CASES = (
         types=frozenset({"business_id", "ViolationTypeID"}),
         keys=frozenset({"business_id", "date", "ViolationTypeID"}),
     ),
+    Case(
+        "fsa.ratings",
+        "food_safety/uk_fhrs_xml/FHRS414en-GB.xml",
+        types=frozenset({"FHRSID", "BusinessTypeID"}),
+        keys=frozenset({"FHRSID", "LocalAuthorityBusinessID"}),
+    ),
 )
+
+
+def _case(feed: str) -> Case:
+    return next(case for case in CASES if case.feed == feed)
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.feed)
@@ -95,14 +112,14 @@ def test_draft_differs_only_where_a_person_must_know(case: Case, real_data: Path
 
 
 def test_personal_looking_columns_of_a_real_register(real_data: Path, tmp_path: Path) -> None:
-    text, contract = _drafted(CASES[3], real_data, tmp_path)
+    text, contract = _drafted(_case("sfdph.businesses"), real_data, tmp_path)
     phone = contract.tables[0].column("phone_number")
     assert phone.spec.deidentify is not None
     assert "+1415" not in text
 
 
 def test_json_records_are_found(real_data: Path, tmp_path: Path) -> None:
-    _, contract = _drafted(CASES[1], real_data, tmp_path)
+    _, contract = _drafted(_case("gleif.lei"), real_data, tmp_path)
     assert isinstance(contract.citylake.format, JsonFormat)
     assert contract.citylake.format.records == "$.records"
 
@@ -121,3 +138,9 @@ def test_gtfs_draft(real_data: Path, tmp_path: Path) -> None:
     times = contract.table("stop_times").column("arrival_seconds")
     assert (times.type, times.spec.format, times.source) == ("INTEGER", "gtfs_time", "arrival_time")
     assert "# left out: modifications.txt: cannot be read as a table" in text
+
+
+def test_fixed_width_is_said_not_guessed(real_data: Path) -> None:
+    with pytest.raises(ContractError, match="every line has 269 characters and no delimiter") as caught:
+        draft(real_data / "weather/noaa_ghcnd_central_park/USW00094728.dly", department="noaa", feed="ghcnd")
+    assert "fixed_width" in str(caught.value)

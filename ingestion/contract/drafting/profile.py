@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import duckdb
 
+from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.contract.drafting.tables import SampledTable, Source
 from ingestion.contract.identifiers import is_citizen_id, is_food_licence_no, is_uscc
 from ingestion.sql import identifier, literal
@@ -82,6 +83,8 @@ def _tests() -> dict[str, str]:
         length = 8 if name == "%Y%m%d" else 14 if name == "%Y%m%d%H%M%S" else None
         fits = f"year(try_strptime(v, {literal(name)})) between 1900 and 2100"
         tests[name] = f"length(v) = {length} and {fits}" if length else fits
+    tests["era_jp"] = f"{DATE_MACROS['era_jp']}(v) is not null"
+    tests["era_roc"] = f"v like '%民%' and {DATE_MACROS['era_roc']}(v) is not null"
     return tests
 
 
@@ -135,6 +138,8 @@ def _decide(passed: set[str], source: Source, *, past_midnight: bool, bounds: tu
         ("iso", "TIMESTAMPTZ", "iso", "no zone in the values, taken as the calendar's local time"),
         *((form, "DATE", form, f"every value fits {form}{_doubt(form, passed)}") for form in _DATES),
         *((form, "TIMESTAMPTZ", form, "no zone in the values, taken as the calendar's local time") for form in _STAMPS),
+        ("era_jp", "DATE", "era_jp", "every value is a day of a Japanese era"),
+        ("era_roc", "DATE", "era_roc", "every value is a day of the calendar of the Republic of China"),
         ("gtfs_time", "INTEGER", "gtfs_time", "clock times of a service day, some may pass 24:00:00"),
         ("integer", wide, None, "whole numbers without leading zeros"),
         ("double", "DOUBLE", None, "every value is a number"),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import charset_normalizer
 
+from ingestion.contract.drafting.xml_sample import read_xml
 from ingestion.errors import ContractError
 
 SAMPLE_BYTES = 8 * 2**20
@@ -24,9 +25,10 @@ MAX_DOCUMENT_BYTES = 64 * 2**20
 MAX_MEMBERS = 60
 _PAIRED = 0.9
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_ALIKE, _LONG = 5, 20
 _DELIMITED = (".csv", ".txt", ".tsv", ".tab")
 
-Kind = Literal["csv", "zip", "ndjson", "json"]
+Kind = Literal["csv", "zip", "ndjson", "json", "xlsx", "xml"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Sample:
     texts: dict[str, Encoded]
     records: str = "$"
     left_out: dict[str, str] = field(default_factory=dict)
+    header_row: int = 1
+    namespaces: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Encoded:
@@ -67,15 +71,23 @@ def read_sample(path: Path) -> Sample:
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
     if head.startswith((b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PDF", b"\xff\xfe", b"\xfe\xff", b"PAR1")):
-        raise _refusal(path, "is compressed, binary or UTF-16; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON")
+        raise _refusal(path, "is compressed, binary or UTF-16; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON, XML")
     encoded = _encoded(head)
     start = encoded.text.lstrip()[:200].casefold()
-    if start.startswith(("<!doctype", "<html", "<?xml", "<")):
-        raise _refusal(path, "is an HTML or XML page, not delimited text or JSON")
+    if start.startswith("<"):
+        return _xml(path, encoded)
     if "\x00" in encoded.text:
-        raise _refusal(path, "holds NUL characters; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON")
+        raise _refusal(path, "holds NUL characters; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON, XML")
     if start.startswith(("{", "[")):
         return _json(path, encoded)
+    length = _fixed_length(encoded.text)
+    if length:
+        raise ContractError(
+            f"{path} looks like fixed width: every line has {length} characters and no delimiter",
+            left="nothing was written",
+            next_step="write the contract with `format: {type: fixed_width, min_length: …, fields: {NAME: {start: 1, "
+            "width: …}}}` after the department's record layout; is it counted in bytes or characters?",
+        )
     return Sample("csv", {path.name: encoded})
 
 
@@ -119,6 +131,17 @@ def _paired_share(data: bytes) -> float:
     return sum(run for run in runs if run % 2 == 0) / max(sum(runs), 1)
 
 
+def _xml(path: Path, encoded: Encoded) -> Sample:
+    if re.match(r"(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|body)\b", encoded.text.lstrip(), re.IGNORECASE):
+        raise _refusal(path, "is an HTML page, not delimited text, JSON or XML")
+    try:
+        found = read_xml(path, SAMPLE_BYTES)
+    except ValueError as error:
+        raise _refusal(path, str(error)) from error
+    text = Encoded(found.lines, "declared", "what the document itself says", found.whole)
+    return Sample("xml", {path.name: text}, found.records, namespaces=found.namespaces)
+
+
 def _zip(path: Path) -> Sample:
     texts: dict[str, Encoded] = {}
     left_out: dict[str, str] = {}
@@ -144,6 +167,23 @@ def _zip(path: Path) -> Sample:
     if not texts:
         raise _refusal(path, "is a ZIP without delimited text members (.csv, .txt, .tsv)")
     return Sample("zip", texts, left_out=left_out)
+
+
+def _fixed_length(text: str) -> int | None:
+    """The one length of all sampled lines, where they are long and hold no delimiter."""
+    lines = text.splitlines()[:1000]
+    lengths = {len(line) for line in lines}
+    alike = len(lines) >= _ALIKE and len(lengths) == 1 and min(lengths) >= _LONG
+    return lengths.pop() if alike and not re.search(r"[,;\t|]", "".join(lines)) else None
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether the file is an .xlsx, read by `drafting.workbook`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def _unfit(name: str) -> str | None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from ingestion.contract.extension import ColumnSpec
+from ingestion.contract.model import _spelled
+
 VALUE = "customProperties[0].value"
 TABLE = f"{VALUE}.tables.visit"
 
@@ -243,3 +246,63 @@ def test_a_delta_needs_a_key(columns: Any, citylake: Any, problems: Any) -> None
 def test_a_key_may_not_be_generalised_or_dropped(columns: Any, citylake: Any, problems: Any) -> None:
     citylake["tables"]["visit"]["columns"]["visit_id"] = {"deidentify": {"method": "drop"}}
     _only(problems(), f"{TABLE}.columns.visit_id.deidentify", "would merge different keys")
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "spec", "path", "text"),
+    [
+        ("visited_on", "DATE", {"format": "era_jpn"}, "format", "`era_jp`, `era_roc`, `excel_serial`"),
+        ("visited_on", "DATE", {"format": "%Y", "formats": ["iso", "era_jp"]}, None, "either `format` or `formats`"),
+        ("visited_on", "DATE", {"formats": ["iso"]}, "formats", "at least 2 items"),
+        ("visited_on", "DATE", {"formats": ["iso", "gtfs_time"]}, "formats", "gtfs_time"),
+        ("visited_on", "DATE", {"formats": ["era_jp", "excel_serial"]}, None, ""),
+        ("visited_on", "TIMESTAMP", {"format": "era_jp"}, "format", "gives days: the column must be DATE"),
+        ("visited_on", "TIMESTAMP", {"format": "excel_serial_1904"}, None, ""),
+        ("score", "INTEGER", {"format": "excel_serial"}, "format", "is for DATE, TIMESTAMP and TIMESTAMPTZ"),
+        ("score", "INTEGER", {"implied_decimals": 1}, "implied_decimals", "is for DECIMAL and DOUBLE, not INTEGER"),
+        ("score", "DECIMAL(5,1)", {"implied_decimals": 1}, None, ""),
+        ("score", "DECIMAL(5,1)", {"implied_decimals": 0}, "implied_decimals", "greater than or equal to 1"),
+    ],
+)
+def test_reading(
+    citylake: Any,
+    columns: Any,
+    problems: Any,
+    column: str,
+    kind: str,
+    spec: dict[str, Any],
+    path: str | None,
+    text: str,
+) -> None:
+    logical = {"DATE": "date", "TIMESTAMP": "timestamp", "INTEGER": "integer", "DECIMAL(5,1)": "number"}[kind]
+    next(c for c in columns if c["name"] == column).update(physicalType=kind, logicalType=logical)
+    citylake["tables"]["visit"]["columns"][column] = spec
+    found = problems()
+    if not text:
+        assert found == {}
+        return
+    where = f"{TABLE}.columns.{column}" + (f".{path}" if path else "")
+    assert text in found[where], found
+
+
+def test_a_fixed_width_column_reads_a_declared_field(citylake: Any, columns: Any, problems: Any) -> None:
+    fields = {name: {"start": n * 10 + 1, "width": 10} for n, name in enumerate(("id", "day", "scor", "badge"))}
+    citylake["format"] = {"type": "fixed_width", "min_length": 40, "fields": fields}
+    _only(
+        problems(), "schema[0].properties[2].physicalName", "'score' is no field of the format; declared: id, day, scor"
+    )
+    fields["score"] = fields.pop("scor")
+    assert problems() == {}
+
+
+def test_a_fixed_width_layout_that_cannot_be(citylake: Any, problems: Any) -> None:
+    citylake["format"] = {"type": "fixed_width", "min_length": 5, "fields": {"id": {"start": 1, "width": 9, "with": 3}}}
+    found = problems()
+    assert any("unknown key; did you mean `width`?" in message for message in found.values()), found
+    assert any("beyond the longest line" in message for message in found.values()), found
+
+
+def test_settings_that_came_later_count_only_where_they_are_set() -> None:
+    """A contract's revision, and with it its bronze, stays when the vocabulary grows."""
+    assert not {"formats", "implied_decimals"} & set(_spelled(ColumnSpec(format="iso")))
+    assert _spelled(ColumnSpec(implied_decimals=1))["implied_decimals"] == 1
