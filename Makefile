@@ -9,11 +9,11 @@ VENV ?= .venv
 WHEELHOUSE ?=
 HOME_DIR ?= .citylake
 DAYS ?=
+ONCE ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKS := requirements.lock infra/requirements/uv.txt
-SOURCES := ingestion warehouse infra tests
 
 .PHONY: help
 help: ## List the targets
@@ -27,13 +27,18 @@ $(STAMP): $(LOCKS) pyproject.toml infra/setup.sh
 	@touch $@
 
 .PHONY: demo
-demo: setup ## Run the simulated city from first delivery to release (DAYS=n, HOME_DIR=dir)
-	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS))
+demo: setup ## Run the simulated city through Airflow and leave it running (ONCE=1: end after; DAYS=n, HOME_DIR=dir)
+	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(ONCE),--once)
 
 .PHONY: test
 test: setup ## Run every test, then what else CI needs
+	@infra/minio/build.sh $(if $(WHEELHOUSE),|| true)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 	@$(MAKE) --no-print-directory lint
+
+.PHONY: minio
+minio: ## Build the MinIO server the tests run, once, into a cache (needs Go)
+	@infra/minio/build.sh
 
 .PHONY: check
 check: setup lint ## Lint, types, contracts and conventions

@@ -98,11 +98,11 @@ def _contract():  # type: ignore[no-untyped-def]
         ColumnSpec,
         CsvFormat,
         Deidentify,
-        FileDrop,
         Retention,
         Steward,
     )  # fmt: skip
     from ingestion.contract.model import Column, Contract, Table
+    from ingestion.contract.sources import FileDrop
 
     facts = {
         "vehicle": {

@@ -15,12 +15,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def generated() -> dict[Path, str]:
     """Path to the text it must have: docs/cli.md and the dbt sources of the shipped contracts."""
+    from infra.cli import application
     from ingestion.contract.load import load_contracts
     from warehouse.build.generate import source_files
     from warehouse.cli.reference import reference
 
     sources = source_files(load_contracts(ROOT / "ingestion" / "contracts"), ROOT / "dbt_project")
-    return {ROOT / "docs" / "cli.md": reference(), **sources}
+    return {ROOT / "docs" / "cli.md": reference(application()), **sources}
 
 
 def stale(files: dict[Path, str]) -> list[Path]:

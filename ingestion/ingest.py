@@ -2,23 +2,27 @@
 
 Owns the order of steps for one file and what happens when the same bytes come again. A
 refused delivery is an outcome, so one bad file never stops the others; only an unreadable source
-or store raises.
+or store raises. `extract` and `conform_landed` are its two halves, for tasks of their own: between them
+the bytes lie in raw without a receipt, which is all the state there is.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ingestion.attempt import attempt, confirm
-from ingestion.connectors.base import Connector, Fetched
-from ingestion.connectors.file_drop import FileDropConnector, fetched_file
+from ingestion.connectors.base import Fetched
+from ingestion.connectors.factory import connector_for
+from ingestion.connectors.file_drop import fetched_file
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
 from ingestion.intervals import Interval
 from ingestion.judge import hold_message, losses_past_limit, supersedes
 from ingestion.lake import Lake
-from ingestion.landing.land import Landed, land, read_manifest
+from ingestion.landing.land import Landed, is_due_again, land, read_manifest
 from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_force
 
 
@@ -27,8 +31,7 @@ def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[
 
     Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays.
     """
-    connector: Connector = FileDropConnector(lake.settings.drop_root)
-    found = connector.fetch(contract, interval, lake.clock())
+    found = connector_for(lake, contract).fetch(contract, interval, lake.clock())
     return [ingest_fetched(lake, contract, interval, fetched) for fetched in found]
 
 
@@ -38,11 +41,47 @@ def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) 
     return ingest_fetched(lake, contract, interval, fetched)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """Bytes in raw that wait to be conformed; `as_of` is the content time they were presented with."""
+
+    interval: Interval
+    batch: str
+    as_of: datetime
+
+
 def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
     """Land, then conform and commit, or say why nothing needs to be stored."""
     landed = land(lake, contract, interval, fetched)
     if landed.manifest is not None:
         return attempt(lake, contract, landed.manifest, as_of=landed.content_as_of, instead_of=landed.known)
+    return _settled(lake, contract, landed, fetched)
+
+
+def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
+    """The first half: land. A `Delivery` where nothing is left to conform."""
+    landed = land(lake, contract, interval, fetched)
+    if landed.manifest is not None:
+        return Waiting(interval, landed.batch, landed.content_as_of)
+    return _settled(lake, contract, landed, fetched)
+
+
+def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery:
+    """The second half: conform and commit, unless another run did so meanwhile.
+
+    Raises ObjectNotFound where the batch was never landed; else as `ingest_interval`.
+    """
+    manifest = read_manifest(lake, contract, waiting.interval, waiting.batch)
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        known = batch_standing(connection, contract, waiting.interval, waiting.batch)
+    if known is not None and not is_due_again(known, contract):
+        return repeated(contract, known, manifest.filename)
+    return attempt(lake, contract, manifest, as_of=waiting.as_of, instead_of=known)
+
+
+def _settled(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -> Delivery:
+    """Bytes that a receipt answers for already."""
     if landed.known is None:
         raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
     if not _comes_back(contract, landed, landed.known):

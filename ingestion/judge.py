@@ -19,6 +19,7 @@ from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, bronze_of, in_force
 from ingestion.receipts.model import Outcome
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import reading
 
 if TYPE_CHECKING:
     from ingestion.conform.run import Conformed
@@ -93,7 +94,11 @@ def losses_past_limit(
     """
     limit = contract.citylake.max_key_loss
     losses = []
-    with lake.scratch() as folder, duckdb.connect(config=_limits(lake, folder)) as connection:
+    with (
+        lake.scratch() as folder,
+        duckdb.connect(config=_limits(lake, folder)) as connection,
+        reading(lake.store, connection, "compare the correction with what it meets"),
+    ):
         for table in contract.tables:
             if table.key and old.get(table.name):
                 loss = _loss(connection, table, old[table.name], new.get(table.name, ()), same_keys=same_keys)

@@ -7,6 +7,8 @@ receipts/committed=<date>/<time>-<department>.<feed>-<batch>-<attempt>.json
 decisions/<time>-<batch>-<verb>.json
 published/<edition>/…                       (see warehouse.release)
 ledger/<edition>/<sequence>-<event>.json
+incidents/active/<kind>/<subject>/<id>.json        replaced while the incident lasts, then gone
+incidents/history/<id>/<sequence>-<event>.json     append-only
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ RECEIPTS = "receipts"
 DECISIONS = "decisions"
 PUBLISHED = "published"
 LEDGER = "ledger"
+INCIDENTS = "incidents"
 
 
 def batch_id(interval: Interval, sha256: str) -> str:
@@ -48,9 +51,14 @@ def check_key(key: str) -> str:
     return key
 
 
+def raw_day(department: str, feed: str, dt: date) -> str:
+    """Folder of one day's batches in the raw zone."""
+    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}"
+
+
 def raw_prefix(department: str, feed: str, dt: date, batch: str) -> str:
     """Folder of one batch in the raw zone."""
-    return f"{RAW}/{department}/{feed}/dt={dt.isoformat()}/{batch}"
+    return f"{raw_day(department, feed, dt)}/{batch}"
 
 
 def raw_payload(prefix: str, filename: str) -> str:
@@ -85,3 +93,24 @@ def receipt(committed_at: datetime, department: str, feed: str, batch: str, atte
 def decision(decided_at: datetime, batch: str, verb: str) -> str:
     """A person's word on one batch."""
     return f"{DECISIONS}/{decided_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{batch}-{verb}.json"
+
+
+def incidents_active(kind: str | None = None, subject: str | None = None) -> str:
+    """Folder of the incidents that last: all, or those of one subject."""
+    parts = [f"{INCIDENTS}/active", *(safe_name(part) for part in (kind, subject) if part)]
+    return "/".join(parts)
+
+
+def incident_active(kind: str, subject: str, incident: str) -> str:
+    """The state of one incident while it lasts."""
+    return f"{incidents_active(kind, subject)}/{safe_name(incident)}.json"
+
+
+def incidents_history(incident: str | None = None) -> str:
+    """Folder of every incident's history, or of one's."""
+    return f"{INCIDENTS}/history/{safe_name(incident)}" if incident else f"{INCIDENTS}/history"
+
+
+def incident_event(incident: str, sequence: int, event: str) -> str:
+    """One event of an incident, with its state after it."""
+    return f"{incidents_history(incident)}/{sequence:06d}-{safe_name(event)}.json"

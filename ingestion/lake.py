@@ -1,7 +1,7 @@
 """The lake every step is given: settings, store, receipt log, keys, contracts.
 
-Owns how the parts are opened together and where private folders lie. The three functions
-(`clock`, `conform`, `on_step`) are parts too, so that a step can be run with another clock, another
+Owns how the parts are opened together and where private folders lie. The functions
+(`clock`, `conform`, `connections`, `on_step`) are parts too, so that a step can be run with another clock, another
 conform or a hook at each point of the commit order; the defaults are the real ones.
 """
 
@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
 from ingestion.contract.model import Contract
-from ingestion.errors import LakeBusy, StoreError
+from ingestion.errors import ConfigurationError, LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
@@ -30,6 +31,7 @@ from ingestion.store import LocalStore, Store, open_store
 if TYPE_CHECKING:
     from ingestion.conform.pseudonym import PseudonymKeys
     from ingestion.conform.run import Conformed
+    from ingestion.connections import Connection
 
 FEED_LOCK_SECONDS = 600.0
 
@@ -80,14 +82,40 @@ class Lake:
     contracts: Mapping[str, Contract]
     clock: Callable[[], datetime] = _now
     conform: Conform = _conform
+    connections: Callable[[str], Connection] | None = None
+    """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
     on_step: Callable[[str], None] = _no_step
     """Called after each step of a commit: landed_payload, landed_manifest, conformed, stored_bronze,
     stored_quarantine (once an object), committed."""
+
+    def city_time(self) -> datetime:
+        """The time ages are judged at, in the city's zone: a simulated city's own, else the clock.
+
+        Raises ConfigurationError.
+        """
+        zone, file = ZoneInfo(self.settings.timezone), self.settings.city_time
+        if file is None:
+            return self.clock().astimezone(zone)
+        try:
+            told = datetime.fromisoformat(file.read_text(encoding="utf-8").strip())
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"CITYLAKE_CITY_TIME={str(file)!r} holds no ISO time: {error}",
+                left="nothing was done",
+                next_step="unset it, or let the simulated city write it",
+            ) from error
+        return told.astimezone(zone) if told.tzinfo else told.replace(tzinfo=zone)
 
     @cached_property
     def keys(self) -> PseudonymKeys:
         """The pseudonym keys, read when first needed: who only reads the lake needs none. Raises ConfigurationError."""
         return self.open_keys()
+
+    def connection(self, name: str) -> Connection:
+        """The connection a contract names. Raises ConfigurationError."""
+        from ingestion.connections import from_settings
+
+        return self.connections(name) if self.connections else from_settings(self.settings, name)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -5,8 +5,11 @@ Paths left unset follow from `home`; keys for pseudonyms live outside the lake f
 
 from __future__ import annotations
 
+import os
+from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,13 +18,35 @@ PACKAGE_ROOT = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_ROOT.parent
 
 
+_CONNECTION = "CITYLAKE_CONN_"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.expanduser().resolve()) if isinstance(value, Path) else str(value)
+
+
 class Settings(BaseSettings):
     """Where the lake is and how much of the machine it may use."""
 
     model_config = SettingsConfigDict(env_prefix="CITYLAKE_", extra="forbid")
 
     home: Path = Field(default=Path(".citylake"), description="All local state lives below it.")
-    store: str | None = Field(default=None, description="Object store; default the folder <home>/lake.")
+    store: str | None = Field(
+        default=None,
+        description="Object store: s3://bucket[/prefix] or file:///folder; default the folder <home>/lake.",
+    )
+    s3_endpoint: str | None = Field(default=None, description="http[s]://host:port of the S3 server.")
+    s3_access_key: str | None = Field(default=None, description="Access key (the account's name).")
+    s3_secret_key: SecretStr | None = Field(default=None, description="Secret key.")
+    s3_region: str = Field(default="us-east-1", description="Region that requests are signed for.")
+    s3_url_style: Literal["path", "vhost"] = Field(default="path", description="Bucket in the path or the host name.")
+    s3_timeout_seconds: float = Field(default=60.0, gt=0, description="How long one answer may take.")
+    s3_retries: int = Field(default=5, ge=0, le=20, description="Tries after the first, with growing pauses.")
+    s3_part_bytes: int = Field(
+        default=16 * 2**20, ge=5 * 2**20, description="Larger files go in parts of this size, one in memory at a time."
+    )
     contracts: Path = Field(default=PACKAGE_ROOT / "contracts", description="Folder of contract files.")
     dbt_project: Path = Field(default=PROJECT_ROOT / "dbt_project")
     accepted_failures: Path | None = Field(
@@ -41,7 +66,38 @@ class Settings(BaseSettings):
     max_compression_ratio: int = Field(default=200, description="Cap on unpacked size over packed size.")
     max_document_bytes: int = Field(default=256 * 2**20, description="Cap on one JSON document read whole.")
     max_record_bytes: int = Field(default=8 * 2**20, description="Longest record; longer ones are refused rows.")
+    city_time: Path | None = Field(
+        default=None,
+        description="File with the ISO time a simulated city is at; default the machine's clock. Only ages are "
+        "judged by it (freshness, lateness): receipts keep the machine's time.",
+    )
+    schedule_until: date | None = Field(
+        default=None, description="Last local day of the DAGs' schedules; default none. A simulated city ends."
+    )
+    retry_delay_seconds: float = Field(
+        default=60.0, ge=1, description="Wait before a failed task's first retry; it doubles from then on."
+    )
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
+    smtp_host: str | None = Field(default=None, description="Mail server for notices; unset: no mail is sent.")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="`none` is for a relay on this machine; a password is never sent without TLS."
+    )
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_sender: str | None = Field(default=None, description="Sender address of notices; required with smtp_host.")
+    webhook_url: SecretStr | None = Field(
+        default=None, description="Where notices are posted as JSON (it may be secret)."
+    )
+    webhook_secret: SecretStr | None = Field(default=None, description="Signs the posted body (HMAC-SHA256).")
+    notice_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest silence of a channel.")
+    notice_attempts: int = Field(default=3, ge=1, le=10, description="Tries of one notice before the next sweep's.")
+
+    def environment(self) -> dict[str, str]:
+        """These settings and the connections as CITYLAKE_* variables for another process; secrets in clear."""
+        fields = {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
+        connections = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION)}
+        return {name: value for name, value in (fields | connections).items() if value != "None"}
 
     @cached_property
     def root(self) -> Path:
@@ -67,6 +123,11 @@ class Settings(BaseSettings):
     def scratch_root(self) -> Path:
         """Temporary files of running steps (mode 0700, emptied after each)."""
         return self.root / "scratch"
+
+    def connection(self, name: str) -> SecretStr | None:
+        """What `CITYLAKE_CONN_<NAME>` holds, as text (ingestion.connections reads it); None where it is not set."""
+        text = os.environ.get(f"CITYLAKE_CONN_{name.upper()}")
+        return SecretStr(text) if text else None
 
     @property
     def build_path(self) -> Path:

@@ -1,22 +1,25 @@
 """Which files a run takes in: the day's intervals, and late or corrected files of the days before.
 
 Owns the choice of intervals and the cheap test whether a file is known, so that looking back costs
-one listing and one query a feed, not reading every file again. Taking a file in is ingestion.ingest's.
+one listing and one query a feed, not reading every file again. Taking a file in is ingestion.ingest's;
+in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
-from ingestion.connectors.file_drop import FileDropConnector
+from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery
-from ingestion.ingest import ingest_fetched
+from ingestion.ingest import Waiting, conform_landed, extract, ingest_fetched
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.landing.waiting import waiting
 
 Presented = tuple[datetime, str, int, datetime]
 """Interval start, file name as stored, bytes, content time: what a file is known by without reading it."""
@@ -38,6 +41,16 @@ class Captured:
     awaited: int = 0
 
 
+@dataclass
+class Extracted:
+    """What a feed had, landed: `waiting` is to be conformed, `deliveries` need nothing more. Else as `Captured`."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    known: int = 0
+    awaited: int = 0
+
+
 def intervals_of(contract: Contract, day: date) -> list[Interval]:
     """The intervals a run of the local `day` looks at, oldest first: the day's own, and those whose local
     date lies within `recapture` before it, for late and corrected files."""
@@ -49,23 +62,69 @@ def intervals_of(contract: Contract, day: date) -> list[Interval]:
     return list(looked.values())
 
 
+def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
+    """The local days whose files a run of the days `first` to `last` looks at: with the recapture before them."""
+    looked = [interval for day in (first, last) for interval in intervals_of(contract, day)]
+    dates = [contract.calendar.local_date(interval) for interval in looked]
+    return min(dates, default=first), max(dates, default=last)
+
+
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
     Raises as ingestion.ingest.ingest_interval; what was added before stays committed.
     """
-    connector = FileDropConnector(lake.settings.drop_root)
-    intervals = intervals_of(contract, day)
-    own = {interval.start for interval in contract.calendar.meeting(day)}
+    for interval, fetched in _new_files(lake, contract, day, day, captured):
+        captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+
+
+def extract_days(lake: Lake, contract: Contract, first: date, last: date, extracted: Extracted) -> None:
+    """Land every new file of the local days `first` to `last` and their recapture, adding to `extracted`.
+
+    The first half of `capture`: what landed waits in raw for `conform_days`. Raises as
+    ingestion.ingest.ingest_interval; what landed before stays.
+    """
+    for interval, fetched in _new_files(lake, contract, first, last, extracted):
+        came = extract(lake, contract, interval, fetched)
+        if isinstance(came, Waiting):
+            extracted.waiting.append(came)
+        else:
+            extracted.deliveries.append(came)
+
+
+def conform_days(
+    lake: Lake, contract: Contract, first: date, last: date, presented: Sequence[Waiting]
+) -> Iterator[Delivery]:
+    """Conform and commit what `extract_days` presented, and whatever else of those days waits in raw.
+
+    Raises as ingestion.ingest.ingest_interval; what was committed before stays.
+    """
+    begin, end = window(contract, first, last)
+    done = set()
+    for one in [*presented, *waiting(lake, contract, begin, end)]:
+        if one.batch not in done:
+            done.add(one.batch)
+            yield conform_landed(lake, contract, one)
+
+
+def _new_files(
+    lake: Lake, contract: Contract, first: date, last: date, captured: Captured | Extracted
+) -> Iterator[tuple[Interval, Fetched]]:
+    """Every file of the days' intervals that needs a look, counting those known and the intervals awaited."""
+    connector = connector_for(lake, contract)
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    own = {interval.start for day in days for interval in contract.calendar.meeting(day)}
+    looked = {interval.start: interval for day in days for interval in intervals_of(contract, day)}
+    intervals = [looked[start] for start in sorted(looked)]
     seen = _presented(lake, contract, intervals[0]) if intervals else set()
     for interval in intervals:
         found = connector.fetch(contract, interval, lake.clock())
         captured.awaited += not found and interval.start in own
         for fetched in found:
-            if _as_presented(interval, fetched) in seen:
+            if fetched.known is not None or _as_presented(interval, fetched) in seen:
                 captured.known += 1
             else:
-                captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+                yield interval, fetched
 
 
 def _presented(lake: Lake, contract: Contract, first: Interval) -> set[Presented]:

@@ -10,6 +10,7 @@ import duckdb
 
 from ingestion.errors import IntegrityError
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import reading
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import last_report
 from warehouse.reconcile_steps import Row, compare, parquet_rows
@@ -42,7 +43,11 @@ def _release(lake: Lake, manifest: Manifest, report: BuildReport | None, *, deep
         yield compare("release", None, None, table=manifest.warehouse.key, is_ok=False, reason=damage)
         return
     built = {m.name: m.rows for m in report.models} if report else {}
-    with lake.scratch() as scratch, closing(duckdb.connect()) as connection:
+    with (
+        lake.scratch() as scratch,
+        closing(duckdb.connect()) as connection,
+        reading(lake.store, connection, f"reconcile release {manifest.id}"),
+    ):
         path = lake.store.fetch(manifest.warehouse.key, scratch / "release.duckdb")
         connection.execute(f"attach {literal(path)} as released (read_only)")
         for name, entry in manifest.tables.items():

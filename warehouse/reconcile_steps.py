@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 from ingestion import keys
-from ingestion.connectors.file_drop import FileDropConnector
+from ingestion.connectors.base import Fetched
+from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
+from ingestion.contract.sources import FileDrop
+from ingestion.errors import SourceError
 from ingestion.intervals import Interval
+from ingestion.store.reading import reading
 from warehouse.build.report import Document
 from warehouse.build.runner import last_report
 from warehouse.effective import EFFECTIVE_FILE
@@ -62,22 +66,32 @@ def compare(
 
 
 def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
-    """Files the departments still have, against batches with a receipt; hashing them is left to `deep`."""
-    connector = FileDropConnector(lake.settings.drop_root)
-    if not lake.settings.drop_root.is_dir():
-        return
+    """Files the departments still have, against batches with a receipt; hashing them is left to `deep`.
+
+    A server cannot list what it has: only `deep` asks it, and only for what every run looks back to.
+    """
     for feed, contract in sorted(lake.contracts.items()):
+        remote = not isinstance(contract.citylake.source, FileDrop)
+        if (remote and not deep) or not (remote or lake.settings.drop_root.is_dir()):
+            continue
         batches: dict[str, set[str]] = {}
         known = "select strftime(dt, '%Y-%m-%d'), batch from receipt where department || '.' || feed = $1"
         for dt, batch in log.execute(known, [feed]).fetchall():
             batches.setdefault(dt, set()).add(batch)
         if not batches:
             continue
-        for interval in _intervals(contract, max(batches), lake):
-            files = [f.path for f in connector.fetch(contract, interval, lake.clock())]
+        connector = connector_for(lake, contract)
+        looked = list(_intervals(contract, max(batches), lake))
+        back = contract.citylake.recapture if remote else None
+        for interval in looked if back is None else [i for i in looked if i.end > looked[-1].start - back]:
             dt = contract.calendar.local_date(interval).isoformat()
-            if files:
-                yield _source_row(feed, dt, interval, files, batches.get(dt, set()), deep=deep)
+            try:
+                found = connector.fetch(contract, interval, lake.clock())
+            except SourceError as error:
+                yield compare("source", None, None, feed=feed, interval=dt, reason=error.message, is_ok=False)
+                break
+            if found:
+                yield _source_row(feed, dt, interval, found, batches.get(dt, set()), deep=deep)
 
 
 def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
@@ -90,9 +104,9 @@ def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
         yield interval
 
 
-def _source_row(feed: str, dt: str, interval: Interval, files: list[Path], batches: set[str], *, deep: bool) -> Row:
+def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], batches: set[str], *, deep: bool) -> Row:
     if deep:
-        found = sum(keys.batch_id(interval, _sha256(path)) in batches for path in files)
+        found = sum((file.known or keys.batch_id(interval, _sha256(file.path))) in batches for file in files)
     else:
         found = len(files) if any(batch.startswith(interval.id) for batch in batches) else 0
     return compare(
@@ -207,10 +221,13 @@ def parquet_rows(lake: Lake, present: list[str]) -> dict[str, int]:
     if not urls:
         return {}
     query = "select file_name, num_rows from parquet_file_metadata($urls)"
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, reading(lake.store, connection, "count rows of the store's files"):
         try:
             found = connection.execute(query, {"urls": list(urls)}).fetchall()
-        except duckdb.Error:
+        except duckdb.Error as error:
+            # A store that does not answer has not lost the file.
+            if lake.store.told("", error) is not None:
+                raise
             found = [row for url in urls for row in _footer(connection, query, url)]
     return {urls[url]: int(rows) for url, rows in found}
 
@@ -219,6 +236,8 @@ def _footer(connection: duckdb.DuckDBPyConnection, query: str, url: str) -> list
     """One file's footer, after reading all of them at once failed on some file."""
     try:
         return connection.execute(query, {"urls": [url]}).fetchall()
+    except duckdb.HTTPException:
+        raise
     except duckdb.Error:
         return []
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from ingestion.errors import CitylakeError, ConfigurationError, ObjectNotFound
 from ingestion.keys import PUBLISHED
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import reading
 from warehouse.release import layout, pointer
 from warehouse.release.compose import facts_query
 from warehouse.release.manifest import Manifest
@@ -56,21 +57,29 @@ def connect(lake: Lake, edition: str = "internal", release: str | None = None) -
     """A DuckDB session whose default schema is the release; the caller closes it. Raises ConfigurationError."""
     manifest = released(lake, edition, release)
     lake.settings.scratch_root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = lake.store.fetch(manifest.warehouse.key, lake.settings.scratch_root / f"{edition}-{manifest.id}.duckdb")
+    if lake.store.head(manifest.warehouse.key) is None:
+        raise ObjectNotFound(
+            f"{manifest.warehouse.key} of release {manifest.id} is not in the store",
+            left="the pointer still names that release",
+            next_step=f"restore it from backup, or: citylake rollback --edition {edition}",
+        )
     connection = duckdb.connect(config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit})
     try:
-        _open(lake, connection, manifest, str(path))
+        with reading(lake.store, connection, f"open release {manifest.id}"):
+            _open(lake, connection, manifest)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest, path: str) -> None:
+def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     files = [lake.store.url(file.key) for table in manifest.tables.values() for file in table.files]
     connection.execute(f"set timezone = {literal(lake.settings.timezone)}")
     connection.execute(f"set temp_directory = {literal(lake.settings.scratch_root / 'duckdb')}")
-    connection.execute(f"attach {literal(path)} as {identifier(manifest.edition)} (read_only)")
+    connection.execute(
+        f"attach {literal(lake.store.url(manifest.warehouse.key))} as {identifier(manifest.edition)} (read_only)"
+    )
     connection.execute(f"use {identifier(manifest.edition)}")
     if lake.store.url(PUBLISHED) != f"{manifest.root}/{PUBLISHED}":
         for name, entry in manifest.tables.items():

@@ -1,4 +1,4 @@
-"""Command line of the simulated city: `deliver` and `truth`."""
+"""Command line of the simulated city: `deliver`, `serve` and `truth`."""
 
 from __future__ import annotations
 
@@ -46,6 +46,18 @@ def deliver_command(
         if not 1 <= day_no <= days:
             raise typer.BadParameter(f"the run has {days} days from {city.start}; {city.date_of(day_no)} is not one")
         _report(city, day_no, deliver(city, day_no, out))
+
+
+@app.command("serve")
+def serve_command(
+    out: Out,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = 0,
+    ready: Annotated[Path | None, typer.Option(help="File that gets url, tokens and environment as JSON.")] = None,
+) -> None:
+    """Serve what was delivered below OUT/drop over HTTP, until Ctrl-C. The address is printed."""
+    from infra.simulator.serve import serve
+
+    serve(out, port=port, ready=ready, say=typer.echo)
 
 
 @app.command("truth")

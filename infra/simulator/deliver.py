@@ -27,10 +27,11 @@ def deliver(city: City, day_no: int, out: Path) -> list[Delivery]:
     return delivered
 
 
-def write_whole(path: Path, content: bytes, modified: float | None = None) -> None:
+def write_whole(path: Path, content: bytes, modified: float | None = None, *, mode: int = 0o644) -> None:
     """Temporary name, then rename: a reader sees the whole file or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
+    partial.touch(mode)
     partial.write_bytes(content)
     if modified is not None:
         os.utime(partial, (modified, modified))

@@ -96,7 +96,7 @@ def conform(
     scratch.chmod(0o700)
     try:
         with _connected(contract, settings, scratch) as connection:
-            opened = open_payload(contract, payload, settings)
+            opened = open_payload(contract, payload, settings, content_date)
             run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)
             tables = {source.table.name: run.table(source) for source in opened.sources}
             conformed = Conformed(tables, opened.ignored_members, keys.version, _row_hash(tables))

@@ -17,7 +17,11 @@ from ingestion.intervals import Interval
 
 @dataclass(frozen=True)
 class Fetched:
-    """One delivery as it lies on this machine. Times are UTC; `source` names no local path."""
+    """One delivery as it lies on this machine. Times are UTC; `source` names no local path and no secret.
+
+    `known` names the batch whose bytes the department says are still the current ones (HTTP 304): nothing
+    was sent, and there is nothing at `path`. `pages` are the sha256 of a paged delivery's pages, in order.
+    """
 
     path: Path
     filename: str
@@ -26,6 +30,8 @@ class Fetched:
     fetched_at: datetime
     content_as_of: datetime
     headers: dict[str, str] = field(default_factory=dict)
+    known: str | None = None
+    pages: tuple[str, ...] = ()
 
 
 class Connector(Protocol):

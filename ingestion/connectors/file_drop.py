@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.contract.model import Contract
+from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
 from ingestion.intervals import Interval
 
@@ -47,7 +48,8 @@ class FileDropConnector:
         return fetched_file(contract, interval, path, source=f"file_drop:{relative}", connector=NAME, now=now)
 
     def _pattern(self, contract: Contract, interval: Interval) -> str:
-        declared = contract.citylake.source.path
+        source = contract.citylake.source
+        declared = source.path if isinstance(source, FileDrop) else ""
         local = interval.start.astimezone(contract.calendar.zone)
         pattern, count = _INTERVAL.subn(lambda match: local.strftime(match[1]), declared)
         parts = PurePosixPath(pattern).parts

@@ -10,15 +10,19 @@ from dataclasses import dataclass
 
 from open_data_contract_standard.model import SchemaProperty
 
-from ingestion.contract import date_formats, personal
+from ingestion.contract import date_formats, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
-from ingestion.contract.extension import ColumnSpec
+from ingestion.contract.extension import ColumnSpec, XmlFormat
 from ingestion.contract.model import Column
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import timezone_problem
 
 CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+_READING = (
+    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "missing", "trace", "normalise",
+)  # fmt: skip
+"""Keys of a column's spec that are about reading the source."""
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
 _NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
 _BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
@@ -29,7 +33,8 @@ _PLACEHOLDER = ColumnType("VARCHAR", "VARCHAR")
 class Declared:
     """A column as declared: the ODCS property, its citylake entry, and where both are in the file.
 
-    `json` says that the feed's records are JSON, so `spec.path` finds the value. `extended` is
+    `json` says that the feed's records are JSON, so `spec.path` finds the value; `xml` is the format where they are
+    XML, whose paths are of another kind. `extended` is
     False where the extension could not be read, so its entries may only seem to be missing;
     `enums` that the document's apiVersion knows the key `enum` (from v3.2.0).
     """
@@ -42,6 +47,7 @@ class Declared:
     extended: bool
     enums: bool
     report: Report
+    xml: XmlFormat | None = None
 
     def column(self) -> Column:
         """The column; wrong parts are reported and replaced by harmless ones so that checking can go on."""
@@ -111,13 +117,29 @@ class Declared:
         if (self.prop.physicalName is None) == (self.prop.transformLogic is None):
             self.wrong("physicalName", "a column has either physicalName (read) or transformLogic (derived)")
         if self.prop.physicalName is None:
-            for key in ("path", "format", "formats", "implied_decimals", "timezone", "missing", "trace", "normalise"):
+            for key in _READING:
                 if key in self.spec.model_fields_set:
                     self.wrong_spec(key, "is about reading; this column is derived by transformLogic")
-        if self.spec.path is not None and not self.json:
-            self.wrong_spec("path", "is for JSON; a delimited file's column is found by physicalName")
+        if self.xml is not None:
+            self.xml_path(self.xml)
+        elif self.spec.repeated != "refuse":
+            self.wrong_spec("repeated", "is for XML, where a record may have an element several times")
+        if self.spec.path is not None and not self.json and self.xml is None:
+            self.wrong_spec("path", "is for JSON and XML; a delimited file's column is found by physicalName")
         elif self.json and self.prop.physicalName is not None and not _JSON_PATH.fullmatch(self._json_path()):
             self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
+
+    def xml_path(self, spec: XmlFormat) -> None:
+        """The path leads to an element or attribute of the record; a list is text."""
+        if self.prop.physicalName is None:
+            return
+        problem = xml_paths.member_problem(self.spec.path or self.prop.physicalName, spec.namespaces)
+        if problem:
+            self.wrong_spec("path", problem)
+        if self.spec.repeated == "list" and self.prop.physicalType != "VARCHAR":
+            self.wrong_spec(
+                "repeated", f"`list` gives JSON text: the column must be VARCHAR, not {self.prop.physicalType}"
+            )
 
     def bounds(self, kind: ColumnType) -> dict[str, float]:
         """Numeric limits: of the value, or of a text's length."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingestion.contract.sources import Source
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 
 
@@ -27,17 +28,6 @@ class CalendarSpec(Strict):
     every: Literal["hour", "day", "week", "month", "quarter", "year"]
     timezone: str = "Asia/Shanghai"
     start: date
-
-
-class FileDrop(Strict):
-    """Files a department puts into a folder below CITYLAKE_DROP.
-
-    `path` is relative, with one `{interval:<strftime>}` in the calendar's local time and
-    shell wildcards; every match is one delivery, in name order.
-    """
-
-    connector: Literal["file_drop"] = "file_drop"
-    path: str
 
 
 class CsvFormat(Strict):
@@ -73,8 +63,26 @@ class ZipFormat(Strict):
     optional_members: list[str] = []
 
 
+class XmlFormat(Strict):
+    """One XML document whose records are the elements at `records` (`/Export/Records/Record`).
+
+    `namespaces` gives the prefixes used in paths; a name without one is in no namespace. `encoding: declared` is
+    what the document itself says. An element that no column reads refuses the delivery unless it is in `ignored`:
+    a path inside a record, or one from the root for what stands beside the records.
+    """
+
+    type: Literal["xml"] = "xml"
+    encoding: Literal["declared", "utf-8", "gb18030", "windows-1252"] = "declared"
+    records: str
+    namespaces: dict[str, str] = {}
+    ignored: list[str] = []
+    lenient_extra_elements: bool = False
+    null_values: list[str] = [""]
+    trim: bool = True
+
+
 Format = Annotated[
-    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat,
+    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat,
     Field(discriminator="type"),
 ]
 
@@ -103,9 +111,14 @@ class Deidentify(Strict):
 
 
 class ColumnSpec(Strict):
-    """How one source column is read. `path` is for JSON (`$.inspector.badge`)."""
+    """How one source column is read.
+
+    `path` is for JSON (`$.inspector.badge`) and XML (`Inspector/Badge`, `Inspector/@id`). `repeated` says what an XML
+    element is that one record has several times: a refused row, its `first`, or a JSON `list` of all.
+    """
 
     path: str | None = None
+    repeated: Literal["refuse", "first", "list"] = "refuse"
     format: str | None = Field(
         default=None,
         description="strptime format of dates and timestamps, `iso`, `era_jp`, `era_roc`, `excel_serial`, "
@@ -158,12 +171,39 @@ class RowRule(Strict):
         return self
 
 
+class VariantColumn(Strict):
+    """How a column is found under another header: `source` and `format` where they differ, or `absent`: NULL there."""
+
+    source: str | None = None
+    format: str | None = None
+    absent: bool = False
+
+
+class HeaderVariant(Strict):
+    """Another header the same data has come or may come with, told by its names.
+
+    `columns` says by contract column what differs; `ignored` are names it may have besides, that no column reads.
+    `valid_until` is the last content date it is accepted for.
+    """
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    valid_until: date | None = None
+    columns: dict[str, VariantColumn]
+    ignored: list[str] = []
+
+
 class TableSpec(Strict):
-    """Settings of one table of the feed."""
+    """Settings of one table of the feed.
+
+    `repeated_headers` are headers inside the data (files put together from several): each maps columns to the words
+    in those cells; an empty one is the file's own header. Such a record goes to quarantine, rule `repeated_header`.
+    """
 
     event_time: str | None = Field(default=None, description="DATE or timestamp column that gives the event day.")
     columns: dict[str, ColumnSpec] = {}
     rules: list[RowRule] = []
+    header_variants: list[HeaderVariant] = []
+    repeated_headers: list[dict[str, str]] = []
 
 
 class Catalogue(Strict):
@@ -229,7 +269,7 @@ class Citylake(Strict):
     recapture: timedelta = Field(default=timedelta(0), description="How far back each run looks again for late files.")
     impact: Literal["high", "medium", "low"] = "medium"
     steward: Steward
-    source: FileDrop
+    source: Source
     format: Format
     tables: dict[str, TableSpec] = {}
     catalogue: Catalogue

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ingestion.contract.extension import Citylake, ColumnSpec, RowRule
+from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
 
 
@@ -60,6 +60,8 @@ class Table:
     columns: tuple[Column, ...]
     event_time: str | None
     rules: tuple[RowRule, ...]
+    header_variants: tuple[HeaderVariant, ...] = ()
+    repeated_headers: tuple[dict[str, str], ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -150,10 +152,15 @@ def _meaning(table: Table) -> dict[str, Any]:
         facts["spec"] = _spelled(column.spec)
         columns.append({k: v for k, v in facts.items() if k not in ("title", "description", "classification")})
     rules = [r.model_dump(mode="json", exclude={"description"}) for r in table.rules]
+    headers = {
+        "header_variants": [v.model_dump(mode="json") for v in table.header_variants],
+        "repeated_headers": table.repeated_headers,
+    }
     return {
         "name": table.name,
         "source": table.source,
         "event_time": table.event_time,
         "columns": columns,
         "rules": rules,
+        **{key: found for key, found in headers.items() if found},
     }

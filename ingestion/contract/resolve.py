@@ -8,7 +8,7 @@ from typing import Any
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
 from ingestion.contract.columns import NAME, Declared
-from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec
+from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec, XmlFormat
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
 from ingestion.contract.semantics import check_feed, check_table
@@ -130,6 +130,7 @@ def _tables(
     document: OpenDataContractStandard, citylake: Citylake | None, extension_path: KeyPath, report: Report
 ) -> list[Table]:
     json = citylake is not None and isinstance(citylake.format, JsonFormat)
+    xml = citylake.format if citylake is not None and isinstance(citylake.format, XmlFormat) else None
     tables: list[Table] = []
     for index, entry in enumerate(document.schema_ or []):
         name = entry.name or ""
@@ -148,6 +149,7 @@ def _tables(
                 extended=citylake is not None,
                 enums=document.apiVersion != "v3.1.0",
                 report=report,
+                xml=xml,
             ).column()
             for position, prop in enumerate(entry.properties or [])
         ]
@@ -160,6 +162,8 @@ def _tables(
             columns=tuple(columns),
             event_time=spec.event_time,
             rules=tuple(spec.rules),
+            header_variants=tuple(spec.header_variants),
+            repeated_headers=tuple(spec.repeated_headers),
         )
         check_table(table, spec, index, path, report)
         tables.append(table)

@@ -55,6 +55,11 @@ def path_problem(path: str, every: Step) -> str | None:
     """What is wrong with a file-drop path: relative, one `{interval:…}` that tells every interval apart."""
     if path.startswith(("/", "~")) or "\\" in path or ".." in path.split("/"):
         return "must be relative to the drop folder, with `/` and without `..`"
+    return interval_problem(path, every)
+
+
+def interval_problem(path: str, every: Step) -> str | None:
+    """What is wrong with the one `{interval:…}` of a path or URL: it must tell every interval apart."""
     found = _INTERVAL.findall(path)
     if len(found) != 1 or path.count("{") != 1:
         return f"needs exactly one {{interval:<strftime>}}, has {len(found)}"

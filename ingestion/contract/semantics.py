@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
-from ingestion.contract import expressions
-from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, ZipFormat
+from ingestion.contract import expressions, headers, xml_paths
+from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, XmlFormat, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
-from ingestion.contract.schedule import cron_problem, path_problem, timezone_problem
+from ingestion.contract.schedule import cron_problem, timezone_problem
+from ingestion.contract.source_checks import source_problems
 from ingestion.contract.table_formats import unknown_fields
 
 
@@ -19,11 +20,12 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     found = {
         ("calendar", "timezone"): timezone_problem(calendar.timezone),
         ("schedule",): cron_problem(citylake.schedule),
-        ("source", "path"): path_problem(citylake.source.path, calendar.every),
     }
     for key, problem in found.items():
         if problem:
             report.add((*path, *key), problem)
+    for where, message in source_problems(citylake):
+        report.add((*path, *where), message)
     for name in citylake.tables:
         if name not in {table.name for table in tables}:
             report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")
@@ -32,6 +34,10 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
         report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
     _check_members(citylake, tables, path, report)
     _check_fields(citylake, tables, report)
+    for table in tables:
+        headers.check(citylake.format, table, (*path, "tables", table.name), report)
+    if isinstance(citylake.format, XmlFormat):
+        _check_xml(citylake.format, (*path, "format"), report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
         report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
@@ -62,6 +68,18 @@ def _check_fields(citylake: Citylake, tables: list[Table], report: Report) -> No
         places = {column.name: position for position, column in enumerate(table.columns)}
         for name, problem in unknown_fields(citylake.format, sources):
             report.add(("schema", index, "properties", places[name], "physicalName"), problem)
+
+
+def _check_xml(spec: XmlFormat, path: KeyPath, report: Report) -> None:
+    """The paths of the format can be followed, with the prefixes it declares."""
+    problem = xml_paths.records_problem(spec.records, spec.namespaces)
+    if problem:
+        report.add((*path, "records"), problem)
+    for index, ignored in enumerate(spec.ignored):
+        check = xml_paths.records_problem if ignored.startswith("/") else xml_paths.member_problem
+        problem = check(ignored, spec.namespaces)
+        if problem:
+            report.add((*path, "ignored", index), problem)
 
 
 def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> None:

@@ -87,11 +87,12 @@ def _descend(annotation: Any, raw: Any, path: KeyPath, report: Report, unread: M
 
 
 def _pick(models: list[type[BaseModel]], raw: dict[Any, Any]) -> type[BaseModel]:
-    """Of a union's models the one whose `type` admits this document's, else the first."""
+    """Of a union's models the one whose `type` or `connector` admits this document's, else the first."""
     for model in models:
-        annotation = _keys(model).get("type")
-        if get_origin(annotation) is Literal and raw.get("type") in get_args(annotation):
-            return model
+        for tag in ("type", "connector"):
+            annotation = _keys(model).get(tag)
+            if get_origin(annotation) is Literal and raw.get(tag) in get_args(annotation):
+                return model
     return models[0]
 
 
@@ -106,7 +107,8 @@ def _explain(item: Any, raw: Any, path: KeyPath, report: Report) -> None:
         report.add(here, f"{item['input']!r} is not allowed; {choices(item['input'], allowed)}")
     elif item["type"] == "union_tag_invalid":
         allowed = [word.strip("'") for word in context["expected_tags"].split(", ")]
-        report.add((*here, "type"), f"{context['tag']!r} is not allowed; {choices(context['tag'], allowed)}")
+        tag = str(context["discriminator"]).strip("'()")
+        report.add((*here, tag), f"{context['tag']!r} is not allowed; {choices(context['tag'], allowed)}")
     elif item["type"] == "string_type":
         report.add(here, f"must be text, not {_kind(item['input'])}; put it in quotes")
     else:

@@ -44,6 +44,8 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
     A refused batch is landed again once the contract's revision has changed. Raises SourceError,
     StoreError, IntegrityError.
     """
+    if fetched.known is not None:
+        return _still_current(lake, contract, interval, fetched.known)
     with lake.scratch() as folder:
         staged = folder / "payload"
         sha256, size = _stage(contract, interval, fetched, staged)
@@ -51,7 +53,7 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
         lake.log.refresh()
         with lake.log.reading() as connection:
             known = batch_standing(connection, contract, interval, batch)
-        if known is not None and not _due_again(known, contract):
+        if known is not None and not is_due_again(known, contract):
             return Landed(batch, fetched.content_as_of, known=known)
         manifest = _manifest(contract, interval, fetched, sha256, size)
         return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged), known=known)
@@ -60,10 +62,19 @@ def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -
 def read_manifest(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Manifest:
     """The manifest of a landed batch. Raises ObjectNotFound, IntegrityError."""
     prefix = keys.raw_prefix(contract.department, contract.feed, contract.calendar.local_date(interval), batch)
-    return _read(lake, keys.raw_manifest(prefix))
+    return load_manifest(lake, keys.raw_manifest(prefix))
 
 
-def _due_again(known: Standing, contract: Contract) -> bool:
+def _still_current(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Landed:
+    """The standing of a batch the department did not send again, because we have it."""
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        known = batch_standing(connection, contract, interval, batch)
+    return Landed(batch, known.as_of if known else interval.start, known=known)
+
+
+def is_due_again(known: Standing, contract: Contract) -> bool:
+    """Whether a batch with a receipt is conformed once more: it was refused, and the contract has changed."""
     return known.state == "refused" and known.revision != contract.revision
 
 
@@ -124,6 +135,7 @@ def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: 
         bytes=size,
         sha256=sha256,
         headers=fetched.headers,
+        pages=list(fetched.pages),
     )
 
 
@@ -131,7 +143,7 @@ def _store(lake: Lake, manifest: Manifest, staged: Path) -> Manifest:
     """Put payload and manifest; where a manifest lies already, it governs (`_loaded_at` must not change)."""
     prefix = keys.raw_prefix(manifest.department, manifest.feed, manifest.dt, manifest.batch)
     key = keys.raw_manifest(prefix)
-    earlier = _read(lake, key) if lake.store.head(key) else None
+    earlier = load_manifest(lake, key) if lake.store.head(key) else None
     if earlier is not None and earlier.sha256 != manifest.sha256:
         raise IntegrityError(
             f"batch {manifest.batch} is taken by other bytes (sha256 {earlier.sha256})",
@@ -156,11 +168,12 @@ def _put_manifest(lake: Lake, key: str, manifest: Manifest) -> Manifest:
         # Another process landed the same bytes between our look and our put: its manifest governs.
         if lake.store.head(key) is None:
             raise
-        return _read(lake, key)
+        return load_manifest(lake, key)
     return manifest
 
 
-def _read(lake: Lake, key: str) -> Manifest:
+def load_manifest(lake: Lake, key: str) -> Manifest:
+    """The manifest under a key. Raises ObjectNotFound, IntegrityError."""
     try:
         return Manifest.model_validate_json(lake.store.get_bytes(key))
     except ValidationError as error:

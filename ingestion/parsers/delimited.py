@@ -24,6 +24,7 @@ from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Watch, to_utf8
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.header import check_header
+from ingestion.parsers.header_variants import Header, repeated_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.quoting import quoted
 from ingestion.parsers.records import Dialect, RecordReader
@@ -32,15 +33,28 @@ Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 class Delimited:
-    """Segments of one delimited payload. `name` is how messages call it."""
+    """Segments of one delimited payload. `name` is how messages call it; `header` which declared one it has."""
 
-    def __init__(self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int) -> None:
-        self._table = table
+    def __init__(
+        self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int,
+        header: Header | None = None,
+    ) -> None:  # fmt: skip
+        self.table = self._table = table
+        self._as_sent = header or Header(table)
         self._spec = spec
         self._open = opener
         self._name = name
         quote = ord(spec.quote) if spec.quote else None
         self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes)
+
+    def header(self) -> list[str]:
+        """The names in the header, before anything is held against the contract. Raises as `segments` does."""
+        with self._open() as stream:
+            head = stream.read(PROBE_BYTES)
+            bom = check_text(head, self._name)
+            for block in RecordReader(cast(BinaryIO, _joined(head[bom:], stream)), self._dialect, offset=bom, first=0):
+                return self._header(block)
+        return []
 
     def segments(self) -> Iterator[Segment]:
         """Every record of the payload, in order, once.
@@ -92,8 +106,11 @@ class Delimited:
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
+        wanted = [name for name in self._names() if name not in self._as_sent.absent]
+        declared = [name for name in names if name not in self._as_sent.ignored]
         lenient = self._spec.lenient_extra_columns
-        return check_header(names, self._names(), what=self._name, lenient=lenient)
+        check_header(declared, wanted, what=self._name, fits=self._as_sent.title, lenient=lenient)
+        return {name: names.index(name) for name in wanted}
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:
         refused = block.refused + unreadable(block)
@@ -115,6 +132,10 @@ class Delimited:
                 left="nothing was written",
                 next_step="keep the file and report it: the record counter and the reader disagree",
             )
+        heads = repeated_headers(self._table, columns)
+        if heads is not None:
+            refused += (("repeated_header", rows[heads]),)
+            rows, columns = rows[~heads], columns.filter(pa.array(~heads))
         return Segment(block, rows, columns, refused)
 
     def _text(self, block: Block, rows: Array) -> bytes:
@@ -152,7 +173,10 @@ class Delimited:
                 check_utf8=False,
             ),
         )
-        return pa.table({c.name: read.column(str(places[str(c.source)])) for c in sources})
+        nothing = pa.nulls(read.num_rows, pa.string())
+        return pa.table({
+            c.name: read.column(str(places[str(c.source)])) if c.source in places else nothing for c in sources
+        })  # fmt: skip
 
     def _field_counts(self, block: Block) -> Array:
         """Fields per record, counted on the bytes."""

@@ -8,8 +8,13 @@ _LISTED = 20
 _SHOWN = 60
 
 
-def check_header(names: list[str], wanted: list[str], *, what: str, lenient: bool) -> dict[str, int]:
-    """Index per wanted name. Raises DeliveryRefused (rule `header`); `lenient` lets undeclared columns be."""
+def check_header(
+    names: list[str], wanted: list[str], *, what: str, fits: str = "the contract", lenient: bool
+) -> dict[str, int]:
+    """Index per wanted name. Raises DeliveryRefused (rule `header`); `lenient` lets undeclared columns be.
+
+    `what` and `fits` are how the message calls the file and what it was held against.
+    """
     missing = [name for name in wanted if name not in names]
     extra = [name for name in names if name not in wanted]
     twice = sorted({name for name in names if names.count(name) > 1 and name in wanted})
@@ -22,7 +27,7 @@ def check_header(names: list[str], wanted: list[str], *, what: str, lenient: boo
         faults.append(f"more than once {_listed(twice)}")
     if faults:
         raise DeliveryRefused(
-            f"the header of {what} does not fit the contract: {'; '.join(faults)}",
+            f"the header of {what} does not fit {fits}: {'; '.join(faults)}",
             rule="header",
             next_step="agree the new columns with the department and revise the contract, or ask for a new file",
         )

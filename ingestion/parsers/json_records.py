@@ -45,16 +45,20 @@ class JsonRecords:
         `document_too_long`.
         """
         with self._path.open("rb") as stream:
-            bom = check_text(stream.read(PROBE_BYTES), "the file")
-            stream.seek(bom)
-            with duckdb.connect() as connection:
-                connection.execute(f"set threads = {self._settings.threads}")
-                watch = Watch(self._spec.encoding)
-                blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
-                for block in blocks:
-                    watch.see(block.data)
-                    yield self._read(block, connection)
-                watch.check()
+            yield from self.read(stream)
+
+    def read(self, stream: BinaryIO) -> Iterator[Segment]:
+        """As `segments`, of one seekable stream."""
+        bom = check_text(stream.read(PROBE_BYTES), "the file")
+        stream.seek(bom)
+        with duckdb.connect() as connection:
+            connection.execute(f"set threads = {self._settings.threads}")
+            watch = Watch(self._spec.encoding)
+            blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
+            for block in blocks:
+                watch.see(block.data)
+                yield self._read(block, connection)
+            watch.check()
 
     def _lines(self, stream: BinaryIO, bom: int) -> Iterator[Block]:
         dialect = Dialect(self._spec.encoding, None, 0, self._settings.max_record_bytes)

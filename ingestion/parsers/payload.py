@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from pathlib import Path
 
-from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
+from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
-from ingestion.parsers.blocks import Source
-from ingestion.parsers.delimited import Delimited
+from ingestion.parsers.blocks import Segment, Source
+from ingestion.parsers.delimited import Delimited, Opener
 from ingestion.parsers.fixed_width import FixedWidth
+from ingestion.parsers.header_variants import chosen
 from ingestion.parsers.json_records import JsonRecords
+from ingestion.parsers.pages import PagedRecords, is_pages
 from ingestion.parsers.xlsx import Xlsx
+from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
+
+RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat
 
 
 @dataclass(frozen=True)
@@ -26,27 +34,46 @@ class Payload:
     ignored_members: tuple[str, ...] = ()
 
 
-def open_payload(contract: Contract, path: Path, settings: Settings) -> Payload:
-    """The tables of one payload. Raises DeliveryRefused: `zip_damaged`, `zip_unsafe`, `members`, `empty`."""
+def open_payload(contract: Contract, path: Path, settings: Settings, content_date: date) -> Payload:
+    """The tables of one payload; `content_date` says which header variants are still accepted.
+
+    A table of the payload may name and format its source columns as a header variant does. Raises DeliveryRefused:
+    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and `header` where variants are declared.
+    """
     spec = contract.citylake.format
     size = path.stat().st_size
     if isinstance(spec, ZipFormat):
-        return _archive(contract, spec, path, settings)
+        return _archive(contract, spec, path, settings, content_date)
     table = contract.tables[0]
+    if isinstance(spec, CsvFormat):
+        found = _delimited(table, spec, lambda: path.open("rb"), "the file", settings.max_record_bytes, content_date)
+        return Payload((Source(found.table, found.segments, size),))
+    return Payload((Source(table, _records(table, spec, path, settings), size),))
+
+
+def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -> Callable[[], Iterator[Segment]]:
+    """What reads the one table of a payload that is not delimited text."""
     if isinstance(spec, FixedWidthFormat):
-        return Payload((Source(table, FixedWidth(table, spec, path, settings).segments, size),))
+        return FixedWidth(table, spec, path, settings).segments
     if isinstance(spec, XlsxFormat):
-        return Payload((Source(table, Xlsx(table, spec, path, settings).segments, size),))
-    if isinstance(spec, JsonFormat):
-        return Payload((Source(table, JsonRecords(table, spec, path, settings).segments, size),))
-    return Payload((Source(table, _delimited(table, spec, path, settings).segments, size),))
+        return Xlsx(table, spec, path, settings).segments
+    if isinstance(spec, XmlFormat):
+        return XmlRecords(table, spec, path, settings).segments
+    paged = PagedRecords if is_pages(path) else JsonRecords
+    return paged(table, spec, path, settings).segments
 
 
-def _delimited(table: Table, spec: CsvFormat, path: Path, settings: Settings) -> Delimited:
-    return Delimited(table, spec, lambda: path.open("rb"), "the file", settings.max_record_bytes)
+def _delimited(
+    table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int, content_date: date
+) -> Delimited:
+    found = Delimited(table, spec, opener, name, max_record_bytes)
+    if not table.header_variants:
+        return found
+    as_sent = chosen(table, found.header(), name, content_date)
+    return Delimited(as_sent.table, spec, opener, name, max_record_bytes, as_sent)
 
 
-def _archive(contract: Contract, spec: ZipFormat, path: Path, settings: Settings) -> Payload:
+def _archive(contract: Contract, spec: ZipFormat, path: Path, settings: Settings, content_date: date) -> Payload:
     archive = Archive(path, max_bytes=settings.max_uncompressed_bytes, max_ratio=settings.max_compression_ratio)
     optional = set(spec.optional_members)
     wanted = {str(table.source): table for table in contract.tables}
@@ -62,18 +89,13 @@ def _archive(contract: Contract, spec: ZipFormat, path: Path, settings: Settings
             rule="members",
             next_step="ask the department for a complete archive, or declare the member optional in the contract",
         )
-    sources = tuple(
-        Source(
-            table,
-            _member(archive, name, table, spec.member, settings).segments,
-            archive.size(name),
-            required=not optional & {name, table.name},
-        )
-        for name, table in wanted.items()
-        if name in archive.names
-    )
-    return Payload(sources, ignored)
-
-
-def _member(archive: Archive, name: str, table: Table, spec: CsvFormat, settings: Settings) -> Delimited:
-    return Delimited(table, spec, lambda: archive.open(name), f"member {name}", settings.max_record_bytes)
+    sources = []
+    for name, table in wanted.items():
+        if name in archive.names:
+            opener = partial(archive.open, name)
+            found = _delimited(
+                table, spec.member, opener, f"member {name}", settings.max_record_bytes, content_date
+            )  # fmt: skip
+            required = not optional & {name, table.name}
+            sources.append(Source(found.table, found.segments, archive.size(name), required=required))
+    return Payload(tuple(sources), ignored)

@@ -27,6 +27,7 @@ from ingestion.receipts.file import Identity, LogFile
 from ingestion.receipts.standing import create_views
 from ingestion.sql import identifier
 from ingestion.store.base import Store
+from ingestion.store.reading import reading
 
 LOOK_BACK = timedelta(days=2)
 """Partitions this far before the newest folded one are listed again: hosts' clocks differ, days overlap."""
@@ -145,6 +146,10 @@ class ReceiptLog:
         connection.commit()
 
     def _add(self, connection: duckdb.DuckDBPyConnection, kind: fold.Kind, found: Sequence[str]) -> None:
+        with reading(self._store, connection, "read receipts"):
+            self._add_read(connection, kind, found)
+
+    def _add_read(self, connection: duckdb.DuckDBPyConnection, kind: fold.Kind, found: Sequence[str]) -> None:
         connection.register("listed", pa.table({"url": [self._store.url(key) for key in found], "key": list(found)}))
         connection.execute("create or replace temp table opened as from listed")
         connection.unregister("listed")

@@ -11,12 +11,18 @@ __all__ = ["LocalStore", "ObjectInfo", "Store", "open_store"]
 
 
 def open_store(settings: Settings) -> Store:
-    """The store of the settings; a folder is created on first use."""
+    """The store of the settings; a folder is created on first use, a bucket never is."""
     if settings.store is None:
         return LocalStore(settings.lake_root)
     if settings.store.startswith("file://"):
         return LocalStore.from_url(settings.store)
+    if settings.store.startswith("s3://"):
+        # Imported here: a lake in a folder needs no S3 client.
+        from ingestion.store.s3 import S3Store
+        from ingestion.store.s3_options import S3Options
+
+        return S3Store(S3Options.of(settings))
     raise ConfigurationError(
         f"CITYLAKE_STORE={settings.store!r} is not a store this version opens",
-        next_step="unset it, or use file:///absolute/folder",
+        next_step="use s3://bucket[/prefix] or file:///absolute/folder, or unset it",
     )

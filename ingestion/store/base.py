@@ -11,7 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ingestion.errors import StoreError
 
 
 @dataclass(frozen=True)
@@ -74,4 +79,12 @@ class Store(Protocol):
 
     def url(self, key: str) -> str:
         """What DuckDB opens: an absolute path, or s3://…"""
+        ...
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a DuckDB engine open what `url` gives; nothing to do for a folder. Raises StoreError."""
+        ...
+
+    def told(self, doing: str, error: Exception) -> StoreError | None:
+        """A failed read of DuckDB's as this store's error; None where the store has no part in it."""
         ...

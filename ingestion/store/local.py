@@ -15,11 +15,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.keys import check_key
 from ingestion.store.base import ObjectInfo
+
+if TYPE_CHECKING:
+    import duckdb
 
 INCOMING = ".incoming"
 _ATTEMPTS = 5
@@ -115,6 +119,13 @@ class LocalStore:
     def url(self, key: str) -> str:
         """The object's absolute path."""
         return str(self._path(key).absolute())
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """DuckDB opens files by itself."""
+
+    def told(self, doing: str, error: Exception) -> StoreError | None:
+        """A file that cannot be read is told where it is read."""
+        return None
 
     def _path(self, key: str) -> Path:
         check_key(key)

@@ -7,14 +7,14 @@ import re
 import typer.main
 from _tree import ROOT, shown, tracked
 
-from warehouse.cli.app import app
+from infra.cli import application
 from warehouse.cli.reference import leaves
 
 TOLD = re.compile(r"(?:`|next_step=f?\"|\.venv/bin/)citylake ((?:[a-z]+ ?){1,2})")
 
 
 def test_every_command_that_is_told_exists() -> None:
-    names = set(leaves(typer.main.get_command(app)))
+    names = set(leaves(typer.main.get_command(application())))
     wrong, found = [], 0
     for path in tracked("*.py", "*.md"):
         if shown(path).startswith(("tests/", "docs/cli.md")):

@@ -17,7 +17,7 @@ def test_generated_files_are_up_to_date() -> None:
 
 def test_env_example_names_every_setting_and_no_other() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^#?CITYLAKE_([A-Z_]+)=", text, re.MULTILINE))
+    named = set(re.findall(r"^#?CITYLAKE_([A-Z0-9_]+)=", text, re.MULTILINE))
     settings = {name.upper() for name in Settings.model_fields}
     assert named == settings
 

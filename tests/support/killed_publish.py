@@ -8,20 +8,24 @@ import signal
 import sys
 from pathlib import Path
 
+from ingestion.settings import Settings
+from ingestion.store import Store, open_store
 from ingestion.store.base import ObjectInfo
-from ingestion.store.local import LocalStore
 from tests.support.small_city import open_small_lake
 from warehouse.build.report import BuildReport
 from warehouse.gate.verdict import Verdict
 from warehouse.release.publish import publish
 
 
-class KillingStore(LocalStore):
-    """A real folder store whose process dies at a chosen write, as by a power cut."""
+class KillingStore:
+    """A real store whose process dies at a chosen write, as by a power cut."""
 
-    def __init__(self, root: Path, kill_before: int) -> None:
-        super().__init__(root)
+    def __init__(self, store: Store, kill_before: int) -> None:
+        self._store = store
         self.left = kill_before
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
 
     def _step(self) -> None:
         self.left -= 1
@@ -30,19 +34,19 @@ class KillingStore(LocalStore):
 
     def put_file(self, key: str, source: Path) -> ObjectInfo:
         self._step()
-        return super().put_file(key, source)
+        return self._store.put_file(key, source)
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
         self._step()
-        return super().put_bytes(key, data)
+        return self._store.put_bytes(key, data)
 
     def replace(self, key: str, data: bytes) -> None:
         self._step()
-        super().replace(key, data)
+        self._store.replace(key, data)
 
 
 def main(home: Path, kill_before: int) -> None:
-    lake = open_small_lake(home, KillingStore(home / "lake", kill_before))
+    lake = open_small_lake(home, KillingStore(open_store(Settings(home=home)), kill_before))  # type: ignore[arg-type]
     report = BuildReport.load(lake.settings.state_root / "report.json")
     verdicts = [Verdict.model_validate(v) for v in json.loads((lake.settings.state_root / "verdicts.json").read_text())]
     publish(lake, report, verdicts, approver="duty officer")

@@ -19,7 +19,7 @@ from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
-from ingestion.store.local import LocalStore
+from ingestion.store import open_store
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -159,9 +159,9 @@ def contract(
 
 
 def lake(home: Path, **parts: Any) -> Lake:
-    """A lake in `home` with the small conform. `parts` replace Lake fields."""
-    settings = Settings(home=home)
-    store = LocalStore(settings.lake_root)
+    """A lake in `home` with the small conform, on the store of the environment. `parts` replace Lake fields."""
+    settings = parts.pop("settings", None) or Settings(home=home)
+    store = open_store(settings)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
     made = Lake(settings, store, log, FakeKeys, {}, conform=conform)  # type: ignore[arg-type]
     return replace(made, **parts)
@@ -195,6 +195,7 @@ def counted(made: Lake) -> dict[str, float]:
 
     with made.log.connect() as connection:
         create_views(connection)
+        made.store.prepare(connection)
         urls = [made.store.url(key) for (key,) in connection.execute("select key from effective_file").fetchall()]
         if not urls:
             return {}

@@ -23,7 +23,7 @@ from ingestion.lake import Lake
 from ingestion.receipts.log import ReceiptLog
 from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
-from ingestion.store.local import LocalStore
+from ingestion.store import Store, open_store
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
 from warehouse.build.runner import REPORT
 
@@ -37,10 +37,10 @@ class NoKeys:
     current_version: int = 1
 
 
-def open_small_lake(home: Path, store: LocalStore | None = None) -> Lake:
-    """The lake of a home folder, with a real store and receipt log."""
+def open_small_lake(home: Path, store: Store | None = None) -> Lake:
+    """The lake of a home folder, with the real store of the environment (default a folder) and receipt log."""
     settings = Settings(home=home, accepted_failures=home / "accepted_failures.yaml")
-    store = store or LocalStore(settings.lake_root)
+    store = store or open_store(settings)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
     return Lake(settings, store, log, open_keys=NoKeys, contracts={})  # type: ignore[arg-type]
 

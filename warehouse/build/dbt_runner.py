@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse.build.errors import BuildFailed
 
 if TYPE_CHECKING:
+    import duckdb
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.contracts.graph.manifest import Manifest
 
@@ -38,26 +39,33 @@ class DbtFolders:
     logs: Path
 
 
+def _prepared(_: duckdb.DuckDBPyConnection) -> None:
+    """A folder's files are opened as they are."""
+
+
 @dataclass
 class Dbt:
     """One parse, then any number of commands on the same manifest.
 
-    `warnings` gathers dbt's own warnings (not those of tests), each once, in order.
+    `prepare` lets an engine of dbt's read the store. `warnings` gathers dbt's own warnings (not those of
+    tests), each once, in order.
     """
 
     folders: DbtFolders
     progress: Progress
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
     warnings: list[str] = field(default_factory=list)
     _manifest: Manifest | None = None
 
     def parse(self) -> dict[str, Any]:
-        """Read the project (partial parsing is kept between runs); the manifest as JSON data."""
+        """Read the project, once (partial parsing is kept between runs); the manifest as JSON data."""
         from dbt.contracts.graph.manifest import Manifest
 
-        result = self._invoke("parse")
-        if not isinstance(result, Manifest):
-            raise self._failed("parse", "no manifest came back")
-        self._manifest = result
+        if self._manifest is None:
+            result = self._invoke("parse")
+            if not isinstance(result, Manifest):
+                raise self._failed("parse", "no manifest came back")
+            self._manifest = result
         return self._artifact("manifest.json")
 
     def seed(self) -> None:
@@ -86,7 +94,9 @@ class Dbt:
     def _invoke(self, command: str, *options: str) -> Manifest | RunExecutionResult | None:
         from dbt.cli.main import dbtRunner
 
-        with _quiet():
+        from warehouse.build.dbt_store import preparing
+
+        with _quiet(), preparing(self.prepare):
             runner = dbtRunner(manifest=self._manifest, callbacks=[self._hear])
             outcome = runner.invoke([command, *options, *self._options()])
         if outcome.exception is not None:

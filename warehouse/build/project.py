@@ -17,6 +17,7 @@ from ingestion.contract.model import Contract
 from ingestion.errors import ConfigurationError
 
 PROFILE = "citylake"
+STORE_PLUGIN = "warehouse.build.dbt_store"
 _PATHS = {"model-paths": "models", "macro-paths": "macros", "seed-paths": "seeds", "test-paths": "tests"}
 _CODE = ("sources.py", "state.py")
 _SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md")
@@ -47,13 +48,15 @@ def project_digest(project: Path, contracts: Mapping[str, Contract]) -> str:
 def write_profile(folder: Path, *, build_path: Path, threads: int, memory_limit: str, scratch: Path) -> Path:
     """`profiles.yml` for this machine; rewritten only when it differs, since dbt parses anew after a change.
 
-    It holds no secret. Times are UTC; extensions are never fetched.
+    It holds no secret: the plugin gives dbt's engine what it needs to read the store. Times are UTC;
+    extensions are never fetched.
     """
     target = {
         "type": "duckdb",
         "path": str(build_path),
         "schema": "main",
         "threads": threads,
+        "plugins": [{"module": STORE_PLUGIN}],
         "config_options": {"autoinstall_known_extensions": False, "autoload_known_extensions": False},
         "settings": {
             "TimeZone": "UTC",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -68,6 +68,32 @@ class CheckRun(Document):
     column: str | None = None
     compiled_sql: str | None = None
     relation: Relation | None = None
+
+
+class ModelsMade(Document):
+    """A build between `dbt run` and `dbt test`, for runs whose two halves are two processes.
+
+    `results` are dbt's run results as it wrote them.
+    """
+
+    schema_version: Literal[1] = 1
+    build_id: str
+    as_of: date
+    started_at: datetime
+    full_refresh: bool
+    project_digest: str
+    results: dict[str, Any]
+    messages: list[str] = []
+    warnings: list[str] = []
+
+    def save(self, path: Path) -> None:
+        """Write it beside the build file."""
+        path.write_text(self.model_dump_json(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> ModelsMade:
+        """Read it."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 class BuildReport(Document):

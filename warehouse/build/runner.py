@@ -5,14 +5,18 @@ killed run is repeated by the next one:
 
 lock → decide (nothing new, incremental, full) → `_citylake` and source views → dbt seed (full only)
 → dbt run → dbt test → collect → watermark → report
+
+`build` does all of it under one lock; `make_models` and `test_models` are its two halves, for tasks of their own.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -20,19 +24,22 @@ import duckdb
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import telling
 from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
+from warehouse.build.errors import BuildFailed
 from warehouse.build.inputs import read_effective
 from warehouse.build.lock import build_lock
 from warehouse.build.project import project_digest, write_profile
-from warehouse.build.report import BuildReport, CheckRun, ModelBuilt, Status
+from warehouse.build.report import BuildReport, CheckRun, ModelBuilt, ModelsMade, Status
 from warehouse.build.sources import create_sources, dated_tables
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
 REPORT = "build_report.json"
+MADE = "models_made.json"
 
 
 def build(
@@ -50,9 +57,49 @@ def build(
     from; their difference to the effective files is rebuilt.
     Raises LakeBusy, BuildFailed, ConfigurationError. A failing model or test is a status.
     """
-    builder = Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress)
-    with build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds):
+    builder = _builder(lake, progress)
+    with _locked(lake):
         return builder.build(read_effective(lake), as_of, full_refresh=full_refresh, released=released)
+
+
+def make_models(
+    lake: Lake,
+    as_of: date,
+    *,
+    full_refresh: bool = False,
+    released: Mapping[str, Collection[str]] | None = None,
+    progress: Progress | None = None,
+) -> ModelsMade | BuildReport:
+    """The first half of `build`, same arguments and errors: models made, not tested; or, where nothing is new,
+    the last report again."""
+    builder = _builder(lake, progress)
+    with _locked(lake):
+        return builder.make(read_effective(lake), as_of, full_refresh=full_refresh, released=released)
+
+
+def test_models(lake: Lake, *, progress: Progress | None = None) -> BuildReport:
+    """The second half: test what `make_models` made, and report. Without such, the last report again.
+
+    Raises LakeBusy; BuildFailed where another build has begun since, or nothing was ever built.
+    """
+    builder = _builder(lake, progress)
+    with _locked(lake):
+        path = lake.settings.state_root / MADE
+        if path.is_file():
+            return builder.test(ModelsMade.load(path))
+        last = last_report(lake.settings)
+        if last is None:
+            raise BuildFailed("nothing was built yet", left="nothing was done", next_step="citylake build")
+        return last.model_copy(update={"nothing_new": True})
+
+
+def is_built(lake: Lake, as_of: date) -> bool:
+    """Whether the last build was judged for `as_of` and was made from exactly the files that count now."""
+    last = last_report(lake.settings)
+    if last is None or last.as_of != as_of:
+        return False
+    files = set(read_effective(lake).files.column("key").to_pylist())
+    return files == {key for keys in last.inputs.values() for key in keys}
 
 
 def last_report(settings: Settings) -> BuildReport | None:
@@ -61,14 +108,35 @@ def last_report(settings: Settings) -> BuildReport | None:
     return BuildReport.load(path) if path.is_file() else None
 
 
+def _builder(lake: Lake, progress: Progress | None) -> Builder:
+    return Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress, lake.store.prepare)
+
+
+@contextmanager
+def _locked(lake: Lake) -> Iterator[None]:
+    """The build lock; what the store says goes wrong meanwhile is told as the store's."""
+    with (
+        build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds),
+        telling(lake.store, "build"),
+    ):
+        yield
+
+
+def _prepared(_: duckdb.DuckDBPyConnection) -> None:
+    """A folder's files are opened as they are."""
+
+
 @dataclass(frozen=True)
 class Builder:
-    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens."""
+    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens, once `prepare` was called
+    for its engine.
+    """
 
     settings: Settings
     contracts: Mapping[str, Contract]
     url: Callable[[str], str]
     progress: Progress
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
 
     def build(
         self,
@@ -79,6 +147,20 @@ class Builder:
         released: Mapping[str, Collection[str]] | None = None,
     ) -> BuildReport:
         """As the function `build`, from given effective files, without the lock."""
+        dbt = self._dbt()
+        made = self.make(effective, as_of, full_refresh=full_refresh, released=released, dbt=dbt)
+        return made if isinstance(made, BuildReport) else self.test(made, dbt)
+
+    def make(
+        self,
+        effective: state.Effective,
+        as_of: date,
+        *,
+        full_refresh: bool = False,
+        released: Mapping[str, Collection[str]] | None = None,
+        dbt: Dbt | None = None,
+    ) -> ModelsMade | BuildReport:
+        """As the function `make_models`, from given effective files, without the lock."""
         started_at = datetime.now(UTC)
         digest = project_digest(self.settings.dbt_project, self.contracts)
         opened = open_build_file(self.settings.build_path)
@@ -99,45 +181,63 @@ class Builder:
                 dated_tables=dated_tables(self.contracts.values()),
                 released=released,
             )
+            self.prepare(opened.connection)
             create_sources(opened.connection, self.contracts, self.url)
         finally:
             opened.connection.close()
-        return self._execute(run, digest, [f"rebuilt everything: {reason}"] if reason else [])
+        made = self._run(run, digest, [f"rebuilt everything: {reason}"] if reason else [], dbt or self._dbt())
+        made.save(self._made)
+        return made
 
-    def _execute(self, run: state.Run, digest: str, messages: list[str]) -> BuildReport:
-        dbt = self._dbt()
+    def _run(self, run: state.Run, digest: str, messages: list[str], dbt: Dbt) -> ModelsMade:
         lineage = collect.Lineage(dbt.parse())
         if run.full_refresh and lineage.has_seeds:
             dbt.seed()
-        built = dbt.run(full_refresh=run.full_refresh)
+        results = dbt.run(full_refresh=run.full_refresh)
+        return ModelsMade(
+            build_id=run.build_id,
+            as_of=run.as_of,
+            started_at=run.started_at,
+            full_refresh=run.full_refresh,
+            project_digest=digest,
+            results=results,
+            messages=messages,
+            warnings=dbt.warnings,
+        )
+
+    def test(self, made: ModelsMade, dbt: Dbt | None = None) -> BuildReport:
+        """As the function `test_models`, without the lock. `dbt` is the one that made them, parsed already."""
+        self._require_same_build(made)
+        dbt = dbt or self._dbt()
+        lineage = collect.Lineage(dbt.parse())
         tested = dbt.test()
         connection = duckdb.connect(self.settings.build_path)
         try:
-            results = collect.by_id(built)
+            results = collect.by_id(made.results)
             models = collect.collect_models(lineage, results, _rows(connection, lineage, results))
             status: dict[str, Status] = {model.unique_id: model.status for model in models}
             checks = collect.collect_checks(lineage, collect.by_id(tested), status)
             report = BuildReport(
-                build_id=run.build_id,
-                as_of=run.as_of,
-                started_at=run.started_at,
+                build_id=made.build_id,
+                as_of=made.as_of,
+                started_at=made.started_at,
                 finished_at=datetime.now(UTC),
-                full_refresh=run.full_refresh,
+                full_refresh=made.full_refresh,
                 nothing_new=False,
-                dbt_version=str(built["metadata"]["dbt_version"]),
+                dbt_version=str(made.results["metadata"]["dbt_version"]),
                 invocation_id=str(tested["metadata"]["invocation_id"]),
-                project_digest=digest,
+                project_digest=made.project_digest,
                 models=models,
                 checks=checks,
                 affected=_affected(connection, self.contracts),
                 inputs=state.inputs(connection),
-                messages=messages,
-                warnings=dbt.warnings,
+                messages=made.messages,
+                warnings=[*made.warnings, *(warning for warning in dbt.warnings if warning not in made.warnings)],
             )
             # Saved first: where the watermark does not move, the next run repeats this one.
             report.save(self.settings.state_root / REPORT)
             outcome = state.Outcome(
-                project_digest=digest,
+                project_digest=made.project_digest,
                 is_complete=all(model.status == "passed" for model in models),
                 product_feeds=sorted({(m.product, feed) for m in models if m.product for feed in m.feeds}),
                 unpassed_products=_unpassed(models, checks),
@@ -146,7 +246,30 @@ class Builder:
             state.complete(connection, outcome)
         finally:
             connection.close()
+        self._made.unlink(missing_ok=True)
         return report
+
+    @property
+    def _made(self) -> Path:
+        return self.settings.state_root / MADE
+
+    def _require_same_build(self, made: ModelsMade) -> None:
+        """The build file holds the models of `made`. Raises BuildFailed."""
+        found = None
+        if self.settings.build_path.is_file():
+            connection = duckdb.connect(self.settings.build_path)
+            try:
+                found = connection.execute("select max(build_id) from _citylake.run").fetchone()
+            except duckdb.CatalogException:
+                found = None
+            finally:
+                connection.close()
+        if not found or found[0] != made.build_id:
+            raise BuildFailed(
+                f"the build file does not hold build {made.build_id} any more: another has begun since",
+                left="receipts and the last release are untouched",
+                next_step="citylake build",
+            )
 
     def _unchanged(self, last: BuildReport, started_at: datetime) -> BuildReport:
         """The last report again, so that a gate can judge anew (an accepted failure, a lifted hold)."""
@@ -164,7 +287,8 @@ class Builder:
             memory_limit=settings.memory_limit,
             scratch=settings.scratch_root,
         )
-        return Dbt(DbtFolders(settings.dbt_project, profile, root / "target", root / "logs"), self.progress)
+        folders = DbtFolders(settings.dbt_project, profile, root / "target", root / "logs")
+        return Dbt(folders, self.progress, self.prepare)
 
 
 def _nothing_new(standing: state.Standing, digest: str) -> bool:

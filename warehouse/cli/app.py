@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from warehouse.cli import audit, contracts, ingest, pipeline, query, receipts, releases
+from warehouse.cli import audit, contracts, ingest, pipeline, query, receipts, releases, store
 from warehouse.cli.session import Session
 
 HELP = """A municipal data lake: departments' files in, checked data products out.
@@ -41,3 +41,4 @@ def options(
 for module in (pipeline, ingest, receipts, releases, audit, query):
     module.register(app)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(store.app, name="store")

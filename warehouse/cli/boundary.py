@@ -11,19 +11,21 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from typer import Typer
+
 from warehouse.cli.session import Session
 
 FAILED = 1
 INTERRUPTED = 130
 
 
-def run_command(arguments: Sequence[str] | None = None) -> int:
-    """Run the application; its exit code."""
+def run_command(arguments: Sequence[str] | None = None, application: Typer | None = None) -> int:
+    """Run the application, by default the lake's own commands; its exit code."""
     from warehouse.cli.app import app
 
     session = Session()
     try:
-        app(args=arguments, obj=session, prog_name="citylake")
+        (application or app)(args=arguments, obj=session, prog_name="citylake")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:

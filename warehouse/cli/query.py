@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from ingestion.store.base import Store
     from warehouse.release.manifest import Manifest
 
 Release = Annotated[str | None, typer.Option("--release", metavar="ID", help="Default the current one.")]
@@ -47,17 +48,18 @@ def sql_command(
     problems().print(notice(manifest), style="dim", markup=False, soft_wrap=True)
     with closing(connect(session.lake, edition, manifest.id)) as connection:
         if command is None:
-            Shell(connection, manifest, session.settings.state_root / "sql_history").run()
+            history = session.settings.state_root / "sql_history"
+            Shell(connection, manifest, history, store=session.lake.store).run()
             return
-        rows = run_query(connection, command)
+        rows = run_query(connection, command, session.lake.store)
     if as_json or as_csv:
         stream(rows, "json" if as_json else "csv")
     else:
         show(rows)
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, command: str) -> pa.Table:
-    """The rows. Raises QueryFailed with DuckDB's own message where the query is wrong."""
+def run_query(connection: duckdb.DuckDBPyConnection, command: str, store: Store | None = None) -> pa.Table:
+    """The rows. Raises QueryFailed with DuckDB's own message for a wrong query, StoreError where `store` fails."""
     import duckdb
 
     from warehouse.cli.problems import QueryFailed
@@ -66,6 +68,9 @@ def run_query(connection: duckdb.DuckDBPyConnection, command: str) -> pa.Table:
     try:
         return query(connection, command)
     except duckdb.Error as error:
+        told = store.told("query", error) if store is not None else None
+        if told is not None:
+            raise told from error
         raise QueryFailed(str(error), left="the release is read-only and unchanged") from error
 
 

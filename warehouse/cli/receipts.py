@@ -116,7 +116,8 @@ def _refused(session: Session, found: list[dict[str, Any]], limit: int, *, show:
         left = limit - len(shown)
         # Past its retention a quarantine object is gone; its counts stay in the receipt.
         urls = [store.url(key) for key in entry["quarantine"] if left > 0 and store.head(key)]
-        shown += [(entry["batch"], row) for row in read_refused(entry["table_name"], urls, limit=left, show=show)]
+        rows = read_refused(entry["table_name"], urls, limit=left, show=show, store=store)
+        shown += [(entry["batch"], row) for row in rows]
     return shown
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 import typer.main
 
 HEAD = """# Commands
@@ -16,10 +17,8 @@ Results go to standard output, progress and problems to standard error.
 """
 
 
-def reference() -> str:
-    """The whole page, Markdown."""
-    from warehouse.cli.app import app
-
+def reference(app: typer.Typer) -> str:
+    """The whole page of an application, Markdown."""
     root: Any = typer.main.get_command(app)
     parts = [_section(f"citylake {name}", command) for name, command in sorted(leaves(root).items())]
     return "\n".join([HEAD, *parts])

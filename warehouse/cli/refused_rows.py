@@ -7,11 +7,14 @@ on a screen: letters and digits become a class mark, so that shape and separator
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import duckdb
 
 from ingestion.sql import literal
+from ingestion.store.base import Store
+from ingestion.store.reading import reading
 
 TEXT_WIDTH = 240
 """Characters of a refused row that are shown."""
@@ -28,8 +31,13 @@ class RefusedRow:
     text: str
 
 
-def read_refused(table: str, urls: Sequence[str], *, limit: int, show: bool) -> list[RefusedRow]:
-    """The first `limit` refused rows of quarantine objects, in file order; text unmasked only with `show`."""
+def read_refused(
+    table: str, urls: Sequence[str], *, limit: int, show: bool, store: Store | None = None
+) -> list[RefusedRow]:
+    """The first `limit` refused rows of quarantine objects, in file order; text unmasked only with `show`.
+
+    `urls` are local files, or what `store` names.
+    """
     if not urls or limit < 1:
         return []
     text = f"left(original_text, {TEXT_WIDTH})"
@@ -42,6 +50,6 @@ def read_refused(table: str, urls: Sequence[str], *, limit: int, show: bool) -> 
         f"select record, byte_offset, rules, {text if show else masked} "
         f"from read_parquet({literal(list(urls))}) order by record limit {int(limit)}"
     )
-    with duckdb.connect() as connection:
+    with duckdb.connect() as connection, reading(store, connection, "read refused rows") if store else nullcontext():
         rows = connection.execute(query).fetchall()
     return [RefusedRow(table, *row) for row in rows]

@@ -14,6 +14,7 @@ from warehouse.cli.output import grid, problems, results, show_grid
 if TYPE_CHECKING:
     import duckdb
 
+    from ingestion.store.base import Store
     from warehouse.release.manifest import Manifest
 
 PROMPT, MORE = "citylake> ", "     ...> "
@@ -35,10 +36,12 @@ class Shell:
         manifest: Manifest,
         history: Path,
         read: Callable[[str], str] | None = None,
+        store: Store | None = None,
     ) -> None:
         """`history` is a private file of typed lines; it is kept only where a person types."""
         self._connection = connection
         self._manifest = manifest
+        self._store = store
         self._history = history
         self._read = read or _from_keyboard
         self._dots: dict[str, Callable[[str], None]] = {
@@ -83,7 +86,7 @@ class Shell:
                 name, _, argument = statement.partition(" ")
                 self._dots.get(name, self._unknown)(argument.strip().rstrip(";"))
             else:
-                show(run_query(self._connection, statement))
+                show(run_query(self._connection, statement, self._store))
         except CitylakeError as error:
             problems().print(str(error), style="red", markup=False, soft_wrap=True)
         except KeyboardInterrupt:
@@ -104,6 +107,7 @@ class Shell:
             "select column_name, data_type, comment from duckdb_columns() "
             f"where table_name = {literal(table)} and database_name = {literal(self._manifest.edition)} "
             "order by column_index",
+            self._store,
         )
         rows = zip(*described.to_pydict().values(), strict=True)
         show_grid(results(), table, ("column", "type", "meaning"), rows)

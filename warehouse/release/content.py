@@ -95,6 +95,7 @@ def open_build(lake: Lake) -> duckdb.DuckDBPyConnection:
             left="nothing was changed",
             next_step="wait for the build to end, then run the same command again",
         ) from error
+    lake.store.prepare(connection)
     return connection
 
 

@@ -10,6 +10,7 @@ import duckdb
 
 from ingestion.errors import ConfigurationError, IntegrityError
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import reading
 from warehouse.release.comments import from_catalogue, write
 from warehouse.release.compose import facts_query
 from warehouse.release.manifest import Manifest
@@ -33,7 +34,11 @@ def export(lake: Lake, target: Path, *, edition: str = "internal", release: str 
     partial = target.with_name(f".{target.name}.partial")
     partial.unlink(missing_ok=True)
     try:
-        with lake.scratch() as scratch, closing(duckdb.connect()) as connection:
+        with (
+            lake.scratch() as scratch,
+            closing(duckdb.connect()) as connection,
+            reading(lake.store, connection, f"export release {manifest.id}"),
+        ):
             path = lake.store.fetch(manifest.warehouse.key, scratch / "release.duckdb")
             connection.execute(f"set memory_limit = {literal(lake.settings.memory_limit)}")
             connection.execute(f"attach {literal(path)} as {_RELEASE} (read_only)")

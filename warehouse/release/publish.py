@@ -22,6 +22,7 @@ from pydantic import Field
 from ingestion.errors import LakeBusy
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
+from ingestion.store.reading import telling
 from warehouse.build.report import BuildReport, Document
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
@@ -69,7 +70,7 @@ def publish(
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
     IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then.
     """
-    with publisher(lake):
+    with publisher(lake), telling(lake.store, "publish"):
         with closing(open_build(lake)) as connection:
             content = measure(lake, report, pointer.current(lake, "internal"), connection)
         with closing(lake.log.connect()) as log:

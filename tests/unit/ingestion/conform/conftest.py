@@ -20,12 +20,12 @@ from ingestion.contract.extension import (
     ColumnSpec,
     CsvFormat,
     Deidentify,
-    FileDrop,
     Retention,
     RowRule,
     Steward,
 )
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.sources import FileDrop
 from ingestion.intervals import Interval
 from ingestion.settings import Settings
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer.main
 
-from warehouse.cli.app import app
+from infra.cli import application
 from warehouse.cli.reference import leaves, reference
 
 
 def test_every_command_and_option_is_in_the_reference() -> None:
-    text = reference()
-    commands = leaves(typer.main.get_command(app))
+    text = reference(application())
+    commands = leaves(typer.main.get_command(application()))
     assert len(commands) > 15
     for name, command in commands.items():
         section = text.split(f"## citylake {name}\n", 1)[1].split("\n## ", 1)[0]
@@ -20,5 +20,5 @@ def test_every_command_and_option_is_in_the_reference() -> None:
 
 
 def test_every_option_says_what_it_does() -> None:
-    for name, command in leaves(typer.main.get_command(app)).items():
+    for name, command in leaves(typer.main.get_command(application())).items():
         assert all(p.help for p in command.params), name

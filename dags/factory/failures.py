@@ -1,0 +1,70 @@
+"""What happens when a task has failed for good: the steward hears of it, once an incident.
+
+Telling must not hide what it tells of: an error while telling is a line in the log, and the sweep tries again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dags.factory.runtime import log, open_lake
+from ingestion.errors import CitylakeError
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+    from warehouse.incidents.model import Kind
+
+EXTRACT = "extract"
+
+
+def report_failure(context: Any) -> None:
+    """Airflow's callback: opens (or counts) an incident on the feed or the warehouse."""
+    from warehouse.incidents.report import report
+
+    task = context["ti"]
+    told = str(context.get("exception") or "the process ended without a word").splitlines()
+    try:
+        report(
+            open_lake(),
+            _kind(task.task_id),
+            task.dag_id,
+            f"{task.task_id}: {told[0]}",
+            left="what was committed stays; the last release stays",
+            next_step=f"read the log of {task.dag_id} {task.task_id} in Airflow, repair, clear the task",
+            occurrence=f"{task.run_id} {task.task_id}",
+        )
+    except CitylakeError as error:
+        log.warning("the incident could not be reported: %s", error)
+
+
+def mended(lake: Lake, subject: str, task: str) -> None:
+    """End what an earlier failure of this task opened."""
+    from warehouse.incidents.report import resolve
+
+    try:
+        resolve(lake, _kind(task), subject, f"{task} went through")
+    except CitylakeError as error:
+        log.warning("the incident could not be ended: %s", error)
+
+
+def _kind(task: str) -> Kind:
+    return "source_unreachable" if task == EXTRACT else "task_failed"
+
+
+def sweep(lake: Lake) -> None:
+    """Bring incidents in line with receipts and verdicts, and tell who is to be told."""
+    from warehouse.incidents.sweep import sweep
+
+    try:
+        swept = sweep(lake, lake.city_time())
+    except CitylakeError as error:
+        log.warning("incidents were not swept: %s", error)
+        return
+    log.info(
+        "incidents: %d opened, %d ended, %d open; notices: %d sent, %d failed",
+        len(swept.opened),
+        len(swept.resolved),
+        swept.open,
+        swept.told.sent,
+        swept.told.failed,
+    )

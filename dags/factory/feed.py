@@ -1,0 +1,103 @@
+"""One DAG for each contract: extract lands what the department has, conform turns it into bronze.
+
+Owns what of a contract becomes what of a DAG. Read at every parse: nothing heavy is imported here, and
+the tasks import what they need when they run.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
+
+from dags.factory.assets import bronze
+from dags.factory.doc import feed_doc
+from dags.factory.failures import report_failure
+from dags.factory.settings import LONGEST_TASK, day_param
+from ingestion.contract.load import load_contracts
+from ingestion.contract.model import Contract
+from ingestion.settings import Settings
+
+MAX_RETRY_DELAY = timedelta(minutes=30)
+
+
+def feed_dags() -> dict[str, DAG]:
+    """Every feed's DAG, by its id `department.feed`. Raises InvalidContract: Airflow shows it as an import error."""
+    settings = Settings()
+    return {name: feed_dag(contract, settings) for name, contract in load_contracts(settings.contracts).items()}
+
+
+def feed_dag(contract: Contract, settings: Settings) -> DAG:
+    """The DAG of one contract."""
+    spec = contract.citylake
+    zone = contract.calendar.zone
+    until = settings.schedule_until
+    start = datetime.combine(spec.calendar.start, datetime.min.time(), zone)
+    with DAG(
+        dag_id=contract.name,
+        dag_display_name=f"{contract.title} · {contract.name}",
+        description=contract.description,
+        doc_md=feed_doc(contract),
+        schedule=CronTriggerTimetable(spec.schedule, timezone=spec.calendar.timezone),
+        start_date=start,
+        end_date=datetime.combine(until, datetime.max.time(), zone) if until else None,
+        catchup=False,
+        max_active_runs=1,
+        tags=_tags(contract),
+        params={
+            "from": day_param("From / 起", "First local day; default the run's own day."),
+            "to": day_param("To / 止", "Last local day; default the first."),
+        },
+        default_args={
+            "owner": spec.steward.name,
+            "retries": spec.retries,
+            "retry_delay": timedelta(seconds=settings.retry_delay_seconds),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": MAX_RETRY_DELAY,
+            "execution_timeout": LONGEST_TASK,
+            "on_failure_callback": report_failure,
+        },
+    ) as dag:
+        attention = _needs_attention(contract.name)
+        _conform(contract.name, _extract(contract.name), outlets=[bronze(contract)]) >> attention
+    return dag
+
+
+def _extract(feed: str) -> Any:
+    @task(task_id="extract", multiple_outputs=False)
+    def extract(feed: str) -> dict[str, Any]:
+        """Land every new file of the run's days."""
+        from dags.factory import feed_tasks
+
+        return feed_tasks.extract(feed)
+
+    return extract(feed)
+
+
+def _conform(feed: str, extracted: Any, *, outlets: list[Any]) -> Any:
+    # All done, not all succeeded: what landed before the source failed is conformed all the same.
+    @task.short_circuit(task_id="conform", trigger_rule=TriggerRule.ALL_DONE, outlets=outlets)
+    def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
+        """Conform and commit what landed; true where the steward or the operator must look."""
+        from dags.factory import feed_tasks
+
+        return feed_tasks.conform(feed, extracted)
+
+    return conform(feed, extracted)
+
+
+def _needs_attention(feed: str) -> Any:
+    @task(task_id="needs_attention", retries=0, on_failure_callback=None)
+    def needs_attention(feed: str) -> None:
+        """Red, with what is to be done: a delivery was refused or held, or the source could not be read."""
+        from dags.factory import feed_tasks
+
+        feed_tasks.needs_attention(feed)
+
+    return needs_attention(feed)
+
+
+def _tags(contract: Contract) -> list[str]:
+    tags = {f"department:{contract.department}", f"impact:{contract.citylake.impact}", contract.product, "feed"}
+    return sorted(tags | ({"synthetic 合成数据"} if contract.citylake.synthetic else set()))

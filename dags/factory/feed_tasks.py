@@ -1,0 +1,102 @@
+"""The tasks of a feed's DAG, run in a worker. All state is the store's: a rerun finds what is left to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from dags.factory.failures import mended, sweep
+from dags.factory.runtime import days, for_operators, log, open_lake
+from ingestion.delivery import Delivery
+from ingestion.ingest import Waiting
+from ingestion.intervals import Interval
+from warehouse.capture import Extracted, conform_days, extract_days
+
+ATTENTION = ("refused", "held")
+
+
+def extract(feed: str) -> dict[str, Any]:
+    """Land every new file of the run's days; what waits to be conformed, for the next task."""
+    with for_operators():
+        lake = open_lake()
+        first, last = days(lake)
+        extracted = Extracted()
+        log.info("%s: files of %s to %s and the recapture before", feed, first, last)
+        try:
+            extract_days(lake, lake.contracts[feed], first, last, extracted)
+        finally:
+            log.info(
+                "%d landed, %d settled already, %d known, %d intervals still awaited",
+                len(extracted.waiting),
+                len(extracted.deliveries),
+                extracted.known,
+                extracted.awaited,
+            )
+        mended(lake, feed, "extract")
+    return {"waiting": [_dump(one) for one in extracted.waiting], "awaited": extracted.awaited}
+
+
+def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
+    """Conform and commit; whether somebody must look. Skips where nothing is new, so that no bell rings."""
+    refused: list[str] = []
+    count = 0
+    with for_operators():
+        lake = open_lake()
+        first, last = days(lake)
+        presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
+        for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
+            count += 1
+            log.info(_line(delivery))
+            if delivery.outcome in ATTENTION:
+                refused.append(_line(delivery))
+        mended(lake, feed, "conform")
+        if count:
+            sweep(lake)
+    if extracted is not None and not count:
+        raise AirflowSkipException("nothing new")
+    get_current_context()["ti"].xcom_push(key="attention", value=refused)
+    return extracted is None or bool(refused)
+
+
+def needs_attention(feed: str) -> None:
+    """Fail, saying what the steward or the operator has to do."""
+    refused = get_current_context()["ti"].xcom_pull(task_ids="conform", key="attention") or []
+    if not refused:
+        raise AirflowFailException(
+            f"{feed}: the source could not be read; the log of `extract` says why.\n"
+            "  left:  what landed before was conformed; the last release stays\n"
+            "  next:  docs/runbooks/source-unreachable.md, then clear this run"
+        )
+    raise AirflowFailException(
+        "\n".join(
+            [
+                f"{feed}: {len(refused)} deliveries need the steward; the others were taken in",
+                *(f"  {line}" for line in refused),
+                "  left:  the bytes are kept in raw; refused rows lie in quarantine; the last release stays",
+                f"  next:  citylake quarantine {feed}; then docs/runbooks/refused-delivery.md",
+            ]
+        )
+    )
+
+
+def _line(delivery: Delivery) -> str:
+    counts = f"received {delivery.received}, accepted {delivery.accepted}, refused rows {delivery.quarantined}"
+    said = f": {delivery.message}" if delivery.message else ""
+    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){said}"
+
+
+def _dump(one: Waiting) -> dict[str, str]:
+    return {
+        "start": one.interval.start.isoformat(),
+        "end": one.interval.end.isoformat(),
+        "batch": one.batch,
+        "as_of": one.as_of.isoformat(),
+    }
+
+
+def _load(told: dict[str, str]) -> Waiting:
+    moments = {name: datetime.fromisoformat(told[name]) for name in ("start", "end", "as_of")}
+    return Waiting(Interval(moments["start"], moments["end"]), told["batch"], moments["as_of"])

@@ -1,0 +1,91 @@
+"""What every task needs when it runs: the lake, the run's own parameters, and errors an operator can read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from ingestion.errors import CitylakeError, LakeBusy, SourceError, StoreError
+
+if TYPE_CHECKING:
+    from ingestion.connections import Connection
+    from ingestion.lake import Lake
+    from ingestion.settings import Settings
+
+log = logging.getLogger("citylake")
+PASSING = (StoreError, SourceError, LakeBusy)
+"""Errors that may be gone at the next try; the others need a person, and are not retried."""
+
+
+@contextmanager
+def for_operators() -> Iterator[None]:
+    """Turn an error raised on purpose into its message alone; retried where trying again can help."""
+    try:
+        yield
+    except CitylakeError as error:
+        failed = AirflowException if isinstance(error, PASSING) else AirflowFailException
+        raise failed(str(error)) from None
+
+
+def open_lake() -> Lake:
+    """The lake of this environment's settings, its connections Airflow's, or else the environment's."""
+    from dataclasses import replace
+
+    from ingestion.lake import open_lake
+    from ingestion.settings import Settings
+
+    settings = Settings()
+    return replace(open_lake(settings), connections=partial(connection, settings))
+
+
+def connection(settings: Settings, name: str) -> Connection:
+    """The connection of that id in Airflow; where there is none, `CITYLAKE_CONN_<NAME>`. Raises ConfigurationError."""
+    from airflow.sdk import Connection as AirflowConnection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from ingestion.connections import Connection, from_settings
+
+    try:
+        found = AirflowConnection.get(name)
+    except AirflowNotFoundException:
+        return from_settings(settings, name)
+    return Connection.from_fields(
+        name=name,
+        host=found.host,
+        conn_type=found.conn_type,
+        port=found.port,
+        schema=found.schema,
+        login=found.login,
+        password=found.password,
+        extra=found.extra_dejson,
+    )
+
+
+def parameter(name: str) -> Any:
+    """A parameter of the run, as typed into the trigger form or given on the command line."""
+    return get_current_context()["params"].get(name)
+
+
+def own_day(lake: Lake) -> date:
+    """The local day of the run: that of its logical date; a run without one is about now."""
+    from zoneinfo import ZoneInfo
+
+    logical = get_current_context().get("logical_date")
+    return logical.astimezone(ZoneInfo(lake.settings.timezone)).date() if logical else lake.city_time().date()
+
+
+def days(lake: Lake) -> tuple[date, date]:
+    """First and last local day of the run: as asked for, else its own day."""
+    first, last = parameter("from"), parameter("to")
+    begin = date.fromisoformat(first) if first else own_day(lake)
+    end = date.fromisoformat(last) if last else begin
+    if end < begin:
+        raise AirflowFailException(f"`to` {end} is before `from` {begin}; nothing was done")
+    return begin, end

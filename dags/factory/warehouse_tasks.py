@@ -1,0 +1,103 @@
+"""The tasks of the warehouse DAG, run in a worker, each under the lock of the build file."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from dags.factory.failures import mended, sweep
+from dags.factory.runtime import for_operators, log, open_lake, parameter
+from ingestion.lake import Lake
+from warehouse.build.report import BuildReport
+from warehouse.gate.verdict import Verdict
+
+
+def build() -> None:
+    """Make the models that have something new."""
+    from warehouse.build.runner import make_models
+    from warehouse.release.pointer import released_inputs
+
+    with for_operators():
+        lake = open_lake()
+        asked = parameter("as_of")
+        as_of = date.fromisoformat(asked) if asked else lake.city_time().date()
+        made = make_models(
+            lake,
+            as_of,
+            full_refresh=bool(parameter("full_refresh")),
+            released=released_inputs(lake),
+            progress=log.info,
+        )
+        for message in made.messages:
+            log.info(message)
+        log.info("build %s as of %s", made.build_id, made.as_of)
+
+
+def test() -> None:
+    """Run every check on what was made; a model that failed is shown here and blocks its product at the gate."""
+    from warehouse.build.runner import test_models
+
+    with for_operators():
+        report = test_models(open_lake(), progress=log.info)
+        bad = [f"model {model.name}: {model.message}" for model in report.models if model.status == "error"]
+        bad += [f"check {one.name}: {one.message}" for one in report.checks if one.status in ("failed", "error")]
+        for line in bad:
+            log.warning(line)
+        log.info("%d models, %d checks, %d not good", len(report.models), len(report.checks), len(bad))
+
+
+def gate() -> None:
+    """Judge every product of the last build."""
+    with for_operators():
+        lake = open_lake()
+        for verdict in _verdicts(lake, _report(lake)):
+            log.info("%s: %s", verdict.product, verdict.decision)
+            for reason in verdict.reasons:
+                log.info("    %s", reason)
+
+
+def publish() -> bool:
+    """Release what passed; whether a product is blocked. Judged anew: a verdict is never taken from another task."""
+    from warehouse.release.publish import publish
+
+    with for_operators():
+        lake = open_lake()
+        report = _report(lake)
+        verdicts = _verdicts(lake, report)
+        run = get_current_context()["run_id"]
+        for one in publish(lake, report, verdicts, approver=f"airflow warehouse {run}"):
+            log.info("%s: %s %s %s", one.edition, one.outcome, one.release or "", one.message or "")
+        mended(lake, "warehouse", "publish")
+        sweep(lake)
+    blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}
+    get_current_context()["ti"].xcom_push(key="blocked", value=blocked)
+    return bool(blocked)
+
+
+def blocked_products() -> None:
+    """Fail, naming the products that were held back."""
+    blocked = get_current_context()["ti"].xcom_pull(task_ids="publish", key="blocked") or {}
+    lines = [f"blocked: {', '.join(blocked)}; everything else was published"]
+    for product, reasons in blocked.items():
+        lines += [f"  {product}", *(f"    {reason}" for reason in reasons)]
+    lines += ["  left:  these products keep the tables of their last good release"]
+    lines += [f"  next:  citylake gate --explain {product}" for product in blocked]
+    raise AirflowFailException("\n".join(lines))
+
+
+def _report(lake: Lake) -> BuildReport:
+    from ingestion.errors import ConfigurationError
+    from warehouse.build.runner import last_report
+
+    report = last_report(lake.settings)
+    if report is None:
+        raise ConfigurationError("nothing was built yet", left="nothing was done", next_step="clear the task `build`")
+    return report
+
+
+def _verdicts(lake: Lake, report: BuildReport) -> list[Verdict]:
+    from warehouse.gate.decide import gate
+
+    return gate(lake, report)

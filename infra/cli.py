@@ -1,0 +1,28 @@
+"""The command `citylake`: the lake's own commands, and those of the local stack.
+
+The one place that knows both, since `warehouse` imports nothing of `infra`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is that of warehouse.cli.main."""
+    from warehouse.cli.boundary import run_command
+
+    return run_command(arguments, application())
+
+
+def application() -> typer.Typer:
+    """Every command."""
+    from infra.stack import cli as stack
+    from warehouse.cli.app import app
+
+    known = {command.name for command in app.registered_commands}
+    if "up" not in known:
+        stack.register(app)
+    return app

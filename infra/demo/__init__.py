@@ -1,0 +1,1 @@
+"""`make demo`: the simulated city's days through Airflow, from first delivery to release."""

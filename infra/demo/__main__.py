@@ -1,0 +1,117 @@
+"""`make demo`: start the stack, play the city's days, leave it running; or end after the release.
+
+Owns the options and what is started and ended. Days that were done before are not done again, so a
+second call goes on where the first ended.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.demo import summary
+from infra.demo.days import Days
+from infra.simulator.city import DAYS, SEED, START, City
+from infra.stack.processes import StackError
+from infra.stack.stack import Stack
+from ingestion.errors import CitylakeError
+from ingestion.lake import open_lake
+from ingestion.settings import Settings
+from warehouse.cli.output import results
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FAILED, INTERRUPTED = 1, 130
+RETRY_SECONDS = 5.0
+LOCK_SECONDS = 120.0
+LOOK_SECONDS = 2.0
+
+
+def demo(
+    home: Annotated[Path, typer.Option("--home", help="Folder of the demonstration's lake.")] = Path(".citylake"),
+    days: Annotated[int, typer.Option("--days", min=1, help="Days of the city.")] = DAYS,
+    seed: Annotated[int, typer.Option("--seed", help="Everything the city makes follows from it.")] = SEED,
+    once: Annotated[bool, typer.Option("--once", help="End everything after the last day's release.")] = False,
+) -> None:
+    """Run the simulated city through Airflow, from the first delivery to the release."""
+    console = results()
+    console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
+    signal.signal(signal.SIGTERM, _interrupt)
+    city = City(seed=seed, start=START, days=days)
+    stack = None
+    try:
+        lake = open_lake(demo_settings(home, city))
+        stack = Stack(lake.settings, say=lambda line: console.print(f"            {line}", style="dim"))
+        _run(Days(lake, stack, city, console), once=once)
+    except KeyboardInterrupt:
+        console.print("interrupted; what was committed stays, the next `make demo` goes on from it")
+        raise typer.Exit(INTERRUPTED) from None
+    except CitylakeError as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(FAILED) from error
+    finally:
+        if stack is not None:
+            stack.down()
+
+
+def demo_settings(home: Path, city: City) -> Settings:
+    """The demonstration's lake: the city's own time, schedules that end with its last day, quick retries."""
+    return Settings(
+        home=home,
+        drop=home / "city" / "drop",
+        city_time=home / "city" / "time.txt",
+        schedule_until=city.date_of(city.days),
+        retry_delay_seconds=RETRY_SECONDS,
+        lock_timeout_seconds=LOCK_SECONDS,
+    )
+
+
+def _run(days: Days, *, once: bool) -> None:
+    since = datetime.now(UTC)
+    days.remember()
+    for day in sorted(days.done):
+        days.console.print(f"[bold]{day}[/bold]  done before")
+    if once and not days.left:
+        summary.show(days.lake, days.console, days.done, since)
+        summary.show_next_steps(days.lake, days.console)
+        return
+    started = datetime.now(UTC)
+    days.stack.up()
+    days.console.print(f"            Airflow answers after {(datetime.now(UTC) - started).total_seconds():.0f} s")
+    for day in days.left:
+        days.play(day)
+    summary.show(days.lake, days.console, days.done, since)
+    summary.show_next_steps(days.lake, days.console)
+    if not once:
+        _stay(days.stack, days.console)
+
+
+def _stay(stack: Stack, console: Console) -> None:
+    """Leave everything running until Ctrl-C; a person at a terminal gets an SQL prompt meanwhile."""
+    summary.show_addresses(stack, console)
+    if sys.stdin.isatty():
+        from warehouse.cli import main
+
+        console.print("An SQL prompt on the release; .quit leaves it, the pages stay until Ctrl-C.", style="bold")
+        main(["--home", str(stack.settings.root), "sql"])
+    console.print("Ctrl-C ends all of it.")
+    while stack.running():
+        time.sleep(LOOK_SECONDS)
+    raise StackError("the stack's processes have ended", next_step="`make demo` starts them again")
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(demo)
+    app()

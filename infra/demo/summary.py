@@ -1,0 +1,93 @@
+"""What a demonstration came to: deliveries, broken rules, verdicts by day, releases, what to type next."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from infra.stack.stack import Stack
+    from ingestion.delivery import Delivery
+    from ingestion.lake import Lake
+
+QUERIES = (
+    "from mart_town_daily_brief limit 10",
+    "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
+    "select grade, count(*) as inspections from fct_food_inspection group by all",
+)
+
+_SINCE = """
+select r.department || '.' || r.feed as feed, r.interval_start, r.interval_end, r.batch, r.outcome, r.message, r.rule,
+    parse_filename(r.raw_key) as filename, sum(t.received)::bigint as received, sum(t.accepted)::bigint as accepted,
+    sum(t.quarantined)::bigint as quarantined, sum(t.duplicates)::bigint as duplicates, r.key as receipt
+from receipt as r left join table_receipt as t on t.receipt_key = r.key
+where r.committed_at >= $since
+group by all
+order by r.key
+"""
+
+
+def show(lake: Lake, console: Console, done: dict[str, dict[str, str]], since: datetime) -> None:
+    """Everything committed since a moment, and the verdicts of every day."""
+    from warehouse.cli.output import show_grid
+    from warehouse.cli.render import show_attention, show_broken_rules, show_feeds
+    from warehouse.release.layout import EDITIONS
+    from warehouse.release.pointer import pointer
+
+    found = deliveries(lake, since)
+    if found:
+        show_feeds(found, console)
+        show_broken_rules(lake, found, console)
+        show_attention(found, console)
+    products = sorted({product for verdicts in done.values() for product in verdicts})
+    rows = [(day, *(verdicts.get(p, "no verdict") for p in products)) for day, verdicts in done.items()]
+    show_grid(console, "verdicts", ("day", *products), rows)
+    for edition in EDITIONS:
+        at = pointer(lake.store, edition)
+        console.print(f"current {edition} release: {at.release if at and at.release else 'none'}")
+
+
+def deliveries(lake: Lake, since: datetime) -> list[Delivery]:
+    """Deliveries committed since a moment, oldest first."""
+    from ingestion.delivery import Delivery
+    from ingestion.intervals import Interval
+
+    lake.log.refresh()
+    with closing(lake.log.connect()) as log:
+        cursor = log.execute(_SINCE, {"since": since})
+        names = [column[0] for column in cursor.description or []]
+        records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    found = []
+    for record in records:
+        start, end = record.pop("interval_start"), record.pop("interval_end")
+        counts = {name: record[name] or 0 for name in ("received", "accepted", "quarantined", "duplicates")}
+        interval = Interval(start.astimezone(UTC), end.astimezone(UTC))
+        found.append(Delivery(**{**record, **counts, "interval": interval}))
+    return found
+
+
+def show_next_steps(lake: Lake, console: Console) -> None:
+    """What to type."""
+    from ingestion.settings import Settings
+
+    home = lake.settings.root
+    option = "" if home == Settings().root else f" --home {home}"
+    console.print("Every value is synthetic 合成数据. Ask the release:", style="bold")
+    lines = [f".venv/bin/citylake{option} sql"]
+    lines += [f'.venv/bin/citylake{option} sql -c "{query}"' for query in QUERIES]
+    lines += [f".venv/bin/citylake{option} quarantine syj.food_inspection"]
+    lines += [f".venv/bin/citylake{option} trace mart_town_daily_brief"]
+    for line in lines:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def show_addresses(stack: Stack, console: Console) -> None:
+    """Where the pages are, and with which account."""
+    console.print("Running, for this machine only:", style="bold")
+    console.print(f"  Airflow   {stack.airflow.url}", markup=False)
+    for account, password in stack.secrets.accounts.items():
+        console.print(f"            {account}: {password.get_secret_value()}", markup=False, highlight=False)
+    console.print(f"  dbt docs  {stack.pages_url}/dbt/", markup=False)

@@ -1,0 +1,117 @@
+"""Run the departments' web servers on 127.0.0.1: in this process for tests and the demo, or as one of their own.
+
+A token is made for each run. `Served.environment()` is what a lake must be given to reach the departments:
+one connection a department, as `CITYLAKE_CONN_<DEPARTMENT>`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import uvicorn
+
+from infra.simulator.deliver import write_whole
+from infra.simulator.departments import Departments
+from infra.simulator.feeds import FEEDS
+
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where the departments are (`url`, no slash at the end) and what lets one in."""
+
+    url: str
+    token: str
+    control: str
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables for a lake, one a department."""
+        names = sorted({feed.department for feed in FEEDS})
+        return {f"CITYLAKE_CONN_{n.upper()}": f"{self.url}/{n}?auth=bearer&token={self.token}" for n in names}
+
+    def plant(self, department: str, kind: str, times: int | None = None) -> None:
+        """Let a department's server fail (infra.simulator.outages.KINDS), `times` requests or until `clear`."""
+        self._call("POST", {"department": department, "kind": kind, "times": times})
+
+    def clear(self) -> None:
+        """Every department's server works again."""
+        self._call("DELETE", None)
+
+    def _call(self, method: str, body: dict[str, object] | None) -> None:
+        headers = {"Authorization": f"Bearer {self.control}", "Content-Type": "application/json"}
+        data = json.dumps(body).encode() if body else None
+        request = Request(f"{self.url}/_control/outages", data, headers, method=method)  # noqa: S310  our own address
+        with urlopen(request, timeout=START_SECONDS) as answer:  # noqa: S310  as above
+            answer.read()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, then say so."""
+        await super().startup(sockets)
+        self._listening()
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *, port: int = 0) -> Iterator[Served]:
+    """The departments of `folder` (which `deliver` fills), served by a thread of this process; port 0 is a free one."""
+    with contextlib.closing(_bound(port)) as at:
+        served, ready = _served(at), threading.Event()
+        server = _Server(_config(folder, served), ready.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [at]}, daemon=True)
+        thread.start()
+        if not ready.wait(START_SECONDS):
+            raise TimeoutError("the simulated departments did not start")
+        try:
+            yield served
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join()
+
+
+def serve(folder: Path, *, port: int, ready: Path | None, say: Callable[[str], None]) -> None:
+    """Serve until a signal ends it. `ready` gets url, tokens and environment as JSON (mode 0600) once it listens."""
+    with contextlib.closing(_bound(port)) as at:
+        served = _served(at)
+
+        def listening() -> None:
+            if ready is not None:
+                told = {**asdict(served), "environment": served.environment()}
+                write_whole(ready, json.dumps(told, indent=1).encode(), mode=0o600)
+            say(served.url)
+
+        _Server(_config(folder, served), listening).run(sockets=[at])
+
+
+def _bound(port: int) -> socket.socket:
+    at = socket.socket()
+    at.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    at.bind(("127.0.0.1", port))
+    return at
+
+
+def _served(at: socket.socket) -> Served:
+    return Served(f"http://127.0.0.1:{at.getsockname()[1]}", secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+
+
+def _config(folder: Path, served: Served) -> uvicorn.Config:
+    app = Departments(folder, token=served.token, control=served.control)
+    return uvicorn.Config(
+        app, log_config=None, log_level="critical", access_log=False, lifespan="off", ws="none",
+        timeout_graceful_shutdown=1,
+    )  # fmt: skip

@@ -1,0 +1,139 @@
+"""Airflow's four processes on 127.0.0.1 and the settings they share.
+
+Not `airflow standalone`: its log server listens on every interface and it leaves workers behind.
+Everything Airflow needs is in its environment; nothing is read from a person's ~/airflow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.stack.processes import Service, StackError
+from infra.stack.secrets import ROLES, StackSecrets
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROLES_OF_PROCESSES = {
+    "api-server": [],
+    "scheduler": ["--skip-serve-logs"],
+    "triggerer": ["--skip-serve-logs"],
+    "dag-processor": [],
+}
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """One Airflow: state below `root`, page at 127.0.0.1:`port`, metadata at `database` (SQLAlchemy address).
+
+    `lake` are the CITYLAKE_* variables tasks run with; `parallelism` is how many tasks run at once.
+    """
+
+    root: Path
+    port: int
+    database: str
+    secrets: StackSecrets
+    lake: Mapping[str, str]
+    parallelism: int = 4
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of every Airflow process: the system's few, Airflow's, the lake's."""
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR")}
+        airflow = {f"AIRFLOW__{name}": value for name, value in self._settings().items()}
+        return {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', os.defpath)}",
+            "HOME": kept.get("HOME", str(self.root)),
+            "AIRFLOW_HOME": str(self.root),
+            "PYTHONUNBUFFERED": "1",
+            "SCARF_ANALYTICS": "false",
+            "DO_NOT_TRACK": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "NO_PROXY": "127.0.0.1,localhost",
+            **airflow,
+            **self.lake,
+        }
+
+    def services(self) -> list[Service]:
+        """The four processes."""
+        environment = self.environment()
+        return [
+            Service(f"airflow-{name}", [_program(), name, *options], environment)
+            for name, options in ROLES_OF_PROCESSES.items()
+        ]
+
+    def prepare(self, log: Path) -> None:
+        """Write the password file and bring the database to this version. Raises StackError."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        passwords = {account: self.secrets.accounts[account].get_secret_value() for account in ROLES}
+        path = self._passwords
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(passwords), encoding="utf-8")
+        self.run("db", "migrate", log=log)
+
+    def run(self, *arguments: str, log: Path) -> None:
+        """Run one `airflow` command to its end. Raises StackError."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            done = subprocess.run(  # noqa: S603 - airflow's own command
+                [_program(), *arguments],
+                env=self.environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                check=False,
+            )
+        if done.returncode:
+            raise StackError(f"`airflow {' '.join(arguments)}` failed", next_step=f"see {log}")
+
+    def call(self, *arguments: str) -> int:
+        """Run one `airflow` command on this terminal; its exit code."""
+        command = [_program(), *arguments]
+        return subprocess.run(command, env=self.environment(), check=False).returncode  # noqa: S603 - as in `run`
+
+    @property
+    def _passwords(self) -> Path:
+        return self.root / "passwords.json"
+
+    def _settings(self) -> dict[str, str]:
+        return {
+            "CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+            "CORE__LOAD_EXAMPLES": "False",
+            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__PARALLELISM": str(self.parallelism),
+            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "CORE__FERNET_KEY": self.secrets.fernet_key.get_secret_value(),
+            "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in ROLES.items()),
+            "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords),
+            "DATABASE__SQL_ALCHEMY_CONN": self.database,
+            "DATABASE__SQL_ALCHEMY_CONN_ASYNC": self.database.replace("+psycopg2:", "+asyncpg:"),
+            "API__HOST": "127.0.0.1",
+            "API__PORT": str(self.port),
+            "API__WORKERS": "1",
+            "API__BASE_URL": self.url,
+            "API__SECRET_KEY": self.secrets.session_key.get_secret_value(),
+            "API__INSTANCE_NAME": "citylake",
+            "API__EXPOSE_CONFIG": "False",
+            "API_AUTH__JWT_SECRET": self.secrets.jwt_secret.get_secret_value(),
+            "LOGGING__BASE_LOG_FOLDER": str(self.root / "logs"),
+            "LOGGING__COLORED_CONSOLE_LOG": "False",
+            "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+            "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+
+
+def _program() -> str:
+    return str(Path(sys.executable).parent / "airflow")

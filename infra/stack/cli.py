@@ -1,0 +1,79 @@
+"""Commands of the local stack: up, down, status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warehouse.cli.arguments import AsJson
+from warehouse.cli.output import results, show_grid, write, write_json
+from warehouse.cli.session import Session
+
+if TYPE_CHECKING:
+    from infra.stack.stack import Stack
+
+NOT_RUNNING = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up_command)
+    app.command("down")(down_command)
+    app.command("status")(status_command)
+    app.command("airflow", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(airflow_command)
+
+
+def up_command(
+    context: typer.Context,
+    port: Annotated[int, typer.Option("--port", help="First of five ports; the next free row is taken.")] = 4420,
+) -> None:
+    """Start Airflow, its database and the pages. All on 127.0.0.1; what runs already stays."""
+    stack = _stack(context, port)
+    stack.up()
+    _show(stack)
+
+
+def down_command(context: typer.Context) -> None:
+    """End what `citylake up` started. State stays; the next `up` goes on from it."""
+    ended = _stack(context).down()
+    write(f"ended: {', '.join(ended)}" if ended else "nothing was running")
+
+
+def status_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the stack: processes, Airflow's health, addresses, runs. Exit 1 when it is not healthy."""
+    stack = _stack(context)
+    running = stack.running()
+    health = stack.api().health() if running else {}
+    bad = sorted(name for name, status in health.items() if status == "unhealthy")
+    if as_json:
+        where = {"airflow": stack.airflow.url, "pages": stack.pages_url} if running else {}
+        write_json({"running": {n: r.pid for n, r in running.items()}, "health": health, "addresses": where})
+    elif running:
+        _show(stack)
+        for name in bad:
+            write(f"unhealthy: {name}; see {stack.root / 'logs'}")
+    else:
+        write("not running; start it with `citylake up`")
+    if bad or not health:
+        raise typer.Exit(NOT_RUNNING)
+
+
+def airflow_command(context: typer.Context) -> None:
+    """Run a command of Airflow's own on the stack. For instance `citylake airflow backfill create --help`."""
+    airflow = _stack(context).airflow
+    raise typer.Exit(airflow.call(*context.args))
+
+
+def _stack(context: typer.Context, port: int = 4420) -> Stack:
+    from infra.stack.stack import Stack
+
+    session: Session = context.obj
+    return Stack(session.settings, say=write, base=port)
+
+
+def _show(stack: Stack) -> None:
+    rows = [(name, str(one.pid), stack.log(name)) for name, one in stack.running().items()]
+    show_grid(results(), "running on 127.0.0.1", ("service", "process", "log"), rows)
+    write(f"Airflow  {stack.airflow.url}   accounts and passwords: {stack.secrets_path}")
+    write(f"pages    {stack.pages_url}")

@@ -1,0 +1,123 @@
+"""Processes that outlive the command that started them, and how they are ended.
+
+Owns starting a service in a session of its own and ending exactly that one: a process is known by its
+id and its start time, so that an id the system has given to somebody else is never signalled.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from ingestion.errors import CitylakeError
+
+POLL_SECONDS = 0.1
+TERM_SECONDS, INT_SECONDS = 60.0, 10.0
+TAIL_LINES = 15
+_STARTED: list[subprocess.Popen[bytes]] = []
+"""Handles kept for the life of this command: the services go on after it, on purpose."""
+
+
+class StackError(CitylakeError):
+    """A service of the local stack did not start, answer or end."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One program of the stack. `user` is the account it runs under, None for one's own."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: int | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started service as it is remembered: process id and start time (seconds since the epoch)."""
+
+    name: str
+    pid: int
+    started: float
+
+    def process(self) -> psutil.Process | None:
+        """The process, or None when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if same else None
+
+
+def start(service: Service, log: Path) -> Running:
+    """Start a service in a session of its own, its output appended to `log` (mode 0600)."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the stack's own commands
+            list(service.command),
+            env=dict(service.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=service.user,
+            group=service.user,
+            extra_groups=[] if service.user is not None else None,
+            cwd="/",
+        )
+    except OSError as error:
+        raise StackError(f"{service.name} cannot be started: {error}", next_step=f"see {log}") from error
+    finally:
+        os.close(descriptor)
+    _STARTED.append(process)
+    return Running(service.name, process.pid, psutil.Process(process.pid).create_time())
+
+
+def wait_until(ready: Callable[[], bool], running: Running, log: Path, *, seconds: float) -> None:
+    """Wait for a service to answer. Raises StackError with the end of its log when it ends or takes too long."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        ended = running.process() is None
+        if ended or time.monotonic() > deadline:
+            what = "ended while it started" if ended else f"does not answer after {seconds:.0f} s"
+            raise StackError(f"{running.name} {what}\n{tail(log)}", next_step=f"see {log}; then `citylake up` again")
+        time.sleep(POLL_SECONDS)
+
+
+def stop(running: Running, *, first: signal.Signals = signal.SIGTERM) -> bool:
+    """End a service and what it started: `first`, then SIGINT, then SIGKILL. False when it had ended before."""
+    process = running.process()
+    if process is None:
+        return False
+    family = [process, *process.children(recursive=True)]
+    for sign, patience in ((first, TERM_SECONDS), (signal.SIGINT, INT_SECONDS)):
+        _signal(process, sign)
+        if not psutil.wait_procs([process], timeout=patience)[1]:
+            break
+    _, left = psutil.wait_procs(family, timeout=1)
+    for member in left:
+        _signal(member, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=5)
+    return True
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, indented."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+
+
+def _signal(process: psutil.Process, sign: signal.Signals) -> None:
+    try:
+        process.send_signal(sign)
+    except psutil.NoSuchProcess:
+        return

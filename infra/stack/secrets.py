@@ -1,0 +1,47 @@
+"""Secrets of the local stack: made at random on its first start, kept in one private file.
+
+No password has a default. Deleting the file makes new ones for the pages; the database keeps its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
+"""Account of the Airflow page to its role in Airflow's simple auth manager."""
+
+
+class StackSecrets(BaseModel):
+    """What the services of one stack share. `accounts` maps accounts of the Airflow page to passwords."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    postgres: SecretStr
+    fernet_key: SecretStr
+    jwt_secret: SecretStr
+    session_key: SecretStr
+    accounts: dict[str, SecretStr]
+
+
+def stack_secrets(path: Path) -> StackSecrets:
+    """The secrets in `path`; made (file mode 0600, folder 0700) when the file is missing."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = {
+            "postgres": secrets.token_urlsafe(24),
+            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "jwt_secret": secrets.token_urlsafe(48),
+            "session_key": secrets.token_urlsafe(32),
+            "accounts": {account: secrets.token_urlsafe(12) for account in ROLES},
+        }
+        partial = path.with_suffix(".part")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(made, file)
+        partial.replace(path)
+    return StackSecrets.model_validate_json(path.read_text(encoding="utf-8"))

@@ -1,0 +1,202 @@
+"""The local stack of one lake: started, seen and ended as a whole.
+
+State is `<home>/stack/stack.json` (ports, and the processes that were started). Starting is safe to repeat:
+what runs stays, what is missing is started. Ending ends exactly the processes of that file.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from infra.stack.airflow import Airflow
+from infra.stack.airflow_api import AirflowApi
+from infra.stack.ports import BASE, Ports, free_ports
+from infra.stack.postgres import Postgres
+from infra.stack.processes import Running, Service, StackError, start, stop, wait_until
+from infra.stack.secrets import StackSecrets, stack_secrets
+from ingestion.settings import Settings
+
+Say = Callable[[str], None]
+START_SECONDS = 180.0
+POOL = "build"
+HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+
+@dataclass
+class Stack:
+    """The services of the lake in `settings`. `extra` are further CITYLAKE_* variables for tasks."""
+
+    settings: Settings
+    extra: dict[str, str] = field(default_factory=dict)
+    say: Say = lambda message: None
+    base: int = BASE
+
+    @property
+    def root(self) -> Path:
+        """Folder of everything the stack keeps."""
+        return self.settings.root / "stack"
+
+    @cached_property
+    def secrets(self) -> StackSecrets:
+        """Made on first use."""
+        return stack_secrets(self.secrets_path)
+
+    @property
+    def secrets_path(self) -> Path:
+        """Their file, private."""
+        return self.settings.root / "secrets" / "stack.json"
+
+    @property
+    def ports(self) -> Ports:
+        """The ports taken at the first start. Raises StackError before it."""
+        ports = self._state()["ports"]
+        if ports is None:
+            raise StackError("the stack of this lake was never started", next_step="citylake up")
+        return Ports(**ports)
+
+    @property
+    def airflow(self) -> Airflow:
+        """Its Airflow."""
+        lake = {"CITYLAKE_HOME": str(self.settings.root), **self.settings.environment(), **self.extra}
+        return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url("airflow"), self.secrets, lake)
+
+    @property
+    def postgres(self) -> Postgres:
+        """Its database server."""
+        return Postgres(self.root / "postgres", self.ports.postgres, self.secrets)
+
+    @property
+    def pages(self) -> Path:
+        """Folder of the static pages: dbt docs and whatever else is written there."""
+        return self.settings.state_root / "pages"
+
+    @property
+    def pages_url(self) -> str:
+        """Address of the static pages."""
+        return f"http://127.0.0.1:{self.ports.pages}"
+
+    def api(self, account: str = "admin") -> AirflowApi:
+        """Airflow's REST API as one of its accounts."""
+        return AirflowApi(self.airflow.url, account, self.secrets.accounts[account])
+
+    def up(self) -> None:
+        """Start what does not run, and wait until all of it answers. Raises StackError."""
+        with self._lock():
+            if not self.running():
+                self._remember(free_ports(self.base), {})
+            self._up_postgres()
+            self._up_pages()
+            self._up_airflow()
+
+    def down(self) -> list[str]:
+        """End every process of the stack, Airflow first; the names of those that ran."""
+        with self._lock():
+            running = self.running()
+            order = sorted(running.values(), key=lambda one: one.name == "postgres")
+            for one in order:
+                self.say(f"ending {one.name}")
+                # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
+                stop(one, first=signal.SIGINT if one.name == "postgres" else signal.SIGTERM)
+            if order:
+                self._remember(self.ports, {})
+            return [one.name for one in order]
+
+    def running(self) -> dict[str, Running]:
+        """Services that run now, by name."""
+        known = [Running(**one) for one in self._state()["running"]]
+        return {one.name: one for one in known if one.process() is not None}
+
+    def start(self, service: Service, ready: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
+        """Start one service unless it runs, and wait until `ready`."""
+        running = self.running()
+        log = self.log(service.name)
+        if service.name not in running:
+            self.say(f"starting {service.name}")
+            running[service.name] = start(service, log)
+            self._remember(self.ports, running)
+        wait_until(ready, running[service.name], log, seconds=seconds)
+
+    def log(self, name: str) -> Path:
+        """The log file of a service."""
+        return self.root / "logs" / f"{name}.log"
+
+    def _up_postgres(self) -> None:
+        self.postgres.prepare()
+        self.start(self.postgres.service(), self.postgres.answers)
+        self.postgres.create_databases()
+
+    def _up_pages(self) -> None:
+        self.pages.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
+        service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})
+        self.start(service, lambda: _listens(self.ports.pages))
+
+    def _up_airflow(self) -> None:
+        airflow = self.airflow
+        services = airflow.services()
+        running = self.running()
+        if not all(service.name in running for service in services):
+            self.say("preparing Airflow's database")
+            airflow.prepare(self.log("airflow-prepare"))
+        api = self.api()
+        for service in services:
+            # All four are started before the first is waited for: they take their time side by side.
+            if service.name not in running:
+                self.say(f"starting {service.name}")
+                running[service.name] = start(service, self.log(service.name))
+                self._remember(self.ports, running)
+        for service in services:
+            wait_until(lambda: _healthy(api), running[service.name], self.log(service.name), seconds=START_SECONDS)
+        pools = {pool["name"] for pool in api.get("/pools")["pools"]}
+        if POOL not in pools:
+            api.post("/pools", {"name": POOL, "slots": 1, "description": "The build file has one writer."})
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(self.root / "stack.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StackError("another process is starting or ending this stack", next_step="citylake status") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def _path(self) -> Path:
+        return self.root / "stack.json"
+
+    def _state(self) -> dict[str, Any]:
+        if not self._path.is_file():
+            return {"ports": None, "running": []}
+        state: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+        return state
+
+    def _remember(self, ports: Ports, running: dict[str, Running]) -> None:
+        state = {"ports": asdict(ports), "running": [asdict(one) for one in running.values()]}
+        partial = self._path.with_suffix(".part")
+        partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
+        partial.replace(self._path)
+
+
+def _healthy(api: AirflowApi) -> bool:
+    health = api.health()
+    return all(health.get(name) == "healthy" for name in HEALTHY)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

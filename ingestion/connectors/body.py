@@ -1,0 +1,131 @@
+"""The body of an answer into a file: in bounded memory, counted, capped, checked, begun again or resumed.
+
+A half body is thrown away, unless the server gave a strong ETag and takes ranges: then the rest is asked for
+with If-Range, and a changed file comes whole again. What was declared (length, digest) must hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ingestion.connectors.trouble import Again, Trouble
+from ingestion.connectors.web import shown
+from ingestion.errors import DeliveryRefused
+from ingestion.parsers.probe import PROBE_BYTES, check_text
+
+BUFFER = 2**20
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_WEB_PAGES = ("text/html", "application/xhtml+xml")
+_DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
+
+
+@dataclass
+class Download:
+    """One file over several attempts. `resumable` is the strong ETag of the part that lies at `path`."""
+
+    path: Path
+    max_bytes: int
+    media_types: tuple[str, ...] = ()
+    resumable: str | None = None
+
+    def conditions(self) -> dict[str, str]:
+        """Request headers that ask for the rest only; empty where nothing can be resumed."""
+        if self.resumable is None or not self.path.exists() or not self.path.stat().st_size:
+            return {}
+        return {"range": f"bytes={self.path.stat().st_size}-", "if-range": self.resumable}
+
+    def take(self, response: httpx.Response, deadline: float) -> None:
+        """Write the answer's body. Raises Trouble; after Again the part that may be resumed stays."""
+        where = shown(response.url)
+        begin = self._begin(response, where)
+        self._check_media(response, where)
+        tag = response.headers.get("etag", "")
+        takes_ranges = response.status_code == httpx.codes.PARTIAL_CONTENT or "bytes" in response.headers.get(
+            "accept-ranges", ""
+        )
+        self.resumable = tag if tag.startswith('"') and takes_ranges and not _encoded(response) else None
+        self._write(response, begin, deadline, where)
+        declared = response.headers.get("content-length", "")
+        if declared.isdigit() and response.num_bytes_downloaded != int(declared):
+            self._forget()
+            raise Again(f"declared {declared} bytes and sent {response.num_bytes_downloaded}", where)
+        self._check_digest(response, where)
+        self._check_page(where)
+
+    def _begin(self, response: httpx.Response, where: str) -> int:
+        if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            return 0
+        have = self.path.stat().st_size if self.path.exists() else 0
+        said = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        if said is None or int(said[1]) != have:
+            self._forget()
+            raise Again("sent another part of the file than was asked for", where)
+        return have
+
+    def _write(self, response: httpx.Response, begin: int, deadline: float, where: str) -> None:
+        declared = response.headers.get("content-length", "")
+        size = begin
+        if declared.isdigit() and size + int(declared) > self.max_bytes:
+            raise Trouble(f"has {size + int(declared):,} bytes, more than the contract's {self.max_bytes:,}", where)
+        with self.path.open("r+b" if begin else "wb", buffering=BUFFER) as file:
+            file.seek(begin)
+            # Pieces as they come: a fixed size would hold back, and lose, what came before a break.
+            for chunk in response.iter_bytes():
+                size += len(chunk)
+                if size > self.max_bytes:
+                    raise Trouble(f"sends more than the contract's {self.max_bytes:,} bytes", where)
+                if time.monotonic() > deadline:
+                    raise Trouble("is too slow: the total time-out of the contract is over", where)
+                file.write(chunk)
+
+    def _check_media(self, response: httpx.Response, where: str) -> None:
+        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if self.media_types and media not in self.media_types:
+            raise Trouble(f"sent {media or 'no media type'} where {', '.join(self.media_types)} is declared", where)
+        if media in _WEB_PAGES and media not in self.media_types:
+            raise Trouble(f"sent a web page ({media}) where data is declared: a login or error page", where)
+
+    def _check_page(self, where: str) -> None:
+        """A login or error page often comes as 200, under any media type."""
+        with self.path.open("rb") as file:
+            head = file.read(PROBE_BYTES)
+        try:
+            check_text(head, "the answer")
+        except DeliveryRefused as refusal:
+            if refusal.rule == "html_page":
+                raise Trouble(f"sent a web page where data is declared: {refusal.message}", where) from None
+
+    def _check_digest(self, response: httpx.Response, where: str) -> None:
+        """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so."""
+        if _encoded(response):
+            return
+        sha256 = _DIGEST.search(response.headers.get("repr-digest") or response.headers.get("digest") or "")
+        md5 = response.headers.get("content-md5") if response.status_code == httpx.codes.OK else None
+        checks: list[tuple[str, Callable[[], hashlib._Hash], str | None]] = [
+            ("sha-256", hashlib.sha256, sha256[1] if sha256 else None),
+            ("MD5", lambda: hashlib.new("md5", usedforsecurity=False), md5),
+        ]
+        for name, made, expected in checks:
+            if expected is None:
+                continue
+            with self.path.open("rb") as file:
+                found = hashlib.file_digest(file, made)
+            if base64.b64encode(found.digest()).decode() != expected.strip():
+                self._forget()
+                raise Again(f"sent bytes that do not have the {name} digest it declares", where)
+
+    def _forget(self) -> None:
+        self.resumable = None
+        self.path.unlink(missing_ok=True)
+
+
+def _encoded(response: httpx.Response) -> bool:
+    return response.headers.get("content-encoding", "identity").lower() not in ("", "identity")

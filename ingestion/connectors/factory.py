@@ -1,0 +1,26 @@
+"""Which connector fetches a feed, by what its contract's `source` says."""
+
+from __future__ import annotations
+
+from ingestion.connectors.base import Connector
+from ingestion.connectors.file_drop import FileDropConnector
+from ingestion.contract.model import Contract
+from ingestion.contract.sources import HttpFile, JsonApi
+from ingestion.lake import Lake
+
+
+def connector_for(lake: Lake, contract: Contract) -> Connector:
+    """The connector of the contract's source, with what it needs of the lake.
+
+    Opens nothing: the department's side is met in `fetch`. What only some sources need is imported for them.
+    """
+    source = contract.citylake.source
+    if isinstance(source, HttpFile):
+        from ingestion.connectors.http_file import HttpFileConnector
+
+        return HttpFileConnector(lake, contract, source)
+    if isinstance(source, JsonApi):
+        from ingestion.connectors.json_api import JsonApiConnector
+
+        return JsonApiConnector(lake, contract, source)
+    return FileDropConnector(lake.settings.drop_root)

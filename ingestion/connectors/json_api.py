@@ -1,0 +1,197 @@
+"""A paged JSON API: all pages of an interval, in order, are one delivery.
+
+A pass takes every page; where the data changed under it the whole pass begins again, and after the last
+restart nothing is delivered. The pages are kept as sent in one archive (ingestion.parsers.pages). An interval
+that has not ended is awaited: what is asked for earlier would be a part taken for the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+
+from ingestion.connectors.base import Fetched, content_as_of
+from ingestion.connectors.body import Download
+from ingestion.connectors.fetched import fetching, kept, recorded
+from ingestion.connectors.pages import Page, PageReader
+from ingestion.connectors.paging import Pager
+from ingestion.connectors.templates import fill_params
+from ingestion.connectors.trouble import Again, Trouble, http_date
+from ingestion.connectors.web import Session, shown
+from ingestion.contract.extension import JsonFormat
+from ingestion.contract.model import Contract
+from ingestion.contract.sources import JsonApi
+from ingestion.intervals import Interval
+from ingestion.lake import Lake
+from ingestion.parsers.pages import PageArchive
+
+NAME = "json_api/1"
+_NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
+
+
+class Changed(Trouble):
+    """The data changed while it was paged. `pages` is what this pass got, by sha256."""
+
+    def __init__(self, what: str, where: str, pages: tuple[str, ...] = ()) -> None:
+        super().__init__(what, where)
+        self.pages = pages
+
+
+@dataclass(frozen=True)
+class JsonApiConnector:
+    """See ingestion.connectors.base.Connector."""
+
+    lake: Lake
+    contract: Contract
+    source: JsonApi
+
+    @cached_property
+    def _session(self) -> Session:
+        name = self.source.connection
+        return Session(self.source, self.lake.connection(name) if name else None)
+
+    def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
+        """One delivery of all pages; empty where the interval has not ended or the API does not know it (404)."""
+        if contract.citylake.delivery != "snapshot" and interval.end > now:
+            return []
+        start = self._session.url(self.source.url)
+        params = fill_params(self.source, contract, interval)
+        with fetching(self.lake, contract, interval) as keep:
+            taken = self._passes(start, params, keep.folder)
+            if taken is None:
+                return []
+            modified = max((_modified(page) or now for page in taken.ends), default=now)
+            fetched = Fetched(
+                path=taken.path,
+                filename=f"{contract.feed}_{interval.id}.pages.zip",
+                source=recorded("json_api", start.copy_merge_params(params)),
+                connector=NAME,
+                fetched_at=now.astimezone(UTC),
+                content_as_of=content_as_of(contract, interval, modified=modified, fetched=now),
+                headers=kept({k: v for k, v in taken.ends[0].headers.items() if k in ("date", "content-type")}),
+                pages=taken.pages,
+            )
+            return [keep.until_gone(fetched)]
+
+    def _passes(self, start: httpx.URL, params: dict[str, str], folder: Path) -> _Taken | None:
+        """The first pass under which nothing changed. Raises Trouble when there is none."""
+        deadline = self._session.deadline()
+        before: tuple[str, ...] | None = None
+        for left in range(self.source.restarts, -1, -1):
+            one = _Pass(self, Pager(self.source, start, params), folder, deadline)
+            try:
+                return one.run(same_again=before)
+            except Changed as change:
+                before = change.pages or None
+                if not left:
+                    tries = self.source.restarts + 1
+                    raise Again(f"changes while it is paged, {tries} times in a row: {change.what}", shown(start)) \
+                        from None  # fmt: skip
+        return None
+
+    def page(self, url: httpx.URL, reader: PageReader, file: Path, deadline: float) -> Page | None:
+        """One page, asked for until it is whole; None where the server has no such page."""
+
+        def attempt() -> Page | None:
+            download = Download(file, self.source.max_page_bytes)
+            with self._session.get(url, deadline) as response:
+                if response.status_code in _NOT_THERE:
+                    return None
+                download.take(response, deadline)
+                link = response.links.get("next", {}).get("url")
+                return reader.read(file.read_bytes(), dict(response.headers), link, shown(response.url))
+
+        return self._session.patiently(attempt, deadline)
+
+    def reader(self) -> PageReader:
+        """A reader by the contract's format."""
+        spec = self.contract.citylake.format
+        records, encoding = (spec.records, spec.encoding) if isinstance(spec, JsonFormat) else ("$", "utf-8")
+        return PageReader(self.source, records, encoding)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A whole pass: the archive, its pages' sha256, and the first and last page."""
+
+    path: Path
+    pages: tuple[str, ...]
+    ends: tuple[Page, Page]
+
+
+@dataclass
+class _Pass:
+    """One time through all pages."""
+
+    connector: JsonApiConnector
+    pager: Pager
+    folder: Path
+    deadline: float
+
+    def run(self, *, same_again: tuple[str, ...] | None) -> _Taken | None:
+        """`same_again` are the pages of a pass in which ids repeated: the same again are taken. Raises Changed."""
+        hashes: list[str] = []
+        first = last = None
+        size = 0
+        path = self.folder / "pages.zip"
+        path.unlink(missing_ok=True)
+        url: httpx.URL | None = self.pager.first()
+        with closing(self.connector.reader()) as reader, PageArchive.create(path) as archive:
+            while url is not None:
+                page = self.connector.page(url, reader, self.folder / "page", self.deadline)
+                if page is None:
+                    if first is None:
+                        return None
+                    self._gone()
+                    break
+                first, last = first or page, page
+                self._check(first, page)
+                hashes.append(hashlib.sha256(page.body).hexdigest())
+                archive.add(page.body)
+                size += len(page.body)
+                if size > self.connector.source.max_bytes:
+                    raise Trouble(f"sends more than the contract's {self.connector.source.max_bytes:,} bytes", self._at)
+                url = self.pager.after(page)
+            pages = tuple(hashes)
+            if last is None or first is None:
+                return None
+            self._complete(first, reader, pages, same_again)
+        return _Taken(path, pages, (first, last))
+
+    @property
+    def _at(self) -> str:
+        return shown(self.pager.start)
+
+    def _gone(self) -> None:
+        """A page that is not there ends paging by number; elsewhere the data went away under us."""
+        if self.connector.source.paging.by != "page":
+            raise Changed(f"page {self.pager.pages + 1} is gone", self._at)
+
+    def _check(self, first: Page, page: Page) -> None:
+        for name in ("total", "snapshot"):
+            was, now = getattr(first, name), getattr(page, name)
+            if now is not None and was != now:
+                number = self.pager.pages + 1
+                raise Changed(f"{name} was {was} on the first page and is {now} on page {number}", self._at)
+
+    def _complete(
+        self, first: Page, reader: PageReader, pages: tuple[str, ...], same_again: tuple[str, ...] | None
+    ) -> None:
+        if first.total is not None and first.total != str(self.pager.records):
+            raise Changed(f"{first.total} records declared and {self.pager.records} sent", self._at)
+        repeated = reader.repeated()
+        if repeated and pages != same_again:
+            raise Changed(f"{repeated} ids came more than once", self._at, pages)
+
+
+def _modified(page: Page) -> datetime | None:
+    try:
+        return http_date(page.headers.get("last-modified", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,77 @@
+"""What can be wrong with a department's server, and how a person is told.
+
+A `Trouble` knows the server's side only; `as_source_error` adds feed, interval, what is left and the
+next step. `Again` is a Trouble that may pass by itself.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ingestion.contract.model import Contract
+from ingestion.contract.sources import FileDrop
+from ingestion.errors import SourceError
+from ingestion.intervals import Interval
+
+RUNBOOK = "docs/runbooks/source-unreachable.md"
+
+
+class Trouble(Exception):
+    """`what` the server at `where` (host and path, nothing secret) did. `is_refusal`: it would not let us in."""
+
+    def __init__(self, what: str, where: str, *, is_refusal: bool = False) -> None:
+        super().__init__(f"{where} {what}")
+        self.what = what
+        self.is_refusal = is_refusal
+
+
+class Again(Trouble):
+    """May be asked again; `wait` is how long the server said to wait, in seconds."""
+
+    def __init__(self, what: str, where: str, *, wait: float | None = None) -> None:
+        super().__init__(what, where)
+        self.wait = wait
+
+
+def as_source_error(trouble: Trouble, contract: Contract, interval: Interval) -> SourceError:
+    """The error an operator reads."""
+    feed = f"{contract.department}.{contract.feed}"
+    source = contract.citylake.source
+    name = None if isinstance(source, FileDrop) else source.connection
+    again = f"citylake ingest {feed} --interval {interval.id}"
+    if trouble.is_refusal and name:
+        step = f"renew the credential: CITYLAKE_CONN_{name.upper()} or the Airflow connection {name!r}, then {again}"
+    elif trouble.is_refusal:
+        step = f"the server wants a credential: name a `connection` in {contract.path.name}, then {again}"
+    elif isinstance(trouble, Again):
+        step = f"the next run asks again; by hand: {again}; if it stays, see {RUNBOOK}"
+    else:
+        step = f"ask the department, see {RUNBOOK}; then {again}"
+    return SourceError(
+        str(trouble),
+        feed=feed,
+        interval=str(interval),
+        left="nothing was stored; what was committed before, and the last release, stay as they are",
+        next_step=step,
+    )
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Seconds a Retry-After header asks for, given as a number or an HTTP date (RFC 9110, 10.2.3); else None."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = http_date(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def http_date(text: str) -> datetime:
+    """An HTTP date as UTC. Raises ValueError."""
+    moment = parsedate_to_datetime(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,215 @@
+"""One HTTP session with a department's server: credentials, redirects, retries, time-outs.
+
+Owns what every HTTP source needs and how its failures are told. The credential goes to the origin of
+the connection's base URL and nowhere else, whatever a redirect or a next link says. Only GET is sent, so
+every request may be sent again. What an answer means is the connector's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from ingestion.connections import Connection
+from ingestion.connectors.trouble import Again, Trouble, retry_after
+from ingestion.contract.sources import HttpFile, JsonApi
+
+USER_AGENT = "citylake"
+MAX_REDIRECTS = 5
+_RETRIED = (408, 425, 429, 500, 502, 503, 504)
+_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Session:
+    """Requests of one source. `connection` is None for a public server without one."""
+
+    source: HttpFile | JsonApi
+    connection: Connection | None
+    sleep: Callable[[float], None] = time.sleep
+    _client: httpx.Client | None = None
+    _token: str | None = field(default=None, repr=False)
+
+    def url(self, path: str) -> httpx.URL:
+        """`path` below the connection's base URL, or itself where it is absolute."""
+        return httpx.URL(urljoin(self.connection.base_url, path) if self.connection else path)
+
+    def deadline(self) -> float:
+        """When a delivery that begins now must be here, on the monotonic clock."""
+        return time.monotonic() + self.source.timeouts.total
+
+    def patiently(self, send: Callable[[], T], deadline: float) -> T:
+        """`send()` until it succeeds, attempts end or the deadline comes. Raises Trouble: that of the last attempt.
+
+        A server's Retry-After is waited for, unless it is longer than the contract's `max_wait`: then the
+        next run asks again, and not sooner.
+        """
+
+        def wait(state: RetryCallState) -> float:
+            problem = state.outcome.exception() if state.outcome else None
+            asked = problem.wait if isinstance(problem, Again) else None
+            return _BACKOFF(state) if asked is None else asked
+
+        def stop(state: RetryCallState) -> bool:
+            problem = state.outcome.exception() if state.outcome else None
+            asked = (problem.wait if isinstance(problem, Again) else None) or 0.0
+            late = time.monotonic() + asked >= deadline
+            return late or asked > self.source.max_wait or stop_after_attempt(self.source.attempts)(state)
+
+        retrying = Retrying(retry=retry_if_exception_type(Again), wait=wait, stop=stop, sleep=self.sleep, reraise=True)
+        return retrying(send)
+
+    @contextmanager
+    def get(self, url: httpx.URL, deadline: float, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
+        """The answer to one GET after its redirects, body not yet read.
+
+        Statuses 200, 206, 304, 404 and 410 are answers; everything else raises Trouble (or Again).
+        """
+        with _told():
+            response = self._followed(url, {**self.source.headers, **(headers or {})}, deadline)
+            try:
+                self._judge(response)
+                yield response
+            finally:
+                response.close()
+
+    def _followed(self, url: httpx.URL, headers: dict[str, str], deadline: float) -> httpx.Response:
+        seen: list[httpx.URL] = []
+        while True:
+            if time.monotonic() > deadline:
+                raise Trouble(f"took longer than {self.source.timeouts.total:.0f} s in all", shown(url))
+            if url.scheme not in ("http", "https") or not url.host:
+                raise Trouble("points to something that is not http(s)", shown(url))
+            seen.append(url)
+            request = self._authorised(self.client.build_request("GET", url, headers=headers), deadline)
+            response = self.client.send(request, stream=True)
+            if not response.has_redirect_location:
+                return response
+            response.close()
+            url = url.join(response.headers["location"])
+            if url in seen:
+                raise Trouble("redirects in a circle", shown(url))
+            if len(seen) > MAX_REDIRECTS:
+                raise Trouble(f"redirects more than {MAX_REDIRECTS} times", shown(url))
+
+    def _authorised(self, request: httpx.Request, deadline: float) -> httpx.Request:
+        """The request with the credential, where it goes to the connection's own origin."""
+        given = self.connection
+        if given is None or given.auth == "none" or origin(request.url) != origin(httpx.URL(given.base_url)):
+            return request
+        secret = given.token.get_secret_value() if given.token else ""
+        if given.auth == "basic" and given.password:
+            basic = httpx.BasicAuth(given.login or "", given.password.get_secret_value())
+            return next(basic.auth_flow(request))
+        if given.auth == "query":
+            request.url = request.url.copy_merge_params({given.parameter or "": secret})
+        elif given.auth == "header":
+            request.headers[given.parameter or ""] = secret
+        else:
+            bearer = self._granted(given, deadline) if given.auth == "oauth2" else secret
+            request.headers["authorization"] = f"Bearer {bearer}"
+        return request
+
+    def _granted(self, given: Connection, deadline: float) -> str:
+        """An access token for client credentials (RFC 6749, 4.4), asked for once a session."""
+        if self._token is None:
+            asked = {"grant_type": "client_credentials"} | ({"scope": given.scope} if given.scope else {})
+            url = self.url(given.token_url or "")
+            client = (given.login or "", given.password.get_secret_value() if given.password else "")
+            answer = self.client.post(url, data=asked, auth=client)
+            self._judge(answer)
+            found = answer.json().get("access_token") if answer.is_success else None
+            if not isinstance(found, str):
+                raise Trouble("gave no access token for the connection's client", shown(url), is_refusal=True)
+            self._token = found
+        return self._token
+
+    def _judge(self, response: httpx.Response) -> None:
+        status, url = response.status_code, shown(response.url)
+        if status in (200, 206, 304, 404, 410):
+            return
+        what = f"answered {status} {response.reason_phrase}".rstrip()
+        if status in _RETRIED:
+            asked = retry_after(response.headers.get("retry-after"))
+            told = f" and asks to wait {asked:.0f} s" if asked is not None else ""
+            raise Again(f"{what}{told}", url, wait=asked)
+        self._token = None
+        raise Trouble(what, url, is_refusal=status in (401, 403, 407))
+
+    @property
+    def client(self) -> httpx.Client:
+        """Opened at the first request, closed with the session."""
+        if self._client is None:
+            limits = self.source.timeouts
+            given = self.connection
+            # A proxy or a netrc of this machine's environment is not the connection's: nothing is taken from there.
+            self._client = httpx.Client(
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(limits.read, connect=limits.connect),
+                headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
+                proxy=given.proxy.get_secret_value() if given and given.proxy else None,
+                verify=ssl.create_default_context(cafile=given.ca_file) if given and given.ca_file else True,
+            )
+            weakref.finalize(self, self._client.close)
+        return self._client
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Transport failures as Again, with the host and path and no more of the URL."""
+    try:
+        yield
+    except httpx.ConnectTimeout as error:
+        raise Again("did not take the connection in time", _asked(error)) from None
+    except httpx.TimeoutException as error:
+        raise Again("stopped answering (time-out)", _asked(error)) from None
+    except httpx.RemoteProtocolError as error:
+        raise Again(f"broke off: {error}", _asked(error)) from None
+    except httpx.TransportError as error:
+        raise Again(f"cannot be reached: {error}", _asked(error)) from None
+    except (httpx.InvalidURL, httpx.DecodingError) as error:
+        raise Trouble(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
+
+
+def _asked(error: httpx.RequestError) -> str:
+    # An error of a body's reading knows no request of its own.
+    try:
+        return shown(error.request.url)
+    except RuntimeError:
+        return "the server"
+
+
+def shown(url: httpx.URL) -> str:
+    """The part of a URL that may be told: no login, no query."""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.scheme}://{url.host}{port}{url.path}"
+
+
+def origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host, port."""
+    return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+class _NoQuery(logging.Filter):
+    """httpx logs every URL whole; a credential may be in its query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(shown(a) if isinstance(a, httpx.URL) else a for a in record.args)
+        return True
+
+
+logging.getLogger("httpx").addFilter(_NoQuery())

@@ -1,0 +1,92 @@
+"""What is wrong with a source: paths, URLs, times in them, and credentials where none may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+from ingestion.contract.extension import Citylake, JsonFormat
+from ingestion.contract.problem import KeyPath
+from ingestion.contract.schedule import interval_problem, path_problem
+from ingestion.contract.sources import FileDrop, HttpFile, JsonApi
+
+ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
+"""Request headers a contract may set; a credential is a connection's."""
+
+_SECRET = re.compile(r"token|secret|passw|api[_-]?key|appkey|app_key|signature|\bsig\b|\bkey\b|auth|credential", re.I)
+_PARAM = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
+_DIRECTIVES = set("YmdHMSjGVyzs%")
+
+Finding = tuple[KeyPath, str]
+
+
+def source_problems(citylake: Citylake) -> Iterator[Finding]:
+    """Every finding with its key path below the citylake value."""
+    source = citylake.source
+    if isinstance(source, FileDrop):
+        problem = path_problem(source.path, citylake.calendar.every)
+        if problem:
+            yield ("source", "path"), problem
+        return
+    yield from _url(source, citylake)
+    for name in source.headers:
+        if name.lower() not in ALLOWED_HEADERS:
+            yield ("source", "headers", name), f"not a header a contract sets; allowed: {', '.join(ALLOWED_HEADERS)}"
+    if isinstance(source, JsonApi):
+        yield from _api(source, citylake)
+
+
+def _url(source: HttpFile | JsonApi, citylake: Citylake) -> Iterator[Finding]:
+    here: KeyPath = ("source", "url")
+    parts = urlsplit(re.sub(r"\{[^{}]*\}", "0", source.url))
+    if parts.scheme and (parts.scheme not in ("http", "https") or not parts.netloc):
+        yield here, "must be http:// or https://, or relative to the connection's base URL"
+    elif not parts.scheme and (source.url.startswith(("/", "~")) or ".." in parts.path.split("/") or parts.netloc):
+        yield here, "must be relative to the connection's base URL without a leading `/` and without `..`"
+    elif not parts.scheme and source.connection is None:
+        yield ("source", "connection"), "required key is missing: a relative url is relative to a connection"
+    if "@" in parts.netloc:
+        yield here, "holds a login; logins belong to the connection"
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if _SECRET.search(name):
+            yield here, f"parameter {name!r} looks like a credential; credentials belong to the connection"
+    if parts.fragment:
+        yield here, "has a fragment (`#…`), which is never sent"
+    if isinstance(source, HttpFile) and not (citylake.delivery == "snapshot" and "{" not in source.url):
+        problem = interval_problem(source.url, citylake.calendar.every)
+        if problem:
+            yield here, problem
+
+
+def _api(source: JsonApi, citylake: Citylake) -> Iterator[Finding]:
+    if "{" in source.url:
+        yield ("source", "url"), "times of the interval go into `params`, as {start:…} and {end:…}"
+    spec = citylake.format
+    if not (isinstance(spec, JsonFormat) and spec.type == "json"):
+        yield ("format", "type"), "connector json_api gives pages of JSON: the format is json, with `records`"
+    for name, value in source.params.items():
+        here: KeyPath = ("source", "params", name)
+        if _SECRET.search(name):
+            yield here, "looks like a credential; credentials belong to the connection"
+        problem = _template(value)
+        if problem:
+            yield here, problem
+    taken = [p for p in (source.paging.parameter, source.paging.size_parameter) if p is not None and p in source.params]
+    for name in taken:
+        yield ("source", "params", name), "is set by `paging`"
+    if citylake.delivery != "snapshot" and not any("{start" in value for value in source.params.values()):
+        yield ("source", "params"), "no parameter says which interval is asked for: one needs {start:<strftime>}"
+
+
+def _template(value: str) -> str | None:
+    rest = _PARAM.sub("", value)
+    if "{" in rest or "}" in rest:
+        return "has a brace that is not {start:…} or {end:…}"
+    for name, form in _PARAM.findall(value):
+        if name not in ("start", "end"):
+            return f"{{{name}}} is not known; allowed: {{start:<strftime>}}, {{end:<strftime>}}"
+        unknown = [f"%{d}" for d in re.findall(r"%(.)", form) if d not in _DIRECTIVES]
+        if unknown or not form:
+            return f"{{{name}:…}} needs a strftime form" + (f"; {', '.join(unknown)} is not one" if unknown else "")
+    return None

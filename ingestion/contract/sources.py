@@ -1,0 +1,136 @@
+"""Where a feed comes from: the `source` of the citylake extension, one model a connector.
+
+A source names a connection and never holds what a connection holds: no login, no token. What is
+wrong with one beyond its types is ingestion.contract.source_checks'.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+NAME = r"^[a-z][a-z0-9_]*$"
+JSON_PATH = r"^\$(\.[A-Za-z_@][\w@\-]*)+$"
+
+
+class _Spec(BaseModel):
+    """Forbids unknown keys, is immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileDrop(_Spec):
+    """Files a department puts into a folder below CITYLAKE_DROP.
+
+    `path` is relative, with one `{interval:<strftime>}` in the calendar's local time and
+    shell wildcards; every match is one delivery, in name order.
+    """
+
+    connector: Literal["file_drop"] = "file_drop"
+    path: str
+
+
+class Timeouts(_Spec):
+    """Seconds: to connect, between two pieces of an answer, and for a whole delivery with its retries."""
+
+    connect: float = Field(default=10.0, gt=0, le=600)
+    read: float = Field(default=60.0, gt=0, le=3600)
+    total: float = Field(default=1800.0, gt=0, le=86_400)
+
+
+class _Web(_Spec):
+    """What both kinds of HTTP source share.
+
+    `url` is relative to the connection's base URL, or absolute (a public file needs no connection).
+    `headers` may hold only what says which form of the content is wanted. An answer that is
+    longer than `max_bytes` (bytes of one delivery) is not taken.
+    """
+
+    connection: str | None = Field(default=None, pattern=NAME)
+    url: str
+    headers: dict[str, str] = {}
+    max_bytes: int = Field(default=4 * 2**30, gt=0)
+    timeouts: Timeouts = Timeouts()
+    attempts: int = Field(default=4, ge=1, le=20, description="Of one request, the first included.")
+    max_wait: float = Field(default=60.0, ge=0, description="Longest wait between attempts a server may ask for, s.")
+
+
+class HttpFile(_Web):
+    """One file over HTTP(S) an interval: what lies at `url` now is the interval's delivery.
+
+    `url` holds one `{interval:<strftime>}` in the calendar's local time; a snapshot's may hold none.
+    `media_types` lists what the answer may be; empty takes anything but a web page.
+    """
+
+    connector: Literal["http"]
+    media_types: list[str] = []
+
+
+class Paging(_Spec):
+    """How the next page is asked for, and where the answer says so.
+
+    `cursor`: the value at `next` (JSON path) goes into `parameter`. `token`: the same, from the
+    response header `next_header`. `page`: `parameter` counts from `first`. `offset`: `parameter` is the
+    number of records had so far. `link_header`: RFC 8288 `rel="next"`. `next_link`: the URL at `next`
+    (JSON path). `none`: one page.
+    `size_parameter` and `size` ask for a page size. A short page is no proof of the last one: pages
+    by number end with an empty page, or with `total` records.
+    """
+
+    by: Literal["cursor", "token", "page", "offset", "link_header", "next_link", "none"]
+    parameter: str | None = None
+    next: str | None = Field(default=None, pattern=JSON_PATH)
+    next_header: str | None = None
+    first: int = Field(default=1, ge=0)
+    size_parameter: str | None = None
+    size: int | None = Field(default=None, gt=0)
+    max_pages: int = Field(default=1000, gt=0, le=99_999)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Paging:
+        needs = {
+            "cursor": ("parameter", "next"),
+            "token": ("parameter", "next_header"),
+            "next_link": ("next",),
+            "page": ("parameter",),
+            "offset": ("parameter",),
+        }.get(self.by, ())
+        missing = [name for name in needs if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"paging by {self.by} needs {' and '.join(missing)}")
+        if (self.size is None) != (self.size_parameter is None):
+            raise ValueError("`size` and `size_parameter` belong together")
+        return self
+
+
+class JsonApi(_Web):
+    """A paged JSON API: all pages of an interval are one delivery. Records lie under `records` of the format.
+
+    `params` are query parameters; their values may hold `{start:<strftime>}` and `{end:<strftime>}` of
+    the interval, in `time`. `total` and `snapshot` (JSON paths) must say the same on every page, and
+    `id` (JSON path in a record) must not repeat: otherwise the data changed while it was paged, and
+    paging begins again, `restarts` times at most. Ids that repeat in the same pages twice are the data's own.
+    """
+
+    connector: Literal["json_api"]
+    params: dict[str, str] = {}
+    time: Literal["local", "utc"] = "local"
+    paging: Paging
+    total: str | None = Field(default=None, pattern=JSON_PATH)
+    snapshot: str | None = Field(default=None, pattern=JSON_PATH)
+    id: str | None = Field(default=None, pattern=JSON_PATH)
+    restarts: int = Field(default=2, ge=0, le=10)
+    max_page_bytes: int = Field(default=64 * 2**20, gt=0)
+
+
+def connector(raw: Any) -> str:
+    """The connector a source names; a bare `path` is a file drop."""
+    named = raw.get("connector", "file_drop") if isinstance(raw, dict) else getattr(raw, "connector", "file_drop")
+    return str(named)
+
+
+Source = Annotated[
+    Annotated[FileDrop, Tag("file_drop")] | Annotated[HttpFile, Tag("http")] | Annotated[JsonApi, Tag("json_api")],
+    Discriminator(connector),
+]

@@ -1,0 +1,56 @@
+"""Batches that lie in raw and have no receipt yet: what a conform task works off.
+
+Owns finding them, from the store alone, so that a run that died, or one whose source has moved on,
+loses nothing: what landed gets conformed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from ingestion import keys
+from ingestion.contract.model import Contract
+from ingestion.ingest import Waiting
+from ingestion.intervals import Interval
+from ingestion.lake import Lake
+from ingestion.landing.land import load_manifest
+
+_NEW = """
+select unnest($landed) as batch
+except
+select batch from receipt where department = $department and feed = $feed
+order by batch
+"""
+
+
+def waiting(lake: Lake, contract: Contract, first: date, last: date) -> list[Waiting]:
+    """Landed batches without a receipt whose `dt` lies within the local days `first` to `last`, oldest first.
+
+    Costs one listing a day, one query, and one small read for each batch found.
+    """
+    prefixes: dict[str, str] = {}
+    for offset in range((last - first).days + 1):
+        for key in _manifests(lake, contract, first + timedelta(days=offset)):
+            prefix = key.rsplit("/", 1)[0]
+            prefixes[prefix.rsplit("/", 1)[-1]] = prefix
+    if not prefixes:
+        return []
+    lake.log.refresh()
+    names = {"department": contract.department, "feed": contract.feed}
+    with lake.log.reading() as connection:
+        new = connection.execute(_NEW, {"landed": list(prefixes), **names}).fetchall()
+    return [_read(lake, prefixes[batch]) for (batch,) in new]
+
+
+def _manifests(lake: Lake, contract: Contract, dt: date) -> Iterator[str]:
+    folder = keys.raw_day(contract.department, contract.feed, dt)
+    for found in lake.store.list(f"{folder}/"):
+        # The bytes before their manifest are a landing that died: the next one of the same bytes completes it.
+        if found.key == keys.raw_manifest(found.key.rsplit("/", 1)[0]):
+            yield found.key
+
+
+def _read(lake: Lake, prefix: str) -> Waiting:
+    manifest = load_manifest(lake, keys.raw_manifest(prefix))
+    return Waiting(Interval(manifest.interval.start, manifest.interval.end), manifest.batch, manifest.content_as_of)

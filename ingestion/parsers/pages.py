@@ -1,0 +1,87 @@
+"""The pages of a paged delivery in one payload: a ZIP, nothing packed, that depends on the pages alone.
+
+Each page is kept byte for byte as `page-00001.json` and so on; times and attributes are fixed, so the same
+pages give the same sha256. Reading goes page by page through the reader of JSON documents.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ingestion.contract.extension import JsonFormat
+from ingestion.contract.model import Table
+from ingestion.errors import DeliveryRefused
+from ingestion.parsers.archive import Archive
+from ingestion.parsers.blocks import Segment
+from ingestion.parsers.json_records import JsonRecords
+from ingestion.settings import Settings
+
+_NAME = "page-{:05}.json"
+_FIRST_NAME_AT = 30
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class PageArchive:
+    """Writes pages in order."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._count = 0
+
+    @classmethod
+    @contextmanager
+    def create(cls, path: Path) -> Iterator[PageArchive]:
+        """A new archive at `path`."""
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            yield cls(archive)
+
+    def add(self, page: bytes) -> None:
+        """The next page."""
+        self._count += 1
+        info = zipfile.ZipInfo(_NAME.format(self._count), _FIXED_TIME)
+        info.create_system = 3
+        info.external_attr = 0o644 << 16
+        self._archive.writestr(info, page)
+
+
+def is_pages(path: Path) -> bool:
+    """Whether a payload is an archive of pages, by its first entry."""
+    name = _NAME.format(1).encode()
+    with path.open("rb") as file:
+        head = file.read(_FIRST_NAME_AT + len(name))
+    return head.startswith(b"PK\x03\x04") and head[_FIRST_NAME_AT:] == name
+
+
+class PagedRecords:
+    """Segments of all pages; records are numbered through."""
+
+    def __init__(self, table: Table, spec: JsonFormat, path: Path, settings: Settings) -> None:
+        self._document = JsonRecords(table, spec, path, settings)
+        self._path = path
+        self._settings = settings
+
+    def segments(self) -> Iterator[Segment]:
+        """Every record of every page in order. Raises DeliveryRefused as JsonRecords, and `zip_damaged`, `members`."""
+        settings = self._settings
+        archive = Archive(
+            self._path, max_bytes=settings.max_uncompressed_bytes, max_ratio=settings.max_compression_ratio
+        )
+        pages = [_NAME.format(number) for number in range(1, len(archive.names) + 1)]
+        if list(archive.names) != pages:
+            raise DeliveryRefused(
+                "the archive holds something other than pages 1 to n in order",
+                rule="members",
+                next_step="ingest the interval again from its source",
+            )
+        done = 0
+        for name in pages:
+            with archive.open(name) as stream:
+                page = io.BytesIO(stream.read())
+            for segment in self._document.read(page):
+                yield replace(segment, block=replace(segment.block, first=segment.block.first + done))
+                done += len(segment.block)

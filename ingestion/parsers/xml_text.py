@@ -1,0 +1,108 @@
+"""An XML payload as UTF-8 chunks, read in the encoding it declares or the contract does.
+
+An XML document says its own encoding (XML 1.0 §4.3.3; without a word it is UTF-8). The contract may
+overrule it, for exports that declare one encoding and are written in another. Finding records in
+the text is left to `xml_cut`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ingestion.errors import DeliveryRefused
+from ingestion.parsers.encoding import Watch
+from ingestion.parsers.probe import PROBE_BYTES, check_text
+
+CHUNK = 4 * 2**20
+"""Bytes read at a time: what one tree of fields is made of, so a few dozen megabytes of memory."""
+
+_DECLARATION = re.compile(rb"""\A\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([A-Za-z][\w.\-]*)["']""")
+_CODECS = {
+    "utf-8": "utf-8",
+    "us-ascii": "utf-8",
+    "gb18030": "gb18030",
+    "gbk": "gb18030",
+    "gb2312": "gb18030",
+    "cp936": "gb18030",
+    "windows-1252": "windows-1252",
+    "iso-8859-1": "iso-8859-1",
+}
+"""Declared names to codecs; GB18030 reads everything its predecessors GB2312 and GBK can write."""
+
+
+class XmlText:
+    """The text of one stream. `bom` is the length of its byte order mark, which is not part of the text.
+
+    Raises DeliveryRefused: `empty`, `html_page`, `container`, `encoding`.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream = stream
+        head = stream.read(PROBE_BYTES)
+        self.bom = check_text(head, "the file")
+        self._codec = _codec(head[self.bom :], encoding, marked=self.bom > 0)
+        stream.seek(self.bom)
+
+    @property
+    def as_sent(self) -> bool:
+        """Whether the chunks are the bytes of the file, so that offsets in them are offsets in it."""
+        return self._codec == "utf-8"
+
+    def chunks(self) -> Iterator[bytes]:
+        """The text, in order, once; undecodable bytes of a UTF-8 document are left for the cutter to find."""
+        if self.as_sent:
+            while data := self._stream.read(CHUNK):
+                yield data
+            return
+        watch = Watch("utf-8" if self._codec == "iso-8859-1" else self._codec)
+        decoder = codecs.getincrementaldecoder(self._codec)()
+        place, pending = self.bom, b""
+        while data := self._stream.read(CHUNK):
+            data = pending + data
+            end = data.rfind(b">") + 1 or len(data)  # never half of a character in any of these encodings
+            watch.see(data[:end])
+            yield _decoded(decoder, data[:end], place, self._codec)
+            place, pending = place + end, data[end:]
+        watch.see(pending)
+        yield _decoded(decoder, pending, place, self._codec, final=True)
+        watch.check()
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, place: int, codec: str, *, final: bool = False) -> bytes:
+    before = len(decoder.getstate()[0])
+    try:
+        return decoder.decode(data, final).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise undecodable_byte(place - before + error.start, codec) from error
+
+
+def undecodable_byte(place: int, codec: str) -> DeliveryRefused:
+    """The refusal of a document with a byte that is not of its encoding, at that place of the file."""
+    return DeliveryRefused(
+        f"the XML document is read as {codec}, but byte {place:,} cannot be decoded",
+        rule="encoding",
+        next_step="ask the department to write what the document declares, or set `encoding` in the contract",
+    )
+
+
+def _codec(text: bytes, encoding: str, *, marked: bool) -> str:
+    found = _DECLARATION.match(text)
+    declared = found[1].decode("ascii").lower() if found else "utf-8"
+    codec = _CODECS.get(declared) if encoding == "declared" else encoding
+    if codec is None:
+        raise DeliveryRefused(
+            f"the XML document declares the encoding {declared!r}, which is not read; read are {', '.join(_CODECS)}",
+            rule="encoding",
+            next_step="ask the department to export UTF-8 or GB18030, or set `encoding` in the contract",
+        )
+    if marked and codec != "utf-8":
+        said = "declares" if encoding == "declared" else "is declared by the contract as"
+        raise DeliveryRefused(
+            f"the XML document {said} {codec}, but begins with the byte order mark of UTF-8",
+            rule="encoding",
+            next_step="ask the department which it is; `encoding: utf-8` in the contract overrules the document",
+        )
+    return codec

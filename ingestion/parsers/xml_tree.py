@@ -1,0 +1,163 @@
+"""The elements and attributes a table reads, as a tree that is walked beside each record's own.
+
+One record is one walk: which child is where, is there twice, or is not in the contract can only be
+told element by element, and libxml2 gives elements to Python one at a time. So this is the one
+reader with a Python loop over records; it moves text and types nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ingestion.contract.extension import XmlFormat
+from ingestion.contract.model import Column, Table
+from ingestion.contract.xml_paths import steps
+
+NIL = "\x00nil"
+"""Stands for an element that is there and says `xsi:nil`; no XML text can hold a NUL."""
+
+_NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_KNOWN_UNEXPECTED = 1_000
+
+Repeated = Literal["refuse", "first", "list"]
+Row = list[Any]
+
+
+@dataclass
+class Node:
+    """One element of the record: `column` (an index, -1 for none) reads its text, `attributes` their columns.
+
+    `leaf`: there is nothing to do but to read the text of one that has no children.
+    """
+
+    children: dict[str, Node] = field(default_factory=dict)
+    attributes: list[tuple[str, int]] = field(default_factory=list)
+    column: int = -1
+    ignored: bool = False
+    leaf: bool = False
+
+
+@dataclass
+class Plan:
+    """What to read of each record, and what was met in doing so.
+
+    `attributes` are the names of all declared ones. `unexpected` maps the path of an element that is neither
+    read nor ignored to how many there were and the number of the first record with one.
+    """
+
+    root: Node
+    repeated: tuple[Repeated, ...]
+    attributes: frozenset[str]
+    unexpected: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def row(self, record: Any, number: int) -> Row | None:
+        """Texts in column order; None for a record that repeats an element the contract has once."""
+        row: Row = [None] * len(self.repeated)
+        fine = self._put(row, self.root.column, _text(record)) if self.root.column >= 0 else True
+        return row if self._walk(record, self.root, row, number, "") and fine else None
+
+    def _walk(self, element: Any, node: Node, row: Row, number: int, path: str) -> bool:
+        """Fill `row` from one element's attributes and children; whether nothing was there twice."""
+        fine = self._own(element, node, row, number, path)
+        children = node.children
+        for child in element:
+            tag = child.tag
+            step = children.get(tag)
+            if step is None:
+                if not node.ignored:
+                    self._note(f"{path}{tag}", number)
+            elif step.leaf and not len(child):
+                text = child.text
+                column = step.column
+                if row[column] is None:
+                    row[column] = _text(child) if text is None else text
+                else:
+                    fine &= self._put(row, column, text or "")
+            else:
+                if step.column >= 0:
+                    fine &= self._put(row, step.column, _text(child))
+                fine &= self._walk(child, step, row, number, f"{path}{tag}/")
+        return fine
+
+    def _own(self, element: Any, node: Node, row: Row, number: int, path: str) -> bool:
+        """The element's declared attributes; its own text where no column reads it is unexpected."""
+        fine = True
+        for name, column in node.attributes:
+            value = element.get(name)
+            if value is not None:
+                fine &= self._put(row, column, value)
+        text = element.text
+        if text and node.column < 0 and not node.ignored and not text.isspace():
+            self._note(f"{path}text()", number)
+        return fine
+
+    def _put(self, row: Row, column: int, value: str) -> bool:
+        """Set a column, or treat the value as a repeat the way the contract says."""
+        before, how = row[column], self.repeated[column]
+        if how == "list":
+            row[column] = [value] if before is None else [*before, value]
+        elif before is None:
+            row[column] = value
+        else:
+            return how == "first"
+        return True
+
+    def _note(self, path: str, number: int) -> None:
+        count, first = self.unexpected.get(path, (0, number))
+        if count or len(self.unexpected) < _KNOWN_UNEXPECTED:
+            self.unexpected[path] = (count + 1, first)
+
+
+def plan(table: Table, spec: XmlFormat) -> Plan:
+    """The tree of a table's columns and the format's ignored elements."""
+    root = Node()
+    columns = table.source_columns
+    attributes = set()
+    for index, column in enumerate(columns):
+        *way, last = steps(path_of(column), spec.namespaces) or (".",)
+        node = _descend(root, way)
+        if last == ".":
+            root.column = index
+        elif last.startswith("@"):
+            node.attributes.append((last[1:], index))
+            attributes.add(last[1:])
+        else:
+            _descend(node, [last]).column = index
+    for path in spec.ignored:
+        if path.startswith("/"):
+            continue
+        *way, last = steps(path, spec.namespaces)
+        if last.startswith("@"):
+            attributes.add(last[1:])
+        else:
+            _descend(root, [*way, last]).ignored = True
+    repeated = tuple(column.spec.repeated for column in columns)
+    _mark_leaves(root, repeated)
+    return Plan(root, repeated, frozenset(attributes))
+
+
+def _mark_leaves(node: Node, repeated: tuple[Repeated, ...]) -> None:
+    for child in node.children.values():
+        single = child.column >= 0 and repeated[child.column] != "list"
+        child.leaf = single and not child.children and not child.attributes
+        _mark_leaves(child, repeated)
+
+
+def path_of(column: Column) -> str:
+    """The path of a column inside a record: its declared `path`, else its source name as a child element."""
+    return column.spec.path or str(column.source)
+
+
+def _descend(node: Node, way: Iterable[str]) -> Node:
+    for step in way:
+        node = node.children.setdefault(step, Node())
+    return node
+
+
+def _text(element: Any) -> str:
+    text = element.text
+    if text is None:
+        return NIL if element.get(_NIL_NAME) in ("true", "1") else ""
+    return str(text)

@@ -1,0 +1,318 @@
+"""An S3 bucket as the lake's store: plain S3 only, so that any server will do.
+
+Owns what S3 leaves open: an existing key is only put again with equal bytes, what was sent is what
+is stored, and what is read is whole. Retries of single requests are the client's
+(ingestion.store.s3_client); messages are made in ingestion.store.s3_errors; how DuckDB gets in is
+ingestion.store.duckdb_s3. There is no conditional PUT: two writers of one key at the same moment are
+kept apart by locks and unique keys above this layer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from minio.datatypes import Object
+from minio.error import MinioException
+from minio.helpers import ObjectWriteResult
+from urllib3.exceptions import ProtocolError
+
+from ingestion.errors import StoreError
+from ingestion.keys import check_key
+from ingestion.store import duckdb_s3
+from ingestion.store.base import ObjectInfo
+from ingestion.store.s3_client import Clients, reading_again
+from ingestion.store.s3_errors import FAILURES, code_of, is_gone, told, told_reading
+from ingestion.store.s3_options import S3Options
+
+if TYPE_CHECKING:
+    import duckdb
+
+_CHUNK = 2**20
+_NOT_LISTED = ("NotImplemented", "MethodNotAllowed", "XNotImplemented", "NoSuchUpload")
+_Result = TypeVar("_Result")
+
+
+class S3Store:
+    """See ingestion.store.base.Store. Opening it asks the server nothing."""
+
+    def __init__(self, options: S3Options) -> None:
+        self.options = options
+        self._clients = Clients(options)
+        self._bucket_seen = False
+
+    def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
+        """See Store.list; pages are asked for as they are read."""
+        folder = self._folder(prefix)
+        start = None if after is None else self.options.prefix + after
+        with self._telling("list", prefix):
+            found = self._client.list_objects(self.options.bucket, prefix=folder, recursive=True, start_after=start)
+            for item in found:
+                info = self._info(item)
+                if not item.is_dir and (after is None or info.key > after):
+                    yield info
+
+    def list_folders(self, prefix: str) -> Sequence[str]:
+        """See Store.list_folders."""
+        folder = self._folder(prefix)
+        with self._telling("list", prefix):
+            found = self._client.list_objects(self.options.bucket, prefix=folder, recursive=False)
+            names = {str(item.object_name).removeprefix(folder) for item in found if item.is_dir}
+        return sorted(name.rstrip("/") for name in names)
+
+    def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
+        """See Store.put_file; a large file goes in parts, one in memory at a time."""
+        size = source.stat().st_size
+        return self._put(key, size, lambda: source.open("rb"))
+
+    def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
+        """See Store.put_bytes."""
+        return self._put(key, len(data), lambda: BytesIO(data))
+
+    def replace(self, key: str, data: bytes) -> None:
+        """See Store.replace: one PUT."""
+        name = self._name(key)
+        with self._telling("replace", key):
+            self._client.put_object(self.options.bucket, name, BytesIO(data), len(data), part_size=0)
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """See Store.head."""
+        name = self._name(key)
+        with self._telling("head", key):
+            try:
+                return self._info(self._client.stat_object(self.options.bucket, name))
+            except MinioException as error:
+                if not is_gone(error):
+                    raise
+                self._require_bucket()
+                return None
+
+    def get_bytes(self, key: str) -> bytes:
+        """See Store.get_bytes; a broken answer is asked for again."""
+        return self._read(key, b"".join)
+
+    def fetch(self, key: str, target: Path) -> Path:
+        """A copy at `target`, which appears whole or not at all (a reader of an older copy keeps its own)."""
+        partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        try:
+            self._read(key, lambda chunks: _write(partial, chunks))
+            partial.replace(target)
+        except OSError as error:
+            raise StoreError(
+                f"fetch {key!r}: {target} cannot be written: {error.strerror or error}",
+                left="the object was not changed",
+                next_step="free space below the lake's home, then run the same command again",
+            ) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def delete(self, key: str) -> None:
+        """See Store.delete."""
+        name = self._name(key)
+        with self._telling("delete", key):
+            try:
+                self._client.remove_object(self.options.bucket, name)
+            except MinioException as error:
+                if not is_gone(error):
+                    raise
+
+    def sweep(self, before: datetime) -> int:
+        """Abort uploads in parts begun before that moment, where the server lists them."""
+        swept = 0
+        with self._telling("sweep", ""):
+            for name, upload, begun in self._uploads():
+                if name.startswith(self.options.prefix) and begun is not None and begun < before:
+                    # The client has no public call for this request, nor for the one below.
+                    self._client._abort_multipart_upload(self.options.bucket, name, upload)
+                    swept += 1
+        return swept
+
+    def url(self, key: str) -> str:
+        """`s3://bucket/prefix/key`."""
+        return f"s3://{self.options.bucket}/{self._name(key)}"
+
+    def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """See Store.prepare: loads httpfs and gives the session's engine the keys, for this bucket only."""
+        duckdb_s3.prepare(connection, self.options)
+
+    def told(self, doing: str, error: Exception) -> StoreError | None:
+        """See Store.told."""
+        return told_reading(self.options, doing, str(error)) if duckdb_s3.is_ours(error, self.options) else None
+
+    def ensure_bucket(self) -> bool:
+        """Make the bucket; False where it was there. Raises StoreError."""
+        with self._telling("make the bucket", ""):
+            if self._client.bucket_exists(self.options.bucket):
+                return False
+            self._client.make_bucket(self.options.bucket, location=self.options.region)
+        return True
+
+    def _uploads(self) -> Iterator[tuple[str, str, datetime | None]]:
+        """(object name, upload id, begun) of every unfinished upload; none where the server cannot list them.
+
+        Without a prefix: MinIO takes one for a whole object name.
+        """
+        key_marker = upload_marker = None
+        while True:
+            try:
+                page = self._client._list_multipart_uploads(
+                    self.options.bucket, key_marker=key_marker, upload_id_marker=upload_marker
+                )
+            except MinioException as error:
+                if code_of(error) in _NOT_LISTED:
+                    return
+                raise
+            for item in page.uploads:
+                yield str(item.object_name), str(item.upload_id), item.initiated_time
+            if not page.is_truncated:
+                return
+            key_marker, upload_marker = page.next_key_marker, page.next_upload_id_marker
+
+    @property
+    def _client(self) -> Any:
+        return self._clients.mine()
+
+    def _name(self, key: str) -> str:
+        return self.options.prefix + check_key(key)
+
+    def _folder(self, prefix: str) -> str:
+        bare = prefix.rstrip("/")
+        return self._name(bare) + "/" if bare else self.options.prefix
+
+    def _info(self, item: Object) -> ObjectInfo:
+        key = str(item.object_name).removeprefix(self.options.prefix)
+        return ObjectInfo(key, int(item.size or 0), item.last_modified or datetime.fromtimestamp(0, UTC))
+
+    def _require_bucket(self) -> None:
+        """A head request cannot tell a missing bucket from a missing key; asked once, not after each."""
+        if not self._bucket_seen and not self._client.bucket_exists(self.options.bucket):
+            # The listing says so in words of its own.
+            next(iter(self._client.list_objects(self.options.bucket, prefix=self.options.prefix)), None)
+        self._bucket_seen = True
+
+    @contextmanager
+    def _telling(self, verb: str, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as error:
+            raise told(self.options, verb, key, error) from error
+
+    def _put(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectInfo:
+        name = self._name(key)
+        existing = self.head(key)
+        if existing is not None:
+            self._require_equal(key, existing, size, opened)
+            return existing
+        with self._telling("put", key):
+            try:
+                with opened() as source:
+                    written = self._client.put_object(
+                        self.options.bucket,
+                        name,
+                        source,
+                        size,
+                        part_size=self.options.part_bytes,
+                        num_parallel_uploads=1,
+                    )
+            except MinioException as error:
+                # An upload that was finished, though its answer was lost, is unknown when it is finished again.
+                if code_of(error) != "NoSuchUpload" or self.head(key) is None:
+                    raise
+                return self._verified(key, size, opened)
+            except OSError as error:
+                raise StoreError(
+                    f"put {key!r}: the file to store cannot be read: {error.strerror or error}",
+                    left="the object is not in the store; objects stored before it are whole",
+                    next_step="look at the disk below the lake's home, then run the same command again",
+                ) from error
+        if self._is_as_sent(written, size, opened):
+            return ObjectInfo(key, size, _moment(written))
+        return self._verified(key, size, opened)
+
+    def _is_as_sent(self, written: ObjectWriteResult, size: int, opened: Callable[[], BinaryIO]) -> bool:
+        """True when the server's ETag is the MD5 of what was sent (of its parts); False says nothing."""
+        with opened() as source:
+            return str(written.etag).strip('"') in _expected_etags(source, size, self.options.part_bytes)
+
+    def _verified(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectInfo:
+        """Where the ETag is no MD5 (encrypted buckets), what is stored is read again and compared."""
+        info = self.head(key)
+        if info is None or info.size != size or not self._equal(key, opened):
+            self.delete(key)
+            raise StoreError(
+                f"put {key!r}: {self.options.endpoint} stored other bytes than were sent",
+                left="the object was removed again; objects stored before it are whole",
+                next_step="look at the store's disks and at the network, then run the same command again",
+            )
+        return info
+
+    def _require_equal(self, key: str, existing: ObjectInfo, size: int, opened: Callable[[], BinaryIO]) -> None:
+        if existing.size != size or not self._equal(key, opened):
+            raise StoreError(f"object {key!r} exists with other bytes", left="the stored object is unchanged")
+
+    def _equal(self, key: str, opened: Callable[[], BinaryIO]) -> bool:
+        def compare(chunks: Iterator[bytes]) -> bool:
+            with opened() as source:
+                return all(chunk == source.read(len(chunk)) for chunk in chunks) and not source.read(1)
+
+        return self._read(key, compare)
+
+    def _read(self, key: str, use: Callable[[Iterator[bytes]], _Result]) -> _Result:
+        """`use` gets the object's bytes in chunks; it is called again from the start after a broken answer."""
+        name = self._name(key)
+        with self._telling("get", key):
+            for attempt in reading_again(self.options):
+                with attempt:
+                    response = self._client.get_object(self.options.bucket, name)
+                    try:
+                        return use(_whole(response))
+                    finally:
+                        response.close()
+                        response.release_conn()
+        raise StoreError(f"get {key!r}: no answer", left="the object was not changed")
+
+
+def _whole(response: Any) -> Iterator[bytes]:
+    """The answer's chunks; a shorter answer than announced raises ProtocolError."""
+    announced = response.headers.get("Content-Length")
+    received = 0
+    for chunk in response.stream(_CHUNK):
+        received += len(chunk)
+        yield chunk
+    if announced is not None and received != int(announced):
+        raise ProtocolError(f"{received} of {announced} bytes came")
+
+
+def _write(path: Path, chunks: Iterator[bytes]) -> None:
+    with path.open("wb") as target:
+        for chunk in chunks:
+            target.write(chunk)
+
+
+def _expected_etags(source: BinaryIO, size: int, part_bytes: int) -> set[str]:
+    """MD5 of the object; where it went in parts, also MD5 over the parts' MD5s and their number."""
+    whole, parts = _md5(), []
+    while part := source.read(part_bytes):
+        whole.update(part)
+        parts.append(_md5(part).digest())
+    etags = {whole.hexdigest()}
+    return etags | {f"{_md5(b''.join(parts)).hexdigest()}-{len(parts)}"} if size > part_bytes else etags
+
+
+def _md5(data: bytes = b"") -> hashlib._Hash:
+    """S3's ETag is an MD5; it is compared against accidents, not attackers."""
+    return hashlib.md5(data, usedforsecurity=False)
+
+
+def _moment(written: ObjectWriteResult) -> datetime:
+    """The server's own time of its answer."""
+    said = written.http_headers.get("date")
+    return parsedate_to_datetime(said).astimezone(UTC) if said else datetime.now(UTC)

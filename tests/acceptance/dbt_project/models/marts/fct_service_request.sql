@@ -1,0 +1,24 @@
+with
+
+requests as (
+    select * from {{ ref('stg_nyc311__requests') }}
+),
+
+final as (
+    select
+        unique_key,
+        agency,
+        complaint_type,
+        descriptor,
+        status,
+        borough,
+        community_board,
+        open_data_channel_type,
+        created_at,
+        closed_at,
+        longitude,
+        latitude
+    from requests
+)
+
+select * from final

@@ -1,0 +1,176 @@
+"""The city's days through a real Airflow: same rows as without it, nothing twice, and red where it must be.
+
+The tests of this file are one story, in order: each goes on where the one before left the lake.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.simulator.deliver import deliver
+from ingestion.lake import Lake, open_lake
+from ingestion.settings import Settings
+from tests.integration.airflow.conftest import Running
+from warehouse.reconcile import reconcile
+from warehouse.release import pointer
+from warehouse.run import run
+from warehouse.sql import connect
+
+FIRST, SECOND, BAD, AFTER = (date(2026, 3, day) for day in (2, 3, 4, 5))
+LICENCE, INSPECTION, WEATHER = "syj.food_licence", "syj.food_inspection", "qxj.wx_station_hourly"
+
+
+def _committed(lake: Lake) -> list[tuple[Any, ...]]:
+    """Every bronze file that was committed: what it holds, not when."""
+    lake.log.refresh()
+    with lake.log.reading() as log:
+        return log.execute(
+            """select r.department || '.' || r.feed, r.interval_start, b.table_name, b.rows, b.row_hash, r.outcome
+            from receipt as r left join bronze_file as b on b.receipt_key = r.key order by all"""
+        ).fetchall()
+
+
+def _rows(lake: Lake) -> dict[str, Counter[tuple[Any, ...]]]:
+    """Every released row, but for when its file was fetched."""
+    found = {}
+    with connect(lake, "internal") as release:
+        for name in _released(lake):
+            columns = [
+                c for c, *_ in release.execute(f"describe {name}").fetchall() if c not in ("_loaded_at", "loaded_at")
+            ]
+            found[name] = Counter(release.execute(f"select {', '.join(columns)} from {name}").fetchall())
+    return found
+
+
+def _released(lake: Lake) -> dict[str, tuple[int, str]]:
+    manifest = pointer.current(lake, "internal")
+    assert manifest is not None
+    return {name: (entry.rows, entry.content) for name, entry in manifest.tables.items()}
+
+
+def _clean(lake: Lake) -> None:
+    wrong = [row for row in reconcile(lake, deep=True).rows if not row.is_ok]
+    assert not wrong
+
+
+def _wait(what: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "took too long"
+        time.sleep(0.5)
+
+
+def test_a_day_through_airflow_equals_the_same_day_without_it(running: Running, tmp_path: Path) -> None:
+    running.days.play(FIRST)
+    assert set(running.days.done[str(FIRST)].values()) == {"passed"}
+    secrets = running.lake.settings.pseudonym_keys_path
+    (tmp_path / "secrets").mkdir(mode=0o700)
+    shutil.copy2(secrets, tmp_path / "secrets" / secrets.name)
+    beside = open_lake(Settings(home=tmp_path, drop=running.lake.settings.drop_root))
+    run(beside, FIRST)
+    assert _committed(running.lake) == _committed(beside)
+    assert _rows(running.lake) == _rows(beside)
+    _clean(running.lake)
+
+
+def test_cleared_runs_and_retried_tasks_take_nothing_in_twice(running: Running) -> None:
+    before, released = _committed(running.lake), _released(running.lake)
+    api = running.stack.api()
+    for feed in running.lake.contracts:
+        api.post(f"/dags/{feed}/dagRuns/demo__{FIRST}/clear", {"dry_run": False})
+    states = api.wait(dict.fromkeys(running.lake.contracts, f"demo__{FIRST}"), seconds=180)
+    assert set(states.values()) == {"success"}
+    # A task alone, after it succeeded: what it hands on was worked off long ago.
+    body = {"dry_run": False, "task_ids": ["conform"], "dag_run_id": f"demo__{FIRST}", "only_failed": False}
+    api.post(f"/dags/{WEATHER}/clearTaskInstances", body)
+    assert api.wait({WEATHER: f"demo__{FIRST}"}, seconds=120) == {WEATHER: "success"}
+    assert _committed(running.lake) == before
+    assert _released(running.lake) == released
+
+
+def test_backfill_over_days_already_there_takes_nothing_in_twice(running: Running) -> None:
+    before = _committed(running.lake)
+    log = running.stack.log("backfill")
+    running.stack.airflow.run(
+        "backfill", "create", "--dag-id", LICENCE, "--from-date", f"{FIRST}T00:00:00+08:00",
+        "--to-date", f"{FIRST}T23:59:00+08:00", "--reprocess-behavior", "completed", log=log,
+    )  # fmt: skip
+    api = running.stack.api()
+    _wait(lambda: any(r["run_type"] == "backfill" and r["state"] == "success" for r in api.runs(LICENCE)))
+    assert _committed(running.lake) == before
+
+
+def test_two_warehouse_runs_forced_at_once_go_one_after_the_other(running: Running) -> None:
+    released = _released(running.lake)
+    api = running.stack.api()
+    for name in ("forced-1", "forced-2"):
+        api.trigger("warehouse", name, conf={"full_refresh": True})
+    for name in ("forced-1", "forced-2"):
+        assert api.wait({"warehouse": name}, seconds=300) == {"warehouse": "success"}
+    found = {r["dag_run_id"]: r for r in api.runs("warehouse")}
+    assert found["forced-1"]["end_date"] <= found["forced-2"]["start_date"]
+    assert _released(running.lake) == released
+
+
+def test_one_run_covers_many_intervals(running: Running) -> None:
+    """Two more days arrive unseen; one triggered run of a feed takes in both, by its parameters."""
+    days = running.days
+    for day in (SECOND, BAD):
+        deliver(days.city, days.city.day_no(day), days.folder)
+    api = running.stack.api()
+    api.trigger(WEATHER, "both", conf={"from": str(SECOND), "to": str(BAD)})
+    assert api.wait({WEATHER: "both"}, seconds=180) == {WEATHER: "success"}
+    with running.lake.log.reading() as log:
+        running.lake.log.refresh()
+        found = log.execute("select count(distinct dt) from receipt where feed = 'wx_station_hourly'").fetchone()
+    assert found == (3,)
+
+
+def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_published(running: Running) -> None:
+    days, api = running.days, running.stack.api()
+    days.play(SECOND)
+    days.play(BAD)
+    verdicts = days.done[str(BAD)]
+    assert {p for p, d in verdicts.items() if d != "passed"} == {"food_safety", "town_brief"}
+    assert api.tasks(INSPECTION, f"demo__{BAD}")["needs_attention"] == "failed"
+    newest = api.runs("warehouse", limit=1)[0]
+    assert newest["state"] == "failed"
+    assert api.tasks("warehouse", newest["dag_run_id"]) == {
+        "build": "success", "test": "success", "gate": "success", "publish": "success", "blocked_products": "failed",
+    }  # fmt: skip
+    told = _log_of(api, INSPECTION, f"demo__{BAD}", "needs_attention")
+    assert "refused inspection_20260304.ndjson" in told
+    assert "citylake quarantine syj.food_inspection" in told
+    assert "citylake gate --explain food_safety" in _log_of(api, "warehouse", newest["dag_run_id"], "blocked_products")
+    refused = [subject for subject in running.mailbox.subjects if INSPECTION in subject]
+    assert len(refused) == 1
+    # Cleared and run again: still red in the lake's eyes, and no second letter.
+    api.post(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}/clear", {"dry_run": False})
+    api.wait({INSPECTION: f"demo__{BAD}"}, seconds=120)
+    assert [subject for subject in running.mailbox.subjects if INSPECTION in subject] == refused
+    _clean(running.lake)
+
+
+def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over(running: Running) -> None:
+    running.days.play(AFTER)
+    assert set(running.days.done[str(AFTER)].values()) == {"passed"}
+    assert len([subject for subject in running.mailbox.subjects if INSPECTION in subject]) == 2
+    _clean(running.lake)
+
+
+def _log_of(api: Any, dag: str, run_id: str, task: str) -> str:
+    lines = api.get(f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/logs/1", full_content=True)["content"]
+    return "\n".join(str(line) for line in lines)
+
+
+@pytest.fixture(autouse=True)
+def _no_import_errors(running: Running) -> None:
+    assert running.stack.api().get("/importErrors")["import_errors"] == []

@@ -1,0 +1,36 @@
+"""Deliveries as a task has them in hand, told at once instead of at the next sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ingestion.delivery import Delivery
+from ingestion.lake import Lake
+from warehouse.incidents.model import Kind
+from warehouse.incidents.report import Done, report, resolve
+
+_KINDS: dict[str, Kind] = {"refused": "delivery_refused", "held": "delivery_held"}
+_COUNTS = ("accepted", "no_data", "unchanged")
+
+
+def report_deliveries(lake: Lake, deliveries: Iterable[Delivery]) -> list[Done]:
+    """Refused and held ones open incidents; those that count end what waited for their interval.
+
+    The source was read, so an incident `source_unreachable` of the feed ends too. Raises as warehouse.incidents.report.
+    """
+    done: list[Done] = []
+    for delivery in deliveries:
+        done += resolve(lake, "source_unreachable", delivery.feed, "the source was read again")
+        kind = _KINDS.get(delivery.outcome)
+        if kind is not None:
+            counts = f"rule {delivery.rule}; {delivery.quarantined} of {delivery.received} rows refused"
+            message = counts if kind == "delivery_refused" else "waits for a word"
+            done.append(
+                report(lake, kind, delivery.feed, message, interval=delivery.interval, occurrence=delivery.receipt)
+            )
+        elif delivery.outcome in _COUNTS:
+            for ended in (*_KINDS.values(), "delivery_late"):
+                done += resolve(
+                    lake, ended, delivery.feed, "a delivery that counts has arrived", interval=delivery.interval
+                )
+    return done

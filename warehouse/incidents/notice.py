@@ -1,0 +1,91 @@
+"""What a notice says: subject, body and JSON document of one incident, Chinese and English.
+
+It names feed or product, intervals, what is left and what to do. It holds no row values and no personal
+data: of a refused delivery it says rule and counts, never the text of its message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from warehouse.incidents.model import Incident, Said
+from warehouse.incidents.wording import WORDS
+
+LONGEST = 400
+_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#]*)[^\s?#]*(?:[?#]\S*)?", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_SYNTHETIC = "合成数据 · synthetic data"
+
+
+@dataclass(frozen=True)
+class Text:
+    """One notice, ready to send. `id` is the same whenever it is sent again; `document` is the webhook's body."""
+
+    id: str
+    at: datetime
+    subject: str
+    body: str
+    document: Mapping[str, Any]
+
+
+def one_line(message: str) -> str:
+    """A message fit for a notice: one line, bounded, addresses cut down to their host (tokens hide in the rest)."""
+    text = _ADDRESS.sub(r"\1\2", _CONTROL.sub(" ", message)).strip()
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def compose(incident: Incident, said: Said, *, title: str | None, timezone: str) -> Text:
+    """The notice that an incident began, or is over. `title` is the feed's; times are shown in `timezone`."""
+    words = WORDS[incident.kind]
+    zh, en = words.name
+    if said == "resolved":
+        zh, en = f"已恢复：{zh}", f"Resolved: {en}"
+    mark = f"【{_SYNTHETIC}】" if incident.synthetic else ""
+    named = " ".join(part for part in (incident.subject, title) if part)
+    subject = f"[citylake]{mark} {zh} · {en} · {named}"
+    body = "\n".join([*_facts(incident, (zh, en), named, timezone), *_advice(incident, said)])
+    return Text(
+        id=f"{incident.id}.{said}",
+        at=(incident.resolved_at if said == "resolved" else None) or incident.opened_at,
+        subject=subject,
+        body=body + "\n",
+        document=_document(incident, said, subject, body),
+    )
+
+
+def _facts(incident: Incident, name: tuple[str, str], named: str, timezone: str) -> list[str]:
+    zone = ZoneInfo(timezone)
+    lines = [f"{name[0]} · {name[1]}", f"对象 Subject: {named}"]
+    if incident.synthetic:
+        lines.append(f"注意 Note: {_SYNTHETIC}（模拟城市，非真实业务数据 · made by the simulated city）")
+    if incident.first is not None and incident.last is not None:
+        span = f"{_local(incident.first.start, zone)} – {_local(incident.last.end, zone)} ({timezone})"
+        lines.append(f"时段 Intervals: {span}; {incident.intervals}")
+    lines.append(f"开始 Since: {_local(incident.opened_at, zone)}; 次数 occurrences: {incident.occurrences}")
+    if incident.resolved_at is not None:
+        lines.append(f"结束 Over: {_local(incident.resolved_at, zone)}; {incident.resolution or ''}".rstrip("; "))
+    return [*lines, f"情况 What: {incident.message}"]
+
+
+def _advice(incident: Incident, said: Said) -> list[str]:
+    words = WORDS[incident.kind]
+    if said == "resolved":
+        return ["", "无需处理。 Nothing is left to do."]
+    left = incident.left or " ".join(words.left)
+    step = incident.next_step or "\n  ".join(line.format(subject=incident.subject) for line in words.next_step)
+    told = "本告警在恢复前不再重复发送。 This notice is not repeated while the incident lasts."
+    return [f"现状 Left: {left}", f"处理 Next:\n  {step}", "", told, f"编号 Incident: {incident.id}"]
+
+
+def _document(incident: Incident, said: Said, subject: str, body: str) -> dict[str, Any]:
+    facts = incident.model_dump(mode="json", exclude={"notices", "occurrence", "sequence", "event", "closed_by"})
+    return {"schema_version": 1, "event": said, "subject": subject, "text": body, "incident": facts}
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(UTC).astimezone(zone):%Y-%m-%d %H:%M}"

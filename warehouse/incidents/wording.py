@@ -1,0 +1,75 @@
+"""What each kind of incident is called, and what to do: the words of a notice, Chinese and English.
+
+Data only. Nothing here is taken from a delivery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warehouse.incidents.model import Kind
+
+
+@dataclass(frozen=True)
+class Words:
+    """Name, what is left in the lake, next step; `{subject}` is filled in. Chinese, then English."""
+
+    name: tuple[str, str]
+    left: tuple[str, str]
+    next_step: tuple[str, str]
+
+
+WORDS: dict[Kind, Words] = {
+    "source_unreachable": Words(
+        ("数据源无法读取", "Source cannot be read"),
+        ("湖中已有数据不变，上一次发布照常可用。", "What is in the lake stays; the last release stays in service."),
+        (
+            "请检查数据源服务与网络；恢复后下一次运行会自动补取。",
+            "Check the source's service and network; the next run fetches what was missed.",
+        ),
+    ),
+    "delivery_refused": Words(
+        ("报送数据被整批退回", "Delivery refused"),
+        (
+            "原始文件已留存，未进入数据仓库；上一次通过的数据继续有效。",
+            "The bytes are kept and nothing of them reached the warehouse; what passed before stays in force.",
+        ),
+        (
+            "请更正后以新文件名重新报送。查看原因：citylake deliveries --feed {subject} --outcome refused",
+            "Correct the file and send it again under a new name. Why: "
+            "citylake deliveries --feed {subject} --outcome refused",
+        ),
+    ),
+    "delivery_held": Words(
+        ("更正数据待确认", "Correction held for the steward"),
+        ("更正数据已留存，原数据继续有效。", "The correction is kept; the earlier delivery stays in force."),
+        (
+            "请确认减少的记录是否属实，再决定接受或拒绝：citylake held",
+            "Decide whether the loss of records is meant, then accept or reject it: citylake held",
+        ),
+    ),
+    "delivery_late": Words(
+        ("数据迟报", "Late delivery"),
+        ("已有数据不变，上一次发布照常可用。", "What is in the lake stays; the last release stays in service."),
+        (
+            "请尽快报送所列时段的数据；到达后自动补入并关闭本告警。",
+            "Send the intervals named; they are taken in on arrival and this incident ends by itself.",
+        ),
+    ),
+    "product_blocked": Words(
+        ("数据产品未通过质量检查", "Data product blocked"),
+        (
+            "该产品保留上一次通过的版本，其他产品不受影响。",
+            "The product keeps its last good tables; other products are not affected.",
+        ),
+        (
+            "查看原因：citylake gate --explain {subject}",
+            "Why: citylake gate --explain {subject}",
+        ),
+    ),
+    "task_failed": Words(
+        ("处理任务失败", "Task failed"),
+        ("已提交的数据不变，上一次发布照常可用。", "What was committed stays; the last release stays in service."),
+        ("请运维人员查看任务日志后重跑。", "Operators: read the task's log, then run it again."),
+    ),
+}
