@@ -10,8 +10,10 @@ SCRIPTS = (
     ("conform", "--rows", "20000000", "--times", "3"),
     ("one_more_day",),
     ("release",),
+    ("compaction",),
     ("nothing_new",),
     ("demo",),
+    ("store",),
 )
 
 

@@ -1,5 +1,5 @@
 """What may go: objects no receipt names, residue of dead processes, raw and quarantine past retention,
-and a delivery that must be erased.
+a delivery that must be erased, and merged copies nobody reads again.
 
 Raw bytes with a manifest are never an orphan, receipt or not: a department sent them, and the next run
 continues from them. Deleting is always preceded by the record of it (decision, tombstone).
@@ -16,6 +16,7 @@ from typing import Literal
 import duckdb
 
 from ingestion import keys
+from ingestion.compaction.compact import merged_with, obsolete, remove
 from ingestion.contract.model import Contract
 from ingestion.errors import NothingToDecide
 from ingestion.holds import put_decision
@@ -30,7 +31,10 @@ GRACE = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Collected:
-    """Keys deleted, pieces of residue removed, and manifests that still wait for a receipt."""
+    """Keys deleted, pieces of residue removed, and manifests that still wait for a receipt.
+
+    Of a dry run: keys that would be deleted; residue is then not counted.
+    """
 
     orphans: list[str]
     residue: int
@@ -59,8 +63,11 @@ where receipt_key in (select key from counted) or receipt_key not in (select key
 """
 
 
-def collect(lake: Lake, *, grace: timedelta = GRACE) -> Collected:
-    """Delete what no receipt names and is older than `grace`. Listing costs every object: maintenance only."""
+def collect(lake: Lake, *, grace: timedelta = GRACE, dry_run: bool = False) -> Collected:
+    """Delete what no receipt names and is older than `grace`. Listing costs every object: maintenance only.
+
+    Merged objects go too (ingestion.compaction); hold the build lock, or a running build may miss one and fail.
+    """
     before = lake.clock() - grace
     with lake.log.connect() as connection:
         named = {str(key) for (key,) in connection.execute(_NAMED).fetchall()}
@@ -71,19 +78,46 @@ def collect(lake: Lake, *, grace: timedelta = GRACE) -> Collected:
             orphans += _raw_orphans(lake, prefix, objects, before)
             if not receipted.intersection(objects) and f"{prefix}/tombstone.json" not in objects:
                 unfinished.append(f"{prefix}/manifest.json")
+    merged = obsolete(lake, grace=grace)
+    if dry_run:
+        return Collected([*orphans, *merged], 0, unfinished)
     for key in orphans:
         lake.store.delete(key)
+    for key in merged:
+        remove(lake, key)
     residue = lake.store.sweep(before) + _sweep_scratch(lake, before)
-    return Collected(orphans, residue, unfinished)
+    return Collected([*orphans, *merged], residue, unfinished)
 
 
 def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -> Tombstone:
-    """Remove a delivery's rows for good: raw bytes, bronze and quarantine, of every batch that holds the same rows.
+    """Remove a delivery's rows for good: raw bytes, bronze and quarantine, of every batch that holds the same rows,
+    and merged objects that hold any of them.
 
     Order: decision (from here it counts nowhere), tombstones, deletes; running it again finishes an
     interrupted one. Manifest and receipts stay. Released files are the release's to withdraw.
-    Raises NothingToDecide.
+    Raises NothingToDecide, LakeBusy.
     """
+    with lake.committing(contract):
+        same_rows = _same_rows(lake, contract, batch)
+        # First of all: without its record nobody could tell whose rows a merged object holds.
+        for key in merged_with(lake, contract, {standing.batch for standing in same_rows}):
+            remove(lake, key)
+        stones = [_erase_one(lake, contract, standing, reason, by) for standing in same_rows]
+    return next(stone for stone in stones if stone.batch == batch)
+
+
+def to_erase(lake: Lake, contract: Contract, batch: str) -> list[str]:
+    """Keys that `erase` would delete now. Raises NothingToDecide."""
+    same_rows = _same_rows(lake, contract, batch)
+    found = merged_with(lake, contract, {standing.batch for standing in same_rows})
+    for standing in same_rows:
+        found += [read_manifest(lake, contract, standing.interval, standing.batch).payload]
+        found += _objects(lake, contract, standing)
+    return [key for key in found if lake.store.head(key)]
+
+
+def _same_rows(lake: Lake, contract: Contract, batch: str) -> list[Standing]:
+    """The batch and every other that holds the same rows."""
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)
@@ -93,15 +127,13 @@ def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -
             f"no delivery has batch {batch!r}",
             feed=f"{contract.department}.{contract.feed}",
             left="nothing was erased",
-            next_step="look the batch up in the receipts",
+            next_step=f"citylake deliveries --feed {contract.department}.{contract.feed}",
         )
     origin = found.confirms or batch
-    same_rows = [standing for standing in batches if origin in (standing.batch, standing.confirms)]
-    stones = [_erase_one(lake, contract, standing, reason, by) for standing in same_rows]
-    return next(stone for stone in stones if stone.batch == batch)
+    return [standing for standing in batches if origin in (standing.batch, standing.confirms)]
 
 
-def expire(lake: Lake, contract: Contract) -> list[str]:
+def expire(lake: Lake, contract: Contract, *, dry_run: bool = False) -> list[str]:
     """Delete raw bytes and quarantine past the contract's retention; the keys. Bronze stays.
 
     Raw leaves a tombstone. Retention counts from when the delivery was fetched.
@@ -112,14 +144,16 @@ def expire(lake: Lake, contract: Contract) -> list[str]:
         quarantine = _keys_of(connection, _QUARANTINE_KEYS, contract, now - retention.quarantine)
         batches = {standing.batch: standing for standing in feed_standing(connection, contract)}
     gone = [key for key in raw if lake.store.head(key)]
+    past = [key for key in quarantine if lake.store.head(key)]
+    if dry_run:
+        return [*gone, *past]
     for key in gone:
         standing = batches[key.split("/")[-3]]
         manifest = read_manifest(lake, contract, standing.interval, standing.batch)
         _put_tombstone(lake, manifest, [key], cause="retention", why=(retention.basis, "retention of the contract"))
-    gone += [key for key in quarantine if lake.store.head(key)]
-    for key in gone:
+    for key in [*gone, *past]:
         lake.store.delete(key)
-    return gone
+    return [*gone, *past]
 
 
 _RAW_KEYS = """
@@ -150,13 +184,17 @@ def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, 
     manifest = read_manifest(lake, contract, standing.interval, standing.batch)
     if standing.state != "erased":
         put_decision(lake, f"{contract.department}.{contract.feed}", standing.batch, "erase", why=(reason, by))
-    values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
-    with lake.log.reading() as connection:
-        objects = [str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()]
-    stone = _put_tombstone(lake, manifest, [manifest.payload, *objects], cause="erasure", why=(reason, by))
+    objects = [manifest.payload, *_objects(lake, contract, standing)]
+    stone = _put_tombstone(lake, manifest, objects, cause="erasure", why=(reason, by))
     for key in stone.objects:
         lake.store.delete(key)
     return stone
+
+
+def _objects(lake: Lake, contract: Contract, standing: Standing) -> list[str]:
+    values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
+    with lake.log.reading() as connection:
+        return [str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()]
 
 
 def _put_tombstone(

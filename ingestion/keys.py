@@ -3,6 +3,7 @@
 raw/<department>/<feed>/dt=<date>/<batch>/{manifest.json, payload/<filename>}
 bronze/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet
 quarantine/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet
+merged/<department>/<feed>/<table>/<day or month>/<members>-<attempt>.{parquet,json}
 receipts/committed=<date>/<time>-<department>.<feed>-<batch>-<attempt>.json
 decisions/<time>-<batch>-<verb>.json
 published/<edition>/…                       (see warehouse.release)
@@ -24,6 +25,7 @@ _PART = re.compile(r"[^\w.\-+=@ ()（）]", re.UNICODE)
 RAW = "raw"
 BRONZE = "bronze"
 QUARANTINE = "quarantine"
+MERGED = "merged"
 RECEIPTS = "receipts"
 DECISIONS = "decisions"
 PUBLISHED = "published"
@@ -81,6 +83,21 @@ def table_object(
 ) -> str:
     """A bronze or quarantine Parquet object; unique per attempt, named by the receipt that commits it."""
     return f"{zone}/{department}/{feed}/{table}/dt={dt.isoformat()}/{batch}/{revision}-{attempt}.parquet"
+
+
+def merged_folder(department: str | None = None, feed: str | None = None) -> str:
+    """Folder of merged bronze: all, or that of one feed."""
+    return "/".join([MERGED, *(part for part in (department, feed) if part)])
+
+
+def merged_object(department: str, feed: str, table: str, period: str, members: str, attempt: str) -> str:
+    """Several bronze objects as one; `members` is the digest of which. Its record lies beside it."""
+    return f"{merged_folder(department, feed)}/{table}/{period}/{members}-{attempt}.parquet"
+
+
+def merged_record(merged: str) -> str:
+    """The record that commits a merged object."""
+    return f"{merged.removesuffix('.parquet')}.json"
 
 
 def receipt(committed_at: datetime, department: str, feed: str, batch: str, attempt: str) -> str:

@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     timezone: str = Field(default="Asia/Shanghai", description="The city's local time.")
     max_uncompressed_bytes: int = Field(default=20 * 2**30, description="Cap on what one archive may unpack to.")
     max_compression_ratio: int = Field(default=200, description="Cap on unpacked size over packed size.")
-    max_document_bytes: int = Field(default=256 * 2**20, description="Cap on one JSON document read whole.")
+    max_document_bytes: int = Field(
+        default=256 * 2**20, description="Cap on what a JSON document holds before or after its records, kept whole."
+    )
     max_record_bytes: int = Field(default=8 * 2**20, description="Longest record; longer ones are refused rows.")
     city_time: Path | None = Field(
         default=None,

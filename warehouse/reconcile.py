@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from warehouse.build.report import Document
 from warehouse.reconcile_release import release
-from warehouse.reconcile_steps import Row, Step, bronze, raw, receipts, source, warehouse
+from warehouse.reconcile_steps import Row, Step, bronze, merged, raw, receipts, source, warehouse
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -46,6 +46,7 @@ def reconcile(lake: Lake, *, deep: bool = False) -> Reconciliation:
             *raw(lake, log, deep=deep),
             *receipts(log),
             *bronze(lake, log, deep=deep),
+            *merged(lake, deep=deep),
             *warehouse(lake, log),
         ]
     return Reconciliation(rows=[*rows, *release(lake, deep=deep)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 
 from ingestion import keys
+from ingestion.compaction.catalogue import listed, read
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
@@ -183,6 +184,26 @@ def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
         elif found != rows or (deep and _object_sha256(lake, key) != sha256):
             reason = f"{key} is not the object its receipt names: `citylake reconform {feed}`"
         yield compare("bronze", rows, found, feed=feed, interval=dt, table=table, reason=reason, is_ok=reason is None)
+
+
+def merged(lake: Lake, *, deep: bool) -> Iterator[Row]:
+    """Merged copies of bronze against their records: a build may read them in place of their members."""
+    live = sorted(listed(lake).live)
+    counted = parquet_rows(lake, live)
+    for key in live:
+        record = read(lake, key)
+        found = counted.get(key)
+        good = found == record.rows and not (deep and _object_sha256(lake, key) != record.sha256)
+        yield compare(
+            "bronze",
+            record.rows,
+            found,
+            feed=f"{record.department}.{record.feed}",
+            interval=record.period,
+            table=record.table,
+            reason=f"{key} is not the object its record names: delete it, builds then read its members",
+            is_ok=good,
+        )
 
 
 def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:

@@ -84,7 +84,9 @@ def _extension(path: Path, sample: Sample, department: str, feed: str, tables: l
     settings = [
         line
         for table in tables
-        for line in settings_lines(table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"))
+        for line in settings_lines(
+            table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"), xml=sample.kind == "xml"
+        )
     ]
     return [
         "customProperties:",
@@ -135,6 +137,24 @@ def _pattern(name: str) -> tuple[str, str, str]:
     return f"{stem}_{{interval:%Y%m%d}}*{ending}", "day", "no date in the file name: one is added"
 
 
+def _records_of(sample: Sample, member: str, encoding: str) -> list[str]:
+    """Where the records are in a sample that is not delimited text."""
+    if sample.kind == "xml":
+        lines = [f"records: {scalar(sample.records)}{comment(guess='the element with parts that repeats')}"]
+        if sample.namespaces:
+            lines += ["namespaces:", *(f"  {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items())]
+        return lines
+    if sample.kind == "xlsx":
+        lines = [f"sheet: {scalar(member)}{comment(guess='the first visible sheet with headings')}"]
+        if sample.header_row > 1:
+            lines.append(f"header_row: {sample.header_row}{comment(guess='the rows above look like a title')}")
+        return lines
+    lines = [encoding.replace("windows-1252", "utf-8")]
+    if sample.records != "$":
+        lines.append(f"records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
+    return lines
+
+
 def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
     first = tables[0].sampled
     encoded = sample.texts[first.member]
@@ -146,18 +166,10 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
         guess="in columns whose other values are numbers or dates"
     )
     lines = ["      format:", f"        type: {sample.kind}"]
-    if sample.kind in ("ndjson", "json"):
-        encoding = encoding.replace("windows-1252", "utf-8")
-        lines.append(f"        {encoding}")
-        if sample.records != "$":
-            lines.append(f"        records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
-        return [*lines, *([f"        {nulls}"] if codes else [])]
+    if sample.kind not in ("csv", "zip"):
+        settings = _records_of(sample, first.member, encoding)
+        return [*lines, *(f"        {line}" for line in settings), *([f"        {nulls}"] if codes else [])]
     indent = "        "
-    if sample.kind == "xlsx":
-        lines.append(f"        sheet: {scalar(first.member)}{comment(guess='the first visible sheet with headings')}")
-        if sample.header_row > 1:
-            lines.append(f"        header_row: {sample.header_row}{comment(guess='the rows above look like a title')}")
-        return [*lines, *([f"        {nulls}"] if codes else [])]
     if sample.kind == "zip":
         lines.append("        member:")
         indent = "          "

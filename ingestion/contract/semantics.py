@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import timedelta
 
 from ingestion.contract import expressions, headers, xml_paths
-from ingestion.contract.extension import Catalogue, Citylake, RowRule, TableSpec, XmlFormat, ZipFormat
+from ingestion.contract.extension import Catalogue, Citylake, JsonFormat, RowRule, TableSpec, XmlFormat, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
 from ingestion.contract.source_checks import source_problems
 from ingestion.contract.table_formats import unknown_fields
+
+_JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
 
 
 def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -32,15 +35,22 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     keyless = [table.name for table in tables if not table.key]
     if keyless and citylake.correction == "delta":
         report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
+    _check_format(citylake, tables, path, report)
+    _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
+    if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
+        report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
+
+
+def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """What the format asks of the tables, and of its own settings."""
     _check_members(citylake, tables, path, report)
     _check_fields(citylake, tables, report)
     for table in tables:
         headers.check(citylake.format, table, (*path, "tables", table.name), report)
+    if isinstance(citylake.format, JsonFormat):
+        _check_json(citylake.format, (*path, "format"), report)
     if isinstance(citylake.format, XmlFormat):
         _check_xml(citylake.format, (*path, "format"), report)
-    _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
-    if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
-        report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
 
 
 def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -68,6 +78,14 @@ def _check_fields(citylake: Citylake, tables: list[Table], report: Report) -> No
         places = {column.name: position for position, column in enumerate(table.columns)}
         for name, problem in unknown_fields(citylake.format, sources):
             report.add(("schema", index, "properties", places[name], "physicalName"), problem)
+
+
+def _check_json(spec: JsonFormat, path: KeyPath, report: Report) -> None:
+    """The list of records is found by the names of the members around it."""
+    if not _JSON_RECORDS.fullmatch(spec.records):
+        report.add(
+            (*path, "records"), f'{spec.records!r} is not a path of member names such as $.data or $."odd key".b'
+        )
 
 
 def _check_xml(spec: XmlFormat, path: KeyPath, report: Report) -> None:

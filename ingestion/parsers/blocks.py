@@ -30,7 +30,7 @@ class Block:
     `lengths` is the record's true length in bytes (more than the kept text for a record that
     was too long to hold). Record `i` has number `first + i` (1-based, header excluded) and
     begins at byte `base + starts[i]` of the payload, or of the unpacked archive member.
-    `base` is None where a byte offset has no meaning (records of one JSON document).
+    `base` is None where a byte offset has no meaning (a document that was transcoded to be read).
     """
 
     data: bytes

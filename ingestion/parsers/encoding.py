@@ -8,6 +8,8 @@ original bytes, and a byte that cannot be decoded is a place in a record, not an
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -89,6 +91,37 @@ def _not_utf8(view: Array) -> Array:
         for step in range(length):
             good[high[leads] + step] = True
     return high[~good[high]]
+
+
+def utf8_chunks(
+    stream: BinaryIO, encoding: str, *, chunk: int, boundary: bytes, place: int, refused: Callable[[int], Exception]
+) -> Iterator[bytes]:
+    """The rest of a stream as UTF-8, a chunk at a time; UTF-8 itself passes unlooked at.
+
+    `boundary` is an ASCII byte that is never half of a character, `place` the offset of the stream's first byte, and
+    `refused` makes what is raised for a byte that cannot be decoded. Raises DeliveryRefused (`encoding`) for UTF-8
+    declared as something else.
+    """
+    if encoding == "utf-8":
+        while data := stream.read(chunk):
+            yield data
+        return
+    watch = Watch("utf-8" if encoding == "iso-8859-1" else encoding)  # in which any UTF-8 is text as well
+    decoder = codecs.getincrementaldecoder(encoding)()
+    pending, final = b"", False
+    while not final:
+        data = stream.read(chunk)
+        final = not data
+        data = pending + data
+        end = len(data) if final else data.rfind(boundary) + 1 or len(data)
+        watch.see(data[:end])
+        before = len(decoder.getstate()[0])
+        try:
+            yield decoder.decode(data[:end], final).encode("utf-8")
+        except UnicodeDecodeError as error:
+            raise refused(place - before + error.start) from error
+        place, pending = place + end, data[end:]
+    watch.check()
 
 
 class Watch:

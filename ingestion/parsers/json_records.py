@@ -6,6 +6,7 @@ becomes a text column. Undeclared members are ignored. Typing is left to conform
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +19,11 @@ from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Column, Table
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
-from ingestion.parsers.encoding import Watch, to_utf8, undecodable
+from ingestion.parsers.encoding import Watch, to_utf8, undecodable, utf8_chunks
+from ingestion.parsers.json_cut import JsonCutter, malformed, undecodable_document
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.records import Dialect, RecordReader
-from ingestion.parsers.text import strings
+from ingestion.parsers.text import lines
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
@@ -36,6 +38,7 @@ class JsonRecords:
         self._spec = spec
         self._path = path
         self._settings = settings
+        self._statement = self._extract()
 
     def segments(self) -> Iterator[Segment]:
         """Every record in order, once.
@@ -44,107 +47,116 @@ class JsonRecords:
         (a document that is not JSON), `json_records` (no list under the path),
         `document_too_long`.
         """
-        with self._path.open("rb") as stream:
-            yield from self.read(stream)
+        with self._path.open("rb") as stream, duckdb.connect() as connection:
+            yield from self.read(stream, connection)
 
-    def read(self, stream: BinaryIO) -> Iterator[Segment]:
-        """As `segments`, of one seekable stream."""
+    def read(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Segment]:
+        """As `segments`, of one seekable stream; `connection` may serve many streams one after the other."""
         bom = check_text(stream.read(PROBE_BYTES), "the file")
         stream.seek(bom)
-        with duckdb.connect() as connection:
-            connection.execute(f"set threads = {self._settings.threads}")
-            watch = Watch(self._spec.encoding)
-            blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
-            for block in blocks:
-                watch.see(block.data)
-                yield self._read(block, connection)
-            watch.check()
+        connection.execute(f"set threads = {self._settings.threads}")
+        blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
+        for block in blocks:
+            yield self._read(block, connection)
 
     def _lines(self, stream: BinaryIO, bom: int) -> Iterator[Block]:
         dialect = Dialect(self._spec.encoding, None, 0, self._settings.max_record_bytes)
-        return iter(RecordReader(stream, dialect, offset=bom, chunk=_CHUNK))
+        watch = Watch(self._spec.encoding)
+        for block in RecordReader(stream, dialect, offset=bom, chunk=_CHUNK):
+            watch.see(block.data)
+            yield block
+        watch.check()
 
     def _document(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Block]:
-        limit = self._settings.max_document_bytes
-        data = stream.read(limit + 1)
-        if len(data) > limit:
-            raise DeliveryRefused(
-                f"the JSON document is longer than {limit:,} bytes, which is read whole",
-                rule="document_too_long",
-                next_step="ask for one object a line (NDJSON), or raise CITYLAKE_MAX_DOCUMENT_BYTES",
-            )
-        text = to_utf8(data, self._spec.encoding)
-        if text is None:
-            place = int(undecodable(data, self._spec.encoding)[0])
-            raise DeliveryRefused(
-                f"the document is not {self._spec.encoding}: byte {place} cannot be decoded",
-                rule="encoding",
-                next_step="correct `encoding` in the contract, or ask the department to send the declared encoding",
-            )
-        records = self._records(text.decode("utf-8"), connection)
-        if not len(records):
-            return
-        joined, starts, ends = _joined(records)
-        yield Block(joined, None, 1, starts, ends, ends - starts, "utf-8")
+        encoding, bom = self._spec.encoding, stream.tell()
+        chunks = utf8_chunks(
+            stream, encoding, chunk=_CHUNK, boundary=b'"', place=bom,
+            refused=lambda place: undecodable_document(encoding, place),
+        )  # fmt: skip
+        cutter = JsonCutter(
+            chunks,
+            self._spec.records,
+            offset=bom if encoding == "utf-8" else None,
+            max_record_bytes=self._settings.max_record_bytes,
+            max_document_bytes=self._settings.max_document_bytes,
+        )
+        yield from cutter.blocks()
+        around = cutter.head if cutter.envelope is None else cutter.envelope
+        self._check_around(around.decode("utf-8"), connection)
 
-    def _records(self, text: str, connection: duckdb.DuckDBPyConnection) -> pa.Array:
-        """The JSON text of each record under the declared path."""
+    def _check_around(self, text: str, connection: duckdb.DuckDBPyConnection) -> None:
+        """The document, its list emptied, is JSON and has that list at the declared path."""
         path = self._spec.records
         row = connection.execute("select json_valid($1)", [text]).fetchone()
         if row is None or not row[0]:
-            raise DeliveryRefused(
-                "the document is not well-formed JSON (cut off in transfer?)",
-                rule="json_malformed",
-                next_step="ask the department to send it again",
-            )
+            raise malformed("what stands around the records is not")
         row = connection.execute("select json_type($1, $2), json_array_length($1, $2)", [text, path]).fetchone()
-        kind, count = row if row else (None, 0)
-        if kind != "ARRAY":
+        if row != ("ARRAY", 0):
             keys = connection.execute("select try(json_keys($1))", [text]).fetchone()
             top = ", ".join((keys[0] or [])[:20]) if keys else ""
             raise DeliveryRefused(
-                f"no list of records at {path}: found {kind or 'nothing'}"
+                f"no list of records at {path}: found {row[0] if row and row[0] else 'nothing'}"
                 + (f"; top-level members: {top}" if top else ""),
                 rule="json_records",
                 next_step="correct `records` in the contract, or ask the department what changed",
             )
-        found = connection.execute("select unnest(json_extract($1, $2))", [text, f"{path}[*]"]).to_arrow_table()
-        records = found.column(0).combine_chunks().cast(pa.string())
-        if len(records) != count:
-            raise DeliveryRefused(
-                f"{count} records counted at {path}, {len(records)} read", rule="json_records",
-                next_step="report the file: the counter and the reader disagree",
-            )  # fmt: skip
-        return records
 
     def _read(self, block: Block, connection: duckdb.DuckDBPyConnection) -> Segment:
         refused = block.refused + _unreadable(block)
         rows = readable(len(block), refused)
-        lines = pa.table({"line": strings(block, rows)})
+        found = pa.table({"line": lines(block, rows)})
         kind = "case when json_valid(line) then json_type(line) = 'OBJECT' else false end"
-        good = connection.from_arrow(lines).query("lines", f"select {kind} as good from lines").fetchnumpy()["good"]
+        good = connection.from_arrow(found).query("lines", f"select {kind} as good from lines").fetchnumpy()["good"]
         good = np.asarray(good, dtype=bool)
         if not good.all():
+            if self._spec.type == "json":
+                self._check_whole(block, rows[~good], found.filter(pa.array(~good)), connection)
             refused += (("json_malformed", rows[~good]),)
-            rows, lines = rows[good], lines.filter(pa.array(good))
-        columns = connection.from_arrow(lines).query("lines", self._extract()).to_arrow_table()
+            rows, found = rows[good], found.filter(pa.array(good))
+        columns = connection.from_arrow(found).query("lines", self._statement).to_arrow_table()
         return Segment(block, rows, columns, refused)
 
+    def _check_whole(self, block: Block, rows: Array, records: pa.Table, connection: duckdb.DuckDBPyConnection) -> None:
+        """Of one document, a record that is no object is a refused row; one that is no JSON spoils the document."""
+        found = connection.from_arrow(records).query("lines", "select json_valid(line) as good from lines").fetchnumpy()
+        spoiled = rows[~np.asarray(found["good"], dtype=bool)]
+        if len(spoiled):
+            raise malformed(f"record {int(block.number(spoiled)[0]):,} is not")
+
     def _extract(self) -> str:
-        """SQL that reads every declared member in one pass over each line; `[*]` paths become JSON text."""
-        plain = [c for c in self._table.source_columns if "*" not in member_path(c)]
-        starred = [c for c in self._table.source_columns if "*" in member_path(c)]
-        paths = literal([member_path(c) for c in plain])
-        inner = [f"json_extract_string(line, {paths}) as found"] if plain else []
+        """SQL that reads the declared members of each line: top-level ones in one pass, the others in one more.
+
+        `[*]` paths become JSON text.
+        """
+        ways = {c.name: _way(c) for c in self._table.source_columns}
+        folded = [str(c.source).casefold() for c in self._table.source_columns]
+        if len(set(folded)) < len(folded):  # fields of a struct are one whatever their case
+            ways = {name: "path" if way == "member" else way for name, way in ways.items()}
+        chosen = {way: [c for c in self._table.source_columns if ways[c.name] == way] for way in ("member", "path")}
+        members = {str(c.source): "VARCHAR" for c in chosen["member"]}
+        paths = [member_path(c) for c in chosen["path"]]
+        inner = [f"from_json(line, {literal(json.dumps(members, ensure_ascii=False))}) as members"] if members else []
+        inner += [f"json_extract_string(line, {literal(paths)}) as paths"] if paths else []
         inner += [
             f"nullif(cast(to_json(json_extract(line, {literal(path)})) as varchar), '[]') as {identifier(name)}"
-            for path, name in ((member_path(c), c.name) for c in starred)
+            for path, name in ((member_path(c), c.name) for c in self._table.source_columns)
+            if ways[name] == "list"
         ]
-        outer = [
-            f"found[{plain.index(c) + 1}] as {identifier(c.name)}" if c in plain else identifier(c.name)
-            for c in self._table.source_columns
-        ]
-        return f"select {', '.join(outer)} from (select {', '.join(inner)} from lines)"
+        outer = {
+            "member": lambda c: f"members.{identifier(str(c.source))}",
+            "path": lambda c: f"paths[{chosen['path'].index(c) + 1}]",
+            "list": lambda c: identifier(c.name),
+        }
+        found = [f"{outer[ways[c.name]](c)} as {identifier(c.name)}" for c in self._table.source_columns]
+        return f"select {', '.join(found)} from (select {', '.join(inner)} from lines)"
+
+
+def _way(column: Column) -> str:
+    """How a column is read: a top-level `member` of its source name, by `path`, or a `list` of what a path matches."""
+    path = member_path(column)
+    if "*" in path:
+        return "list"
+    return "member" if path in (f"$.{column.source}", f'$."{column.source}"') else "path"
 
 
 def member_path(column: Column) -> str:
@@ -166,10 +178,3 @@ def _unreadable(block: Block) -> Refusals:
 
 def _holding(block: Block, places: Array) -> Array:
     return np.unique(np.searchsorted(block.starts, places, side="right") - 1)
-
-
-def _joined(records: pa.Array) -> tuple[bytes, Array, Array]:
-    """One line a record, with the limits of each."""
-    lengths = np.asarray(pa.compute.binary_length(records), dtype=np.int64)
-    ends = np.cumsum(lengths + 1) - 1
-    return "\n".join(records.to_pylist()).encode("utf-8"), ends - lengths, ends

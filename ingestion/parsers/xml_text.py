@@ -7,13 +7,12 @@ the text is left to `xml_cut`.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.encoding import Watch
+from ingestion.parsers.encoding import utf8_chunks
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
 CHUNK = 4 * 2**20
@@ -53,30 +52,10 @@ class XmlText:
 
     def chunks(self) -> Iterator[bytes]:
         """The text, in order, once; undecodable bytes of a UTF-8 document are left for the cutter to find."""
-        if self.as_sent:
-            while data := self._stream.read(CHUNK):
-                yield data
-            return
-        watch = Watch("utf-8" if self._codec == "iso-8859-1" else self._codec)
-        decoder = codecs.getincrementaldecoder(self._codec)()
-        place, pending = self.bom, b""
-        while data := self._stream.read(CHUNK):
-            data = pending + data
-            end = data.rfind(b">") + 1 or len(data)  # never half of a character in any of these encodings
-            watch.see(data[:end])
-            yield _decoded(decoder, data[:end], place, self._codec)
-            place, pending = place + end, data[end:]
-        watch.see(pending)
-        yield _decoded(decoder, pending, place, self._codec, final=True)
-        watch.check()
-
-
-def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, place: int, codec: str, *, final: bool = False) -> bytes:
-    before = len(decoder.getstate()[0])
-    try:
-        return decoder.decode(data, final).encode("utf-8")
-    except UnicodeDecodeError as error:
-        raise undecodable_byte(place - before + error.start, codec) from error
+        return utf8_chunks(
+            self._stream, self._codec, chunk=CHUNK, boundary=b">", place=self.bom,
+            refused=lambda place: undecodable_byte(place, self._codec),
+        )  # fmt: skip
 
 
 def undecodable_byte(place: int, codec: str) -> DeliveryRefused:

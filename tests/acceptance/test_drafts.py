@@ -61,6 +61,12 @@ CASES = (
         types=frozenset({"business_id", "ViolationTypeID"}),
         keys=frozenset({"business_id", "date", "ViolationTypeID"}),
     ),
+    Case(
+        "fsa.ratings",
+        "food_safety/uk_fhrs_xml/FHRS414en-GB.xml",
+        types=frozenset({"FHRSID", "BusinessTypeID"}),
+        keys=frozenset({"FHRSID", "LocalAuthorityBusinessID"}),
+    ),
 )
 
 

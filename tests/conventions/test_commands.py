@@ -10,7 +10,7 @@ from _tree import ROOT, shown, tracked
 from infra.cli import application
 from warehouse.cli.reference import leaves
 
-TOLD = re.compile(r"(?:`|next_step=f?\"|\.venv/bin/)citylake ((?:[a-z]+ ?){1,2})")
+TOLD = re.compile(r"(?:`|next_step=f?\"|\.venv/bin/)citylake ((?:[a-z][a-z-]* ?){1,2})")
 
 
 def test_every_command_that_is_told_exists() -> None:

@@ -91,6 +91,12 @@ class Dbt:
             raise self._failed(command, "dbt selected nothing")
         return self._artifact("run_results.json")
 
+    def docs(self, *, empty: bool) -> Path:
+        """The documentation as one page, in the target folder. `empty`: without reading the database."""
+        self.parse()
+        self._invoke("docs", "generate", "--static", "--no-compile", *(["--empty-catalog"] if empty else []))
+        return self.folders.target / "static_index.html"
+
     def _invoke(self, command: str, *options: str) -> Manifest | RunExecutionResult | None:
         from dbt.cli.main import dbtRunner
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ingestion.compaction.catalogue import listed, members
 from warehouse import effective
 from warehouse.build.state import Effective
 
@@ -20,6 +21,7 @@ def read_effective(lake: Lake) -> Effective:
         return Effective(
             files=connection.execute("from effective_file").to_arrow_table(),
             days=connection.execute("from effective_day").to_arrow_table(),
+            merged=members(lake, listed(lake)).select(["merged", "key"]),
         )
     finally:
         connection.close()

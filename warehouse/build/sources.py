@@ -24,7 +24,10 @@ EVENT_DATE = {"_event_date": "DATE"}
 
 @dataclass(frozen=True)
 class Listed:
-    """What one view lists: bronze keys in interval order; whether they need more than a plain read."""
+    """What one view lists: objects to open, in interval order; whether they need more than a plain read.
+
+    A merged object stands for its members where all of them are listed (`batches` counts deliveries all the same).
+    """
 
     keys: tuple[str, ...]
     batches: int
@@ -90,9 +93,35 @@ def view_query(feed: str, contract: Contract, table: Table, files: Listed, url: 
 def _listed(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> dict[tuple[str, str], Listed]:
     rows = connection.execute(
         """
-        select feed, table_name, list(key order by interval_start, precedence, key), count(distinct batch),
-            list(distinct revision)
-        from _citylake.listed_file
+        with complete as (
+            select merged, count(*) as members
+            from _citylake.merged_file left join _citylake.listed_file as listed using (key)
+            group by merged
+            having count(*) = count(listed.key)
+        ),
+        best as (
+            select merged, members, key
+            from _citylake.merged_file inner join complete using (merged)
+            qualify row_number() over (partition by key order by members desc, merged) = 1
+        ),
+        -- Objects may overlap (a month and its days): one is read only where every member chose it, so none twice.
+        chosen as (
+            select key, merged from best qualify count(*) over (partition by merged) = members
+        ),
+        opened as (
+            select feed, table_name, coalesce(merged, key) as object, min(interval_start) as interval_start,
+                min(precedence) as precedence
+            from _citylake.listed_file left join chosen using (key)
+            group by all
+        ),
+        told as (
+            select feed, table_name, count(distinct batch) as batches, list(distinct revision) as revisions
+            from _citylake.listed_file
+            group by feed, table_name
+        )
+        select feed, table_name, list(object order by interval_start, precedence, object), any_value(batches),
+            any_value(revisions)
+        from opened inner join told using (feed, table_name)
         group by feed, table_name
         """
     ).fetchall()

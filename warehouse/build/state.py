@@ -13,6 +13,7 @@ next run is a full refresh.
 | `pending_day` | days attempted and not yet built and passed: after a crash or a failed check |
 | `affected_day` | the days each feed's models rebuild and test in this run |
 | `listed_file` | the files the source views list in this run |
+| `merged_file` | merged objects and their members |
 | `repeat_day` | rows of listed files that another delivery's row replaces (delta, events) |
 | `product_feed` | which feeds a data product reads, as of the last build |
 """
@@ -20,7 +21,7 @@ next run is a full refresh.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import duckdb
@@ -126,12 +127,20 @@ where (select full_refresh from _citylake.run)
 """
 
 
+MERGED_SCHEMA = pa.schema([("merged", pa.string()), ("key", pa.string())])
+
+
 @dataclass(frozen=True)
 class Effective:
-    """The relations of warehouse.effective as Arrow tables: one row a bronze file, one row a file and event day."""
+    """The relations of warehouse.effective as Arrow tables: one row a bronze file, one row a file and event day.
+
+    `merged` says which merged objects there are (`merged`, `key` of a member): views may read one in place of
+    its members. It is no input: what counts is told by files alone.
+    """
 
     files: pa.Table
     days: pa.Table
+    merged: pa.Table = field(default_factory=MERGED_SCHEMA.empty_table)
 
 
 @dataclass(frozen=True)
@@ -198,6 +207,9 @@ def begin(
     connection.register("days_now", effective.days)
     connection.execute("create or replace table _citylake.effective_file as from files_now")
     connection.execute("create or replace table _citylake.effective_day as from days_now")
+    connection.register("merged_now", effective.merged)
+    connection.execute("create or replace table _citylake.merged_file as select merged, key from merged_now")
+    connection.unregister("merged_now")
     connection.execute(_REMEMBER)
     _temporary(connection, "released_file", ("product", "key"), _pairs(released or {}))
     _temporary(connection, "dated_table", ("feed", "table_name"), dated_tables)

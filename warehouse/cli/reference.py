@@ -29,7 +29,11 @@ def leaves(group: Any, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, command in group.commands.items():
         full = f"{prefix}{name}"
-        found |= leaves(command, f"{full} ") if hasattr(command, "commands") else {full: command}
+        is_group = hasattr(command, "commands")
+        if not is_group or command.invoke_without_command:
+            found[full] = command
+        if is_group:
+            found |= leaves(command, f"{full} ")
     return found
 
 

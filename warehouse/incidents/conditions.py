@@ -106,8 +106,8 @@ def missing(
     if contract.citylake.catalogue.update_cycle in ON_CHANGE:
         return []
     begin = now - LOOK_BACK - contract.citylake.deadline
-    begin = min(begin, since) if since else begin
-    begin = max(begin, first) if first else begin
+    # Where it never delivered, what is owed begins with the open incident, if there is one.
+    begin = max(min(begin, since or begin), first) if first else since or begin
     due = [i for i in contract.calendar.between(begin, now) if i.end + contract.citylake.deadline <= now]
     due = due if first or since else due[-1:]
     if contract.citylake.delivery == "snapshot" and came:

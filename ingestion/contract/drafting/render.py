@@ -103,12 +103,12 @@ def _is_chinese(text: str) -> bool:
     return bool(re.search(r"[\u4e00-\u9fff]", text))
 
 
-def settings_lines(table: DraftedTable, *, purpose: str, json_paths: bool) -> list[str]:
+def settings_lines(table: DraftedTable, *, purpose: str, json_paths: bool, xml: bool = False) -> list[str]:
     """One entry of the citylake `tables`, indented for it; empty where there is nothing to say."""
     lines = []
     if table.event_time:
         lines.append(f"          event_time: {scalar(table.event_time)}{comment(guess='a time every row has')}")
-    entries = [line for column in table.columns for line in _entry_lines(column, purpose, json_paths)]
+    entries = [line for column in table.columns for line in _entry_lines(column, purpose, json_paths, xml)]
     if entries:
         lines += ["          columns:", *entries]
     checks = [column for column in table.columns if column.check and not column.method]
@@ -125,10 +125,12 @@ def settings_lines(table: DraftedTable, *, purpose: str, json_paths: bool) -> li
     return [f"        {scalar(table.name)}:", *lines] if lines else []
 
 
-def _entry_lines(column: Drafted, purpose: str, json_paths: bool) -> list[str]:
+def _entry_lines(column: Drafted, purpose: str, json_paths: bool, xml: bool) -> list[str]:
     lines = []
     if json_paths and column.path and column.path != f"$.{column.source}":
         lines.append(f"              path: {scalar(column.path)}")
+    if xml and column.note:
+        lines.append(f"              repeated: list{comment(guess='some record has it several times')}")
     if column.format:
         lines.append(f"              format: {scalar(column.format)}{comment(guess=column.why)}")
     if column.missing:

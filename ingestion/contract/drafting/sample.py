@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import charset_normalizer
 
+from ingestion.contract.drafting.xml_sample import read_xml
 from ingestion.errors import ContractError
 
 SAMPLE_BYTES = 8 * 2**20
@@ -27,7 +28,7 @@ _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _ALIKE, _LONG = 5, 20
 _DELIMITED = (".csv", ".txt", ".tsv", ".tab")
 
-Kind = Literal["csv", "zip", "ndjson", "json", "xlsx"]
+Kind = Literal["csv", "zip", "ndjson", "json", "xlsx", "xml"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Sample:
     records: str = "$"
     left_out: dict[str, str] = field(default_factory=dict)
     header_row: int = 1
+    namespaces: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Encoded:
@@ -69,13 +71,13 @@ def read_sample(path: Path) -> Sample:
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
     if head.startswith((b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PDF", b"\xff\xfe", b"\xfe\xff", b"PAR1")):
-        raise _refusal(path, "is compressed, binary or UTF-16; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON")
+        raise _refusal(path, "is compressed, binary or UTF-16; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON, XML")
     encoded = _encoded(head)
     start = encoded.text.lstrip()[:200].casefold()
-    if start.startswith(("<!doctype", "<html", "<?xml", "<")):
-        raise _refusal(path, "is an HTML or XML page, not delimited text or JSON")
+    if start.startswith("<"):
+        return _xml(path, encoded)
     if "\x00" in encoded.text:
-        raise _refusal(path, "holds NUL characters; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON")
+        raise _refusal(path, "holds NUL characters; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON, XML")
     if start.startswith(("{", "[")):
         return _json(path, encoded)
     length = _fixed_length(encoded.text)
@@ -127,6 +129,17 @@ def _paired_share(data: bytes) -> float:
     """Share of bytes above 127 in runs of even length: Chinese characters are two such bytes, accents one."""
     runs = [len(run) for run in _HIGH_RUN.findall(data)]
     return sum(run for run in runs if run % 2 == 0) / max(sum(runs), 1)
+
+
+def _xml(path: Path, encoded: Encoded) -> Sample:
+    if re.match(r"(<\?xml[^>]*>\s*)?<(!doctype\s+html|html|head|body)\b", encoded.text.lstrip(), re.IGNORECASE):
+        raise _refusal(path, "is an HTML page, not delimited text, JSON or XML")
+    try:
+        found = read_xml(path, SAMPLE_BYTES)
+    except ValueError as error:
+        raise _refusal(path, str(error)) from error
+    text = Encoded(found.lines, "declared", "what the document itself says", found.whole)
+    return Sample("xml", {path.name: text}, found.records, namespaces=found.namespaces)
 
 
 def _zip(path: Path) -> Sample:

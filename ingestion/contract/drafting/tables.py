@@ -1,5 +1,7 @@
 """A sample's texts as DuckDB tables of text columns, one a table of the feed.
 
+XML comes as one JSON object a record, see `xml_sample`.
+
 Delimited text: delimiter, quote and header by DuckDB's sniffer over the whole sample. JSON: one
 column per leaf of the merged structure of all sampled records; lists stay one column of JSON text.
 """
@@ -24,7 +26,8 @@ _MAX_WORDS = 6
 
 @dataclass(frozen=True)
 class Source:
-    """One source column: physical name, JSON path (None for delimited text), and its name in the table."""
+    """One source column: physical name (in XML: its path), JSON path in the sample (None for delimited text), and
+    its name in the table."""
 
     name: str
     column: str
@@ -135,7 +138,7 @@ def _records(
     connection: duckdb.DuckDBPyConnection, file: Path, relation: str, member: str, sample: Sample
 ) -> SampledTable:
     staged = identifier(f"{relation}_records")
-    if sample.kind == "ndjson":
+    if sample.kind in ("ndjson", "xml"):
         source = f"select json as record from read_ndjson_objects({literal(file)}, ignore_errors => true)"
     else:
         source = (

@@ -280,13 +280,29 @@ def test_payload_is_no_archive(make: Any, zipped: Any) -> None:
         (b'{"data": {"a": 1}}', "json_records", "found OBJECT"),
         (b'{"data": []}', "empty", "no records in t"),
         (b'{"data": ["\xff"]}', "encoding", "byte 11 cannot be decoded"),
-        (b'{"data": [' + b"1," * 600 + b"1]}", "document_too_long", "longer than 1,000 bytes"),
+        (b'{"n": "' + b"y" * 2000 + b'", "data": [1]}', "document_too_long", "before its records .* longer than 1,000"),
+        (b'{"data": [1], "n": "' + b"y" * 2000 + b'"}', "document_too_long", "after its records .* longer than 1,000"),
+        (b'{"data": ["' + b"y" * 3000 + b'"]}', "document_too_long", "record 1 of the JSON .* longer than 2,000 bytes"),
+        (b'{"data": [{"a": "x"}, {"a": ]}', "json_malformed", "a brace closes|it ends within|record 2 is not"),
+        (b'{"data": [{"a": "x"}, {"a" 1}]}', "json_malformed", "record 2 is not"),
+        (b'{"data": [{"a": "x"},]}', "json_malformed", "nothing, or a NUL, where record 2 should be"),
+        (b'{"data": [,{"a": "x"}]}', "json_malformed", "where record 1 should be"),
+        (b'{"data": [{"a": "x"}}]', "json_malformed", "a brace closes the list"),
+        (b'{"data": [{"a": "x"}]', "json_malformed", "around the records is not"),
+        (b'{"data": [{"a": "x"}], "n": }', "json_malformed", "around the records is not"),
+        (b'{"data": [{"a": "x"}] "n": 1}', "json_malformed", "around the records is not"),
+        (b'{"data": [{"a": "\x00"}]}', "json_malformed", "NUL"),
+        (b'{"data": [], "n": "\xff"}', "encoding", "byte 19 cannot be decoded"),
+        (b'{"n": "\xff", "data": []}', "encoding", "byte 7 cannot be decoded"),
         (PAGE, "html_page", "HTML page"),
     ],
 )
-def test_json_documents_refused_whole(make: Any, two: Any, payload: bytes, rule: str, message: str) -> None:
+def test_json_documents_refused_whole(
+    make: Any, two: Any, payload: bytes, rule: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     contract = make.contract(two, format=JsonFormat(type="json", records="$.data"))
-    caught = refusal(make, contract, payload, max_document_bytes=1000)
+    monkeypatch.setattr("ingestion.parsers.json_records._CHUNK", 512)
+    caught = refusal(make, contract, payload, max_document_bytes=1000, max_record_bytes=2000)
     assert caught.rule == rule
     assert re.search(message, caught.message)
 

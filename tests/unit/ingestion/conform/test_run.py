@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import resource
 import stat
 import zipfile
@@ -135,6 +136,19 @@ def test_ndjson(make: Any) -> None:
     assert set(second.values()) == {"2", None}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_document_larger_than_its_cap_on_the_envelope(make: Any, encoding: Any) -> None:
+    table = make.table(make.column("id", "INTEGER", primary_key=1), make.column("name"))
+    records = [{"id": i if i % 100 else "x", "name": f"中山 {i}"} for i in range(5_000)]
+    payload = json.dumps({"code": 0, "data": records}, ensure_ascii=False).encode(encoding)
+    form = JsonFormat(type="json", records="$.data", encoding=encoding)
+    found = make.conform(make.contract(table, format=form), payload, max_document_bytes=1_000).tables["t"]
+    assert (found.received, found.accepted, found.rules) == (5_000, 4_950, {"id.type": 50})
+    row = make.rows(found.quarantine)[1]
+    assert row["original_text"] == '{"id": "x", "name": "中山 100"}'
+    assert (row["byte_offset"] is None) == (encoding == "gb18030")
+
+
 @pytest.mark.parametrize(("path", "document"), [("$", "[%s]"), ("$.data.items", '{"data":{"n":2,"items":[%s]}}')])
 def test_json_document(make: Any, path: str, document: str) -> None:
     table = make.table(make.column("id", "INTEGER", primary_key=1), make.column("v", path="$.a.v"))
@@ -144,7 +158,9 @@ def test_json_document(make: Any, path: str, document: str) -> None:
     ]
     assert make.rows(found.bronze) == [{"id": 1, "v": "中"}]
     assert make.refused(found.quarantine) == [(2, ["id.type"]), (3, ["json_malformed"])]
-    assert [row["byte_offset"] for row in make.rows(found.quarantine)] == [None, None]
+    for row in make.rows(found.quarantine):
+        place = row["byte_offset"]
+        assert payload.encode()[place : place + row["byte_length"]].decode() == row["original_text"]
 
 
 def zipped(**members: bytes) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ingestion.contract.draft import draft
 from ingestion.contract.drafting.sample import read_sample
-from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
+from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.load import load_contract
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.errors import ContractError
@@ -224,6 +224,38 @@ def test_json_array_of_records(drafted: Drafter) -> None:
     assert _table(contract).key == ("id",)
 
 
+def test_xml_document(drafted: Drafter) -> None:
+    rows = "".join(
+        f'<v:Visit id="V{n:03}" xsi:type="x"><v:day>2026-03-{n % 28 + 1:02}</v:day><v:by v:no="{n}">石岐</v:by>'
+        f"<v:where>{'<v:x>1.5</v:x>' if n % 2 else ''}</v:where>{'<v:phone>1</v:phone>' * (n % 3)}</v:Visit>"
+        for n in range(120)
+    )
+    spaces = 'xmlns:v="urn:v" xmlns:u="urn:unused" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    _, contract = drafted(f"<v:All {spaces}><v:Head><v:n>1</v:n></v:Head><v:Rows>{rows}</v:Rows></v:All>", "a.xml")
+    form = contract.citylake.format
+    assert isinstance(form, XmlFormat)
+    assert (form.records, form.namespaces, form.encoding) == ("/v:All/v:Rows/v:Visit", {"v": "urn:v"}, "declared")
+    columns = {c.source: (c.type, c.required, c.spec.repeated) for c in _table(contract).columns}
+    assert columns == {
+        "@id": ("VARCHAR", True, "refuse"),
+        "v:day": ("DATE", True, "refuse"),
+        "v:by": ("VARCHAR", True, "refuse"),
+        "v:by/@v:no": ("INTEGER", True, "refuse"),
+        "v:where/v:x": ("DOUBLE", False, "refuse"),
+        "v:phone": ("VARCHAR", False, "list"),
+    }
+
+
+def test_the_start_of_a_long_xml_document(drafted: Drafter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestion.contract.drafting.sample.SAMPLE_BYTES", 1000)
+    monkeypatch.setattr("ingestion.parsers.xml_text.CHUNK", 500)
+    monkeypatch.setattr("ingestion.contract.drafting.sample._encoded.__defaults__", (1000,))
+    rows = "".join(f"<r><k>k{n}</k><v>{n}</v></r>" for n in range(500))
+    text, contract = drafted(f"<a>{rows}</a>", "b.xml")
+    assert "unique over the first" in text
+    assert [c.source for c in _table(contract).columns] == ["k", "v"]
+
+
 def _zip(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -258,7 +290,13 @@ def test_zip_gives_a_table_per_member(drafted: Drafter) -> None:
     [
         (b"", "is empty"),
         (b"  \n", "is empty"),
-        (b"<!DOCTYPE html><html><body>Not found</body></html>", "HTML or XML page"),
+        (b"<!DOCTYPE html><html><body>Not found</body></html>", "is an HTML page"),
+        (b"<?xml version='1.0'?>\n<html><body/></html>", "is an HTML page"),
+        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a><b/></a>", "it has a DOCTYPE"),
+        (b"<a><b><c>1</c></a>", "starts like XML and is not"),
+        (b"<a><b><c>1</c></b></a>", "no element with parts is there more than once"),
+        (b"<?xml version='1.0' encoding='big5'?><a/>", "declares the encoding 'big5'"),
+        (b"<n>" * 200, "nests elements more than"),
         (b"\x1f\x8b\x08abc", "compressed, binary"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"a,b\n1,\x00\n", "NUL characters"),

@@ -43,7 +43,8 @@ class Bronze:
         self.connection.execute("set TimeZone = 'UTC'")
         self.connection.execute(
             "create schema _citylake; create table _citylake.listed_file (feed varchar, table_name varchar, "
-            "key varchar, batch varchar, revision varchar, interval_start timestamptz, precedence bigint)"
+            "key varchar, batch varchar, revision varchar, interval_start timestamptz, precedence bigint); "
+            "create table _citylake.merged_file (merged varchar, key varchar)"
         )
 
     def put(self, batch: str, precedence: int, rows: str, *, interval: int = 1, revision: str = "v1") -> None:

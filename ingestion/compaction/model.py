@@ -1,0 +1,36 @@
+"""What a compaction says: the record that commits a merged object. Immutable JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from ingestion.receipts.model import Record
+
+
+class Member(Record):
+    """One bronze object inside, as its receipt names it."""
+
+    key: str
+    batch: str
+    rows: int
+    sha256: str
+    row_hash: str
+
+
+class Compaction(Record):
+    """A merged object and its members. It holds exactly the members' rows; members stay where they are."""
+
+    schema_version: Literal[1] = 1
+    department: str
+    feed: str
+    table: str
+    period: str
+    revision: str
+    key_version: int
+    key: str
+    bytes: int
+    sha256: str
+    rows: int
+    members: list[Member]
+    made_at: datetime

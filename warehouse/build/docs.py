@@ -1,0 +1,69 @@
+"""dbt's documentation as one page: models, columns and lineage, with the tables of the current release.
+
+Owns where the page goes and what dbt reads for it. It reads a private copy of the release's file, so it needs no
+build lock and can be made while a build runs; without a release the page has no types and sizes. The page
+loads nothing from anywhere. Serving it is left to others.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion.errors import StoreError
+from warehouse.build.dbt_runner import Dbt, DbtFolders
+from warehouse.build.project import write_profile
+from warehouse.release import pointer
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+PAGE = "index.html"
+
+
+def write_docs(lake: Lake, folder: Path | None = None, *, progress: Callable[[str], None] | None = None) -> Path:
+    """Write `index.html` into `folder` (default `<state>/docs`), replaced in one step; its path.
+
+    Raises BuildFailed, StoreError, ConfigurationError; the earlier page then stays.
+    """
+    settings = lake.settings
+    target = folder or settings.state_root / "docs"
+    with lake.scratch() as scratch:
+        release = pointer.current(lake, "internal")
+        path = scratch / "warehouse.duckdb"
+        if release is not None:
+            fetched = lake.store.fetch(release.warehouse.key, path)
+            if fetched != path:
+                shutil.copyfile(fetched, path)
+        profile = write_profile(
+            scratch / "profile",
+            build_path=path,
+            threads=settings.threads,
+            memory_limit=settings.memory_limit,
+            scratch=scratch / "spill",
+        )
+        root = settings.state_root / "dbt"
+        dbt = Dbt(DbtFolders(settings.dbt_project, profile, root / "docs", root / "logs"), progress or _say_nothing)
+        page = dbt.docs(empty=release is None)
+        return _placed(page, target)
+
+
+def _placed(page: Path, folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".{PAGE}.{os.getpid()}"
+        shutil.copyfile(page, beside)
+        return beside.replace(folder / PAGE)
+    except OSError as error:
+        raise StoreError(
+            f"the page cannot be written to {folder}: {error.strerror or error}",
+            left="the earlier page stays",
+            next_step="free space or name another folder, then `citylake docs`",
+        ) from error
+
+
+def _say_nothing(message: str) -> None:
+    """No progress asked for."""

@@ -1,0 +1,94 @@
+"""Commands on incidents: what lasts, what is over, the sweep, and a person's last word on one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warehouse.cli.arguments import AsJson, By, Reason, account
+from warehouse.cli.output import results, show_grid, write, write_json
+from warehouse.cli.session import Session
+
+if TYPE_CHECKING:
+    from warehouse.incidents.model import Incident
+
+app = typer.Typer(help="What went wrong with a feed or a product, and who was told.", invoke_without_command=True)
+
+
+@app.callback()
+def incidents_command(
+    context: typer.Context,
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that last (the default).")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are over too, newest last.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="With --all, how many that are over.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents. Those that last, with who was told."""
+    if context.invoked_subcommand is not None:
+        return
+    from warehouse.incidents.book import Book
+
+    session: Session = context.obj
+    book = Book(session.lake)
+    active = book.active()
+    found = (
+        [*reversed(book.ended(limit)), *active] if everything and not only_open else [i for i in active if i.is_open]
+    )
+    if as_json:
+        write_json(found)
+        return
+    columns = ("id", "kind", "subject", "since", "over", "from", "to", "times", "told", "what")
+    show_grid(results(), f"{len(found)} incidents", columns, [_cells(i) for i in found], right="times")
+
+
+@app.command("sweep")
+def sweep_command(context: typer.Context, as_json: AsJson = False) -> None:
+    """Bring incidents in line with receipts and verdicts. Sends what was not sent; run it as often as you like."""
+    from warehouse.incidents.sweep import sweep
+
+    session: Session = context.obj
+    swept = sweep(session.lake)
+    if as_json:
+        write_json(swept)
+        return
+    write(
+        f"{len(swept.opened)} opened, {len(swept.counted)} met again, {len(swept.resolved)} over; {swept.open} open; "
+        f"{len(swept.told.sent)} notices sent, {len(swept.told.failed)} not sent"
+    )
+    for incident, said, why in swept.told.failed:
+        write(f"not sent: {incident} {said}: {why}")
+
+
+@app.command("close")
+def close_command(
+    context: typer.Context,
+    incident: Annotated[str, typer.Argument(metavar="ID", help="An open incident of `citylake incidents`.")],
+    reason: Reason,
+    by: By = None,
+) -> None:
+    """End an incident by hand. For an interval that will never come; its intervals open no other."""
+    from warehouse.incidents.report import close
+
+    session: Session = context.obj
+    done = close(session.lake, incident, reason=reason, by=account(by))
+    write(f"{done.incident.id} is closed")
+
+
+def _cells(incident: Incident) -> tuple[object, ...]:
+    opened = [notice for notice in incident.notices if notice.said == "opened"]
+    sent = sum(notice.sent_at is not None for notice in opened)
+    told = f"{sent} of {len(opened)}" if opened else "no channel"
+    first, last = incident.first, incident.last
+    return (
+        incident.id,
+        incident.kind,
+        incident.subject,
+        incident.opened_at,
+        incident.resolved_at,
+        first.start if first else None,
+        last.end if last else None,
+        incident.occurrences,
+        told,
+        incident.message,
+    )
