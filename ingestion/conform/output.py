@@ -37,7 +37,7 @@ QUARANTINE_SCHEMA = pa.schema(
     ]
 )
 """`record` is 1-based, header excluded; `byte_offset` and `byte_length` are those of the bytes sent
-(of the unpacked member in an archive); NULL offset in a JSON or XML document that is not UTF-8."""
+(of the unpacked member in an archive); NULL offset in pages, and in a JSON or XML document that is not UTF-8."""
 
 
 class _File:

@@ -84,5 +84,5 @@ class PagedRecords:
         with duckdb.connect() as connection:
             for page in archive.each(pages):
                 for segment in self._document.read(io.BytesIO(page), connection):
-                    yield replace(segment, block=replace(segment.block, first=segment.block.first + done))
+                    yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))
                     done += len(segment.block)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
-from xml.parsers import expat  # nosec - no DOCTYPE gets past the cutter, so there are no entities
+from xml.parsers import expat
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -167,6 +167,7 @@ class XmlCutter:
     def _outside(self) -> None:
         self._parser.StartElementHandler = self._open
         self._parser.EndElementHandler = self._close
+        self._parser.CharacterDataHandler = self._loose
 
     def _open(self, name: str, attributes: list[str]) -> None:
         """An element that is not in a record: one on the way to them, a record itself, or another."""
@@ -198,12 +199,18 @@ class XmlCutter:
         self._scopes.pop()
         self._known.pop()
 
+    def _loose(self, text: str) -> None:
+        """Text between records, where only blanks belong."""
+        if self._matched == self._depth == len(self._path) - 1 and not text.isspace():
+            self.beside.siblings["text()"] = self.beside.siblings.get("text()", 0) + 1
+
     def _enter(self, attributes: list[str]) -> None:
         self._start = self._parser.CurrentByteIndex
         self._bare = True
         self._declared.clear()
         self._parser.StartElementHandler = self._open_inside
         self._parser.EndElementHandler = self._close_inside
+        self._parser.CharacterDataHandler = None
         if attributes:
             self.beside.attributes.update(attributes[::2])
 

@@ -30,6 +30,7 @@ from ingestion.settings import Settings
 
 _BLANKS = " \t\r\n"
 _LISTED = 20
+_MIXED = etree.XPath("boolean(//*[*]/text()[preceding-sibling::* and normalize-space()])")
 
 
 class XmlRecords:
@@ -70,7 +71,8 @@ class XmlRecords:
         """Texts as they stand, `xsi:nil` marked."""
         block = cut.block
         rows = readable(len(block), block.refused)
-        records = _parsed(block, rows, cut.scope) if len(rows) else []
+        root = _parsed(block, rows, cut.scope)
+        records, reading.mixed = list(root), bool(_MIXED(root))
         if len(records) != len(rows):
             raise IntegrityError(
                 f"{len(rows)} XML records counted, {len(records)} read, from record {block.first}",
@@ -138,8 +140,8 @@ class XmlRecords:
         return [f"beside the records {_listed(names)}"] if names else []
 
 
-def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> list[Any]:
-    """The record elements of a block. Nothing is resolved, loaded or fetched: the cutter saw to it, so does this."""
+def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> Any:
+    """An element around a block's records. Nothing is resolved, loaded or fetched: the cutter saw to it too."""
     # Only the records: between them stand other elements, or the ends and beginnings of elements around them.
     limits = zip(block.starts[rows].tolist(), block.ends[rows].tolist(), strict=True)
     text = b"".join(block.data[start:end] for start, end in limits)
@@ -148,7 +150,7 @@ def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> list[Any]:
         dtd_validation=False, remove_comments=True, remove_pis=True, recover=False, collect_ids=False,
     )  # fmt: skip
     try:
-        root = etree.fromstring(scope.encode("utf-8") + text + b"</records>", parser)
+        return etree.fromstring(scope.encode("utf-8") + text + b"</records>", parser)
     except etree.XMLSyntaxError as error:
         raise DeliveryRefused(
             f"the XML document cannot be read in records {block.first:,} to {block.first + len(block) - 1:,}: "
@@ -156,7 +158,6 @@ def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> list[Any]:
             rule="xml_malformed",
             next_step="ask the department how the file was made; one text above 10 MB is more than the reader takes",
         ) from error
-    return list(root)
 
 
 def _needed(column: Column) -> bool:

@@ -44,13 +44,15 @@ class Plan:
     """What to read of each record, and what was met in doing so.
 
     `attributes` are the names of all declared ones. `unexpected` maps the path of an element that is neither
-    read nor ignored to how many there were and the number of the first record with one.
+    read nor ignored to how many there were and the number of the first record with one. `mixed` says that some
+    element of the block has text between its parts, which is then looked for.
     """
 
     root: Node
     repeated: tuple[Repeated, ...]
     attributes: frozenset[str]
     unexpected: dict[str, tuple[int, int]] = field(default_factory=dict)
+    mixed: bool = False
 
     def row(self, record: Any, number: int) -> Row | None:
         """Texts in column order; None for a record that repeats an element the contract has once."""
@@ -62,6 +64,8 @@ class Plan:
         """Fill `row` from one element's attributes and children; whether nothing was there twice."""
         fine = self._own(element, node, row, number, path)
         children = node.children
+        if self.mixed and not node.ignored and any(child.tail and not child.tail.isspace() for child in element):
+            self._note(f"{path}text()", number)
         for child in element:
             tag = child.tag
             step = children.get(tag)

@@ -239,6 +239,8 @@ def test_no_doctype_gets_in(make: Any, two: Any, doctype: str) -> None:
          r"not in the contract 'c' \(2, first in record 2\), 'd' \(1, first in record 2\)$"),
         (document("<Row><a>x<i>y</i></a></Row>"), "xml_elements", r"not in the contract 'a/i' \(1, "),
         (document("<Row>loose<a>x</a></Row>"), "xml_elements", r"not in the contract 'text\(\)'"),
+        (document("<Row><a>x</a>loose</Row>"), "xml_elements", r"not in the contract 'text\(\)' \(1"),
+        (document(row(), "loose", row()), "xml_elements", r"beside the records 'text\(\)' \(1\)"),
         (document("<Row id='1' xsi:type='r' xml:lang='en'><a>x</a></Row>"), "xml_elements", "contract '@id'$"),
         (document(row(), "<Raw><a>y</a></Raw>"), "xml_elements", r"beside the records 'Raw' \(1\)"),
         (document("<Row>" + "<n>" * 200 + "</n>" * 200 + "</Row>"), "xml_depth", "more than 100 deep at line 2"),

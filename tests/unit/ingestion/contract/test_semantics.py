@@ -306,3 +306,11 @@ def test_settings_that_came_later_count_only_where_they_are_set() -> None:
     """A contract's revision, and with it its bronze, stays when the vocabulary grows."""
     assert not {"formats", "implied_decimals"} & set(_spelled(ColumnSpec(format="iso")))
     assert _spelled(ColumnSpec(implied_decimals=1))["implied_decimals"] == 1
+
+
+def test_a_list_of_records_is_found_by_member_names(citylake: Any, problems: Any) -> None:
+    citylake["format"] = {"type": "json", "records": "$.data[0].items"}
+    where = "customProperties[0].value.format.records"
+    assert "is not a path of member names" in problems()[where]
+    citylake["format"] = {"type": "json", "records": '$.data."odd key".数据'}
+    assert where not in problems()
