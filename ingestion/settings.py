@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     smtp_sender: str | None = Field(default=None, description="Sender address of notices; required with smtp_host.")
+    operator_email: str | None = Field(
+        default=None,
+        description="Who hears of incidents that belong to no feed or product (the warehouse's own tasks).",
+    )
     webhook_url: SecretStr | None = Field(
         default=None, description="Where notices are posted as JSON (it may be secret)."
     )
@@ -120,6 +124,11 @@ class Settings(BaseSettings):
     def state_root(self) -> Path:
         """Disposable local state: build file, receipt cache, locks, dbt target."""
         return self.root / "state"
+
+    @property
+    def pages_root(self) -> Path:
+        """Static pages for a browser: dbt's documentation below `dbt`."""
+        return self.state_root / "pages"
 
     @property
     def scratch_root(self) -> Path:

@@ -51,7 +51,7 @@ def _kind(task: str) -> Kind:
     return "source_unreachable" if task == EXTRACT else "task_failed"
 
 
-def sweep(lake: Lake) -> None:
+def tell(lake: Lake) -> None:
     """Bring incidents in line with receipts and verdicts, and tell who is to be told."""
     from warehouse.incidents.sweep import sweep
 

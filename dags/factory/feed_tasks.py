@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.factory.failures import mended, sweep
+from dags.factory.failures import mended, tell
 from dags.factory.runtime import days, for_operators, log, open_lake
 from ingestion.delivery import Delivery
 from ingestion.ingest import Waiting
@@ -54,7 +54,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
                 refused.append(_line(delivery))
         mended(lake, feed, "conform")
         if count:
-            sweep(lake)
+            tell(lake)
     if extracted is not None and not count:
         raise AirflowSkipException("nothing new")
     get_current_context()["ti"].xcom_push(key="attention", value=refused)

@@ -7,7 +7,7 @@ from datetime import date
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.factory.failures import mended, sweep
+from dags.factory.failures import mended, tell
 from dags.factory.runtime import for_operators, log, open_lake, parameter
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
@@ -70,7 +70,7 @@ def publish() -> bool:
         for one in publish(lake, report, verdicts, approver=f"airflow warehouse {run}"):
             log.info("%s: %s %s %s", one.edition, one.outcome, one.release or "", one.message or "")
         mended(lake, "warehouse", "publish")
-        sweep(lake)
+        tell(lake)
     blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}
     get_current_context()["ti"].xcom_push(key="blocked", value=blocked)
     return bool(blocked)

@@ -12,7 +12,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -85,9 +85,16 @@ def serving(folder: Path, *, port: int = 0) -> Iterator[Served]:
 
 
 def serve(folder: Path, *, port: int, ready: Path | None, say: Callable[[str], None]) -> None:
-    """Serve until a signal ends it. `ready` gets url, tokens and environment as JSON (mode 0600) once it listens."""
+    """Serve until a signal ends it. `ready` gets url, tokens and environment as JSON (mode 0600) once it listens.
+
+    Tokens of an earlier `ready` are used again, so that with a fixed port a lake that was told once stays right.
+    """
     with contextlib.closing(_bound(port)) as at:
         served = _served(at)
+        if ready is not None and ready.is_file():
+            before = json.loads(ready.read_text(encoding="utf-8"))
+            served = replace(served, token=before["token"], control=before["control"])
+            ready.unlink()
 
         def listening() -> None:
             if ready is not None:

@@ -79,7 +79,7 @@ class Stack:
     @property
     def pages(self) -> Path:
         """Folder of the static pages: dbt docs and whatever else is written there."""
-        return self.settings.state_root / "pages"
+        return self.settings.pages_root
 
     @property
     def pages_url(self) -> str:

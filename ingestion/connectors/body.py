@@ -22,7 +22,7 @@ from ingestion.errors import DeliveryRefused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
 BUFFER = 2**20
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
 _DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
 
@@ -45,6 +45,9 @@ class Download:
     def take(self, response: httpx.Response, deadline: float) -> None:
         """Write the answer's body. Raises Trouble; after Again the part that may be resumed stays."""
         where = shown(response.url)
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self._forget()
+            raise Again("has no more of the file than what came before the break", where)
         begin = self._begin(response, where)
         self._check_media(response, where)
         tag = response.headers.get("etag", "")
@@ -61,11 +64,12 @@ class Download:
         self._check_page(where)
 
     def _begin(self, response: httpx.Response, where: str) -> int:
+        """Where the body belongs in the file: a part must begin at our end and reach to the file's own."""
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             return 0
         have = self.path.stat().st_size if self.path.exists() else 0
         said = _RANGE.fullmatch(response.headers.get("content-range", ""))
-        if said is None or int(said[1]) != have:
+        if said is None or int(said[1]) != have or int(said[2]) + 1 != int(said[3]):
             self._forget()
             raise Again("sent another part of the file than was asked for", where)
         return have

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -150,7 +150,8 @@ class _Pass:
                         return None
                     self._gone()
                     break
-                first, last = first or page, page
+                first = first or page
+                last = replace(page, body=b"")
                 self._check(first, page)
                 hashes.append(hashlib.sha256(page.body).hexdigest())
                 archive.add(page.body)
@@ -162,7 +163,7 @@ class _Pass:
             if last is None or first is None:
                 return None
             self._complete(first, reader, pages, same_again)
-        return _Taken(path, pages, (first, last))
+        return _Taken(path, pages, (replace(first, body=b""), last))
 
     @property
     def _at(self) -> str:

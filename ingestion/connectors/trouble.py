@@ -29,8 +29,8 @@ class Trouble(Exception):
 class Again(Trouble):
     """May be asked again; `wait` is how long the server said to wait, in seconds."""
 
-    def __init__(self, what: str, where: str, *, wait: float | None = None) -> None:
-        super().__init__(what, where)
+    def __init__(self, what: str, where: str, *, wait: float | None = None, is_refusal: bool = False) -> None:
+        super().__init__(what, where, is_refusal=is_refusal)
         self.wait = wait
 
 

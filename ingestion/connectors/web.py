@@ -26,6 +26,7 @@ from ingestion.contract.sources import HttpFile, JsonApi
 
 USER_AGENT = "citylake"
 MAX_REDIRECTS = 5
+_ANSWERS = (200, 206, 304, 404, 410, 416)
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
@@ -75,7 +76,7 @@ class Session:
     def get(self, url: httpx.URL, deadline: float, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
         """The answer to one GET after its redirects, body not yet read.
 
-        Statuses 200, 206, 304, 404 and 410 are answers; everything else raises Trouble (or Again).
+        Statuses 200, 206, 304, 404, 410 and 416 are answers; everything else raises Trouble (or Again).
         """
         with _told():
             response = self._followed(url, {**self.source.headers, **(headers or {})}, deadline)
@@ -130,22 +131,25 @@ class Session:
             client = (given.login or "", given.password.get_secret_value() if given.password else "")
             answer = self.client.post(url, data=asked, auth=client)
             self._judge(answer)
-            found = answer.json().get("access_token") if answer.is_success else None
-            if not isinstance(found, str):
+            found = _member(answer, "access_token")
+            if found is None:
                 raise Trouble("gave no access token for the connection's client", shown(url), is_refusal=True)
             self._token = found
         return self._token
 
     def _judge(self, response: httpx.Response) -> None:
         status, url = response.status_code, shown(response.url)
-        if status in (200, 206, 304, 404, 410):
+        if status in _ANSWERS:
             return
         what = f"answered {status} {response.reason_phrase}".rstrip()
         if status in _RETRIED:
             asked = retry_after(response.headers.get("retry-after"))
             told = f" and asks to wait {asked:.0f} s" if asked is not None else ""
             raise Again(f"{what}{told}", url, wait=asked)
-        self._token = None
+        if status == httpx.codes.UNAUTHORIZED and self._token is not None:
+            # A granted token runs out: the next attempt asks for another.
+            self._token = None
+            raise Again(what, url, is_refusal=True)
         raise Trouble(what, url, is_refusal=status in (401, 403, 407))
 
     @property
@@ -190,6 +194,16 @@ def _asked(error: httpx.RequestError) -> str:
         return shown(error.request.url)
     except RuntimeError:
         return "the server"
+
+
+def _member(answer: httpx.Response, name: str) -> str | None:
+    """A text member of a JSON answer."""
+    try:
+        said = answer.json()
+    except ValueError:
+        return None
+    found = said.get(name) if isinstance(said, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def shown(url: httpx.URL) -> str:

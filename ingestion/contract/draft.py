@@ -18,7 +18,7 @@ from ingestion.contract.columns import NAME
 from ingestion.contract.drafting.guess import DraftedTable, draft_table, table_name
 from ingestion.contract.drafting.render import comment, quoted, scalar, settings_lines, table_lines
 from ingestion.contract.drafting.sample import Sample, is_workbook, read_sample
-from ingestion.contract.drafting.tables import SampledTable, load_tables
+from ingestion.contract.drafting.tables import load_tables
 from ingestion.contract.drafting.workbook import read_workbook
 from ingestion.errors import ContractError
 
@@ -137,18 +137,22 @@ def _pattern(name: str) -> tuple[str, str, str]:
     return f"{stem}_{{interval:%Y%m%d}}*{ending}", "day", "no date in the file name: one is added"
 
 
-def _record_format(sample: Sample, first: SampledTable, encoding: str) -> list[str]:
-    """What is particular to a format that is not delimited text."""
+def _records_of(sample: Sample, member: str, encoding: str) -> list[str]:
+    """Where the records are in a sample that is not delimited text."""
     if sample.kind == "xml":
-        lines = [f"        records: {scalar(sample.records)}{comment(guess='the element with parts that repeats')}"]
-        names = [f"          {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items()]
-        return [*lines, *(["        namespaces:", *names] if names else [])]
+        lines = [f"records: {scalar(sample.records)}{comment(guess='the element with parts that repeats')}"]
+        if sample.namespaces:
+            lines += ["namespaces:", *(f"  {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items())]
+        return lines
     if sample.kind == "xlsx":
-        lines = [f"        sheet: {scalar(first.member)}{comment(guess='the first visible sheet with headings')}"]
-        title = comment(guess="the rows above look like a title")
-        return [*lines, *([f"        header_row: {sample.header_row}{title}"] if sample.header_row > 1 else [])]
-    path = f"        records: {scalar(sample.records)}{comment(guess='the longest list of objects')}"
-    return [f"        {encoding}", *([path] if sample.records != "$" else [])]
+        lines = [f"sheet: {scalar(member)}{comment(guess='the first visible sheet with headings')}"]
+        if sample.header_row > 1:
+            lines.append(f"header_row: {sample.header_row}{comment(guess='the rows above look like a title')}")
+        return lines
+    lines = [encoding.replace("windows-1252", "utf-8")]
+    if sample.records != "$":
+        lines.append(f"records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
+    return lines
 
 
 def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
@@ -163,8 +167,8 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
     )
     lines = ["      format:", f"        type: {sample.kind}"]
     if sample.kind not in ("csv", "zip"):
-        lines += _record_format(sample, first, encoding.replace("windows-1252", "utf-8"))
-        return [*lines, *([f"        {nulls}"] if codes else [])]
+        settings = _records_of(sample, first.member, encoding)
+        return [*lines, *(f"        {line}" for line in settings), *([f"        {nulls}"] if codes else [])]
     indent = "        "
     if sample.kind == "zip":
         lines.append("        member:")

@@ -7,16 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 from ingestion.contract import expressions, headers, xml_paths
-from ingestion.contract.extension import (
-    Catalogue,
-    Citylake,
-    Format,
-    JsonFormat,
-    RowRule,
-    TableSpec,
-    XmlFormat,
-    ZipFormat,
-)
+from ingestion.contract.extension import Catalogue, Citylake, JsonFormat, RowRule, TableSpec, XmlFormat, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
@@ -44,14 +35,22 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     keyless = [table.name for table in tables if not table.key]
     if keyless and citylake.correction == "delta":
         report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
+    _check_format(citylake, tables, path, report)
+    _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
+    if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
+        report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
+
+
+def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """What the format asks of the tables, and of its own settings."""
     _check_members(citylake, tables, path, report)
     _check_fields(citylake, tables, report)
     for table in tables:
         headers.check(citylake.format, table, (*path, "tables", table.name), report)
-    _check_paths(citylake.format, (*path, "format"), report)
-    _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
-    if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
-        report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
+    if isinstance(citylake.format, JsonFormat):
+        _check_json(citylake.format, (*path, "format"), report)
+    if isinstance(citylake.format, XmlFormat):
+        _check_xml(citylake.format, (*path, "format"), report)
 
 
 def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -81,20 +80,24 @@ def _check_fields(citylake: Citylake, tables: list[Table], report: Report) -> No
             report.add(("schema", index, "properties", places[name], "physicalName"), problem)
 
 
-def _check_paths(spec: Format, path: KeyPath, report: Report) -> None:
-    """The paths of a format can be followed: in JSON by member names, in XML with the prefixes it declares."""
-    found: list[tuple[KeyPath, str | None]] = []
-    if isinstance(spec, JsonFormat) and not _JSON_RECORDS.fullmatch(spec.records):
-        problem = f'{spec.records!r} is not a path of member names such as $.data or $."odd key".b'
-        found.append(((*path, "records"), problem))
-    if isinstance(spec, XmlFormat):
-        found.append(((*path, "records"), xml_paths.records_problem(spec.records, spec.namespaces)))
-        for index, ignored in enumerate(spec.ignored):
-            check = xml_paths.records_problem if ignored.startswith("/") else xml_paths.member_problem
-            found.append(((*path, "ignored", index), check(ignored, spec.namespaces)))
-    for where, message in found:
-        if message:
-            report.add(where, message)
+def _check_json(spec: JsonFormat, path: KeyPath, report: Report) -> None:
+    """The list of records is found by the names of the members around it."""
+    if not _JSON_RECORDS.fullmatch(spec.records):
+        report.add(
+            (*path, "records"), f'{spec.records!r} is not a path of member names such as $.data or $."odd key".b'
+        )
+
+
+def _check_xml(spec: XmlFormat, path: KeyPath, report: Report) -> None:
+    """The paths of the format can be followed, with the prefixes it declares."""
+    problem = xml_paths.records_problem(spec.records, spec.namespaces)
+    if problem:
+        report.add((*path, "records"), problem)
+    for index, ignored in enumerate(spec.ignored):
+        check = xml_paths.records_problem if ignored.startswith("/") else xml_paths.member_problem
+        problem = check(ignored, spec.namespaces)
+        if problem:
+            report.add((*path, "ignored", index), problem)
 
 
 def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> None:

@@ -10,7 +10,7 @@ import io
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
@@ -50,14 +50,26 @@ class Archive:
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """The member's bytes; damage and excess are found while they are read."""
-        info = self._members[name]
+        with zipfile.ZipFile(self._path) as opened, self._stream(opened, name) as stream:
+            yield stream
+
+    def each(self, names: Iterable[str]) -> Iterator[bytes]:
+        """The bytes of many small members, each whole; the directory is read once."""
         with zipfile.ZipFile(self._path) as opened:
-            try:
-                stream = opened.open(info)
-            except _DAMAGED as error:
-                raise _damaged(f"member {name!r} cannot be unpacked: {error}") from error
-            with stream:
-                yield cast(BinaryIO, _Counted(self, stream, info))
+            for name in names:
+                with self._stream(opened, name) as stream:
+                    content = stream.read()
+                yield content
+
+    @contextmanager
+    def _stream(self, opened: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
+        info = self._members[name]
+        try:
+            stream = opened.open(info)
+        except _DAMAGED as error:
+            raise _damaged(f"member {name!r} cannot be unpacked: {error}") from error
+        with stream:
+            yield cast(BinaryIO, _Counted(self, stream, info))
 
     def count(self, info: zipfile.ZipInfo, unpacked: int, added: int) -> None:
         """Account for `added` bytes of a member of which `unpacked` are out by now."""

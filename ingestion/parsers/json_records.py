@@ -47,18 +47,17 @@ class JsonRecords:
         (a document that is not JSON), `json_records` (no list under the path),
         `document_too_long`.
         """
-        with self._path.open("rb") as stream:
-            yield from self.read(stream)
+        with self._path.open("rb") as stream, duckdb.connect() as connection:
+            yield from self.read(stream, connection)
 
-    def read(self, stream: BinaryIO) -> Iterator[Segment]:
-        """As `segments`, of one seekable stream."""
+    def read(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Segment]:
+        """As `segments`, of one seekable stream; `connection` may serve many streams one after the other."""
         bom = check_text(stream.read(PROBE_BYTES), "the file")
         stream.seek(bom)
-        with duckdb.connect() as connection:
-            connection.execute(f"set threads = {self._settings.threads}")
-            blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
-            for block in blocks:
-                yield self._read(block, connection)
+        connection.execute(f"set threads = {self._settings.threads}")
+        blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
+        for block in blocks:
+            yield self._read(block, connection)
 
     def _lines(self, stream: BinaryIO, bom: int) -> Iterator[Block]:
         dialect = Dialect(self._spec.encoding, None, 0, self._settings.max_record_bytes)

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
+
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
@@ -79,10 +81,8 @@ class PagedRecords:
                 next_step="ingest the interval again from its source",
             )
         done = 0
-        for name in pages:
-            with archive.open(name) as stream:
-                page = io.BytesIO(stream.read())
-            for segment in self._document.read(page):
-                # A place in a page says nothing without the page: the record's number is what leads to it.
-                yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))
-                done += len(segment.block)
+        with duckdb.connect() as connection:
+            for page in archive.each(pages):
+                for segment in self._document.read(io.BytesIO(page), connection):
+                    yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))
+                    done += len(segment.block)

@@ -30,7 +30,7 @@ class Asked:
 @dataclass(frozen=True)
 class Answer:
     """One answer. `length` declares another length than the body's. `cut`: bytes after which the connection is
-    closed. `chunked`: no declared length. `stall`: seconds before anything.
+    closed. `chunked`: no declared length. `stall`: seconds before anything. `drip`: seconds between bytes.
     """
 
     body: bytes = b""
@@ -40,6 +40,7 @@ class Answer:
     cut: int | None = None
     chunked: bool = False
     stall: float = 0.0
+    drip: float = 0.0
 
 
 Route = Callable[[Asked], Answer]
@@ -102,6 +103,7 @@ class _Web(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Web
 
     def do_GET(self) -> None:
@@ -133,6 +135,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self, answer: Answer) -> None:
         body = answer.body[: answer.cut]
+        for place in range(len(body)) if answer.drip else ():
+            self.wfile.write(body[place : place + 1])
+            if self.server.stopped.wait(answer.drip):
+                return
+        if answer.drip:
+            return
         self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body) if answer.chunked else body)
         if answer.chunked and answer.cut is None:
             self.wfile.write(b"0\r\n\r\n")

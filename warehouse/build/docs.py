@@ -46,7 +46,8 @@ def write_docs(lake: Lake, folder: Path | None = None, *, progress: Callable[[st
             scratch=scratch / "spill",
         )
         root = settings.state_root / "dbt"
-        dbt = Dbt(DbtFolders(settings.dbt_project, profile, root / "docs", root / "logs"), progress or _say_nothing)
+        folders = DbtFolders(settings.dbt_project, profile, root / "docs", root / "logs")
+        dbt = Dbt(folders, progress or _say_nothing, lake.store.prepare)
         page = dbt.docs(empty=release is None)
         return _placed(page, target)
 

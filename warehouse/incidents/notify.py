@@ -45,8 +45,13 @@ def contracts_of(lake: Lake, subject: str) -> list[Contract]:
 
 
 def wanted(lake: Lake, subject: str, said: Said) -> list[Notice]:
-    """A notice for every recipient on every channel that is configured, none of them sent."""
+    """A notice for every recipient on every channel that is configured, none of them sent.
+
+    What belongs to no contract (the warehouse's own tasks) is told to the operator of the settings.
+    """
     stewards = sorted({contract.citylake.steward.email for contract in contracts_of(lake, subject)})
+    if not stewards and lake.settings.operator_email:
+        stewards = [lake.settings.operator_email]
     found = [Notice(said=said, channel="smtp", recipient=email) for email in stewards if lake.settings.smtp_host]
     return found + ([Notice(said=said, channel="webhook")] if lake.settings.webhook_url else [])
 

@@ -50,8 +50,8 @@ class Sample:
     texts: dict[str, Encoded]
     records: str = "$"
     left_out: dict[str, str] = field(default_factory=dict)
-    namespaces: dict[str, str] = field(default_factory=dict)
     header_row: int = 1
+    namespaces: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Encoded:

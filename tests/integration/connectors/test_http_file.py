@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -134,6 +135,32 @@ def test_a_file_changed_since_the_break_comes_whole(made: Lake, server: Server, 
     assert set(counted(made).values()) == {2.0}
 
 
+def test_a_part_that_was_already_the_whole(made: Lake, server: Server, http_contract) -> None:
+    """Every byte came, the end of the body did not: there is nothing left to ask for, so it comes again."""
+    said = {"Accept-Ranges": "bytes", "ETag": '"1"'}
+    broken = Answer(TEXT, headers=said, length=len(TEXT) + 1)
+    server.script(PATH, broken, Answer(b"", 416, {"Content-Range": f"bytes */{len(TEXT)}"}), Answer(TEXT, headers=said))
+    assert ingest_interval(made, http_contract(), day(0))[0].accepted == 3
+    assert [asked.headers.get("range") for asked in server.asked] == [None, f"bytes={len(TEXT)}-", None]
+
+
+def test_a_part_nobody_asked_for_is_not_the_file(made: Lake, server: Server, http_contract) -> None:
+    part = {"Content-Range": f"bytes 0-29/{len(TEXT)}"}
+    server.script(PATH, Answer(TEXT[:30], 206, part))
+    with pytest.raises(SourceError, match="sent another part of the file"):
+        ingest_interval(made, http_contract(), day(0))
+    assert stored(made) == []
+
+
+def test_a_server_that_drips_meets_the_total_time_out(made: Lake, server: Server, http_contract) -> None:
+    server.script(PATH, Answer(TEXT, drip=0.1))
+    timeouts = {"connect": 2, "read": 2, "total": 1}
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="too slow: the total time-out"):
+        ingest_interval(made, http_contract(timeouts=timeouts), day(0))
+    assert time.monotonic() - began < 3
+
+
 def test_a_weak_tag_resumes_nothing(made: Lake, server: Server, http_contract) -> None:
     said = {"Accept-Ranges": "bytes", "ETag": 'W/"about"'}
     server.script(PATH, Answer(TEXT, headers=said, cut=10), Answer(TEXT, headers=said))
@@ -217,6 +244,25 @@ def test_client_credentials_are_changed_for_a_token_once(made: Lake, server: Ser
     ingest_interval(replace(made, connections=lambda _: connection), http_contract(), day(0))
     assert server.paths() == ["/oauth/token", PATH, PATH]
     assert server.asked[1].headers["authorization"] == "Bearer granted"
+
+
+def test_a_granted_token_that_ran_out_is_asked_for_again(made: Lake, server: Server, http_contract) -> None:
+    fields = {"auth": "oauth2", "login": "client", "password": SECRET, "token_url": "oauth/token"}
+    connection = Connection.model_validate({"base_url": server.url, **fields})
+    server.script("/oauth/token", Answer(b'{"access_token": "old"}'), Answer(b'{"access_token": "new"}'))
+    server.script(PATH, Answer(b"expired", 401), Answer(TEXT))
+    ingest_interval(replace(made, connections=lambda _: connection), http_contract(), day(0))
+    assert server.asked[-1].headers["authorization"] == "Bearer new"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"error": "invalid_client"}'])
+def test_no_token_is_granted(made: Lake, server: Server, http_contract, body: bytes) -> None:
+    fields = {"auth": "oauth2", "login": "client", "password": SECRET, "token_url": "oauth/token"}
+    connection = Connection.model_validate({"base_url": server.url, **fields})
+    server.script("/oauth/token", Answer(body))
+    with pytest.raises(SourceError, match="gave no access token") as refused:
+        ingest_interval(replace(made, connections=lambda _: connection), http_contract(), day(0))
+    assert "renew the credential" in str(refused.value)
 
 
 def test_a_connection_that_is_not_there_says_both_ways_to_give_it(tmp_path: Path, http_contract) -> None:

@@ -264,3 +264,10 @@ def test_a_webhook_that_comes_back_gets_it_once(make: Make) -> None:
         for _ in range(3):
             sweep(made)
         assert hook.events == [("opened", "task_failed")]
+
+
+def test_what_belongs_to_no_feed_goes_to_the_operator(make: Make, mailbox: Mailbox) -> None:
+    made = make(now=BEFORE, **mailing(mailbox), operator_email="operator@example.org")
+    report(made, "task_failed", "city_warehouse", "build: exit 1")
+    report(made, "task_failed", FEED, "conform: exit 1")
+    assert [mail["To"] for mail in mailbox.mails] == ["operator@example.org", "steward@example.org"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -145,20 +147,31 @@ def test_planted_outages_count_down_and_clear(served: Served, web: httpx.Client)
     assert len(KINDS) == 6
 
 
-def test_as_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
-    ready = tmp_path / "ready.json"
-    command = [sys.executable, "-m", "infra.simulator", "serve", "--out", str(folder), "--ready", str(ready)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+@contextlib.contextmanager
+def process(folder: Path, ready: Path, *more: str) -> Iterator[dict[str, Any]]:
+    """`serve` as a process; what its ready file says."""
+    command = [sys.executable, "-m", "infra.simulator", "serve", "--out", str(folder), "--ready", str(ready), *more]
+    before = ready.stat().st_mtime_ns if ready.exists() else None
+    started = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         until = time.monotonic() + 30
-        while not ready.exists() and time.monotonic() < until:
+        while (not ready.exists() or ready.stat().st_mtime_ns == before) and time.monotonic() < until:
             time.sleep(0.05)
         told = json.loads(ready.read_text(encoding="utf-8"))
+        yield told
+    finally:
+        started.terminate()
+        out, _ = started.communicate(timeout=20)
+    assert out.strip() == told["url"]
+
+
+def test_as_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
+    """Started again at the same port, it is what a lake was told before."""
+    ready = tmp_path / "ready.json"
+    with process(folder, ready) as told:
         assert ready.stat().st_mode & 0o777 == 0o600
         assert set(told["environment"]) == {"CITYLAKE_CONN_QXJ", "CITYLAKE_CONN_JTJ", "CITYLAKE_CONN_SYJ"}
         headers = {"Authorization": f"Bearer {told['token']}"}
         assert httpx.get(told["url"] + FIRST, headers=headers, trust_env=False).status_code == 200
-    finally:
-        process.terminate()
-        out, _ = process.communicate(timeout=20)
-    assert out.strip() == told["url"]
+    with process(folder, ready, "--port", told["url"].rsplit(":", 1)[1]) as again:
+        assert again == told

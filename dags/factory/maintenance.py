@@ -1,0 +1,125 @@
+"""DAGs that keep the lake in order: one task each, all of it also a command of `citylake`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, task
+
+from dags.factory.assets import release
+from dags.factory.failures import report_failure
+from dags.factory.settings import LONGEST_TASK
+from ingestion.settings import Settings
+
+
+@dataclass(frozen=True)
+class Chore:
+    """One maintenance DAG. `when` is a cron expression in the city's time, or None: after every release.
+
+    `operation` names a function of dags.factory.maintenance_tasks, `command` what does the same by hand.
+    """
+
+    name: str
+    title: str
+    when: str | None
+    operation: str
+    command: str
+    says: str
+
+
+CHORES = (
+    Chore(
+        "incidents",
+        "事件通知",
+        "*/15 * * * *",
+        "incidents",
+        "citylake incidents sweep",
+        "Finds what is late, refused, held or blocked, tells each steward once, and tells when it is over.",
+    ),
+    Chore(
+        "compaction",
+        "小文件合并",
+        "10 2 * * *",
+        "compaction",
+        "citylake maintain compact",
+        "Merges small bronze files that are settled, beside their members: builds open fewer files.",
+    ),
+    Chore(
+        "retention",
+        "保留期限",
+        "40 2 * * *",
+        "retention",
+        "citylake maintain expire",
+        "Removes raw bytes and refused rows past the retention of their contract; a tombstone stays.",
+    ),
+    Chore(
+        "orphans",
+        "孤儿对象清理",
+        "10 3 * * 0",
+        "orphans",
+        "citylake maintain collect",
+        "Removes objects that no receipt and no release names, older than a week.",
+    ),
+    Chore(
+        "docs",
+        "数据文档",
+        None,
+        "docs",
+        "citylake docs",
+        "Writes dbt's documentation with the columns of the release that has just been published.",
+    ),
+)
+
+_DOC = """# {title} · {name}
+
+{says}
+
+By hand: `{command}`. Safe to run again at any time: a run that was broken off is completed by the next.
+
+## When it is red
+
+The log says which object or service failed. Nothing that counts was changed: *Clear* the task once it is repaired.
+"""
+
+
+def maintenance_dags() -> dict[str, DAG]:
+    """Every maintenance DAG, by id."""
+    settings = Settings()
+    return {f"maintenance.{chore.name}": _dag(chore, settings) for chore in CHORES}
+
+
+def _dag(chore: Chore, settings: Settings) -> DAG:
+    with DAG(
+        dag_id=f"maintenance.{chore.name}",
+        dag_display_name=f"{chore.title} · {chore.name}",
+        description=chore.says,
+        doc_md=_DOC.format(title=chore.title, name=chore.name, says=chore.says, command=chore.command),
+        schedule=CronTriggerTimetable(chore.when, timezone=settings.timezone) if chore.when else [release()],
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags=["maintenance"],
+        default_args={
+            "owner": "data office",
+            "retries": 1,
+            "retry_delay": timedelta(seconds=settings.retry_delay_seconds),
+            "execution_timeout": LONGEST_TASK,
+            "on_failure_callback": report_failure,
+        },
+    ) as dag:
+        _task(chore.operation)()
+    return dag
+
+
+def _task(operation: str) -> Callable[[], Any]:
+    @task(task_id=operation)
+    def run(operation: str) -> None:
+        """Run it."""
+        from dags.factory import maintenance_tasks
+
+        maintenance_tasks.run(operation)
+
+    return lambda: run(operation)

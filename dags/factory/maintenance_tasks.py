@@ -1,0 +1,63 @@
+"""The tasks of the maintenance DAGs, run in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dags.factory.failures import mended, tell
+from dags.factory.runtime import for_operators, log, open_lake
+from ingestion.lake import Lake
+
+
+def incidents(lake: Lake) -> None:
+    """Bring incidents in line with receipts and verdicts."""
+    tell(lake)
+
+
+def compaction(lake: Lake) -> None:
+    """Merge small settled bronze files."""
+    from warehouse.maintenance import compact
+
+    for feed, done in compact(lake).items():
+        log.info("%s: %d merged, %d left", feed, len(done.merged), len(done.left))
+
+
+def retention(lake: Lake) -> None:
+    """Remove what is past its retention."""
+    from warehouse.maintenance import expire
+
+    _told(expire(lake).keys)
+
+
+def orphans(lake: Lake) -> None:
+    """Remove what nothing names."""
+    from warehouse.maintenance import collect
+
+    removed = collect(lake)
+    _told(removed.keys)
+    log.info("%d pieces of residue", removed.residue)
+
+
+def docs(lake: Lake) -> None:
+    """Write dbt's page where the pages are served."""
+    from warehouse.build.docs import write_docs
+
+    log.info("wrote %s", write_docs(lake, lake.settings.pages_root / "dbt", progress=log.info))
+
+
+OPERATIONS: dict[str, Callable[[Lake], None]] = {
+    one.__name__: one for one in (incidents, compaction, retention, orphans, docs)
+}
+
+
+def run(operation: str) -> None:
+    """One operation on the lake of this environment."""
+    with for_operators():
+        lake = open_lake()
+        OPERATIONS[operation](lake)
+        mended(lake, f"maintenance.{operation}", operation)
+
+
+def _told(objects: dict[str, list[str]]) -> None:
+    for where, keys in objects.items():
+        log.info("%s: %d objects removed", where, len(keys))

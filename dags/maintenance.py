@@ -1,0 +1,5 @@
+"""The Airflow DAGs that keep the lake in order: incidents, compaction, retention, orphans, docs."""
+
+from dags.factory.maintenance import maintenance_dags
+
+globals().update(maintenance_dags())

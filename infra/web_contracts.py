@@ -1,0 +1,65 @@
+"""The shipped contracts with two feeds read from the departments' web servers in place of the drop folder.
+
+    python -m infra.web_contracts FOLDER      # then: CITYLAKE_CONTRACTS=FOLDER and a running `infra.simulator serve`
+
+Weather is one file an hour over HTTP, complaints are a paged JSON API. Only `source` changes, and with it how the
+complaints are wrapped (`format`): what the rows mean is the shipped contracts' business.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SHIPPED = Path(__file__).resolve().parents[1] / "ingestion" / "contracts"
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "qxj/wx_station_hourly.yaml": {
+        "source": {
+            "connector": "http",
+            "connection": "qxj",
+            "url": "files/wx_station_hourly/SURF_CHN_MUL_HOR_{interval:%Y%m%d%H}.csv",
+            "media_types": ["text/csv"],
+        }
+    },
+    "syj/complaint.yaml": {
+        "source": {
+            "connector": "json_api",
+            "connection": "syj",
+            "url": "api/complaint",
+            "params": {"date": "{start:%Y-%m-%d}"},
+            "paging": {
+                "by": "cursor",
+                "parameter": "cursor",
+                "next": "$.next",
+                "size_parameter": "limit",
+                "size": 200,
+            },
+            "total": "$.total",
+            "snapshot": "$.snapshot",
+        },
+        "format": {"type": "json", "encoding": "utf-8", "records": "$.data"},
+    },
+}
+"""By file below the contracts folder, what replaces the keys of its `citylake` value."""
+
+
+def web_contracts(folder: Path) -> Path:
+    """Write the contracts below `folder`, replacing what lies there; the folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(SHIPPED, folder)
+    for name, changes in CHANGES.items():
+        path = folder / name
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        (value,) = (entry["value"] for entry in document["customProperties"] if entry["property"] == "citylake")
+        value.update(changes)
+        path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{web_contracts(Path(sys.argv[1]))}\n")

@@ -1,0 +1,95 @@
+"""The DAGs Airflow sees: which there are, what of a contract is in them, and that reading them is cheap."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+FEEDS = {"jtj.gtfs_static", "qxj.wx_station_hourly", "syj.complaint", "syj.food_inspection", "syj.food_licence"}
+CHORES = {f"maintenance.{name}" for name in ("incidents", "compaction", "retention", "orphans", "docs")}
+HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx")
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """As Airflow reads them: from the files of the DAGs folder."""
+    import os
+
+    os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
+    from airflow.sdk import DAG
+
+    found: dict[str, Any] = {}
+    for path in sorted((ROOT / "dags").glob("*.py")):
+        space: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
+        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), space)  # noqa: S102 - our own files
+        found |= {value.dag_id: value for value in space.values() if isinstance(value, DAG)}
+    return found
+
+
+def test_exactly_these(dags: dict[str, Any]) -> None:
+    assert set(dags) == FEEDS | CHORES | {"warehouse"}
+
+
+def test_each_feed_carries_what_its_contract_says(dags: dict[str, Any]) -> None:
+    from ingestion.contract.load import load_contracts
+    from ingestion.settings import Settings
+
+    for name, contract in load_contracts(Settings().contracts).items():
+        dag, spec = dags[name], contract.citylake
+        assert dag.task_ids == ["needs_attention", "extract", "conform"]
+        assert dag.task_dict["extract"].downstream_task_ids == {"conform"}
+        assert dag.task_dict["conform"].downstream_task_ids == {"needs_attention"}
+        assert {f"department:{contract.department}", f"impact:{spec.impact}", "synthetic 合成数据"} <= set(dag.tags)
+        assert dag.max_active_runs == 1
+        assert not dag.catchup
+        extract = dag.task_dict["extract"]
+        assert extract.owner == spec.steward.name
+        assert (extract.retries, extract.retry_exponential_backoff) == (spec.retries, True)
+        assert extract.retry_delay == timedelta(seconds=60)
+        assert [asset.name for asset in dag.task_dict["conform"].outlets] == [name]
+        for told in (spec.steward.email, spec.schedule, "When it is red", f"citylake quarantine {name}", "Backfill"):
+            assert told in dag.doc_md
+
+
+def test_any_feed_rings_the_warehouse_and_its_tasks_share_one_slot(dags: dict[str, Any]) -> None:
+    dag = dags["warehouse"]
+    assert dag.max_active_runs == 1
+    assert {task.pool for task in dag.tasks} == {"build"}
+    order = ["build", "test", "gate", "publish", "blocked_products"]
+    for before, after in itertools.pairwise(order):
+        assert dag.task_dict[before].downstream_task_ids == {after}
+    asked = dag.timetable.asset_condition
+    assert type(asked).__name__ == "AssetAny"
+    assert {asset.name for asset in asked.objects} == FEEDS
+
+
+def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags: dict[str, Any]) -> None:
+    assert not [name for name, dag in dags.items() if "When it is red" not in (dag.doc_md or "")]
+
+
+def test_files_are_thin() -> None:
+    for path in (ROOT / "dags").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
+
+
+@pytest.mark.parametrize("name", ["feeds", "city_warehouse", "maintenance"])
+def test_reading_a_file_imports_nothing_heavy(name: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; import airflow.sdk; from airflow.sdk import task; task.short_circuit, task.python;"
+        "from airflow.sdk import DAG, CronTriggerTimetable, AssetAny, Asset, Param; before = set(sys.modules);"
+        f"import dags.{name}; print(*sorted({{m.split('.')[0] for m in set(sys.modules) - before}}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=False, cwd=ROOT, env={"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "ingestion" in done.stdout.split()
+    assert not set(HEAVY) & set(done.stdout.split())
