@@ -28,7 +28,7 @@ from ingestion.errors import StoreError
 from ingestion.keys import check_key
 from ingestion.store import duckdb_s3
 from ingestion.store.base import ObjectInfo
-from ingestion.store.s3_client import Clients, reading_again
+from ingestion.store.s3_client import Clients, putting_again, reading_again
 from ingestion.store.s3_errors import FAILURES, code_of, is_gone, told, told_reading
 from ingestion.store.s3_options import S3Options
 
@@ -213,15 +213,7 @@ class S3Store:
             return existing
         with self._telling("put", key):
             try:
-                with opened() as source:
-                    written = self._client.put_object(
-                        self.options.bucket,
-                        name,
-                        source,
-                        size,
-                        part_size=self.options.part_bytes,
-                        num_parallel_uploads=1,
-                    )
+                written = self._sent(name, size, opened)
             except MinioException as error:
                 # An upload that was finished, though its answer was lost, is unknown when it is finished again.
                 if code_of(error) != "NoSuchUpload" or self.head(key) is None:
@@ -236,6 +228,15 @@ class S3Store:
         if self._is_as_sent(written, size, opened):
             return ObjectInfo(key, size, _moment(written))
         return self._verified(key, size, opened)
+
+    def _sent(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectWriteResult:
+        for attempt in putting_again():
+            with attempt, opened() as source:
+                written: ObjectWriteResult = self._client.put_object(
+                    self.options.bucket, name, source, size, part_size=self.options.part_bytes, num_parallel_uploads=1
+                )
+                return written
+        raise StoreError(f"put {name!r}: no answer", left="the object is not in the store")
 
     def _is_as_sent(self, written: ObjectWriteResult, size: int, opened: Callable[[], BinaryIO]) -> bool:
         """True when the server's ETag is the MD5 of what was sent (of its parts); False says nothing."""

@@ -8,13 +8,16 @@ from collections.abc import Iterable
 import certifi
 import tenacity
 from minio import Minio
+from minio.error import MinioException
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError, MaxRetryError
 
+from ingestion.store.s3_errors import code_of
 from ingestion.store.s3_options import S3Options
 
 _CONNECT_SECONDS = 10.0
 _BACKOFF, _JITTER, _LONGEST_PAUSE = 0.2, 0.2, 10
+_DENIED_TRIES = 4
 _WAIT_FOR = (429, 500, 502, 503, 504)
 
 
@@ -38,6 +41,16 @@ def reading_again(options: S3Options) -> Iterable[tenacity.AttemptManager]:
         retry=tenacity.retry_if_exception(lambda e: isinstance(e, HTTPError) and not isinstance(e, MaxRetryError)),
         stop=tenacity.stop_after_attempt(options.retries + 1),
         wait=tenacity.wait_random_exponential(multiplier=_BACKOFF, max=_LONGEST_PAUSE),
+        reraise=True,
+    )
+
+
+def putting_again() -> Iterable[tenacity.AttemptManager]:
+    """Attempts at one put: MinIO answers AccessDenied where a delete beside it just took the emptied folder away."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda e: isinstance(e, MinioException) and code_of(e) == "AccessDenied"),
+        stop=tenacity.stop_after_attempt(_DENIED_TRIES),
+        wait=tenacity.wait_random(0.02, _JITTER),
         reraise=True,
     )
 
