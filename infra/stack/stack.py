@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,9 @@ HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 @dataclass
 class Stack:
-    """The services of the lake in `settings`. `extra` are further CITYLAKE_* variables for tasks."""
+    """The services of the lake in `settings`."""
 
     settings: Settings
-    extra: dict[str, str] = field(default_factory=dict)
     say: Say = lambda message: None
     base: int = BASE
 
@@ -68,7 +67,7 @@ class Stack:
     @property
     def airflow(self) -> Airflow:
         """Its Airflow."""
-        lake = {"CITYLAKE_HOME": str(self.settings.root), **self.settings.environment(), **self.extra}
+        lake = {**self.settings.environment(), "CITYLAKE_HOME": str(self.settings.root)}
         return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url("airflow"), self.secrets, lake)
 
     @property
@@ -92,12 +91,18 @@ class Stack:
 
     def up(self) -> None:
         """Start what does not run, and wait until all of it answers. Raises StackError."""
+        self.reserve()
         with self._lock():
-            if not self.running():
-                self._remember(free_ports(self.base), {})
             self._up_postgres()
             self._up_pages()
             self._up_airflow()
+
+    def reserve(self) -> Ports:
+        """Choose the ports, unless something of the stack runs on those it has."""
+        with self._lock():
+            if not self.running():
+                self._remember(free_ports(self.base), {})
+            return self.ports
 
     def down(self) -> list[str]:
         """End every process of the stack, Airflow first; the names of those that ran."""
