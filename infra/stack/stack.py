@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from infra.stack.airflow import Airflow
 from infra.stack.airflow_api import AirflowApi
+from infra.stack.landing import landing_page
 from infra.stack.ports import BASE, Ports, free_ports
 from infra.stack.postgres import Postgres
 from infra.stack.processes import Running, Service, StackError, start, stop, wait_until
@@ -142,7 +143,9 @@ class Stack:
         self.postgres.create_databases()
 
     def _up_pages(self) -> None:
-        self.pages.mkdir(parents=True, exist_ok=True)
+        (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
+        page = landing_page(airflow=self.airflow.url, home=str(self.settings.root))
+        (self.pages / "index.html").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
         service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})
         self.start(service, lambda: _listens(self.ports.pages))
