@@ -31,6 +31,7 @@ from ingestion.settings import Settings
 Say = Callable[[str], None]
 START_SECONDS = 180.0
 POOL = "build"
+SCHEDULER = "airflow-scheduler"
 HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -106,10 +107,11 @@ class Stack:
             return self.ports
 
     def down(self) -> list[str]:
-        """End every process of the stack, Airflow first; the names of those that ran."""
+        """End every process of the stack, the scheduler first, the database last; the names of those that ran."""
         with self._lock():
             running = self.running()
-            order = sorted(running.values(), key=lambda one: one.name == "postgres")
+            # Tasks end with the scheduler and tell the API server how; all of Airflow writes to postgres.
+            order = sorted(running.values(), key=lambda one: (one.name == "postgres", one.name != SCHEDULER))
             for one in order:
                 self.say(f"ending {one.name}")
                 # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
