@@ -86,14 +86,20 @@ def minio(folder: Path) -> Iterator[S3Server]:
 
 def minio_program() -> Path:
     """The built server. Skips the test, saying why, where there is none (`make test` builds it where Go is)."""
+    program = built_minio()
+    if program is None:
+        why = "run `make minio`" if shutil.which("go") else "Go, which builds it, is not installed"
+        pytest.skip(f"no MinIO: it is not in the cache; {why}")
+    return program
+
+
+def built_minio() -> Path | None:
+    """The built server, where there is one."""
     built = subprocess.run(
         [REPO / "infra" / "minio" / "build.sh", "--print"], capture_output=True, text=True, check=True
     )
     program = Path(built.stdout.strip())
-    if not program.is_file():
-        why = "run `make minio`" if shutil.which("go") else "Go, which builds it, is not installed"
-        pytest.skip(f"no MinIO: {program} is not there; {why}")
-    return program
+    return program if program.is_file() else None
 
 
 def free_port() -> int:
