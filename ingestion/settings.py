@@ -6,12 +6,14 @@ Paths left unset follow from `home`; keys for pseudonyms live outside the lake f
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from dotenv import dotenv_values
+from pydantic import Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
@@ -31,6 +33,7 @@ class Settings(BaseSettings):
     """Where the lake is and how much of the machine it may use."""
 
     model_config = SettingsConfigDict(env_prefix="CITYLAKE_", extra="forbid")
+    _connections: dict[str, str] = PrivateAttr(default_factory=dict)
 
     home: Path = Field(default=Path(".citylake"), description="All local state lives below it.")
     store: str | None = Field(
@@ -99,11 +102,36 @@ class Settings(BaseSettings):
     notice_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest silence of a channel.")
     notice_attempts: int = Field(default=3, ge=1, le=10, description="Tries of one notice before the next sweep's.")
 
+    @classmethod
+    def at(cls, home: Path | None = None) -> Settings:
+        """The settings of a home folder: the environment's, and where it is silent those of `<home>/citylake.env`."""
+        found = cls() if home is None else cls(home=home)
+        file = found.root / "citylake.env"
+        if not file.is_file():
+            return found
+        written = {name: value for name, value in dotenv_values(file).items() if value is not None}
+        silent = {name: value for name, value in written.items() if name not in os.environ}
+        connections = {name: value for name, value in silent.items() if name.startswith(_CONNECTION)}
+        fields = {n.removeprefix("CITYLAKE_").lower(): v for n, v in silent.items() if n not in connections}
+        made = cls(**{**fields, "home": found.home})  # type: ignore[arg-type]  # text, as from the environment
+        made._connections.update(connections)
+        return made
+
+    def save(self) -> Path:
+        """Write these settings and connections as `<home>/citylake.env` (mode 0600), for later commands; the file."""
+        file = self.root / "citylake.env"
+        self.root.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in self.environment().items()}
+        lines = [f"{name}='{value}'" for name, value in quoted.items() if name != "CITYLAKE_HOME"]
+        file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        return file
+
     def environment(self) -> dict[str, str]:
         """These settings and the connections as CITYLAKE_* variables for another process; secrets in clear."""
         fields = {f"CITYLAKE_{name.upper()}": _as_text(getattr(self, name)) for name in sorted(self.model_fields_set)}
-        connections = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION)}
-        return {name: value for name, value in (fields | connections).items() if value != "None"}
+        given = {name: value for name, value in os.environ.items() if name.startswith(_CONNECTION)}
+        return {name: value for name, value in (fields | self._connections | given).items() if value != "None"}
 
     @cached_property
     def root(self) -> Path:
@@ -135,9 +163,14 @@ class Settings(BaseSettings):
         """Temporary files of running steps (mode 0700, emptied after each)."""
         return self.root / "scratch"
 
+    def connect(self, environment: Mapping[str, str]) -> None:
+        """Know these connections too (`CITYLAKE_CONN_<NAME>`), for what this process does and what it starts."""
+        self._connections.update({k: v for k, v in environment.items() if k.startswith(_CONNECTION)})
+
     def connection(self, name: str) -> SecretStr | None:
         """What `CITYLAKE_CONN_<NAME>` holds, as text (ingestion.connections reads it); None where it is not set."""
-        text = os.environ.get(f"CITYLAKE_CONN_{name.upper()}")
+        variable = f"{_CONNECTION}{name.upper()}"
+        text = os.environ.get(variable) or self._connections.get(variable)
         return SecretStr(text) if text else None
 
     @property

@@ -65,6 +65,6 @@ def tell(lake: Lake) -> None:
         len(swept.opened),
         len(swept.resolved),
         swept.open,
-        swept.told.sent,
-        swept.told.failed,
+        len(swept.told.sent),
+        len(swept.told.failed),
     )

@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.failures import mended, tell
-from dags.factory.runtime import days, for_operators, log, open_lake
+from dags.factory.runtime import days, folded, for_operators, log, open_lake
 from ingestion.delivery import Delivery
 from ingestion.ingest import Waiting
 from ingestion.intervals import Interval
@@ -73,8 +73,8 @@ def needs_attention(feed: str) -> None:
     raise AirflowFailException(
         "\n".join(
             [
-                f"{feed}: {len(refused)} deliveries need the steward; the others were taken in",
-                *(f"  {line}" for line in refused),
+                f"{feed}: the steward is needed for {len(refused)} of the deliveries; the others were taken in",
+                *(wrapped for line in refused for wrapped in folded(line)),
                 "  left:  the bytes are kept in raw; refused rows lie in quarantine; the last release stays",
                 f"  next:  citylake quarantine {feed}; then docs/runbooks/refused-delivery.md",
             ]

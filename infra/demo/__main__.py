@@ -17,9 +17,11 @@ import typer
 
 from infra.demo import summary
 from infra.demo.days import Days
+from infra.demo.departments import serve_departments
 from infra.simulator.city import DAYS, SEED, START, City
 from infra.stack.processes import StackError
 from infra.stack.stack import Stack
+from infra.web_contracts import web_contracts
 from ingestion.errors import CitylakeError
 from ingestion.lake import open_lake
 from ingestion.settings import Settings
@@ -62,9 +64,11 @@ def demo(
 
 
 def demo_settings(home: Path, city: City) -> Settings:
-    """The demonstration's lake: the city's own time, schedules that end with its last day, quick retries."""
+    """The demonstration's lake: departments on the web, the city's own time, schedules that end with its last day,
+    quick retries."""
     return Settings(
         home=home,
+        contracts=web_contracts(home / "city" / "contracts"),
         drop=home / "city" / "drop",
         city_time=home / "city" / "time.txt",
         schedule_until=city.date_of(city.days),
@@ -83,6 +87,8 @@ def _run(days: Days, *, once: bool) -> None:
         summary.show_next_steps(days.lake, days.console)
         return
     started = datetime.now(UTC)
+    serve_departments(days.stack, days.folder)
+    days.lake.settings.save()
     days.stack.up()
     days.console.print(f"            Airflow answers after {(datetime.now(UTC) - started).total_seconds():.0f} s")
     for day in days.left:

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from infra.stack.airflow import Airflow
 from infra.stack.airflow_api import AirflowApi
+from infra.stack.landing import landing_page
 from infra.stack.ports import BASE, Ports, free_ports
 from infra.stack.postgres import Postgres
 from infra.stack.processes import Running, Service, StackError, start, stop, wait_until
@@ -30,15 +31,15 @@ from ingestion.settings import Settings
 Say = Callable[[str], None]
 START_SECONDS = 180.0
 POOL = "build"
+SCHEDULER = "airflow-scheduler"
 HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 @dataclass
 class Stack:
-    """The services of the lake in `settings`. `extra` are further CITYLAKE_* variables for tasks."""
+    """The services of the lake in `settings`."""
 
     settings: Settings
-    extra: dict[str, str] = field(default_factory=dict)
     say: Say = lambda message: None
     base: int = BASE
 
@@ -68,7 +69,7 @@ class Stack:
     @property
     def airflow(self) -> Airflow:
         """Its Airflow."""
-        lake = {"CITYLAKE_HOME": str(self.settings.root), **self.settings.environment(), **self.extra}
+        lake = {**self.settings.environment(), "CITYLAKE_HOME": str(self.settings.root)}
         return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url("airflow"), self.secrets, lake)
 
     @property
@@ -92,18 +93,25 @@ class Stack:
 
     def up(self) -> None:
         """Start what does not run, and wait until all of it answers. Raises StackError."""
+        self.reserve()
         with self._lock():
-            if not self.running():
-                self._remember(free_ports(self.base), {})
             self._up_postgres()
             self._up_pages()
             self._up_airflow()
 
+    def reserve(self) -> Ports:
+        """Choose the ports, unless something of the stack runs on those it has."""
+        with self._lock():
+            if not self.running():
+                self._remember(free_ports(self.base), {})
+            return self.ports
+
     def down(self) -> list[str]:
-        """End every process of the stack, Airflow first; the names of those that ran."""
+        """End every process of the stack, the scheduler first, the database last; the names of those that ran."""
         with self._lock():
             running = self.running()
-            order = sorted(running.values(), key=lambda one: one.name == "postgres")
+            # Tasks end with the scheduler and tell the API server how; all of Airflow writes to postgres.
+            order = sorted(running.values(), key=lambda one: (one.name == "postgres", one.name != SCHEDULER))
             for one in order:
                 self.say(f"ending {one.name}")
                 # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
@@ -137,7 +145,9 @@ class Stack:
         self.postgres.create_databases()
 
     def _up_pages(self) -> None:
-        self.pages.mkdir(parents=True, exist_ok=True)
+        (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
+        page = landing_page(airflow=self.airflow.url, home=str(self.settings.root))
+        (self.pages / "index.html").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
         service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})
         self.start(service, lambda: _listens(self.ports.pages))

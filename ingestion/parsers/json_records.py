@@ -156,7 +156,9 @@ def _way(column: Column) -> str:
     path = member_path(column)
     if "*" in path:
         return "list"
-    return "member" if path in (f"$.{column.source}", f'$."{column.source}"') else "path"
+    name = str(column.source)
+    # A source name may hold dots: `$.a.b` is then a path through two objects, not a member of that name.
+    return "member" if path == f'$."{name}"' or (path == f"$.{name}" and name.isidentifier()) else "path"
 
 
 def member_path(column: Column) -> str:

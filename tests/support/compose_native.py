@@ -27,7 +27,7 @@ from infra.stack.postgres import Postgres
 from infra.stack.processes import Running, Service, start, stop, tail
 from infra.stack.secrets import StackSecrets
 from tests.support.compose_file import REPO, Image, env_file, image, loaded
-from tests.support.s3_servers import built_minio, free_port
+from tests.support.s3_servers import built_minio, free_port, minio_program
 
 HEALTH_SECONDS = 150.0
 LOOPBACK = "127.0.0.1"
@@ -111,7 +111,7 @@ class Native:
         """What the service's own health check says; None when it is well."""
         kind, *command = self.services[name]["healthcheck"]["test"]
         assert kind == "CMD"
-        if name == "minio" and built_minio() is None:
+        if name == "minio" and not built_minio():
             command = ["bash", "-c", f"exec 3<>/dev/tcp/{LOOPBACK}/9000"]
         done = self.execute(name, *command)
         return None if done.returncode == 0 else done.stdout or f"exit code {done.returncode}"
@@ -177,7 +177,7 @@ class Native:
             return self._prepared_postgres()
         environment = self.environment(name)
         words = self._words(name, self.services[name]["command"], environment)
-        if name == "minio" and built_minio() is None:
+        if name == "minio" and not built_minio():
             words = self._rclone()
         # `start` runs programs from /: a container starts them in its working folder.
         enter = ["/bin/bash", "-c", 'cd "$0" && exec "$@"', str(self._folder(name)), *words]
@@ -185,8 +185,8 @@ class Native:
 
     def _words(self, name: str, command: list[str], environment: dict[str, str]) -> list[str]:
         program, *arguments = [self.translated(name, word) for word in command]
-        if program == "minio":
-            program = str(built_minio() or program)
+        if program == "minio" and built_minio():
+            program = str(minio_program())
         elif program == "pg_isready":
             assert self._postgres is not None
             program = str(Path(self._postgres.service().command[0]).with_name(program))

@@ -23,10 +23,10 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
-        """Settings of the environment; `--home` comes before CITYLAKE_HOME."""
+        """Settings of the environment and of the home's own file; `--home` comes before CITYLAKE_HOME."""
         from ingestion.settings import Settings
 
-        return Settings() if self.home is None else Settings(home=self.home)
+        return Settings.at(self.home)
 
     @cached_property
     def lake(self) -> Lake:

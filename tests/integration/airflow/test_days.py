@@ -19,6 +19,7 @@ from infra.simulator.deliver import deliver
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.integration.airflow.conftest import Running
+from tests.support.chromium import page, shot
 from warehouse.reconcile import reconcile
 from warehouse.release import pointer
 from warehouse.run import run
@@ -173,3 +174,28 @@ def _log_of(api: Any, dag: str, run_id: str, task: str) -> str:
 @pytest.fixture(autouse=True)
 def _no_import_errors(running: Running) -> None:
     assert running.stack.api().get("/importErrors")["import_errors"] == []
+
+
+def test_the_story_is_seen_in_airflows_own_page(running: Running, tmp_path: Path) -> None:
+    """As an operator sees it in a browser: the red run, what it says, and what to do."""
+    api, stack = running.stack.api(), running.stack
+    failed = [r for r in api.runs("warehouse", limit=50) if r["state"] == "failed"]
+    with page() as shown:
+        shown.goto(stack.airflow.url)
+        shown.fill("input[name=username]", "operator")
+        shown.fill("input[name=password]", stack.secrets.accounts["operator"].get_secret_value())
+        shown.click("button[type=submit]")
+        shown.wait_for_url(lambda url: "login" not in url)
+        shown.goto(f"{stack.airflow.url}/dags/{INSPECTION}/runs/demo__{BAD}/tasks/needs_attention")
+        shown.get_by_text("citylake quarantine syj.food_inspection").first.wait_for()
+        assert shown.get_by_text("Failed").first.is_visible()
+        shot(shown, tmp_path, "needs_attention")
+        shown.goto(f"{stack.airflow.url}/dags/warehouse/runs/{failed[-1]['dag_run_id']}/tasks/blocked_products")
+        shown.get_by_text("citylake gate --explain food_safety").first.wait_for()
+        shot(shown, tmp_path, "blocked_products")
+        shown.goto(stack.pages_url)
+        assert "市级数据湖" in shown.content()
+        shown.goto(f"{stack.pages_url}/dbt/")
+        shown.get_by_text("citylake").first.wait_for()
+        shot(shown, tmp_path, "dbt")
+    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("needs_attention", "dbt"))

@@ -114,7 +114,8 @@ def test_ndjson(make: Any) -> None:
     table = make.table(
         make.column("id", primary_key=1),
         make.column("badge", source="badge", path="$.inspector.badge"),
-        make.column("score", "DECIMAL(5,1)", path="$.result.score", minimum=0, maximum=100),
+        # The name a contract gives a nested member: the same text as its path.
+        make.column("score", "DECIMAL(5,1)", source="result.score", path="$.result.score", minimum=0, maximum=100),
         make.column("is_passed", "BOOLEAN", path="$.result.passed"),
         make.column("tags", path="$.tags[*].y"),
     )

@@ -1,0 +1,30 @@
+"""The simulated departments' web servers as a service of the stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from infra.stack.processes import Service
+from infra.stack.stack import Stack
+
+NAME = "departments"
+
+
+def serve_departments(stack: Stack, city: Path) -> None:
+    """Start them beside the stack and tell the lake how to reach them. Raises StackError."""
+    ready = city / "departments.json"
+    port = stack.reserve().departments
+    command = [sys.executable, "-m", "infra.simulator", "serve", "--out", str(city), "--port", str(port)]
+    # With the same `ready` file it uses its token again, so what a lake was told once stays right.
+    service = Service(NAME, [*command, "--ready", str(ready)], {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"})
+    stack.start(service, lambda: ready.is_file() and _listens(port))
+    stack.settings.connect(json.loads(ready.read_text(encoding="utf-8"))["environment"])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
