@@ -130,7 +130,8 @@ class Airflow:
             "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
-            # A task whose worker died is found within a minute, not within five.
+            # A task whose worker or scheduler died is found within a minute, not within five.
+            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
             "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "10",
