@@ -16,7 +16,7 @@ from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery
-from ingestion.ingest import Waiting, conform_landed, extract, ingest_fetched
+from ingestion.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.landing.waiting import waiting
@@ -118,7 +118,7 @@ def _new_files(
     intervals = [looked[start] for start in sorted(looked)]
     seen = _presented(lake, contract, intervals[0]) if intervals else set()
     for interval in intervals:
-        found = connector.fetch(contract, interval, lake.clock())
+        found = connector.fetch(contract, interval, fetch_time(lake, contract))
         captured.awaited += not found and interval.start in own
         for fetched in found:
             if fetched.known is not None or _as_presented(interval, fetched) in seen:

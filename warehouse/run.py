@@ -76,6 +76,7 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
             say(f"ingest {name}")
             _ingest_feed(lake, contract, day, report)
     with _timed(report, "build"):
+        say("build")
         report.build = build(lake, day, released=released_inputs(lake), progress=say)
     with _timed(report, "gate"):
         say("gate")

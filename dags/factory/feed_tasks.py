@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.factory.failures import mended, tell
+from dags.factory.failures import mended, tell_of
 from dags.factory.runtime import days, folded, for_operators, log, open_lake
 from ingestion.delivery import Delivery
 from ingestion.ingest import Waiting
@@ -41,22 +41,19 @@ def extract(feed: str) -> dict[str, Any]:
 
 def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
     """Conform and commit; whether somebody must look. Skips where nothing is new, so that no bell rings."""
-    refused: list[str] = []
-    count = 0
+    deliveries: list[Delivery] = []
     with for_operators():
         lake = open_lake()
         first, last = days(lake)
         presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
         for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
-            count += 1
             log.info(_line(delivery))
-            if delivery.outcome in ATTENTION:
-                refused.append(_line(delivery))
+            deliveries.append(delivery)
         mended(lake, feed, "conform")
-        if count:
-            tell(lake)
-    if extracted is not None and not count:
+        tell_of(lake, deliveries)
+    if extracted is not None and not deliveries:
         raise AirflowSkipException("nothing new")
+    refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     get_current_context()["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)
 

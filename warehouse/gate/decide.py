@@ -20,7 +20,7 @@ from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
-from warehouse.gate.record import record
+from warehouse.gate.record import decision_time, record
 from warehouse.gate.verdict import CheckResult, Verdict, inputs_digest
 from warehouse.release import pointer
 from warehouse.release.content import measure, open_build
@@ -49,9 +49,8 @@ def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[
     evidence = gather(lake, report)
     results = {product: results_for(evidence, product) for product in evidence.products()}
     require_known(register, path, {product: {r.name for r in found} for product, found in results.items()})
-    now = lake.clock()
-    today = today or now.astimezone(ZoneInfo(lake.settings.timezone)).date()
-    verdicts = decide(evidence, results, Terms(register, today, now))
+    today = today or lake.clock().astimezone(ZoneInfo(lake.settings.timezone)).date()
+    verdicts = decide(evidence, results, Terms(register, today, decision_time(lake)))
     record(lake, verdicts)
     return verdicts
 

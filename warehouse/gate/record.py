@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from warehouse.build.report import Document
@@ -28,6 +29,12 @@ def latest(store: Store) -> VerdictSet | None:
         return None
     newest = [info.key for info in store.list(f"{layout.VERDICTS}/{folders[-1]}")][-1]
     return VerdictSet.model_validate_json(store.get_bytes(newest))
+
+
+def decision_time(lake: Lake) -> datetime:
+    """The clock, or a microsecond after the newest recorded set: a clock set back would hide what is decided now."""
+    now, before = lake.clock(), latest(lake.store)
+    return now if before is None else max(now, before.verdicts[0].decided_at + timedelta(microseconds=1))
 
 
 def record(lake: Lake, verdicts: list[Verdict]) -> bool:

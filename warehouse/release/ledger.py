@@ -7,8 +7,9 @@ pointer moves first and the line follows, so `repair` writes the line a crash le
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from ingestion.errors import IntegrityError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ingestion.lake import Lake
     from ingestion.store.base import Store
 
+_TICK = timedelta(microseconds=1)
 Event = Literal["published", "rollback", "withdrawn", "resumed"]
 
 
@@ -82,23 +84,35 @@ def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
 
 def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
     """Add one line. The caller holds the publisher lock."""
-    last_key, count = None, 0
-    for info in lake.store.list(layout.ledger(edition)):
-        last_key, count = info.key, count + 1
-    previous = hashlib.sha256(lake.store.get_bytes(last_key)).hexdigest() if last_key else None
+    last, count = _last(lake.store, edition)
+    at = lake.clock()
     entry = Entry(
         sequence=count + 1,
         event=event,
         edition=edition,
         release=move.release,
         manifest_sha256=move.manifest_sha256,
-        at=lake.clock(),
+        at=at if last is None else max(at, Entry.model_validate_json(last).at + _TICK),
         by=move.by,
         reason=move.reason,
-        previous=previous,
+        previous=None if last is None else hashlib.sha256(last).hexdigest(),
     )
     lake.store.put_bytes(layout.ledger_entry(edition, count + 1, event), entry.model_dump_json(indent=1).encode())
     return entry
+
+
+def next_time(lake: Lake, editions: Sequence[str]) -> datetime:
+    """The clock, or a microsecond after the newest line of these editions: a clock set back reorders no release."""
+    lines = [last for edition in editions if (last := _last(lake.store, edition)[0]) is not None]
+    return max([lake.clock(), *(Entry.model_validate_json(line).at + _TICK for line in lines)])
+
+
+def _last(store: Store, edition: str) -> tuple[bytes | None, int]:
+    """The last line's bytes, and how many lines there are."""
+    last, count = None, 0
+    for info in store.list(layout.ledger(edition)):
+        last, count = info.key, count + 1
+    return (store.get_bytes(last) if last else None), count
 
 
 def repair(lake: Lake, edition: str) -> list[Entry]:

@@ -89,7 +89,7 @@ class _Release:
         self.candidate = candidate
         self.report = candidate.report
         self.approver = approver
-        self.created_at: datetime = lake.clock()
+        self.created_at: datetime = ledger.next_time(lake, layout.EDITIONS)
         self.id = layout.new_release_id(self.created_at, self.report.build_id)
 
     def edition(self, edition: str) -> Published:
@@ -125,7 +125,7 @@ class _Release:
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
         register = load_register(self.lake.settings.accepted_failures_path)
-        today = self.created_at.astimezone(ZoneInfo(self.lake.settings.timezone)).date()
+        today = self.lake.clock().astimezone(ZoneInfo(self.lake.settings.timezone)).date()
 
         def find(product: str, check: str) -> AcceptedFailure | None:
             entry = register.find(product, check)

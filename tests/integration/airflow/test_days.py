@@ -128,8 +128,8 @@ def test_one_run_covers_many_intervals(running: Running) -> None:
     api = running.stack.api()
     api.trigger(WEATHER, "both", conf={"from": str(SECOND), "to": str(BAD)})
     assert api.wait({WEATHER: "both"}, seconds=180) == {WEATHER: "success"}
+    running.lake.log.refresh()
     with running.lake.log.reading() as log:
-        running.lake.log.refresh()
         found = log.execute("select count(distinct dt) from receipt where feed = 'wx_station_hourly'").fetchone()
     assert found == (3,)
 
@@ -150,20 +150,26 @@ def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_publi
     assert "refused inspection_20260304.ndjson" in told
     assert "citylake quarantine syj.food_inspection" in told
     assert "citylake gate --explain food_safety" in _log_of(api, "warehouse", newest["dag_run_id"], "blocked_products")
-    refused = [subject for subject in running.mailbox.subjects if INSPECTION in subject]
+    refused = _letters(running)
     assert len(refused) == 1
     # Cleared and run again: still red in the lake's eyes, and no second letter.
     api.post(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}/clear", {"dry_run": False})
     api.wait({INSPECTION: f"demo__{BAD}"}, seconds=120)
-    assert [subject for subject in running.mailbox.subjects if INSPECTION in subject] == refused
+    assert _letters(running) == refused
     _clean(running.lake)
 
 
 def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over(running: Running) -> None:
     running.days.play(AFTER)
     assert set(running.days.done[str(AFTER)].values()) == {"passed"}
-    assert len([subject for subject in running.mailbox.subjects if INSPECTION in subject]) == 2
+    opened, resolved = _letters(running)
+    assert "Resolved" in resolved and "Resolved" not in opened
     _clean(running.lake)
+
+
+def _letters(running: Running) -> list[str]:
+    """Subjects of the letters about the refused inspection file, as they came."""
+    return [s for s in running.mailbox.subjects if INSPECTION in s and "Delivery refused" in s]
 
 
 def _log_of(api: Any, dag: str, run_id: str, task: str) -> str:

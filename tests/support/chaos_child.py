@@ -1,0 +1,139 @@
+"""Runs of a city's day that may be killed: one process imports everything once and forks a child for each run.
+
+Usage: chaos_child.py EVENTS, the descriptor that gets one JSON line an event. Requests are JSON lines on the input:
+`{"environment": {…}, "day": date, "way": "run" or "tasks"}`. `run` is the function behind `citylake run`; `tasks`
+are the halves that Airflow's tasks call, one after the other. A child tells its pid, each step it begins,
+each model and test that dbt begins, each point of a commit and each write; this process tells how the child ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import dbt.adapters.duckdb
+import dbt.cli.main  # noqa: F401
+import pyarrow.parquet  # noqa: F401
+
+from ingestion.lake import Lake, open_lake
+from ingestion.settings import Settings
+from ingestion.store import Store
+from warehouse.build.report import BuildReport
+from warehouse.build.runner import last_report, make_models, test_models
+from warehouse.capture import Extracted, conform_days, extract_days
+from warehouse.gate.decide import gate
+from warehouse.release.pointer import released_inputs
+from warehouse.release.publish import publish
+from warehouse.run import ALL_PASSED, SOME_BLOCKED, run
+from warehouse.sql import query  # noqa: F401
+
+_AFTER = {"landed_manifest": "conform", "committed": "ingest"}
+"""In a run a file is landed, then conformed, then the next one landed."""
+DEFECT = 70
+
+
+class Told:
+    """What a child tells, a line an event, written at once: a killed child has told all it did."""
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self.step = "ingest"
+
+    def event(self, **facts: Any) -> None:
+        line = json.dumps({"at": time.monotonic(), **facts}) + "\n"
+        os.write(self._events, line.encode())
+
+    def begin(self, step: str) -> None:
+        self.step = step
+        self.event(step=step)
+
+
+class TellingStore:
+    """The real store; each write is told before it is done."""
+
+    def __init__(self, store: Store, told: Told) -> None:
+        self._store = store
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("put_file", "put_bytes", "replace"):
+            self._told.begin(self._told.step)
+        return getattr(self._store, name)
+
+
+def main(events: int) -> None:
+    told = Told(events)
+    os.write(events, b'{"ready": true}\n')
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _child(json.loads(line), told)
+        _, status = os.waitpid(pid, 0)
+        told.event(exit=os.waitstatus_to_exitcode(status))
+
+
+def _child(request: dict[str, Any], told: Told) -> None:
+    code = DEFECT
+    try:
+        told.event(pid=os.getpid())
+        os.environ.update(request["environment"])
+        way = {"run": _run, "tasks": _tasks}[request["way"]]
+        lake = open_lake(Settings())
+        lake = replace(lake, store=TellingStore(lake.store, told))  # type: ignore[arg-type]
+        code = way(lake, date.fromisoformat(request["day"]), told)
+    except BaseException:
+        told.event(error=traceback.format_exc())
+    finally:
+        os._exit(code)
+
+
+def _run(lake: Lake, day: date, told: Told) -> int:
+    def progress(message: str) -> None:
+        first = message.split(" ", 1)[0]
+        model_or_test = "test" if ": test" in message else told.step
+        told.begin(first if first in ("ingest", "build", "gate", "publish") else model_or_test)
+
+    report = run(replace(lake, on_step=lambda name: told.begin(_AFTER.get(name, told.step))), day, progress=progress)
+    if report.failures:
+        told.event(error=json.dumps(report.failures))
+    return report.exit_code
+
+
+def _tasks(lake: Lake, day: date, told: Told) -> int:
+    lake = replace(lake, on_step=lambda _: told.begin(told.step))
+    landed = {name: Extracted() for name in lake.contracts}
+    for name, contract in lake.contracts.items():
+        told.begin("ingest")
+        extract_days(lake, contract, day, day, landed[name])
+    for name, contract in lake.contracts.items():
+        told.begin("conform")
+        list(conform_days(lake, contract, day, day, landed[name].waiting))
+    told.begin("build")
+    make_models(lake, day, released=released_inputs(lake), progress=lambda _: told.begin("build"))
+    told.begin("test")
+    test_models(lake, progress=lambda _: told.begin("test"))
+    told.begin("gate")
+    verdicts = gate(lake, _report(lake))
+    told.begin("publish")
+    publish(lake, _report(lake), verdicts, approver="tasks")
+    return ALL_PASSED if all(verdict.decision == "passed" for verdict in verdicts) else SOME_BLOCKED
+
+
+def _report(lake: Lake) -> BuildReport:
+    report = last_report(lake.settings)
+    if report is None:
+        raise RuntimeError("the build left no report")
+    return report
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
