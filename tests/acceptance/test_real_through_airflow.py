@@ -52,6 +52,7 @@ PRODUCTS = {"climate", "synoptic", "jp_food", "food_ratings", "licences", "reque
 CLIMATE, RATINGS, REQUESTS = "noaa.ghcnd", "fsa.ratings", "nyc311.requests"
 STORE = "minio" if s3_servers.built_minio() else "rclone"
 SECONDS = 240.0
+QUIET_LOOKS = 4
 
 
 class Filled(NamedTuple):
@@ -142,9 +143,16 @@ def _run(api: AirflowApi, published: list[Published], name: str) -> dict[str, st
 
 
 def _await_release(lake: Lake, api: AirflowApi) -> None:
-    """The bells are answered, and the last answer was to all of them."""
-    _wait(lambda: not api.active(["warehouse"]) and is_built(lake, AS_OF))
-    _wait(lambda: not api.active(["warehouse"]))
+    """The bells are answered, the last answer was to all of them, and no late bell is heard for a few looks."""
+
+    def is_quiet() -> bool:
+        for _ in range(QUIET_LOOKS):
+            if api.active(["warehouse"]) or not is_built(lake, AS_OF):
+                return False
+            time.sleep(0.7)
+        return True
+
+    _wait(is_quiet)
 
 
 def _wait(what: Callable[[], bool]) -> None:

@@ -29,6 +29,7 @@ from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
 from warehouse.build.errors import BuildFailed
+from warehouse.build.growing import require_incremental
 from warehouse.build.inputs import read_effective
 from warehouse.build.lock import build_lock
 from warehouse.build.project import project_digest, write_profile
@@ -191,6 +192,7 @@ class Builder:
 
     def _run(self, run: state.Run, digest: str, messages: list[str], dbt: Dbt) -> ModelsMade:
         lineage = collect.Lineage(dbt.parse())
+        require_incremental(lineage, self.contracts.values())
         if run.full_refresh and lineage.has_seeds:
             dbt.seed()
         results = dbt.run(full_refresh=run.full_refresh)
