@@ -30,6 +30,10 @@ $(STAMP): $(LOCKS) pyproject.toml infra/setup.sh
 demo: setup ## Run the simulated city through Airflow and leave it running (ONCE=1: end after; DAYS=n, HOME_DIR=dir)
 	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(ONCE),--once)
 
+.PHONY: compose-secrets
+compose-secrets: setup ## Make the secrets docker-compose.yml needs, once: .env.compose, .env.city
+	@$(BIN)/python -m infra.compose.secrets
+
 .PHONY: test
 test: setup ## Run every test, then what else CI needs
 	@infra/minio/build.sh $(if $(WHEELHOUSE),|| true)

@@ -17,6 +17,7 @@ SCRIPTS = (
     ("nothing_new",),
     ("demo",),
     ("store",),
+    ("airflow",),
 )
 
 

@@ -23,7 +23,7 @@ def _objects(home: Path) -> int:
 
 def _timed(home: Path, days: int) -> tuple[float, int]:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "infra.demo", "--home", str(home), "--days", str(days)]
+    command = [sys.executable, "-m", "infra.demo", "--home", str(home), "--days", str(days), "--once"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started, _objects(home)
 

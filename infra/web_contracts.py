@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,19 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def web_contracts(folder: Path) -> Path:
-    """Write the contracts below `folder`, replacing what lies there; the folder."""
+    """Write the shipped contracts with `CHANGES` below `folder`, replacing what lies there; the folder."""
+    return overlaid(SHIPPED, CHANGES, folder)
+
+
+def overlaid(contracts: Path, changes: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
+    """Write `contracts` below `folder` with keys of their `citylake` values replaced, by file as in `CHANGES`."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(SHIPPED, folder)
-    for name, changes in CHANGES.items():
+    shutil.copytree(contracts, folder)
+    for name, changed in changes.items():
         path = folder / name
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         (value,) = (entry["value"] for entry in document["customProperties"] if entry["property"] == "citylake")
-        value.update(changes)
+        value.update(changed)
         path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return folder
 

@@ -15,7 +15,7 @@ from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
-from ingestion.errors import SourceError
+from ingestion.errors import ConfigurationError, SourceError
 from ingestion.intervals import Interval
 from ingestion.store.reading import reading
 from warehouse.build.report import Document
@@ -88,8 +88,10 @@ def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
             dt = contract.calendar.local_date(interval).isoformat()
             try:
                 found = connector.fetch(contract, interval, lake.clock())
-            except SourceError as error:
-                yield compare("source", None, None, feed=feed, interval=dt, reason=error.message, is_ok=False)
+            except (SourceError, ConfigurationError) as error:
+                # A credential may be Airflow's alone: from a console the other steps are compared all the same.
+                reason = f"{error.message}: {error.next_step}" if error.next_step else error.message
+                yield compare("source", None, None, feed=feed, interval=dt, reason=reason, is_ok=False)
                 break
             if found:
                 yield _source_row(feed, dt, interval, found, batches.get(dt, set()), deep=deep)

@@ -11,6 +11,9 @@ from dags.factory.runtime import log, open_lake
 from ingestion.errors import CitylakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingestion.delivery import Delivery
     from ingestion.lake import Lake
     from warehouse.incidents.model import Kind
 
@@ -47,6 +50,16 @@ def mended(lake: Lake, subject: str, task: str) -> None:
         log.warning("the incident could not be ended: %s", error)
 
 
+def tell_of(lake: Lake, deliveries: Sequence[Delivery]) -> None:
+    """Incidents of a feed that its own deliveries open or end."""
+    from warehouse.incidents.deliveries import report_deliveries
+
+    try:
+        report_deliveries(lake, deliveries)
+    except CitylakeError as error:
+        log.warning("incidents were not told: %s", error)
+
+
 def _kind(task: str) -> Kind:
     return "source_unreachable" if task == EXTRACT else "task_failed"
 
@@ -65,6 +78,6 @@ def tell(lake: Lake) -> None:
         len(swept.opened),
         len(swept.resolved),
         swept.open,
-        swept.told.sent,
-        swept.told.failed,
+        len(swept.told.sent),
+        len(swept.told.failed),
     )

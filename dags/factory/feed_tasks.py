@@ -8,8 +8,8 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.factory.failures import mended, tell
-from dags.factory.runtime import days, for_operators, log, open_lake
+from dags.factory.failures import mended, tell_of
+from dags.factory.runtime import days, folded, for_operators, log, open_lake
 from ingestion.delivery import Delivery
 from ingestion.ingest import Waiting
 from ingestion.intervals import Interval
@@ -41,22 +41,19 @@ def extract(feed: str) -> dict[str, Any]:
 
 def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
     """Conform and commit; whether somebody must look. Skips where nothing is new, so that no bell rings."""
-    refused: list[str] = []
-    count = 0
+    deliveries: list[Delivery] = []
     with for_operators():
         lake = open_lake()
         first, last = days(lake)
         presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
         for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
-            count += 1
             log.info(_line(delivery))
-            if delivery.outcome in ATTENTION:
-                refused.append(_line(delivery))
+            deliveries.append(delivery)
         mended(lake, feed, "conform")
-        if count:
-            tell(lake)
-    if extracted is not None and not count:
+        tell_of(lake, deliveries)
+    if extracted is not None and not deliveries:
         raise AirflowSkipException("nothing new")
+    refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     get_current_context()["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)
 
@@ -73,8 +70,8 @@ def needs_attention(feed: str) -> None:
     raise AirflowFailException(
         "\n".join(
             [
-                f"{feed}: {len(refused)} deliveries need the steward; the others were taken in",
-                *(f"  {line}" for line in refused),
+                f"{feed}: the steward is needed for {len(refused)} of the deliveries; the others were taken in",
+                *(wrapped for line in refused for wrapped in folded(line)),
                 "  left:  the bytes are kept in raw; refused rows lie in quarantine; the last release stays",
                 f"  next:  citylake quarantine {feed}; then docs/runbooks/refused-delivery.md",
             ]

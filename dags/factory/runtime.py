@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ingestion.settings import Settings
 
 log = logging.getLogger("citylake")
+LOG_WIDTH = 96
 PASSING = (StoreError, SourceError, LakeBusy)
 """Errors that may be gone at the next try; the others need a person, and are not retried."""
 
@@ -66,6 +68,11 @@ def connection(settings: Settings, name: str) -> Connection:
         password=found.password,
         extra=found.extra_dejson,
     )
+
+
+def folded(text: str, *, indent: int = 2) -> list[str]:
+    """Lines that fit Airflow's log page, which does not wrap."""
+    return textwrap.wrap(text, LOG_WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4))
 
 
 def parameter(name: str) -> Any:

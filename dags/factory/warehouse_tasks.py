@@ -8,7 +8,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.factory.failures import mended, tell
-from dags.factory.runtime import for_operators, log, open_lake, parameter
+from dags.factory.runtime import folded, for_operators, log, open_lake, parameter
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
 from warehouse.gate.verdict import Verdict
@@ -81,7 +81,7 @@ def blocked_products() -> None:
     blocked = get_current_context()["ti"].xcom_pull(task_ids="publish", key="blocked") or {}
     lines = [f"blocked: {', '.join(blocked)}; everything else was published"]
     for product, reasons in blocked.items():
-        lines += [f"  {product}", *(f"    {reason}" for reason in reasons)]
+        lines += [f"  {product}", *(line for reason in reasons for line in folded(reason, indent=4))]
     lines += ["  left:  these products keep the tables of their last good release"]
     lines += [f"  next:  citylake gate --explain {product}" for product in blocked]
     raise AirflowFailException("\n".join(lines))

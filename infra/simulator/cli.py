@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.simulator.city import DAYS, SEED, START, City
-from infra.simulator.deliver import deliver
+from infra.simulator.deliver import deliver, write_whole
 from infra.simulator.feeds import FEEDS
-from infra.simulator.model import Delivery
+from infra.simulator.model import LOCAL, Delivery
 from infra.simulator.truth import write_truth
 
 app = typer.Typer(help="A simulated city that hands over synthetic files.", no_args_is_help=True, add_completion=False)
@@ -25,6 +25,8 @@ Seed = Annotated[int, typer.Option(help="Everything follows from it.")]
 Start = Annotated[datetime, typer.Option(formats=_DATE, help="First local day.")]
 Days = Annotated[int, typer.Option(min=1, help="Days of the run.")]
 Scale = Annotated[int, typer.Option(min=1, help="Multiplies rows and planted counts.")]
+Clock = Annotated[Path | None, typer.Option(help="File told the city's time: the evening of the last day delivered.")]
+EVENING = time(23, tzinfo=LOCAL)
 
 
 @app.command("deliver")
@@ -36,6 +38,7 @@ def deliver_command(
     start: Start = _DEFAULT_START,
     days: Days = DAYS,
     scale: Scale = 1,
+    clock: Clock = None,
 ) -> None:
     """Write what arrives on a day (late files and corrections with it) below OUT/drop."""
     if (day is None) == (not every_day):
@@ -46,18 +49,27 @@ def deliver_command(
         if not 1 <= day_no <= days:
             raise typer.BadParameter(f"the run has {days} days from {city.start}; {city.date_of(day_no)} is not one")
         _report(city, day_no, deliver(city, day_no, out))
+        _tell_time(city.date_of(day_no), clock)
 
 
 @app.command("serve")
 def serve_command(
     out: Out,
-    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
     ready: Annotated[Path | None, typer.Option(help="File that gets url, tokens and environment as JSON.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; in a container 0.0.0.0.")] = "127.0.0.1",
+    day: Annotated[datetime | None, typer.Option(formats=_DATE, help="Deliver this local day first.")] = None,
+    clock: Clock = None,
+    token: Annotated[str | None, typer.Option(envvar="SIMULATOR_TOKEN", help="Bearer token; default made up.")] = None,
+    control: Annotated[str | None, typer.Option(envvar="SIMULATOR_CONTROL", help="Token of the outages.")] = None,
 ) -> None:
     """Serve what was delivered below OUT/drop over HTTP, until Ctrl-C. The address is printed."""
     from infra.simulator.serve import serve
 
-    serve(out, port=port, ready=ready, say=typer.echo)
+    if day is not None and not (clock is not None and _is_later(clock, day.date())):
+        # A restarted server does not set the city back to its first day.
+        deliver_command(out, day=day, clock=clock)
+    serve(out, port=port, ready=ready, say=typer.echo, host=host, token=token, control=control)
 
 
 @app.command("truth")
@@ -66,6 +78,15 @@ def truth_command(
 ) -> None:
     """Write OUT/truth/truth.json: exact counts of what `deliver` writes, for tests."""
     typer.echo(str(write_truth(City(seed, start.date(), days, scale), out)))
+
+
+def _tell_time(day: date, clock: Path | None) -> None:
+    if clock is not None:
+        write_whole(clock, datetime.combine(day, EVENING).isoformat().encode())
+
+
+def _is_later(clock: Path, day: date) -> bool:
+    return clock.is_file() and datetime.fromisoformat(clock.read_text(encoding="utf-8")).date() > day
 
 
 def _report(city: City, day_no: int, delivered: list[Delivery]) -> None:

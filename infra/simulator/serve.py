@@ -84,17 +84,28 @@ def serving(folder: Path, *, port: int = 0) -> Iterator[Served]:
             thread.join()
 
 
-def serve(folder: Path, *, port: int, ready: Path | None, say: Callable[[str], None]) -> None:
+def serve(
+    folder: Path,
+    *,
+    port: int,
+    ready: Path | None,
+    say: Callable[[str], None],
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    control: str | None = None,
+) -> None:
     """Serve until a signal ends it. `ready` gets url, tokens and environment as JSON (mode 0600) once it listens.
 
-    Tokens of an earlier `ready` are used again, so that with a fixed port a lake that was told once stays right.
+    Tokens of an earlier `ready` are used again, so that with a fixed port a lake that was told once stays right;
+    `token` and `control`, where given, come before both.
     """
-    with contextlib.closing(_bound(port)) as at:
+    with contextlib.closing(_bound(port, host)) as at:
         served = _served(at)
         if ready is not None and ready.is_file():
             before = json.loads(ready.read_text(encoding="utf-8"))
             served = replace(served, token=before["token"], control=before["control"])
             ready.unlink()
+        served = replace(served, token=token or served.token, control=control or served.control)
 
         def listening() -> None:
             if ready is not None:
@@ -105,15 +116,16 @@ def serve(folder: Path, *, port: int, ready: Path | None, say: Callable[[str], N
         _Server(_config(folder, served), listening).run(sockets=[at])
 
 
-def _bound(port: int) -> socket.socket:
+def _bound(port: int, host: str = "127.0.0.1") -> socket.socket:
     at = socket.socket()
     at.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    at.bind(("127.0.0.1", port))
+    at.bind((host, port))
     return at
 
 
 def _served(at: socket.socket) -> Served:
-    return Served(f"http://127.0.0.1:{at.getsockname()[1]}", secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+    host, port = at.getsockname()
+    return Served(f"http://{host}:{port}", secrets.token_urlsafe(24), secrets.token_urlsafe(24))
 
 
 def _config(folder: Path, served: Served) -> uvicorn.Config:

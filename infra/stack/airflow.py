@@ -130,6 +130,10 @@ class Airflow:
             "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
             "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            # A task whose worker died is found within a minute, not within five.
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "10",
             "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         }

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from infra.stack.airflow import Airflow
 from infra.stack.airflow_api import AirflowApi
+from infra.stack.landing import landing_page
 from infra.stack.ports import BASE, Ports, free_ports
 from infra.stack.postgres import Postgres
 from infra.stack.processes import Running, Service, StackError, start, stop, wait_until
@@ -30,6 +31,7 @@ from ingestion.settings import Settings
 Say = Callable[[str], None]
 START_SECONDS = 180.0
 POOL = "build"
+SCHEDULER = "airflow-scheduler"
 HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
@@ -105,10 +107,11 @@ class Stack:
             return self.ports
 
     def down(self) -> list[str]:
-        """End every process of the stack, Airflow first; the names of those that ran."""
+        """End every process of the stack, the scheduler first, the database last; the names of those that ran."""
         with self._lock():
             running = self.running()
-            order = sorted(running.values(), key=lambda one: one.name == "postgres")
+            # Tasks end with the scheduler and tell the API server how; all of Airflow writes to postgres.
+            order = sorted(running.values(), key=lambda one: (one.name == "postgres", one.name != SCHEDULER))
             for one in order:
                 self.say(f"ending {one.name}")
                 # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
@@ -142,7 +145,9 @@ class Stack:
         self.postgres.create_databases()
 
     def _up_pages(self) -> None:
-        self.pages.mkdir(parents=True, exist_ok=True)
+        (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
+        page = landing_page(airflow=self.airflow.url, home=str(self.settings.root))
+        (self.pages / "index.html").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
         service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})
         self.start(service, lambda: _listens(self.ports.pages))

@@ -32,6 +32,8 @@ _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class Session:
@@ -69,7 +71,19 @@ class Session:
             late = time.monotonic() + asked >= deadline
             return late or asked > self.source.max_wait or stop_after_attempt(self.source.attempts)(state)
 
-        retrying = Retrying(retry=retry_if_exception_type(Again), wait=wait, stop=stop, sleep=self.sleep, reraise=True)
+        def told(state: RetryCallState) -> None:
+            problem = state.outcome.exception() if state.outcome else None
+            following = f"attempt {state.attempt_number + 1} of {self.source.attempts}"
+            log.warning("%s; asked again in %.1f s, %s", problem, state.upcoming_sleep, following)
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(Again),
+            wait=wait,
+            stop=stop,
+            sleep=self.sleep,
+            before_sleep=told,
+            reraise=True,
+        )
         return retrying(send)
 
     @contextmanager

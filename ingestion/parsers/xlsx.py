@@ -18,8 +18,8 @@ import pyarrow as pa
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
+from ingestion.extensions import load
 from ingestion.parsers.blocks import Array, Block, Segment, readable
-from ingestion.parsers.excel_extension import load_excel
 from ingestion.parsers.header import check_header
 from ingestion.parsers.workbook import Shape, Sheet, Workbook, column_letters
 from ingestion.settings import Settings
@@ -65,7 +65,7 @@ class Xlsx:
         with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
             connection.execute(f"set threads = {self._settings.threads}")
             connection.execute(f"set memory_limit = {literal(self._settings.memory_limit)}")
-            load_excel(connection)
+            load(connection, "excel")
             try:
                 layout = self._layout(connection, sheet, shape)
                 places = self._places(layout.names, sheet, shape)

@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from ingestion.ingest import ingest_interval
-from tests.support.real_lake import Dropped, Released, release
+from tests.support.real_lake import Dropped, Released, refused_rows, release
 from warehouse.reconcile import reconcile
 from warehouse.sql import connect
 from warehouse.trace import trace
@@ -137,15 +137,7 @@ def test_san_francisco_counts(released: Released, db: duckdb.DuckDBPyConnection,
 
 
 def test_refused_rows_are_readable(released: Released) -> None:
-    with released.lake.log.connect() as log:
-        keys = [
-            key
-            for (key,) in log.execute(
-                "select unnest(quarantine) from table_receipt where department || '.' || feed = 'sfdph.inspections'"
-            ).fetchall()
-        ]
-    urls = [released.lake.store.url(key) for key in keys]
-    rows = duckdb.execute("select original_text, rules from read_parquet($1) order by record", [urls]).fetchall()
+    rows = refused_rows(released, "sfdph.inspections", "select original_text, rules from refused order by record")
     assert [rules for _, rules in rows] == [["not_in_future"], ["not_in_future"]]
     assert all("201712" in text for text, _ in rows)
 

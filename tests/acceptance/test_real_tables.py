@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import duckdb
 import pytest
 
-from ingestion.delivery import Delivery
-from tests.support.real_lake import Dropped, Released, release
+from tests.support.real_lake import Dropped, Released, bronze_rows, refused_rows, release
 from warehouse.reconcile import reconcile
 from warehouse.sql import connect
 
@@ -74,17 +72,6 @@ def test_everything_reconciles(released: Released) -> None:
     assert result.ok, [row for row in result.rows if row.status != "ok"]
 
 
-def _bronze(released: Released, delivery: Delivery, query: str) -> list[tuple[Any, ...]]:
-    """`query` over `bronze`, the rows of one delivery."""
-    files = "select key from bronze_file where receipt_key = $1"
-    with released.lake.log.connect() as log:
-        keys = [key for (key,) in log.execute(files, [delivery.receipt]).fetchall()]
-    with duckdb.connect() as connection:
-        urls = [released.lake.store.url(key) for key in keys]
-        connection.read_parquet(urls).create_view("bronze")  # type: ignore[arg-type]
-        return connection.execute(query).fetchall()
-
-
 def test_daily_climate_counts(released: Released, db: duckdb.DuckDBPyConnection, real_data: Path) -> None:
     """Day cells of a line per element and month, sliced by hand: -9999 is no value, nor is a day beyond the month."""
     lines = (real_data / "weather/noaa_ghcnd_central_park/USW00094728.dly").read_bytes().splitlines()
@@ -110,7 +97,7 @@ def test_daily_climate_counts(released: Released, db: duckdb.DuckDBPyConnection,
     assert totals == (Decimal(rain) / 10,)
     hottest = max((v, day) for (element, day), v in days.items() if element == "TMAX")
     row = "select max(measure), max_by(observed_date, (measure, observed_date)) from bronze where element = 'TMAX'"
-    assert _bronze(released, delivery, row) == [(Decimal(hottest[0]) / 10, hottest[1])]
+    assert bronze_rows(released, delivery, row) == [(Decimal(hottest[0]) / 10, hottest[1])]
 
 
 def test_surface_report_counts(released: Released, db: duckdb.DuckDBPyConnection, real_data: Path) -> None:
@@ -128,7 +115,7 @@ def test_surface_report_counts(released: Released, db: duckdb.DuckDBPyConnection
     days = len({line[15:23] for line in lines})
     assert measured == (2_907, len(warm), *(Decimal(n) / 10 for n in (sum(warm), low, wind)), days)
     tails = sorted(line[105:].decode() for line in lines)
-    assert [text for (text,) in _bronze(released, delivery, "select additional from bronze order by 1")] == tails
+    assert [text for (text,) in bronze_rows(released, delivery, "select additional from bronze order by 1")] == tails
 
 
 def _sheet(path: Path) -> list[dict[str, str]]:
@@ -168,7 +155,7 @@ def test_permits_with_era_dates_and_serials(released: Released, db: duckdb.DuckD
         expected = {row["L"].strip(): tuple(_day(row[letter]) for letter in "MNO") for row in rows}
         assert len(expected) == len(rows)
         query = "select permit_no, first_permitted_date, valid_from_date, valid_to_date from bronze"
-        found = {permit: tuple(days) for permit, *days in _bronze(released, delivery, query)}
+        found = {permit: tuple(days) for permit, *days in bronze_rows(released, delivery, query)}
         assert found.items() <= expected.items()
         assert len(found) == delivery.accepted
         months.append(found)
@@ -188,15 +175,7 @@ def test_permits_with_era_dates_and_serials(released: Released, db: duckdb.DuckD
 
 def test_a_name_taken_for_a_formula_is_set_aside(released: Released) -> None:
     """A name that begins with a minus sign: Excel took it for a formula, and no value was saved."""
-    with released.lake.log.connect() as log:
-        keys = [
-            key
-            for (key,) in log.execute(
-                "select unnest(quarantine) from table_receipt where department || '.' || feed = 'takamatsu.food_permit'"
-            ).fetchall()
-        ]
-    urls = [released.lake.store.url(key) for key in keys]
-    ((text, rules),) = duckdb.execute("select original_text, rules from read_parquet($1)", [urls]).fetchall()
+    ((text, rules),) = refused_rows(released, "takamatsu.food_permit", "select original_text, rules from refused")
     assert rules == ["formula_without_value"]
     assert '"row":2609' in text
     assert "第10107-3041673号" in text

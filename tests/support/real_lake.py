@@ -8,11 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
+
+import duckdb
 
 from ingestion.delivery import Delivery
 from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
+from ingestion.store.reading import reading
 from warehouse.build.runner import build
 from warehouse.gate.decide import gate
 from warehouse.gate.verdict import Verdict
@@ -40,6 +44,30 @@ class Released:
     deliveries: dict[str, list[Delivery]]
     verdicts: list[Verdict]
     release_id: str
+
+
+def bronze_rows(released: Released, delivery: Delivery, query: str) -> list[tuple[Any, ...]]:
+    """`query` over the view `bronze`: the rows of one delivery, wherever the store is."""
+    keys = _column(released, "select key from bronze_file where receipt_key = $1", delivery.receipt)
+    return _over(released, "bronze", keys, query)
+
+
+def refused_rows(released: Released, feed: str, query: str) -> list[tuple[Any, ...]]:
+    """`query` over the view `refused`: the rows of a feed's deliveries that were set aside."""
+    keys = _column(released, "select unnest(quarantine) from table_receipt where department || '.' || feed = $1", feed)
+    return _over(released, "refused", keys, query)
+
+
+def _column(released: Released, query: str, value: str | None) -> list[str]:
+    with released.lake.log.connect() as log:
+        return [key for (key,) in log.execute(query, [value]).fetchall()]
+
+
+def _over(released: Released, name: str, keys: list[str], query: str) -> list[tuple[Any, ...]]:
+    store = released.lake.store
+    with duckdb.connect() as connection, reading(store, connection, f"read {name}"):
+        connection.read_parquet([store.url(key) for key in keys]).create_view(name)  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()
 
 
 def release(home: Path, real_data: Path, files: Iterable[Dropped], as_of: date) -> Released:

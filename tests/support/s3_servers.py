@@ -86,14 +86,23 @@ def minio(folder: Path) -> Iterator[S3Server]:
 
 def minio_program() -> Path:
     """The built server. Skips the test, saying why, where there is none (`make test` builds it where Go is)."""
-    built = subprocess.run(
-        [REPO / "infra" / "minio" / "build.sh", "--print"], capture_output=True, text=True, check=True
-    )
-    program = Path(built.stdout.strip())
+    program = _minio_path()
     if not program.is_file():
         why = "run `make minio`" if shutil.which("go") else "Go, which builds it, is not installed"
         pytest.skip(f"no MinIO: {program} is not there; {why}")
     return program
+
+
+def built_minio() -> bool:
+    """Whether there is a MinIO to run."""
+    return _minio_path().is_file()
+
+
+def _minio_path() -> Path:
+    built = subprocess.run(
+        [REPO / "infra" / "minio" / "build.sh", "--print"], capture_output=True, text=True, check=True
+    )
+    return Path(built.stdout.strip())
 
 
 def free_port() -> int:

@@ -48,10 +48,11 @@ Route = Callable[[Asked], Answer]
 
 @dataclass
 class Server:
-    """`routes` maps paths to what answers them; every request is kept in `asked`."""
+    """`routes` maps paths to what answers them; every request is kept in `asked`, its path and status in `answered`."""
 
     routes: dict[str, Route] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    answered: list[tuple[str, int]] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -113,7 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
         asked = Asked(parts.path, query, headers, time.monotonic())
         self.server.made.asked.append(asked)
         route = self.server.made.routes.get(parts.path)
-        self._send(route(asked) if route else Answer(b"not here", 404))
+        answer = route(asked) if route else Answer(b"not here", 404)
+        self.server.made.answered.append((asked.path, answer.status))
+        self._send(answer)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", "0")))

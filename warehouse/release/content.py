@@ -238,7 +238,7 @@ def _fingerprint(columns: dict[str, str]) -> str:
 
 
 def _told_apart(name: str, kind: str) -> str:
-    """DuckDB's hash of longer text lets changes eight bytes apart cancel (see ingestion.conform.compile); MD5 does not."""
+    """DuckDB's hash of longer text lets changes eight bytes apart cancel (ingestion.conform.compile); MD5 does not."""
     column = identifier(name)
     if kind != "VARCHAR":
         return column

@@ -15,7 +15,7 @@ import duckdb
 from ingestion.contract.drafting.sample import Encoded, Sample
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import ContractError, DeliveryRefused
-from ingestion.parsers.excel_extension import load_excel
+from ingestion.extensions import load
 from ingestion.parsers.workbook import Shape, Sheet, Workbook
 from ingestion.parsers.xlsx import cells
 from ingestion.settings import Settings
@@ -52,7 +52,7 @@ def _rows(path: Path, sheet: Sheet, shape: Shape) -> list[tuple[str | None, ...]
     if not shape.columns or not shape.rows:
         return []
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection:
-        load_excel(connection)
+        load(connection, "excel")
         relation = cells(path, sheet, shape.columns, 1, min(shape.rows, MAX_ROWS))
         return connection.execute(f"select * from {relation}").fetchall()
 

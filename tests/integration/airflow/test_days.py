@@ -19,6 +19,7 @@ from infra.simulator.deliver import deliver
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.integration.airflow.conftest import Running
+from tests.support.chromium import page, shot
 from warehouse.reconcile import reconcile
 from warehouse.release import pointer
 from warehouse.run import run
@@ -127,8 +128,8 @@ def test_one_run_covers_many_intervals(running: Running) -> None:
     api = running.stack.api()
     api.trigger(WEATHER, "both", conf={"from": str(SECOND), "to": str(BAD)})
     assert api.wait({WEATHER: "both"}, seconds=180) == {WEATHER: "success"}
+    running.lake.log.refresh()
     with running.lake.log.reading() as log:
-        running.lake.log.refresh()
         found = log.execute("select count(distinct dt) from receipt where feed = 'wx_station_hourly'").fetchone()
     assert found == (3,)
 
@@ -149,20 +150,26 @@ def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_publi
     assert "refused inspection_20260304.ndjson" in told
     assert "citylake quarantine syj.food_inspection" in told
     assert "citylake gate --explain food_safety" in _log_of(api, "warehouse", newest["dag_run_id"], "blocked_products")
-    refused = [subject for subject in running.mailbox.subjects if INSPECTION in subject]
+    refused = _letters(running)
     assert len(refused) == 1
     # Cleared and run again: still red in the lake's eyes, and no second letter.
     api.post(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}/clear", {"dry_run": False})
     api.wait({INSPECTION: f"demo__{BAD}"}, seconds=120)
-    assert [subject for subject in running.mailbox.subjects if INSPECTION in subject] == refused
+    assert _letters(running) == refused
     _clean(running.lake)
 
 
 def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over(running: Running) -> None:
     running.days.play(AFTER)
     assert set(running.days.done[str(AFTER)].values()) == {"passed"}
-    assert len([subject for subject in running.mailbox.subjects if INSPECTION in subject]) == 2
+    opened, resolved = _letters(running)
+    assert "Resolved" in resolved and "Resolved" not in opened
     _clean(running.lake)
+
+
+def _letters(running: Running) -> list[str]:
+    """Subjects of the letters about the refused inspection file, as they came."""
+    return [s for s in running.mailbox.subjects if INSPECTION in s and "Delivery refused" in s]
 
 
 def _log_of(api: Any, dag: str, run_id: str, task: str) -> str:
@@ -173,3 +180,28 @@ def _log_of(api: Any, dag: str, run_id: str, task: str) -> str:
 @pytest.fixture(autouse=True)
 def _no_import_errors(running: Running) -> None:
     assert running.stack.api().get("/importErrors")["import_errors"] == []
+
+
+def test_the_story_is_seen_in_airflows_own_page(running: Running, tmp_path: Path) -> None:
+    """As an operator sees it in a browser: the red run, what it says, and what to do."""
+    api, stack = running.stack.api(), running.stack
+    failed = [r for r in api.runs("warehouse", limit=50) if r["state"] == "failed"]
+    with page() as shown:
+        shown.goto(stack.airflow.url)
+        shown.fill("input[name=username]", "operator")
+        shown.fill("input[name=password]", stack.secrets.accounts["operator"].get_secret_value())
+        shown.click("button[type=submit]")
+        shown.wait_for_url(lambda url: "login" not in url)
+        shown.goto(f"{stack.airflow.url}/dags/{INSPECTION}/runs/demo__{BAD}/tasks/needs_attention")
+        shown.get_by_text("citylake quarantine syj.food_inspection").first.wait_for()
+        assert shown.get_by_text("Failed").first.is_visible()
+        shot(shown, tmp_path, "needs_attention")
+        shown.goto(f"{stack.airflow.url}/dags/warehouse/runs/{failed[-1]['dag_run_id']}/tasks/blocked_products")
+        shown.get_by_text("citylake gate --explain food_safety").first.wait_for()
+        shot(shown, tmp_path, "blocked_products")
+        shown.goto(stack.pages_url)
+        assert "市级数据湖" in shown.content()
+        shown.goto(f"{stack.pages_url}/dbt/")
+        shown.get_by_text("citylake").first.wait_for()
+        shot(shown, tmp_path, "dbt")
+    assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("needs_attention", "dbt"))

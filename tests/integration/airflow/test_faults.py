@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from datetime import date
+from datetime import date, timedelta
 
 import psutil
 import pytest
@@ -20,7 +20,7 @@ WEATHER = "qxj.wx_station_hourly"
 
 def _deliver(running: Running, day: date) -> None:
     deliver(running.days.city, running.days.city.day_no(day), running.days.folder)
-    running.days._tell_time(day)
+    running.days.tell_time(day, timedelta(minutes=5))
 
 
 def _counts(running: Running, day: date) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from ingestion.lake import Lake
 from ingestion.landing.land import read_manifest
 from tests.support.lakes import counted, day, rows
 from tests.support.web import MODIFIED, Answer, Asked, Server, served, serving
+from warehouse.reconcile import reconcile
 
 PATH = "/files/readings_20260302.csv"
 TEXT = rows("abc").encode()
@@ -272,6 +273,21 @@ def test_a_connection_that_is_not_there_says_both_ways_to_give_it(tmp_path: Path
         ingest_interval(lake(tmp_path), http_contract(), day(0))
     assert "CITYLAKE_CONN_OFFICE=" in str(missing.value)
     assert "Airflow connection with the id 'office'" in str(missing.value)
+
+
+def test_a_console_without_the_connection_reconciles_all_but_the_source(
+    real: Lake, server: Server, http_contract
+) -> None:
+    """As where the credential is Airflow's alone: what cannot be asked is one row, and the others are compared."""
+    feed = http_contract()
+    made = replace(real, contracts={"office.readings": feed})
+    server.file(PATH, TEXT)
+    ingest_interval(made, feed, day(0))
+    result = reconcile(replace(made, connections=None), deep=True)
+    off, unbuilt = result.off
+    assert (off.step, off.feed, unbuilt.step) == ("source", "office.readings", "warehouse")
+    assert "there is no connection named 'office': set CITYLAKE_CONN_OFFICE=" in str(off.reason)
+    assert {"raw", "receipt", "bronze"} <= {row.step for row in result.rows}
 
 
 def test_a_connection_from_the_environment(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -115,11 +116,14 @@ def good(city: City) -> Answer:
     return Answer(TEXT, headers=CSV) if city.path == FILE else Answer(json.dumps({"data": readings("abc")}).encode())
 
 
-def test_500_once_is_asked_again(city: City) -> None:
+def test_500_once_is_asked_again_and_the_log_says_so(city: City, caplog: pytest.LogCaptureFixture) -> None:
     city.server.script(city.path, Answer(b"oops", 500), good(city))
     (delivery,) = ingest_interval(city.lake, city.contract, day(0))
     assert delivery.outcome == "accepted"
     assert len(city.server.asked) == 2
+    (told,) = [record.getMessage() for record in caplog.records if record.name == "ingestion.connectors.web"]
+    pattern = rf"{city.server.url}{city.path} answered 500 .*; asked again in \d+\.\d s, attempt 2 of 3"
+    assert re.fullmatch(pattern, told), told
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

@@ -1,19 +1,24 @@
-"""`make demo` as a program: one day to a release, and a second call that has nothing to do."""
+"""`make demo` as a program: a day through Airflow to a release, left running, ended by Ctrl-C; and again."""
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+START_SECONDS = 400
 
 
-def _demo(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "infra.demo", "--home", str(home), *options]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def _command(home: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "infra.demo", "--home", str(home), "--days", "1", *options]
 
 
 def _objects(home: Path) -> set[str]:
@@ -21,18 +26,43 @@ def _objects(home: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_one_day_reaches_a_release_and_is_not_done_twice(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    first = _demo(home, "--days", "1")
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "Every value is synthetic." in first.stdout
-    assert "rules broken by refused rows" in first.stdout
-    assert "published" in first.stdout
+def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp_path: Path) -> None:
+    home, told = tmp_path / "home", tmp_path / "told.txt"
+    with told.open("wb") as output:
+        demo = subprocess.Popen(
+            _command(home), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while "Ctrl-C ends all of it." not in told.read_text(encoding="utf-8"):
+                assert demo.poll() is None, told.read_text(encoding="utf-8")
+                assert time.monotonic() < deadline, told.read_text(encoding="utf-8")
+                time.sleep(0.5)
+            stack = json.loads((home / "stack" / "stack.json").read_text(encoding="utf-8"))
+            pages = httpx.get(f"http://127.0.0.1:{stack['ports']['pages']}/")
+            assert "市级数据湖" in pages.text
+            health = httpx.get(f"http://127.0.0.1:{stack['ports']['airflow']}/api/v2/monitor/health").json()
+            assert health["scheduler"]["status"] == "healthy"
+            _listens_on_loopback_only(stack)
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(timeout=120) == 130
+        finally:
+            demo.terminate()
+            demo.wait(timeout=120)
+    said = told.read_text(encoding="utf-8")
+    for part in (
+        "Every value is synthetic.",
+        "rules broken by refused rows",
+        "current internal release: 2",
+        "dbt docs",
+    ):
+        assert part in said
+    assert not [one for one in stack["running"] if psutil.pid_exists(one["pid"])]
+
     before = _objects(home)
-    second = _demo(home, "--days", "1")
+    second = subprocess.run(_command(home, "--once"), cwd=ROOT, capture_output=True, text=True, check=False)
     assert second.returncode == 0, second.stdout + second.stderr
     assert "done before" in second.stdout
-    assert "current internal release: 2" in second.stdout
     assert _objects(home) == before
 
     program = "import sys; from warehouse.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -47,3 +77,13 @@ def test_one_day_reaches_a_release_and_is_not_done_twice(tmp_path: Path) -> None
     assert asked.returncode == 0, asked.stderr
     assert '"rows"' in asked.stdout
     assert "SYNTHETIC" in asked.stderr
+
+
+def _listens_on_loopback_only(stack: dict[str, list[dict[str, int]]]) -> None:
+    addresses = set()
+    for one in stack["running"]:
+        process = psutil.Process(one["pid"])
+        for member in [process, *process.children(recursive=True)]:
+            found = member.net_connections(kind="tcp")
+            addresses |= {connection.laddr.ip for connection in found if connection.status == psutil.CONN_LISTEN}
+    assert addresses == {"127.0.0.1"}

@@ -175,3 +175,22 @@ def test_as_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
         assert httpx.get(told["url"] + FIRST, headers=headers, trust_env=False).status_code == 200
     with process(folder, ready, "--port", told["url"].rsplit(":", 1)[1]) as again:
         assert again == told
+
+
+def test_tokens_of_the_environment_come_first(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container is told them; whoever reaches it was told the same."""
+    monkeypatch.setenv("SIMULATOR_TOKEN", "token-of-the-environment")
+    monkeypatch.setenv("SIMULATOR_CONTROL", "control-of-the-environment")
+    with process(folder, tmp_path / "ready.json", "--host", "127.0.0.1") as told:
+        assert (told["token"], told["control"]) == ("token-of-the-environment", "control-of-the-environment")
+
+
+def test_started_again_the_city_is_not_set_back_to_its_first_day(tmp_path: Path) -> None:
+    clock = tmp_path / "time.txt"
+    command = [sys.executable, "-m", "infra.simulator", "deliver", "--out", str(tmp_path), "--clock", str(clock)]
+    subprocess.run([*command, "--day", "2026-03-03"], cwd=ROOT, check=True, capture_output=True)
+    assert clock.read_text() == "2026-03-03T23:00:00+08:00"
+    first = tmp_path / "drop/qxj/wx_station_hourly/SURF_CHN_MUL_HOR_2026030200.csv"
+    with process(tmp_path, tmp_path / "ready.json", "--day", "2026-03-02", "--clock", str(clock)):
+        assert clock.read_text() == "2026-03-03T23:00:00+08:00"
+        assert not first.exists()

@@ -1,3 +1,14 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='affected_days',
+        meta={'citylake': {
+            'feeds': ['nyc311.requests'],
+            'day_column': 'created_date',
+        }}
+    )
+}}
+
 with
 
 requests as (
@@ -15,6 +26,7 @@ final as (
         community_board,
         open_data_channel_type,
         created_at,
+        _event_date as created_date,
         closed_at,
         longitude,
         latitude

@@ -1,20 +1,20 @@
 with
 
 surface_reports as (
-    select * from {{ ref('stg_noaa__surface_reports') }}
+    select * from {{ ref('fct_surface_report') }}
 ),
 
 final as (
     select
         usaf_id,
-        _event_date as report_date,
+        report_date,
         count(*) as reports,
         count(temperature_c) as temperature_reports,
         sum(temperature_c) as temperature_sum_c,
         min(pressure_hpa) as lowest_pressure_hpa,
         max(wind_speed_ms) as highest_wind_speed_ms
     from surface_reports
-    group by usaf_id, _event_date
+    group by usaf_id, report_date
 )
 
 select * from final

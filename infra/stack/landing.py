@@ -1,0 +1,34 @@
+"""The first page of the stack's static pages: where everything is, in Chinese and English."""
+
+from __future__ import annotations
+
+import html
+
+_PAGE = """<!doctype html>
+<html lang="zh">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>citylake</title>
+<style>
+body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem; color: #1f2933; }}
+a {{ color: #0b5394; }} dt {{ font-weight: 600; margin-top: 1rem; }} dd {{ margin: 0; }}
+code {{ background: #f0f2f5; padding: .1rem .3rem; }}
+</style>
+<h1>citylake 市级数据湖</h1>
+<dl>
+<dt><a href="{airflow}">Airflow</a> · 运行与调度</dt>
+<dd>What arrived, what is late, what is blocked and why. 收到了什么，什么迟到，什么被拦下及原因。</dd>
+<dt><a href="dbt/">dbt docs</a> · 数据文档</dt>
+<dd>Every table and column, and what it is made from; written after the first release.
+每张表、每一列及其来源；首次发布后生成。</dd>
+<dt><code>citylake --home {home} sql</code> · 查询</dt>
+<dd>The released warehouse, read-only. 已发布的数据仓库，只读。</dd>
+</dl>
+<p>These addresses answer on this machine only. 以上地址仅限本机访问。</p>
+</html>
+"""
+
+
+def landing_page(*, airflow: str, home: str) -> str:
+    """The page's HTML."""
+    return _PAGE.format(airflow=html.escape(airflow), home=html.escape(home))
