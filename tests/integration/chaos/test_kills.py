@@ -130,7 +130,10 @@ def test_killed_at_any_moment_the_same_command_recovers(
                 drawn = chaos.moments(undisturbed.runs[number], KILLS if number else FIRST_DAY, dice)
                 day = undisturbed.days[number]
                 kill_day(settings, lambda at, n=number, day=day: runs.run(settings, day, way(n), at), drawn, killed)
-                assert state_of(open_lake(settings)) == undisturbed.states[number]
+                lake = open_lake(settings)
+                assert state_of(lake) == undisturbed.states[number]
+                manifests = {edition: pointer.current(lake, edition) for edition in EDITIONS}
+                read.wait_for({edition: manifest.id for edition, manifest in manifests.items() if manifest})
         expect_clean(settings)
         with capsys.disabled():
             show(kind, killed, read)
