@@ -43,7 +43,7 @@ def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) 
 
 
 def fetch_time(lake: Lake, contract: Contract) -> datetime:
-    """The clock; where it is what orders a feed's deliveries, never before a committed one. Raises LakeBusy, StoreError.
+    """The clock; where it is what orders a feed's deliveries, never before a committed one. Raises LakeBusy.
 
     A correction fetched by a clock that was set back would else rank below what it corrects.
     """

@@ -99,7 +99,9 @@ class Runs:
             event = self._event(LONGEST_SECONDS if due is None else due)
             if event is None:
                 assert due is not None, f"no event for {LONGEST_SECONDS} s after {ran.step}"
-                os.kill(pid, signal.SIGKILL)
+                # It may have ended this instant, and the news of it be on its way.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
                 at = time.monotonic() + LONGEST_SECONDS
                 moment = None
                 continue
@@ -159,9 +161,24 @@ def moments(measured: Ran, counts: dict[str, int], dice: random.Random) -> list[
 
 @dataclass
 class Reading:
-    """What the reader verified: loops as (began, ended, release by edition)."""
+    """What the reader verified: loops as (began, ended, release by edition), told in the file `told`."""
 
+    told: Path
     loops: list[tuple[float, float, dict[str, str]]] = field(default_factory=list)
+
+    def load(self) -> None:
+        """The loops so far; the last line may be half written."""
+        lines = self.told.read_text(encoding="utf-8").split("\n")[:-1]
+        told = [json.loads(line) for line in lines]
+        self.loops = [(loop["began"], loop["ended"], loop["found"]) for loop in told]
+
+    def wait_for(self, releases: dict[str, str]) -> None:
+        """Until the reader has verified these releases, by edition."""
+        until = time.monotonic() + LONGEST_SECONDS
+        while not self.loops or self.loops[-1][2] != releases:
+            assert time.monotonic() < until, f"the reader has not seen {releases}"
+            time.sleep(0.1)
+            self.load()
 
     def during(self, spans: list[tuple[str, float, float]]) -> Counter[str]:
         """Loops that verified a release and overlap a step, by step."""
@@ -188,7 +205,8 @@ def reader(settings: Settings, home: Path) -> Iterator[Reading]:
     environment = settings.model_copy(update={"home": home, "store": store, "threads": 1}).environment()
     environment |= {"CITYLAKE_HOME": str(home), "CITYLAKE_STORE": store, "CITYLAKE_THREADS": "1"}
     home.mkdir(parents=True)
-    out, told, read = home / "loops", home / "errors", Reading()
+    out, told = home / "loops", home / "errors"
+    read = Reading(out)
     with out.open("wb") as loops, told.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, str(HERE / "chaos_reader.py")],
@@ -200,7 +218,5 @@ def reader(settings: Settings, home: Path) -> Iterator[Reading]:
         assert process.stdin is not None
         process.stdin.close()
         process.wait(timeout=LONGEST_SECONDS)
-        for line in out.read_text(encoding="utf-8").splitlines():
-            loop = json.loads(line)
-            read.loops.append((loop["began"], loop["ended"], loop["found"]))
+        read.load()
     assert process.returncode == 0, told.read_text(encoding="utf-8")

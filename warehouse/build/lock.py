@@ -1,4 +1,4 @@
-"""One writer of the build file.
+"""One at a time at the build file: who writes it, and who judges or publishes what is in it.
 
 Owns the lock on `<state>/build.lock` and the note that says who holds it. Airflow's one-slot
 pool keeps tasks in order; this lock holds where a person runs a command beside it.
@@ -32,7 +32,7 @@ def build_lock(state: Path, *, timeout: float = 0.0) -> Iterator[None]:
         lock.acquire(timeout=timeout)
     except Timeout as error:
         raise LakeBusy(
-            f"another build is running ({_describe(holder)})",
+            f"another build is running or being published ({_describe(holder)})",
             left="the build file and the last release are untouched",
             next_step="wait for it to end, then run the command again; or set CITYLAKE_LOCK_TIMEOUT_SECONDS to wait",
         ) from error

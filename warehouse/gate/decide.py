@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
 from warehouse.gate.completeness import judge_completeness
@@ -58,7 +59,11 @@ def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[
 def gather(lake: Lake, report: BuildReport) -> Evidence:
     """Read what the verdicts need: the last release, the build file, the receipts."""
     baseline = pointer.current(lake, "internal")
-    with closing(open_build(lake)) as connection:
+    settings = lake.settings
+    with (
+        build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
+        closing(open_build(lake)) as connection,
+    ):
         content = measure(lake, report, baseline, connection)
         leaks = judge_leaks(lake, connection, content)
     feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)

@@ -23,6 +23,7 @@ from ingestion.errors import LakeBusy
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from ingestion.store.reading import telling
+from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport, Document
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
@@ -70,7 +71,13 @@ def publish(
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
     IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then.
     """
-    with publisher(lake), telling(lake.store, "publish"):
+    settings = lake.settings
+    with (
+        publisher(lake),
+        # A build beside us would change the tables between one edition and the next.
+        build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
+        telling(lake.store, "publish"),
+    ):
         with closing(open_build(lake)) as connection:
             content = measure(lake, report, pointer.current(lake, "internal"), connection)
         with closing(lake.log.connect()) as log:

@@ -41,7 +41,7 @@ from warehouse.run import run
 NOW = datetime(2026, 3, 20, 4, tzinfo=UTC)
 RIGHT, BACK, AHEAD = timedelta(0), timedelta(days=-1), timedelta(days=31)
 JUMPS = ((RIGHT, AHEAD, BACK, RIGHT), (AHEAD, BACK, RIGHT, BACK), (BACK, RIGHT, AHEAD, RIGHT))
-"""Of each day: while files are taken in, while the build and the gate run, while it is published, while looked after."""
+"""Of each day: while files are taken in, while it is built and judged, while it is published, while looked after."""
 
 
 class Clock:

@@ -1,0 +1,73 @@
+"""Two `citylake run` of one day beside one another: one waits, or says that the lake is busy; the result is right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from ingestion.lake import open_lake
+from ingestion.settings import Settings
+from tests.integration.store.conftest import bucket_of
+from tests.support import city_days, s3_servers
+from tests.support.lake_state import state_of
+from warehouse.reconcile import reconcile
+from warehouse.release import ledger
+from warehouse.release.layout import EDITIONS
+from warehouse.run import run
+
+pytestmark = pytest.mark.slow
+
+CITYLAKE = Path(sys.executable).with_name("citylake")
+BUSY = ("another build is running", "another process is publishing", "in another process", "another program has")
+
+
+@contextmanager
+def place(kind: str, folder: Path) -> Iterator[Settings]:
+    if kind == "local":
+        yield Settings(home=folder / "home")
+        return
+    with getattr(s3_servers, kind)(folder / "server" / "data") as server:
+        yield bucket_of(server, folder / "home")
+
+
+def command(settings: Settings) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [CITYLAKE, "run", "--day", city_days.FIRST.isoformat()],
+        env=os.environ | settings.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(("kind", "patience"), [("local", 0), ("rclone", 300)])
+def test_two_runs_at_once(kind: str, patience: float, tmp_path: Path) -> None:
+    """With no patience the later one may give up at the lock, with patience both must succeed."""
+    city_days.deliver(tmp_path / "city", 1)
+    facts = {"drop": tmp_path / "city" / "drop", "pseudonym_key": SecretStr(city_days.KEY)}
+    alone = open_lake(Settings(home=tmp_path / "alone").model_copy(update=facts))
+    assert run(alone, city_days.FIRST).exit_code == 0
+    with place(kind, tmp_path) as chosen:
+        settings = chosen.model_copy(update=facts | {"lock_timeout_seconds": patience})
+        both = [command(settings) for _ in range(2)]
+        told = [one.communicate(timeout=300)[0] for one in both]
+        codes = [one.returncode for one in both]
+        assert 0 in codes, told
+        for code, text in zip(codes, told, strict=True):
+            assert code == 0 or (patience == 0 and any(busy in text for busy in BUSY) and "next:" in text), text
+        lake = open_lake(settings)
+        assert state_of(lake) == state_of(alone)
+        for edition in EDITIONS:
+            assert [line.event for line in ledger.verify_ledger(lake, edition)] == ["published"]
+        assert reconcile(lake, deep=True).off == []
+        again = command(settings)
+        assert again.communicate(timeout=300)[0]
+        assert again.returncode == 0
+        assert state_of(lake) == state_of(alone)
