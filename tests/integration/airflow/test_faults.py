@@ -104,8 +104,12 @@ def test_a_database_restarted_under_airflow_ends_with_every_run_done(running: Ru
     assert postgres is not None
     postgres.send_signal(signal.SIGINT)
     psutil.wait_procs([postgres], timeout=20)
-    # What depended on it may have ended with it: `citylake up` starts exactly what is missing.
+    # The scheduler ends when its database goes away; `citylake up` starts exactly what is missing.
+    scheduler = stack.running()["airflow-scheduler"].process()
+    psutil.wait_procs([scheduler] if scheduler else [], timeout=60)
+    assert stack.api().health().get("scheduler") != "healthy"
     stack.up()
+    assert {"postgres", "airflow-scheduler"} <= stack.running().keys()
     assert api.wait({WEATHER: "restarted"}, seconds=300) == {WEATHER: "success"}
     _as_undisturbed(running, day, tmp_path)
 
