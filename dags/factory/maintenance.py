@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
@@ -92,13 +93,15 @@ def maintenance_dags() -> dict[str, DAG]:
 
 
 def _dag(chore: Chore, settings: Settings) -> DAG:
+    zone, until = ZoneInfo(settings.timezone), settings.schedule_until
     with DAG(
         dag_id=f"maintenance.{chore.name}",
         dag_display_name=f"{chore.title} · {chore.name}",
         description=chore.says,
         doc_md=_DOC.format(title=chore.title, name=chore.name, says=chore.says, command=chore.command),
         schedule=CronTriggerTimetable(chore.when, timezone=settings.timezone) if chore.when else [release()],
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        start_date=datetime(2026, 1, 1, tzinfo=zone),
+        end_date=datetime.combine(until, datetime.max.time(), zone) if until and chore.when else None,
         catchup=False,
         max_active_runs=1,
         tags=["maintenance"],

@@ -39,10 +39,20 @@ def orphans(lake: Lake) -> None:
 
 
 def docs(lake: Lake) -> None:
-    """Write dbt's page where the pages are served."""
+    """Write dbt's page where the pages are served, unless models and released tables are those it was written from."""
     from warehouse.build.docs import write_docs
+    from warehouse.build.runner import last_report
+    from warehouse.release import pointer
 
-    log.info("wrote %s", write_docs(lake, lake.settings.pages_root / "dbt", progress=log.info))
+    report, release = last_report(lake.settings), pointer.current(lake, "internal")
+    shows = f"{report.project_digest if report else ''} {' '.join(sorted(release.tables)) if release else ''}"
+    folder = lake.settings.pages_root / "dbt"
+    written_from = folder / "written-from.txt"
+    if written_from.is_file() and written_from.read_text(encoding="utf-8") == shows:
+        log.info("%s shows these models and tables already", folder)
+        return
+    log.info("wrote %s", write_docs(lake, folder, progress=log.info))
+    written_from.write_text(shows, encoding="utf-8")
 
 
 OPERATIONS: dict[str, Callable[[Lake], None]] = {
