@@ -18,8 +18,9 @@ import pyarrow as pa
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Column, Table
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
-from ingestion.parsers.encoding import Watch, to_utf8, undecodable, utf8_chunks
+from ingestion.parsers.blocks import Array, Block, Segment, readable
+from ingestion.parsers.encoding import Watch, utf8_chunks
+from ingestion.parsers.faults import unreadable
 from ingestion.parsers.json_cut import JsonCutter, malformed, undecodable_document
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.records import Dialect, RecordReader
@@ -102,7 +103,7 @@ class JsonRecords:
             )
 
     def _read(self, block: Block, connection: duckdb.DuckDBPyConnection) -> Segment:
-        refused = block.refused + _unreadable(block)
+        refused = block.refused + unreadable(block)
         rows = readable(len(block), refused)
         found = pa.table({"line": lines(block, rows)})
         kind = "case when json_valid(line) then json_type(line) = 'OBJECT' else false end"
@@ -166,17 +167,3 @@ def member_path(column: Column) -> str:
     if column.spec.path:
         return column.spec.path
     return '$."' + str(column.source).replace('"', '\\"') + '"'
-
-
-def _unreadable(block: Block) -> Refusals:
-    refused: Refusals = ()
-    if b"\x00" in block.data:
-        places = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 0)
-        refused += (("nul_byte", _holding(block, places)),)
-    if to_utf8(block.data, block.encoding) is None:
-        refused += (("encoding", _holding(block, undecodable(block.data, block.encoding))),)
-    return refused
-
-
-def _holding(block: Block, places: Array) -> Array:
-    return np.unique(np.searchsorted(block.starts, places, side="right") - 1)
