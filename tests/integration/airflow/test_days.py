@@ -202,6 +202,6 @@ def test_the_story_is_seen_in_airflows_own_page(running: Running, tmp_path: Path
         shown.goto(stack.pages_url)
         assert "市级数据湖" in shown.content()
         shown.goto(f"{stack.pages_url}/dbt/")
-        shown.get_by_text("citylake").first.wait_for()
+        shown.get_by_text("auto-generated documentation").first.wait_for()
         shot(shown, tmp_path, "dbt")
     assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("needs_attention", "dbt"))
