@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,7 +130,9 @@ def _ended(found: dict[str, Any]) -> float:
 def at_once(folder: Path, count: int) -> tuple[int, float]:
     """(runs that failed, seconds) of so many feeds triggered by eight clients at once."""
     contracts = many_contracts(folder / "contracts", count)
-    stack = Stack(_settings(folder / "home", City(), contracts=contracts))
+    settings = _settings(folder / "home", City(), contracts=contracts)
+    stack = Stack(settings)
+    Days(open_lake(settings), stack, City(), Console(quiet=True)).tell_time(City().start, timedelta(hours=23))
     try:
         stack.up()
         api = stack.api()

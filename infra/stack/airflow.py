@@ -66,8 +66,10 @@ class Airflow:
     def services(self) -> list[Service]:
         """The four processes."""
         environment = self.environment()
+        # The scheduler alone forks tasks: it reads infra/stack/preload/airflow_local_settings.py when it starts.
+        preloading = {**environment, "PYTHONPATH": str(Path(__file__).with_name("preload"))}
         return [
-            Service(f"airflow-{name}", [_program(), name, *options], environment)
+            Service(f"airflow-{name}", [_program(), name, *options], preloading if name == "scheduler" else environment)
             for name, options in ROLES_OF_PROCESSES.items()
         ]
 
