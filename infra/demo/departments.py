@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 from pathlib import Path
 
+from infra.stack.ports import listens
 from infra.stack.processes import Service
 from infra.stack.stack import Stack
 
@@ -21,10 +21,5 @@ def serve_departments(stack: Stack, city: Path) -> None:
     command = [sys.executable, "-m", "infra.simulator", "serve", "--out", str(city), "--port", str(port)]
     # With the same `ready` file it uses its token again, so what a lake was told once stays right.
     service = Service(NAME, [*command, "--ready", str(ready)], {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"})
-    stack.start(service, lambda: ready.is_file() and _listens(port))
+    stack.start(service, lambda: ready.is_file() and listens(port))
     stack.settings.connect(json.loads(ready.read_text(encoding="utf-8"))["environment"])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

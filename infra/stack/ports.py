@@ -35,6 +35,12 @@ def free_ports(base: int = BASE) -> Ports:
     raise StackError(f"no five free ports from {base} on", next_step="end what listens there, or set another --port")
 
 
+def listens(port: int) -> bool:
+    """Whether something answers there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

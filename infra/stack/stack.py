@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from filelock import FileLock, Timeout
 from infra.stack.airflow import Airflow
 from infra.stack.airflow_api import AirflowApi
 from infra.stack.landing import landing_page
-from infra.stack.ports import BASE, Ports, free_ports
+from infra.stack.ports import BASE, Ports, free_ports, listens
 from infra.stack.postgres import Postgres
 from infra.stack.processes import Running, Service, StackError, start, stop, wait_until
 from infra.stack.secrets import StackSecrets, stack_secrets
@@ -150,7 +149,7 @@ class Stack:
         (self.pages / "index.html").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
         service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})
-        self.start(service, lambda: _listens(self.ports.pages))
+        self.start(service, lambda: listens(self.ports.pages))
 
     def _up_airflow(self) -> None:
         airflow = self.airflow
@@ -205,8 +204,3 @@ class Stack:
 def _healthy(api: AirflowApi) -> bool:
     health = api.health()
     return all(health.get(name) == "healthy" for name in HEALTHY)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -7,7 +7,6 @@ is an Airflow connection, and fails at first where it says so. Tests are one sto
 from __future__ import annotations
 
 import json
-import random
 import secrets
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from ingestion.store.s3 import S3Store
 from tests.acceptance import test_real_registers as registers
 from tests.acceptance import test_real_tables as tables
 from tests.support import s3_servers
+from tests.support.ports import stack_base
 from tests.support.real_lake import ACCEPTANCE, Released
 from tests.support.real_web import CONNECTION, SERVED, Published, fails_first, publish, web_contracts
 from tests.support.s3_servers import S3Server
@@ -90,7 +90,7 @@ def filled(
             lock_timeout_seconds=120,
         )
         lake = _opened(settings, Connection.model_validate({"base_url": server.url, "token": token}))
-        stack = Stack(settings, base=20000 + random.Random().randrange(400) * 50)
+        stack = Stack(settings, base=stack_base())
         try:
             stack.up()
             api = stack.api()

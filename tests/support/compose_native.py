@@ -27,7 +27,8 @@ from infra.stack.postgres import Postgres
 from infra.stack.processes import Running, Service, start, stop, tail
 from infra.stack.secrets import StackSecrets
 from tests.support.compose_file import REPO, Image, env_file, image, loaded
-from tests.support.s3_servers import built_minio, free_port, minio_program
+from tests.support.ports import free_port
+from tests.support.s3_servers import built_minio, minio_program
 
 HEALTH_SECONDS = 150.0
 LOOPBACK = "127.0.0.1"

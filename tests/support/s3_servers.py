@@ -9,7 +9,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.settings import Settings
+from tests.support.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
@@ -103,12 +103,6 @@ def _minio_path() -> Path:
         [REPO / "infra" / "minio" / "build.sh", "--print"], capture_output=True, text=True, check=True
     )
     return Path(built.stdout.strip())
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _described(name: str, folder: Path) -> S3Server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from infra.stack.stack import Stack
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.support.notice_servers import Mailbox, mail_server
+from tests.support.ports import stack_base
 
 
 class Running(NamedTuple):
@@ -43,8 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             smtp_security="none",
             smtp_sender="citylake@example.invalid",
         )
-        # A row of ports of its own, away from a stack somebody runs beside the tests.
-        stack = Stack(settings, base=20000 + random.Random().randrange(400) * 50)
+        stack = Stack(settings, base=stack_base())
         try:
             stack.up()
             lake = open_lake(settings)

@@ -19,11 +19,11 @@ from tests.support.notice_servers import (
     Hook,
     Mailbox,
     certificate,
-    free_port,
     mail_server,
     silent_server,
     webhook_server,
 )
+from tests.support.ports import free_port
 from warehouse.incidents.book import Book
 from warehouse.incidents.channels import channels
 from warehouse.incidents.deliveries import report_deliveries

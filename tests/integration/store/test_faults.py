@@ -25,6 +25,7 @@ from tests.integration.store.conftest import SERVERS, bucket_of
 from tests.support import s3_servers
 from tests.support.fault_proxy import FaultProxy, Rule, fault_proxy
 from tests.support.lakes import contract, counted, day, drop, lake, rows
+from tests.support.ports import free_port
 
 RETRIES = 2
 TIMEOUT = 1.0
@@ -167,7 +168,7 @@ def test_a_finished_upload_whose_answer_was_lost_is_found(
 
 
 def test_nobody_listens(store: S3Store, proxy: FaultProxy, settings: Settings, tmp_path: Path) -> None:
-    free = f"http://127.0.0.1:{s3_servers.free_port()}"
+    free = f"http://127.0.0.1:{free_port()}"
     gone = open_store(settings.model_copy(update={"s3_endpoint": free}))
     with pytest.raises(StoreError) as raised:
         gone.get_bytes("a/x")
