@@ -82,6 +82,12 @@ class Settings(BaseSettings):
     retry_delay_seconds: float = Field(
         default=60.0, ge=1, description="Wait before a failed task's first retry; it doubles from then on."
     )
+    settle_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        description="How long a warehouse run waits for feeds that are running, to take in together what arrives "
+        "together.",
+    )
     lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
     smtp_host: str | None = Field(default=None, description="Mail server for notices; unset: no mail is sent.")
     smtp_port: int = Field(default=587, ge=1, le=65535)

@@ -9,18 +9,20 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dags.factory.failures import mended, tell
 from dags.factory.runtime import folded, for_operators, log, open_lake, parameter
+from dags.factory.settle import settle
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
 from warehouse.gate.verdict import Verdict
 
 
 def build() -> None:
-    """Make the models that have something new."""
+    """Make the models that have something new, once the feeds that are running have had a moment to end."""
     from warehouse.build.runner import make_models
     from warehouse.release.pointer import released_inputs
 
     with for_operators():
         lake = open_lake()
+        settle(lake.contracts, lake.settings.settle_seconds)
         asked = parameter("as_of")
         as_of = date.fromisoformat(asked) if asked else lake.city_time().date()
         made = make_models(

@@ -14,10 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from infra.stack.processes import Service, StackError
 from infra.stack.secrets import ROLES, StackSecrets
 
 PROJECT = Path(__file__).resolve().parents[2]
+SETTINGS = PROJECT / "infra" / "airflow.env"
+"""What holds for the production form too."""
+
 ROLES_OF_PROCESSES = {
     "api-server": [],
     "scheduler": ["--skip-serve-logs"],
@@ -49,6 +54,7 @@ class Airflow:
         """The whole environment of every Airflow process: the system's few, Airflow's, the lake's."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR")}
         airflow = {f"AIRFLOW__{name}": value for name, value in self._settings().items()}
+        both = {name: value for name, value in dotenv_values(SETTINGS).items() if value is not None}
         return {
             **kept,
             "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', os.defpath)}",
@@ -59,6 +65,7 @@ class Airflow:
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "NO_PROXY": "127.0.0.1,localhost",
+            **both,
             **airflow,
             **self.lake,
         }
@@ -109,10 +116,7 @@ class Airflow:
     def _settings(self) -> dict[str, str]:
         return {
             "CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-            "CORE__LOAD_EXAMPLES": "False",
-            "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": str(self.parallelism),
-            "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "CORE__FERNET_KEY": self.secrets.fernet_key.get_secret_value(),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in ROLES.items()),
@@ -124,21 +128,8 @@ class Airflow:
             "API__WORKERS": "1",
             "API__BASE_URL": self.url,
             "API__SECRET_KEY": self.secrets.session_key.get_secret_value(),
-            "API__INSTANCE_NAME": "citylake",
-            "API__EXPOSE_CONFIG": "False",
             "API_AUTH__JWT_SECRET": self.secrets.jwt_secret.get_secret_value(),
             "LOGGING__BASE_LOG_FOLDER": str(self.root / "logs"),
-            "LOGGING__COLORED_CONSOLE_LOG": "False",
-            "DAG_PROCESSOR__REFRESH_INTERVAL": "30",
-            "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
-            "DAG_PROCESSOR__PARSING_PROCESSES": "1",
-            # A task whose worker or scheduler died is found within a minute, not within five.
-            "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "20",
-            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
-            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-            "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "10",
-            "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-            "USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 
 

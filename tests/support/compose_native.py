@@ -152,7 +152,7 @@ class Native:
         else:
             given |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp"}  # noqa: S108 - translated
         for file in service.get("env_file", []):
-            given |= env_file(self.secrets / file["path"])
+            given |= env_file((self.secrets if file["path"].startswith(".env") else REPO) / file["path"])
         given |= {key: str(value) for key, value in service.get("environment", {}).items()}
         return {key: self.translated(name, value) for key, value in given.items()}
 

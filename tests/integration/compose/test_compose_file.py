@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.stack.airflow import Airflow
+from infra.stack.secrets import stack_secrets
 from tests.support.compose_file import COMPOSE, REPO, MissingVariable, env_file, image, loaded, raw
 from tests.support.reference_parser import reference_parser
 
@@ -183,7 +185,20 @@ def test_who_gets_which_secret(services: dict[str, dict[str, Any]], variables: d
     assert knows("SIMULATOR_TOKEN") == {"simulator"}
     keys = {n for n, s in services.items() if any(v.startswith("keys:") for v in s.get("volumes", []))}
     assert keys == {"airflow-scheduler"}
-    assert {name for name, s in services.items() if "env_file" in s} == {"airflow-scheduler", "airflow-dag-processor"}
+    files = {name: [file["path"] for file in s.get("env_file", [])] for name, s in services.items()}
+    assert {n for n, f in files.items() if ".env.city" in f} == {"airflow-scheduler", "airflow-dag-processor"}
+    assert {n for n, f in files.items() if "infra/airflow.env" in f} == airflow
+
+
+def test_the_settings_of_both_forms_hold_no_secret_and_are_said_once(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    shared = env_file(REPO / "infra/airflow.env")
+    assert shared and not [name for name in shared if SECRET.search(name)]
+    for name, service in services.items():
+        assert not shared.keys() & service["environment"].keys(), name
+    local = Airflow(tmp_path, 1, "postgresql+psycopg2://", stack_secrets(tmp_path / "s.json"), {}).environment()
+    assert shared.items() <= local.items()
 
 
 def test_nothing_phones_home(services: dict[str, dict[str, Any]]) -> None:
@@ -217,6 +232,8 @@ def test_compose_itself_takes_the_file(secrets_made: Path, variables: dict[str, 
         written = yaml.safe_dump(loaded(variables), sort_keys=False).replace("$", "$$")
         (tmp_path / "docker-compose.yml").write_text(written, encoding="utf-8")
         shutil.copy2(secrets_made / ".env.city", tmp_path)
+        (tmp_path / "infra").mkdir()
+        shutil.copy2(REPO / "infra/airflow.env", tmp_path / "infra")
         command = [reference_parser(), "-format", "json", "-no-interpolation", tmp_path / "docker-compose.yml"]
         environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
