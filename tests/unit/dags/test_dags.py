@@ -18,11 +18,8 @@ HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx"
 
 
 @pytest.fixture(scope="module")
-def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def dags() -> dict[str, Any]:
     """As Airflow reads them: from the files of the DAGs folder."""
-    import os
-
-    os.environ["AIRFLOW_HOME"] = str(tmp_path_factory.mktemp("airflow"))
     from airflow.sdk import DAG
 
     found: dict[str, Any] = {}
