@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
+
 from ingestion.conform.checks import CHECKS
+from ingestion.conform.direct import arrow_type, directly
 from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
@@ -57,14 +60,17 @@ class TablePlan:
         self.telling = tuple(c.name for c in table.source_columns if group and c.source == group.index)
         self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
+        self.direct = dict(self._direct())
+        """Columns that may come typed, by name, and as what."""
 
     @property
     def event_day(self) -> bool:
         """Whether bronze has `_event_date`."""
         return self.table.event_time in {c.name for c in self.table.bronze_columns}
 
-    def statement(self) -> str:
-        """The statement over relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`)."""
+    def statement(self, direct: frozenset[str] = frozenset()) -> str:
+        """The statement over relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`); the
+        columns named in `direct` come typed, the others as text."""
         names = [c for c in self.table.bronze_columns if c not in self.pseudonyms]
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
         if self.event_day:
@@ -73,7 +79,7 @@ class TablePlan:
         suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
         outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
         outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
-        return f"with {self._layers()} select {', '.join(outputs)} from derived"
+        return f"with {self._layers(direct)} select {', '.join(outputs)} from derived"
 
     def mask_statement(self) -> str:
         """One row per row of `segment`: `_broken_<i>` (UBIGINT) with bit `j` for rule `63 i + j`."""
@@ -89,12 +95,28 @@ class TablePlan:
             f"(select {self._text(column)} as {_text(column)} from distinct_values))"
         )
 
-    def _layers(self) -> str:
+    def _direct(self) -> Iterator[tuple[str, pa.DataType]]:
+        for column in self.table.source_columns:
+            to = arrow_type(column)
+            if to is None:
+                continue
+            as_sent = self._text(column) == identifier(f"_raw_{column.name}")
+            # Text may have blanks to trim, and gains where it has none; what else is made of a text is SQL's.
+            if self._trim if pa.types.is_string(to) else as_sent:
+                yield column.name, to
+
+    def _layers(self, direct: frozenset[str] = frozenset()) -> str:
         sources = self.table.source_columns
         keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
-        texts = [f"{self._text(c)} as {_text(c)}" for c in sources]
-        found = [f"{read(c, _text(c), self.zone)} as {_found(c)}" for c in sources]
-        values = [f"{checked(c, _text(c), _found(c))} as {identifier(c.name)}" for c in sources]
+        texts, found, values = [], [], []
+        for column in sources:
+            text, value = _text(column), _found(column)
+            typed = column.name in direct
+            sent = identifier(f"_raw_{column.name}") if typed else self._text(column)
+            texts.append(f"{sent} as {text}")
+            found.append(f"{text if typed else read(column, text, self.zone)} as {value}")
+            final = directly(column, value) if typed else checked(column, text, value)
+            values.append(f"{final} as {identifier(column.name)}")
         layers = [
             f"cleaned as (select {', '.join([*keep, *texts])} from segment)",
             f"found as (select *, {', '.join(found)} from cleaned)",

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.conform.compile import BITS, Rule, TablePlan
+from ingestion.conform.direct import read_directly
 from ingestion.conform.duplicates import Firsts
 from ingestion.conform.output import BronzeFile, Places, QuarantineFile, joined
 from ingestion.conform.pseudonym import PseudonymKeys
@@ -90,7 +91,7 @@ class TableConform:
         self._pseudonymisers = {c.name: Pseudonymiser(plan, c, connection, keys) for c in plan.pseudonyms}
         self._bronze = bronze
         self._quarantine = quarantine
-        self._statement = plan.statement()
+        self._statements: dict[frozenset[str], str] = {}
         self._masks = plan.mask_statement()
         self._held: list[_Judged] = []
         self.counts = Counts()
@@ -171,10 +172,20 @@ class TableConform:
         for name, pseudonymiser in self._pseudonymisers.items():
             pseudonyms[name], short = pseudonymiser.apply(columns[name])
             named = named.append_column(f"_p_{name}", short)
-        result = self._query(self._statement, named)
+        result = self._values(named)
         suspect = np.flatnonzero(result["_suspect"].to_numpy())
         masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
         return _Result(result, pseudonyms, suspect, masks)
+
+    def _values(self, named: pa.Table) -> pa.Table:
+        """What `TablePlan.statement` gives, columns that hold nothing but plain values read by Arrow."""
+        found = {name: read_directly(named[f"_raw_{name}"], to) for name, to in self._plan.direct.items()}
+        direct = frozenset(name for name, typed in found.items() if typed is not None)
+        for name in direct:
+            named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", found[name])
+        if direct not in self._statements:
+            self._statements[direct] = self._plan.statement(direct)
+        return self._query(self._statements[direct], named)
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
         self._connection.register("segment", segment)

@@ -159,7 +159,7 @@ class Delimited:
         longest = int((block.ends - block.starts).max())
         read = pacsv.read_csv(
             pa.BufferReader(text),
-            read_options=pacsv.ReadOptions(column_names=names, block_size=max(4 * 2**20, 4 * longest)),
+            read_options=pacsv.ReadOptions(column_names=names, block_size=max(2**20, 4 * longest)),
             parse_options=pacsv.ParseOptions(
                 delimiter=self._spec.delimiter,
                 quote_char=self._spec.quote or False,
