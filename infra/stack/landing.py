@@ -12,10 +12,11 @@ _PAGE = """<!doctype html>
 <style>
 body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem; color: #1f2933; }}
 a {{ color: #0b5394; }} dt {{ font-weight: 600; margin-top: 1rem; }} dd {{ margin: 0; }}
+.synthetic {{ background: #fff4d6; border-left: .3rem solid #d9a400; padding: .4rem .8rem; }}
 code {{ background: #f0f2f5; padding: .1rem .3rem; }}
 </style>
 <h1>citylake 市级数据湖</h1>
-<dl>
+{synthetic}<dl>
 <dt><a href="{airflow}">Airflow</a> · 运行与调度</dt>
 <dd>What arrived, what is late, what is blocked and why. 收到了什么，什么迟到，什么被拦下及原因。</dd>
 <dt><a href="dbt/">dbt docs</a> · 数据文档</dt>
@@ -29,6 +30,10 @@ code {{ background: #f0f2f5; padding: .1rem .3rem; }}
 """
 
 
-def landing_page(*, airflow: str, home: str) -> str:
+_SYNTHETIC = '<p class="synthetic">A simulated city: every value is synthetic. 模拟城市：所有数据均为合成数据。</p>\n'
+
+
+def landing_page(*, airflow: str, home: str, synthetic: bool) -> str:
     """The page's HTML."""
-    return _PAGE.format(airflow=html.escape(airflow), home=html.escape(home))
+    said = _SYNTHETIC if synthetic else ""
+    return _PAGE.format(airflow=html.escape(airflow), home=html.escape(home), synthetic=said)

@@ -145,7 +145,8 @@ class Stack:
 
     def _up_pages(self) -> None:
         (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
-        page = landing_page(airflow=self.airflow.url, home=str(self.settings.root))
+        simulated = self.settings.city_time is not None
+        page = landing_page(airflow=self.airflow.url, home=str(self.settings.root), synthetic=simulated)
         (self.pages / "index.html").write_text(page, encoding="utf-8")
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
         service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})

@@ -41,6 +41,7 @@ def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp
             stack = json.loads((home / "stack" / "stack.json").read_text(encoding="utf-8"))
             pages = httpx.get(f"http://127.0.0.1:{stack['ports']['pages']}/")
             assert "市级数据湖" in pages.text
+            assert "every value is synthetic" in pages.text
             health = httpx.get(f"http://127.0.0.1:{stack['ports']['airflow']}/api/v2/monitor/health").json()
             assert health["scheduler"]["status"] == "healthy"
             _listens_on_loopback_only(stack)
