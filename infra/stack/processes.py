@@ -89,31 +89,41 @@ def wait_until(ready: Callable[[], bool], running: Running, log: Path, *, second
         ended = running.process() is None
         if ended or time.monotonic() > deadline:
             what = "ended while it started" if ended else f"does not answer after {seconds:.0f} s"
-            raise StackError(f"{running.name} {what}\n{tail(log)}", next_step=f"see {log}; then `citylake up` again")
+            raise not_ready(running.name, what, log)
         time.sleep(POLL_SECONDS)
 
 
-def stop(running: Running, *, first: signal.Signals = signal.SIGTERM) -> bool:
-    """End a service and what it started: `first`, then SIGINT, then SIGKILL. False when it had ended before."""
-    process = running.process()
-    if process is None:
-        return False
-    family = [process, *process.children(recursive=True)]
+def not_ready(name: str, what: str, log: Path) -> StackError:
+    """The error for a service that did not come up, with the end of its log."""
+    return StackError(f"{name} {what}\n{tail(log)}", next_step=f"see {log}; then `citylake up` again")
+
+
+def stop(services: Sequence[Running], *, first: signal.Signals = signal.SIGTERM) -> None:
+    """End services, side by side, and what they started: `first`, then SIGINT, then SIGKILL."""
+    processes = [process for one in services if (process := one.process()) is not None]
+    family = [*processes, *(child for process in processes for child in _children(process))]
+    left = processes
     for sign, patience in ((first, TERM_SECONDS), (signal.SIGINT, INT_SECONDS)):
-        _signal(process, sign)
-        if not psutil.wait_procs([process], timeout=patience)[1]:
-            break
-    _, left = psutil.wait_procs(family, timeout=1)
+        for process in left:
+            _signal(process, sign)
+        left = psutil.wait_procs(left, timeout=patience)[1]
+    left = psutil.wait_procs(family, timeout=1)[1]
     for member in left:
         _signal(member, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
-    return True
 
 
 def tail(log: Path) -> str:
     """The last lines of a log, indented."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _signal(process: psutil.Process, sign: signal.Signals) -> None:

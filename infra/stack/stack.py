@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +24,16 @@ from infra.stack.airflow_api import AirflowApi
 from infra.stack.landing import landing_page
 from infra.stack.ports import BASE, Ports, free_ports, listens
 from infra.stack.postgres import Postgres
-from infra.stack.processes import Running, Service, StackError, start, stop, wait_until
+from infra.stack.processes import (
+    POLL_SECONDS,
+    Running,
+    Service,
+    StackError,
+    not_ready,
+    start,
+    stop,
+    wait_until,
+)
 from infra.stack.secrets import StackSecrets, stack_secrets
 from ingestion.settings import Settings
 
@@ -31,7 +41,13 @@ Say = Callable[[str], None]
 START_SECONDS = 180.0
 POOL = "build"
 SCHEDULER = "airflow-scheduler"
-HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+SERVICE_OF = {
+    "metadatabase": "postgres",
+    "scheduler": SCHEDULER,
+    "triggerer": "airflow-triggerer",
+    "dag_processor": "airflow-dag-processor",
+}
+"""What Airflow's health names, and the service behind it."""
 
 
 @dataclass
@@ -110,14 +126,17 @@ class Stack:
         with self._lock():
             running = self.running()
             # Tasks end with the scheduler and tell the API server how; all of Airflow writes to postgres.
-            order = sorted(running.values(), key=lambda one: (one.name == "postgres", one.name != SCHEDULER))
-            for one in order:
-                self.say(f"ending {one.name}")
-                # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
-                stop(one, first=signal.SIGINT if one.name == "postgres" else signal.SIGTERM)
-            if order:
+            first = [one for one in running.values() if one.name == SCHEDULER]
+            last = [one for one in running.values() if one.name == "postgres"]
+            rest = [one for one in running.values() if one not in first + last]
+            for together in (first, rest, last):
+                if together:
+                    self.say(f"ending {', '.join(one.name for one in together)}")
+                    # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
+                    stop(together, first=signal.SIGINT if together is last else signal.SIGTERM)
+            if running:
                 self._remember(self.ports, {})
-            return [one.name for one in order]
+            return [one.name for one in first + rest + last]
 
     def running(self) -> dict[str, Running]:
         """Services that run now, by name."""
@@ -139,6 +158,11 @@ class Stack:
         return self.root / "logs" / f"{name}.log"
 
     def _up_postgres(self) -> None:
+        running = self.running()
+        if "postgres" not in running and SCHEDULER in running:
+            # It would end by itself, but some time after it was taken for well.
+            self.say(f"ending {SCHEDULER}, which has lost its database")
+            stop([running[SCHEDULER]])
         self.postgres.prepare()
         self.start(self.postgres.service(), self.postgres.answers)
         self.postgres.create_databases()
@@ -160,17 +184,37 @@ class Stack:
             self.say("preparing Airflow's database")
             airflow.prepare(self.log("airflow-prepare"))
         api = self.api()
-        for service in services:
-            # All four are started before the first is waited for: they take their time side by side.
-            if service.name not in running:
-                self.say(f"starting {service.name}")
-                running[service.name] = start(service, self.log(service.name))
-                self._remember(self.ports, running)
-        for service in services:
-            wait_until(lambda: _healthy(api), running[service.name], self.log(service.name), seconds=START_SECONDS)
+        self._until_healthy(services, api)
         pools = {pool["name"] for pool in api.get("/pools")["pools"]}
         if POOL not in pools:
             api.post("/pools", {"name": POOL, "slots": 1, "description": "The build file has one writer."})
+
+    def _until_healthy(self, services: list[Service], api: AirflowApi) -> None:
+        """Start what does not run, side by side, and wait until all are well.
+
+        One that ran and ends meanwhile is started too: a scheduler goes down some time after its database did.
+        """
+        started: set[str] = set()
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            running = self.running()
+            for service in services:
+                if service.name in running:
+                    continue
+                if service.name in started:
+                    raise not_ready(service.name, "ended while it started", self.log(service.name))
+                self.say(f"starting {service.name}")
+                running[service.name] = start(service, self.log(service.name))
+                started.add(service.name)
+                self._remember(self.ports, running)
+            health = api.health()
+            sick = [name for name in SERVICE_OF if health.get(name) != "healthy"]
+            if not sick:
+                return
+            if time.monotonic() > deadline:
+                name = SERVICE_OF[sick[0]] if health else services[0].name
+                raise not_ready(name, f"is not well after {START_SECONDS:.0f} s", self.log(name))
+            time.sleep(POLL_SECONDS)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
@@ -200,8 +244,3 @@ class Stack:
         partial = self._path.with_suffix(".part")
         partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
         partial.replace(self._path)
-
-
-def _healthy(api: AirflowApi) -> bool:
-    health = api.health()
-    return all(health.get(name) == "healthy" for name in HEALTHY)

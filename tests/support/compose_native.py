@@ -77,7 +77,7 @@ class Native:
 
     def stop(self, name: str) -> None:
         """End one service with its own stop signal."""
-        stop(self.running[name], first=signal.Signals[self.services[name].get("stop_signal", "SIGTERM")])
+        stop([self.running[name]], first=signal.Signals[self.services[name].get("stop_signal", "SIGTERM")])
 
     def start(self, name: str) -> None:
         """Start a service; one that runs once has ended well when this returns."""
@@ -211,7 +211,7 @@ class Native:
         first = start(Service("postgres", service.command, service.environment, service.user), self.log("postgres"))
         _until(self._postgres.answers)
         self._postgres.create_databases()
-        stop(first, first=signal.SIGINT)
+        stop([first], first=signal.SIGINT)
         return Service("postgres", [*service.command, *arguments], service.environment, service.user)
 
     def _rclone(self) -> list[str]:
