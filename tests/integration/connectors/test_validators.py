@@ -1,0 +1,68 @@
+"""What a server says of its file, and may not mean: parts of another version, clipped codings, times too coarse to trust."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime
+from email.utils import format_datetime
+
+import pytest
+
+from ingestion.ingest import ingest_interval
+from ingestion.lake import Lake
+from ingestion.landing.land import read_manifest
+from tests.support.lakes import counted, day, rows
+from tests.support.web import MODIFIED, Answer, Asked, Server
+
+PATH = "/files/readings_20260302.csv"
+TEXT = rows("abc").encode()
+OLD, NEW = rows(range(20_000), value=1).encode(), rows(range(20_000), value=2).encode()
+CUT = 100_000
+
+
+def at(moment: datetime) -> str:
+    return format_datetime(moment, usegmt=True)
+
+
+def part(body: bytes, start: int, **said: str) -> Answer:
+    """The rest of a file from `start` on."""
+    return Answer(body[start:], 206, {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}", **said})
+
+
+@pytest.mark.parametrize("tag", [{"ETag": '"new"'}, {}])
+def test_a_part_of_another_version_is_not_joined_to_what_came_before(
+    made: Lake, server: Server, http_contract, tag: dict[str, str]
+) -> None:
+    """A server that takes ranges and does not know If-Range answers with a part of whatever lies there now."""
+
+    def route(asked: Asked) -> Answer:
+        if "range" in asked.headers:
+            return part(NEW, int(asked.headers["range"].removeprefix("bytes=").rstrip("-")), **tag)
+        if len(server.asked) == 1:
+            return Answer(OLD, headers={"ETag": '"old"', "Accept-Ranges": "bytes"}, cut=CUT)
+        return Answer(NEW, headers=tag)
+
+    server.routes[PATH] = route
+    ingest_interval(made, http_contract(), day(0))
+    assert set(counted(made).values()) == {2.0}
+
+
+def test_a_resumed_file_is_described_by_its_first_answer(made: Lake, server: Server, http_contract) -> None:
+    """An answer to If-Range leaves out what the client knows already (RFC 9110, 15.3.7)."""
+    said = {
+        "ETag": '"1"',
+        "Accept-Ranges": "bytes",
+        "Last-Modified": at(MODIFIED),
+        "Content-Type": "text/csv",
+    }
+    server.script(PATH, Answer(OLD, headers=said, cut=CUT), part(OLD, CUT, ETag='"1"'))
+    feed = http_contract(media_types=["text/csv"])
+    (delivery,) = ingest_interval(made, feed, day(0))
+    manifest = read_manifest(made, feed, day(0), delivery.batch)
+    assert manifest.content_as_of == MODIFIED
+    assert manifest.headers["last-modified"] == at(MODIFIED)
+    assert manifest.headers["content-length"] == str(len(OLD))
+
+
+def gzipped(*texts: bytes) -> bytes:
+    return b"".join(gzip.compress(text) for text in texts)
