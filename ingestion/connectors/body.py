@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from ingestion.connectors.coding import is_coded, pieces
 from ingestion.connectors.trouble import Again, Trouble
 from ingestion.connectors.web import shown
 from ingestion.errors import DeliveryRefused
@@ -73,7 +74,7 @@ class Download:
         have = self.path.stat().st_size if self.resumable is not None and self.path.exists() else 0
         said = _RANGE.fullmatch(response.headers.get("content-range", ""))
         is_rest = said is not None and int(said[1]) == have and int(said[2]) + 1 == int(said[3])
-        if not is_rest or (have and response.headers.get("etag") != self.resumable) or _encoded(response.headers):
+        if not is_rest or (have and response.headers.get("etag") != self.resumable) or is_coded(response.headers):
             self._forget()
             raise Again("sent another part of the file, or a part of another file, than was asked for", where)
         return have
@@ -86,7 +87,7 @@ class Download:
         with self.path.open("r+b" if begin else "wb", buffering=BUFFER) as file:
             file.seek(begin)
             # Pieces as they come: a fixed size would hold back, and lose, what came before a break.
-            for chunk in response.iter_bytes():
+            for chunk in pieces(response, where):
                 size += len(chunk)
                 if size > self.max_bytes:
                     raise Trouble(f"sends more than the contract's {self.max_bytes:,} bytes", where)
@@ -113,7 +114,7 @@ class Download:
 
     def _check_digest(self, where: str) -> None:
         """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so."""
-        if _encoded(self.headers):
+        if is_coded(self.headers):
             return
         sha256 = _DIGEST.search(self.headers.get("repr-digest") or self.headers.get("digest") or "")
         md5 = self.headers.get("content-md5")
@@ -139,8 +140,4 @@ def _resumable(response: httpx.Response) -> str | None:
     """The strong ETag under which the rest of this answer may be asked for."""
     tag, headers = response.headers.get("etag", ""), response.headers
     takes_ranges = response.status_code == httpx.codes.PARTIAL_CONTENT or "bytes" in headers.get("accept-ranges", "")
-    return tag if tag.startswith('"') and takes_ranges and not _encoded(headers) else None
-
-
-def _encoded(headers: httpx.Headers) -> bool:
-    return headers.get("content-encoding", "identity").lower() not in ("", "identity")
+    return tag if tag.startswith('"') and takes_ranges and not is_coded(headers) else None

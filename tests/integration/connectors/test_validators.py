@@ -1,4 +1,4 @@
-"""What a server says of its file, and may not mean: parts of another version, clipped codings, times too coarse to trust."""
+"""What a server says of its file and may not mean: parts of another version, clipped codings, times too coarse."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from ingestion.errors import SourceError
 from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
 from ingestion.landing.land import read_manifest
@@ -66,3 +67,29 @@ def test_a_resumed_file_is_described_by_its_first_answer(made: Lake, server: Ser
 
 def gzipped(*texts: bytes) -> bytes:
     return b"".join(gzip.compress(text) for text in texts)
+
+
+def test_a_packed_answer_of_several_members_is_read_to_its_end(made: Lake, server: Server, http_contract) -> None:
+    """A server that packs as it goes appends members (RFC 1952, 2.2): together they are the file."""
+    packed = gzipped(OLD[:CUT], OLD[CUT:]) + bytes(512)
+    server.script(PATH, Answer(packed, headers={"Content-Encoding": "gzip"}))
+    (delivery,) = ingest_interval(made, http_contract(), day(0))
+    assert delivery.received == 20_000
+
+
+@pytest.mark.parametrize("damage", ["half", "last byte", "rot"])
+def test_a_packed_answer_that_ends_early_is_not_the_file(made: Lake, server: Server, http_contract, damage) -> None:
+    """A proxy that lost its own upstream ends its answer properly: only the packing tells that a part is missing."""
+    packed = gzipped(OLD)
+    bodies = {"half": packed[: len(packed) // 2], "last byte": packed[:-1], "rot": packed[:-8] + bytes(8)}
+    server.script(PATH, Answer(bodies[damage], headers={"Content-Encoding": "gzip"}, chunked=True))
+    with pytest.raises(SourceError, match="gzip"):
+        ingest_interval(made, http_contract(), day(0))
+    assert not list(made.store.list(""))
+    assert len(server.asked) == 3
+
+
+def test_a_coding_nobody_asked_for_is_told(made: Lake, server: Server, http_contract) -> None:
+    server.script(PATH, Answer(b"\x0b\x02\x80abc\x03", headers={"Content-Encoding": "br"}))
+    with pytest.raises(SourceError, match="answered in the coding br"):
+        ingest_interval(made, http_contract(), day(0))
