@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -12,8 +13,9 @@ from ingestion.errors import SourceError
 from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
 from ingestion.landing.land import read_manifest
-from tests.support.lakes import counted, day, rows
+from tests.support.lakes import START, counted, day, rows
 from tests.support.web import MODIFIED, Answer, Asked, Server
+from warehouse.capture import Captured, capture
 
 PATH = "/files/readings_20260302.csv"
 TEXT = rows("abc").encode()
@@ -93,3 +95,35 @@ def test_a_coding_nobody_asked_for_is_told(made: Lake, server: Server, http_cont
     server.script(PATH, Answer(b"\x0b\x02\x80abc\x03", headers={"Content-Encoding": "br"}))
     with pytest.raises(SourceError, match="answered in the coding br"):
         ingest_interval(made, http_contract(), day(0))
+
+
+@pytest.mark.parametrize("tag", [{}, {"ETag": '"mtime-size"'}])
+def test_a_file_changed_again_in_the_second_it_was_fetched_in(made: Lake, server: Server, http_contract, tag) -> None:
+    """Last-Modified counts seconds, and so do tags made of it: such a validator cannot tell the two versions apart."""
+    said = {"Last-Modified": at(MODIFIED), "Date": at(MODIFIED), **tag}
+
+    def conditional(body: bytes):
+        def route(asked: Asked) -> Answer:
+            known = "if-none-match" in asked.headers or "if-modified-since" in asked.headers
+            return Answer(status=304, headers=said) if known else Answer(body, headers=said)
+
+        return route
+
+    feed = http_contract()
+    server.routes[PATH] = conditional(TEXT)
+    ingest_interval(made, feed, day(0))
+    server.routes[PATH] = conditional(rows("abc", value=2).encode())
+    captured = Captured()
+    capture(replace(made, contracts={"office.readings": feed}), feed, START.date(), captured)
+    assert counted(made) == dict.fromkeys("abc", 2)
+
+
+def test_a_changed_file_of_the_same_size_and_second_is_taken(made: Lake, server: Server, http_contract) -> None:
+    feed = http_contract()
+    server.file(PATH, TEXT)
+    ingest_interval(made, feed, day(0))
+    server.file(PATH, rows("abc", value=2).encode())
+    captured = Captured()
+    capture(made, feed, START.date(), captured)
+    assert captured.known == 0
+    assert counted(made) == dict.fromkeys("abc", 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from ingestion.contract.model import Contract
 from ingestion.lake import Lake
-from tests.support.lakes import contract, drop, lake, rows
+from tests.support.lakes import contract, counted, drop, lake, rows
 from warehouse.capture import Captured, capture, intervals_of
 
 DAY = date(2026, 3, 2)
@@ -51,6 +52,17 @@ def test_a_file_that_may_have_changed_is_read_again(tmp_path: Path, what: str) -
         drop(made, "readings_20260302_r2.csv", rows(["a", "b"]))
     again = _captured(made, feed, DAY)
     assert [d.outcome for d in again.deliveries] == (["accepted"] if what == "content" else ["duplicate"])
+
+
+def test_a_file_written_again_in_the_second_it_was_read_in_is_taken(tmp_path: Path) -> None:
+    """Shares and SFTP keep whole seconds: name, size and time are those of the file that was read."""
+    made, feed = lake(tmp_path), contract()
+    second = int(time.time()) + 5  # a slow machine reads it later than it was written
+    for value in (1, 2):
+        path = drop(made, "readings_20260302.csv", rows(["a", "b"], value=value))
+        os.utime(path, (second, second))
+        assert [d.outcome for d in _captured(made, feed, DAY).deliveries] == ["accepted"]
+    assert counted(made) == {"a": 2, "b": 2}
 
 
 def test_a_late_file_comes_in_with_a_later_day_only_within_recapture(tmp_path: Path) -> None:
