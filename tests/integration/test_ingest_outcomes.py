@@ -226,3 +226,13 @@ def test_a_confirming_batch_comes_after_the_one_it_confirms(tmp_path: Path) -> N
         order = connection.execute("select precedence, batch from standing order by precedence").fetchall()
     assert [batch for _, batch in order] == [first.batch, second.batch]
     assert order[0][0] < order[1][0]
+
+
+def test_conforming_again_leaves_a_correction_in_force(tmp_path: Path) -> None:
+    """All of an interval hold as of its end: the order of commits decides, and conforming again is none."""
+    made, feed = lake(tmp_path), contract(content_as_of="interval_end")
+    ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+    assert ingest_file(made, feed, drop(made, "readings_2.csv", rows("edcba")), day(0)).outcome == "unchanged"
+    ingest_file(made, feed, drop(made, "readings_3.csv", rows("abcde", value=3)), day(0))
+    reconform(made, contract(content_as_of="interval_end", version="2.0.0"))
+    assert counted(made) == dict.fromkeys("abcde", 3)
