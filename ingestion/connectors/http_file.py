@@ -87,6 +87,7 @@ class HttpFileConnector:
             fetched_at=now.astimezone(UTC),
             content_as_of=content_as_of(self.contract, interval, modified=modified, fetched=now),
             headers=kept(download.headers),
+            replaces=True,
         )
 
     def _still(self, url: httpx.URL, earlier: Earlier | None, now: datetime) -> Fetched:

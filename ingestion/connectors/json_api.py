@@ -76,6 +76,7 @@ class JsonApiConnector:
                 content_as_of=content_as_of(contract, interval, modified=modified, fetched=now),
                 headers=kept({k: v for k, v in taken.ends[0].headers.items() if k in ("date", "content-type")}),
                 pages=taken.pages,
+                replaces=True,
             )
             return [keep.until_gone(fetched)]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.connectors.file_drop import fetched_file
 from ingestion.holds import decide, held
-from ingestion.ingest import ingest_file, ingest_interval
+from ingestion.ingest import fetch_time, ingest_fetched, ingest_file, ingest_interval
 from ingestion.reconform import reconform
 from tests.support.lakes import FakeKeys, contract, counted, day, drop, lake, rows
 
@@ -235,4 +236,22 @@ def test_conforming_again_leaves_a_correction_in_force(tmp_path: Path) -> None:
     assert ingest_file(made, feed, drop(made, "readings_2.csv", rows("edcba")), day(0)).outcome == "unchanged"
     ingest_file(made, feed, drop(made, "readings_3.csv", rows("abcde", value=3)), day(0))
     reconform(made, contract(content_as_of="interval_end", version="2.0.0"))
+    assert counted(made) == dict.fromkeys("abcde", 3)
+
+
+@pytest.mark.parametrize("rule", ["fetched", "interval_end"])
+def test_what_a_source_of_one_version_gives_now_counts(tmp_path: Path, rule: str) -> None:
+    """Also where the bytes that come back had only confirmed others; said once, it is not said again."""
+    made, feed = lake(tmp_path), contract(content_as_of=rule)
+
+    def presented(text: str) -> str:
+        path, now = drop(made, "readings.csv", text), fetch_time(made, feed)
+        fetched = fetched_file(feed, day(0), path, source="file:readings.csv", connector="file/1", now=now)
+        return ingest_fetched(made, feed, day(0), replace(fetched, replaces=True)).outcome
+
+    said = [presented(text) for text in (A, rows("edcba"), rows("abcde", value=3))]
+    assert said == ["accepted", "unchanged", "accepted"]
+    assert [presented(rows("edcba")) for _ in range(2)] == ["unchanged", "duplicate"]
+    assert counted(made) == dict.fromkeys("abcde", 1)
+    assert [presented(rows("abcde", value=3)) for _ in range(2)] == ["unchanged", "duplicate"]
     assert counted(made) == dict.fromkeys("abcde", 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -127,3 +127,16 @@ def test_a_changed_file_of_the_same_size_and_second_is_taken(made: Lake, server:
     capture(made, feed, START.date(), captured)
     assert captured.known == 0
     assert counted(made) == dict.fromkeys("abc", 2)
+
+
+@pytest.mark.parametrize("rule", ["modified", "fetched", "interval_end"])
+def test_a_file_taken_back_to_its_earlier_version_counts_again(
+    made: Lake, server: Server, http_contract, rule: str
+) -> None:
+    """A URL holds one version: what it gives now is the department's word, though the bytes were there before."""
+    feed = http_contract()
+    feed = replace(feed, citylake=feed.citylake.model_copy(update={"content_as_of": rule}))
+    for number, value in enumerate((1, 2, 1)):
+        server.file(PATH, rows("abc", value=value).encode(), modified=MODIFIED + timedelta(hours=number))
+        ingest_interval(made, feed, day(0))
+        assert counted(made) == dict.fromkeys("abc", value)
