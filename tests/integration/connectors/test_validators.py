@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import time
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -140,3 +141,13 @@ def test_a_file_taken_back_to_its_earlier_version_counts_again(
         server.file(PATH, rows("abc", value=value).encode(), modified=MODIFIED + timedelta(hours=number))
         ingest_interval(made, feed, day(0))
         assert counted(made) == dict.fromkeys("abc", value)
+
+
+def test_a_date_to_wait_for_is_the_servers_own(made: Lake, server: Server, http_contract) -> None:
+    """Its clock may be wrong, but its two times agree."""
+    wrong = datetime.now(UTC) - timedelta(hours=1)
+    busy = {"Retry-After": at(wrong + timedelta(seconds=2)), "Date": at(wrong)}
+    server.script(PATH, Answer(b"busy", 503, busy), Answer(TEXT))
+    began = time.monotonic()
+    ingest_interval(made, http_contract(), day(0))
+    assert time.monotonic() - began >= 1.9
