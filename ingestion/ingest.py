@@ -16,6 +16,7 @@ from ingestion.attempt import attempt, confirm
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.connectors.file_drop import fetched_file
+from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
@@ -38,7 +39,9 @@ def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[
 def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:
     """One local file, wherever it lies, as a delivery of the interval. Raises as `ingest_interval`."""
     now = fetch_time(lake, contract)
-    fetched = fetched_file(contract, interval, path, source=f"file:{path.name}", connector="file/1", now=now)
+    fetched = fetched_file(
+        contract, interval, path, source=f"file:{name_as_text(path.name)}", connector="file/1", now=now
+    )
     return ingest_fetched(lake, contract, interval, fetched)
 
 

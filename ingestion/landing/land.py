@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
+from ingestion.connectors.local_file import cannot_be_kept, cannot_be_read, unreadable
 from ingestion.contract.model import Contract
-from ingestion.errors import IntegrityError, SourceError, StoreError
+from ingestion.errors import IntegrityError, StoreError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, batch_standing
@@ -84,7 +85,7 @@ def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Pat
         source = fetched.path.open("rb")
         before = fetched.path.stat()
     except OSError as error:
-        raise _source_error(contract, interval, fetched, f"cannot be read: {error.strerror or error}") from error
+        raise cannot_be_read(contract, interval, fetched.filename, error) from error
     digest = hashlib.sha256()
     try:
         with source, target.open("wb") as copy:
@@ -92,28 +93,16 @@ def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Pat
                 digest.update(chunk)
                 copy.write(chunk)
     except OSError as error:
-        raise StoreError(
-            f"{fetched.filename!r} cannot be copied: {error.strerror or error}",
-            feed=f"{contract.department}.{contract.feed}",
-            interval=str(interval),
-            left="nothing was stored; the file is where the department put it",
-            next_step="free space below the lake's home, then run the same command again",
-        ) from error
+        raise cannot_be_kept(contract, interval, repr(fetched.filename), error) from error
     size = target.stat().st_size
     after = fetched.path.stat() if fetched.path.exists() else before
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or size != after.st_size:
-        raise _source_error(contract, interval, fetched, "changed while it was read; it is still being written")
+        what, step = (
+            "changed while it was read; it is still being written",
+            "run the same command again when it is complete",
+        )
+        raise unreadable(contract, interval, fetched.filename, what, next_step=step)
     return digest.hexdigest(), size
-
-
-def _source_error(contract: Contract, interval: Interval, fetched: Fetched, what: str) -> SourceError:
-    return SourceError(
-        f"{fetched.filename!r} {what}",
-        feed=f"{contract.department}.{contract.feed}",
-        interval=str(interval),
-        left="nothing was stored; the file is where the department put it",
-        next_step="run the same command again when the file is complete",
-    )
 
 
 def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: str, size: int) -> Manifest:
