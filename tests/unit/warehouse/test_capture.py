@@ -12,7 +12,7 @@ import pytest
 from ingestion.contract.model import Contract
 from ingestion.lake import Lake
 from tests.support.lakes import contract, counted, drop, lake, rows
-from warehouse.capture import Captured, capture, intervals_of
+from warehouse.capture import Captured, Extracted, capture, conform_days, extract_days, intervals_of
 
 DAY = date(2026, 3, 2)
 
@@ -81,3 +81,12 @@ def test_a_refused_file_is_judged_again_under_a_new_revision(tmp_path: Path) -> 
     assert _captured(made, contract(), DAY).known == 1
     relaxed = contract(version="1.1.0", max_refused_share=1.0)
     assert [d.outcome for d in _captured(made, relaxed, DAY).deliveries] == ["accepted"]
+
+
+def test_a_file_called_manifest_is_a_file(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract(source={"path": "office/{interval:%Y%m%d}/*.json"})
+    drop(made, "20260302/manifest.json", rows(["a", "b"]))
+    for outcomes in (["accepted"], []):
+        extracted = Extracted()
+        extract_days(made, feed, DAY, DAY, extracted)
+        assert [d.outcome for d in conform_days(made, feed, DAY, DAY, extracted.waiting)] == outcomes
