@@ -67,15 +67,24 @@ class Waiting:
 
 def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
     """Land, then conform and commit, or say why nothing needs to be stored."""
-    landed = land(lake, contract, interval, fetched)
-    if landed.manifest is not None:
-        return attempt(lake, contract, landed.manifest, as_of=landed.content_as_of, instead_of=landed.known)
+    with lake.scratch() as folder:
+        landed = land(lake, contract, interval, fetched, folder)
+        if landed.manifest is not None:
+            return attempt(
+                lake,
+                contract,
+                landed.manifest,
+                as_of=landed.content_as_of,
+                instead_of=landed.known,
+                payload=landed.staged,
+            )
     return _settled(lake, contract, landed, fetched)
 
 
 def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
     """The first half: land. A `Delivery` where nothing is left to conform."""
-    landed = land(lake, contract, interval, fetched)
+    with lake.scratch() as folder:
+        landed = land(lake, contract, interval, fetched, folder)
     if landed.manifest is not None:
         return Waiting(interval, landed.batch, landed.content_as_of)
     return _settled(lake, contract, landed, fetched)

@@ -30,34 +30,34 @@ _CHUNK = 4 * 2**20
 @dataclass(frozen=True)
 class Landed:
     """With `manifest`, bytes lie in raw and wait for a receipt (`known` is then an earlier refusal, now out of
-    date); without it, the receipt that `known` stands for answers for them already.
+    date), and at `staged` too while that path lasts; without it, the receipt that `known` stands for answers for them.
     """
 
     batch: str
     content_as_of: datetime
     manifest: Manifest | None = None
     known: Standing | None = None
+    staged: Path | None = None
 
 
-def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Landed:
-    """Raw object and manifest, or the standing of a batch that needs neither.
+def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched, folder: Path) -> Landed:
+    """Raw object and manifest, or the standing of a batch that needs neither. Bytes are staged in `folder`.
 
     A refused batch is landed again once the contract's revision has changed. Raises SourceError,
     StoreError, IntegrityError.
     """
     if fetched.known is not None:
         return _still_current(lake, contract, interval, fetched.known)
-    with lake.scratch() as folder:
-        staged = folder / "payload"
-        sha256, size = _stage(contract, interval, fetched, staged)
-        batch = keys.batch_id(interval, sha256)
-        lake.log.refresh()
-        with lake.log.reading() as connection:
-            known = batch_standing(connection, contract, interval, batch)
-        if known is not None and not is_due_again(known, contract):
-            return Landed(batch, fetched.content_as_of, known=known)
-        manifest = _manifest(contract, interval, fetched, sha256, size)
-        return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged), known=known)
+    staged = folder / "payload"
+    sha256, size = _stage(contract, interval, fetched, staged)
+    batch = keys.batch_id(interval, sha256)
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        known = batch_standing(connection, contract, interval, batch)
+    if known is not None and not is_due_again(known, contract):
+        return Landed(batch, fetched.content_as_of, known=known)
+    manifest = _store(lake, _manifest(contract, interval, fetched, sha256, size), staged)
+    return Landed(batch, fetched.content_as_of, manifest=manifest, known=known, staged=staged)
 
 
 def read_manifest(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Manifest:
@@ -141,8 +141,8 @@ def _store(lake: Lake, manifest: Manifest, staged: Path) -> Manifest:
             next_step="have the department send the file again with any change of its bytes",
         )
     governing = earlier or manifest
-    if lake.store.head(governing.payload) is None:
-        lake.store.put_file(governing.payload, staged, consume=True)
+    # Where a landing that died left the bytes already, they are compared.
+    lake.store.put_file(governing.payload, staged, consume=True)
     lake.on_step("landed_payload")
     if earlier is None:
         governing = _put_manifest(lake, key, manifest)

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from ingestion.connectors.file_drop import fetched_file
+from ingestion.errors import IntegrityError
 from ingestion.holds import decide, held
 from ingestion.ingest import fetch_time, ingest_fetched, ingest_file, ingest_interval
+from ingestion.landing.land import read_manifest
 from ingestion.reconform import reconform
+from ingestion.store import LocalStore
 from tests.support.lakes import FakeKeys, contract, counted, day, drop, lake, rows
 
 
@@ -255,3 +258,28 @@ def test_what_a_source_of_one_version_gives_now_counts(tmp_path: Path, rule: str
     assert counted(made) == dict.fromkeys("abcde", 1)
     assert [presented(rows("abcde", value=3)) for _ in range(2)] == ["unchanged", "duplicate"]
     assert counted(made) == dict.fromkeys("abcde", 3)
+
+
+class NeverRead(LocalStore):
+    """A store from which no object is fetched."""
+
+    def fetch(self, key: str, target: Path) -> Path:
+        raise AssertionError(key)
+
+
+def test_what_was_just_landed_is_not_fetched_again(tmp_path: Path) -> None:
+    made = lake(tmp_path)
+    path = drop(made, "readings_1.csv", A)
+    assert ingest_file(replace(made, store=NeverRead(made.store.root)), contract(), path, day(0)).accepted == 5
+
+
+def test_raw_bytes_that_are_not_those_that_landed_are_not_conformed(tmp_path: Path) -> None:
+    """A failing disk or a store that answers with other bytes: in the same number, so that no length tells."""
+    made, feed = lake(tmp_path), contract()
+    delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+    payload = made.store.root / read_manifest(made, feed, day(0), delivery.batch).payload
+    payload.unlink()
+    payload.write_text(B, encoding="utf-8")
+    with pytest.raises(IntegrityError, match="does not have the bytes its manifest names"):
+        reconform(made, contract(version="2.0.0"))
+    assert counted(made) == dict.fromkeys("abcde", 1)
