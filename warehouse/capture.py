@@ -7,7 +7,7 @@ in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,6 +17,7 @@ from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.delivery import Delivery
+from ingestion.errors import SourceError
 from ingestion.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
@@ -75,24 +76,31 @@ def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
-    Raises as ingestion.ingest.ingest_interval; what was added before stays committed.
+    Raises as ingestion.ingest.ingest_interval; what was added before stays committed. A file that cannot be read
+    is told after the others were taken in.
     """
-    for interval, fetched in _new_files(lake, contract, day, day, captured):
+
+    def take(interval: Interval, fetched: Fetched) -> None:
         captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+
+    _each(_new_files(lake, contract, day, day, captured), take)
 
 
 def extract_days(lake: Lake, contract: Contract, first: date, last: date, extracted: Extracted) -> None:
     """Land every new file of the local days `first` to `last` and their recapture, adding to `extracted`.
 
-    The first half of `capture`: what landed waits in raw for `conform_days`. Raises as
-    ingestion.ingest.ingest_interval; what landed before stays.
+    The first half of `capture`: what landed waits in raw for `conform_days`. Raises as `capture`; what landed
+    stays.
     """
-    for interval, fetched in _new_files(lake, contract, first, last, extracted):
+
+    def take(interval: Interval, fetched: Fetched) -> None:
         came = extract(lake, contract, interval, fetched)
         if isinstance(came, Waiting):
             extracted.waiting.append(came)
         else:
             extracted.deliveries.append(came)
+
+    _each(_new_files(lake, contract, first, last, extracted), take)
 
 
 def conform_days(
@@ -108,6 +116,18 @@ def conform_days(
         if one.batch not in done:
             done.add(one.batch)
             yield conform_landed(lake, contract, one)
+
+
+def _each(files: Iterable[tuple[Interval, Fetched]], take: Callable[[Interval, Fetched], None]) -> None:
+    """Take every file; one that went away, or is still being written, stops no other and is told at the end."""
+    problem: SourceError | None = None
+    for interval, fetched in files:
+        try:
+            take(interval, fetched)
+        except SourceError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
 
 
 def _new_files(
@@ -151,6 +171,10 @@ def _presented(lake: Lake, contract: Contract, first: Interval) -> set[Presented
     return {(start.astimezone(UTC), name, size, as_of.astimezone(UTC)) for start, name, size, as_of in rows}
 
 
-def _as_presented(interval: Interval, fetched: Fetched) -> Presented:
-    size = fetched.path.stat().st_size
+def _as_presented(interval: Interval, fetched: Fetched) -> Presented | None:
+    """None for a file that went away since it was listed: landing says so."""
+    try:
+        size = fetched.path.stat().st_size
+    except OSError:
+        return None
     return interval.start, keys.safe_name(fetched.filename), size, fetched.content_as_of

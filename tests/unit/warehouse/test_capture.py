@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ingestion.contract.model import Contract
+from ingestion.errors import SourceError
 from ingestion.lake import Lake
 from tests.support.lakes import contract, counted, drop, lake, rows
 from warehouse.capture import Captured, Extracted, capture, conform_days, extract_days, intervals_of
@@ -90,3 +92,24 @@ def test_a_file_called_manifest_is_a_file(tmp_path: Path) -> None:
         extracted = Extracted()
         extract_days(made, feed, DAY, DAY, extracted)
         assert [d.outcome for d in conform_days(made, feed, DAY, DAY, extracted.waiting)] == outcomes
+
+
+def test_a_file_that_goes_away_stops_no_other(tmp_path: Path) -> None:
+    """Departments tidy up while a run reads: the files of a day are listed first and taken one after the other."""
+    made, feed = lake(tmp_path), contract("events", recapture=timedelta(days=1))
+    for name in (
+        "readings_20260302_1.csv",
+        "readings_20260302_2.csv",
+        "readings_20260302_3.csv",
+        "readings_20260303.csv",
+    ):
+        drop(made, name, rows([name]))
+
+    def tidied(_: str) -> None:
+        (made.settings.drop_root / "office" / "readings_20260302_2.csv").unlink(missing_ok=True)
+
+    captured = Captured()
+    with pytest.raises(SourceError, match=r"'readings_20260302_2.csv' cannot be read: No such file"):
+        capture(replace(made, on_step=tidied), feed, date(2026, 3, 3), captured)
+    taken = [delivery.filename for delivery in captured.deliveries]
+    assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]
