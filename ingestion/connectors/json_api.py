@@ -105,8 +105,7 @@ class JsonApiConnector:
                 if response.status_code in _NOT_THERE:
                     return None
                 download.take(response, deadline)
-                link = response.links.get("next", {}).get("url")
-                return reader.read(file.read_bytes(), dict(response.headers), link, shown(response.url))
+                return reader.read(file.read_bytes(), response)
 
         return self._session.patiently(attempt, deadline)
 
