@@ -23,8 +23,8 @@ import duckdb
 
 from ingestion.sql import literal
 
-_TIES = 1024
-"""Deliveries of one interval with one content time that precedence keeps apart."""
+_TIES = 1_000_000
+"""Deliveries of one interval with one content time, to the millisecond, that precedence keeps apart."""
 
 _STANDING = f"""
 with receipt as (select * from log.receipt{{of_scope}}),
@@ -119,11 +119,11 @@ ordered as (
         * exclude (claim_key),
         state in ('accepted', 'no_data') as counts,
         case supersedes when 'feed' then timestamptz 'epoch' else interval_start end as scope,
-        epoch_us(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
-            partition by department, feed, coalesce(holds_as_of, content_as_of),
+        epoch_ms(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
+            partition by department, feed, epoch_ms(coalesce(holds_as_of, content_as_of)),
                 case supersedes when 'feed' then timestamptz 'epoch' else interval_start end
             -- A confirmed batch claims with the confirming one's receipt, and comes before it.
-            order by coalesce(claim_key, key), outcome = 'unchanged'
+            order by coalesce(holds_as_of, content_as_of), coalesce(claim_key, key), outcome = 'unchanged'
         ), {_TIES}) - 1 as precedence
     from stated
 )
