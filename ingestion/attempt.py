@@ -95,11 +95,13 @@ class _Attempt:
         return Interval(self.manifest.interval.start, self.manifest.interval.end)
 
     def _overtaken(self) -> Delivery | None:
-        """The answer when another process committed this batch while we conformed it."""
+        """The answer when another process committed or erased this batch while we conformed it."""
         self.lake.log.refresh()
         with self.lake.log.reading() as connection:
             standing = batch_standing(connection, self.contract, self._interval, self.manifest.batch)
-        if standing is None or standing.key == (self.instead_of.key if self.instead_of else None):
+        if standing is None:
+            return None
+        if standing.state != "erased" and standing.key == (self.instead_of.key if self.instead_of else None):
             return None
         return repeated(self.contract, standing, self.manifest.filename)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.collect import erase
 from ingestion.connectors.file_drop import fetched_file
 from ingestion.errors import IntegrityError
 from ingestion.holds import decide, held
@@ -283,3 +284,17 @@ def test_raw_bytes_that_are_not_those_that_landed_are_not_conformed(tmp_path: Pa
     with pytest.raises(IntegrityError, match="does not have the bytes its manifest names"):
         reconform(made, contract(version="2.0.0"))
     assert counted(made) == dict.fromkeys("abcde", 1)
+
+
+def test_rows_erased_while_they_are_conformed_again_stay_erased(tmp_path: Path) -> None:
+    """The bytes were read before they were erased; what was made of them is not stored after."""
+    made, feed = lake(tmp_path), contract()
+    delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+
+    def erased(step: str) -> None:
+        if step == "conformed":
+            erase(made, feed, delivery.batch, reason="asked for", by="officer")
+
+    (again,) = reconform(replace(made, on_step=erased), contract(version="2.0.0"))
+    assert (again.outcome, again.message) == ("duplicate", "these bytes were erased; they are not taken in again")
+    assert not [info.key for zone in ("bronze", "quarantine") for info in made.store.list(zone)]
