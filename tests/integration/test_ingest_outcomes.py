@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.collect import erase
+from ingestion.collect import erase, to_erase
 from ingestion.connectors.file_drop import fetched_file
 from ingestion.errors import IntegrityError
 from ingestion.holds import decide, held
@@ -298,3 +298,27 @@ def test_rows_erased_while_they_are_conformed_again_stay_erased(tmp_path: Path) 
     (again,) = reconform(replace(made, on_step=erased), contract(version="2.0.0"))
     assert (again.outcome, again.message) == ("duplicate", "these bytes were erased; they are not taken in again")
     assert not [info.key for zone in ("bronze", "quarantine") for info in made.store.list(zone)]
+
+
+def test_an_erasure_takes_what_a_dead_conform_left(tmp_path: Path) -> None:
+    """Objects no receipt names yet hold the same rows; they are not left to a collection some days later."""
+
+    class Died(BaseException):
+        pass
+
+    def dies(step: str) -> None:
+        if step == "stored_bronze":
+            raise Died
+
+    made, feed = lake(tmp_path), contract()
+    delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+    other = ingest_file(made, feed, drop(made, "readings_2.csv", A), day(1))
+    with pytest.raises(Died):
+        reconform(replace(made, on_step=dies), contract(version="2.0.0"))
+    bronze = [info.key for info in made.store.list("bronze") if delivery.batch in info.key]
+    assert len(bronze) == 2
+    assert set(bronze) <= set(to_erase(made, feed, delivery.batch))
+    stone = erase(made, feed, delivery.batch, reason="asked for", by="officer")
+    assert set(bronze) <= set(stone.objects)
+    (left,) = [info.key for info in made.store.list("bronze")]
+    assert other.batch in left
