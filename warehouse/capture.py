@@ -7,6 +7,7 @@ in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -58,7 +59,7 @@ class Extracted:
 def intervals_of(contract: Contract, day: date) -> list[Interval]:
     """The intervals a run of the local `day` looks at, oldest first: the day's own, and those whose local
     date lies within `recapture` before it, for late and corrected files."""
-    first = day - timedelta(days=contract.citylake.recapture.days)
+    first = day - timedelta(days=math.ceil(contract.citylake.recapture / timedelta(days=1)))
     looked: dict[datetime, Interval] = {}
     for offset in range((day - first).days + 1):
         for interval in contract.calendar.meeting(first + timedelta(days=offset)):

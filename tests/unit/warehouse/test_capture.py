@@ -31,6 +31,12 @@ def test_the_day_and_its_recapture_oldest_first() -> None:
     assert starts == [datetime(2026, 2, 28, tzinfo=UTC) + timedelta(days=n) for n in range(3)]
 
 
+@pytest.mark.parametrize(("hours", "days"), [(0, 0), (12, 1), (24, 1), (36, 2)])
+def test_a_recapture_of_hours_looks_at_every_day_it_reaches(hours: int, days: int) -> None:
+    feed = contract(recapture=timedelta(hours=hours))
+    assert len(intervals_of(feed, DAY)) == days + 1
+
+
 def test_a_known_file_is_not_read_again(tmp_path: Path) -> None:
     made, feed = lake(tmp_path), contract()
     path = drop(made, "readings_20260302.csv", rows(["a", "b"]))
