@@ -118,7 +118,10 @@ class Bench:
         """What the build's runner would have left."""
         self.builds += 1
         self.lake.log.refresh()
+        build_id = f"build{self.builds:04}"
         with self.build_file() as build:
+            build.execute("create schema if not exists _citylake")
+            build.execute("create or replace table _citylake.run as select $id as build_id", {"id": build_id})
             counts = {
                 name: build.execute(f"select count(*) from {name}").fetchone()[0]
                 for name in ("fct_position", "mart_route_day")
@@ -140,7 +143,7 @@ class Bench:
         ]  # fmt: skip
         now = datetime.now(UTC)
         return BuildReport(
-            build_id=f"build{self.builds:04}", as_of=START + timedelta(days=self.days), started_at=now, finished_at=now,
+            build_id=build_id, as_of=START + timedelta(days=self.days), started_at=now, finished_at=now,
             full_refresh=False, nothing_new=False, dbt_version="1.11", invocation_id="b", project_digest="d",
             models=models, checks=checks, affected={FEED: affected}, inputs={FEED: list(self.effective.values())},
         )  # fmt: skip

@@ -19,7 +19,7 @@ import duckdb
 from ingestion import keys
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, from_receipt, repeated
-from ingestion.errors import DeliveryRefused, ObjectNotFound, StoreError
+from ingestion.errors import DeliveryRefused, IntegrityError, ObjectNotFound, StoreError
 from ingestion.intervals import Interval
 from ingestion.judge import Judgement, judge
 from ingestion.lake import Lake
@@ -37,15 +37,17 @@ def attempt(
     *,
     as_of: datetime | None = None,
     instead_of: Standing | None = None,
+    payload: Path | None = None,
 ) -> Delivery:
     """Conform a landed batch and commit what came of it.
 
     `as_of` is the content time of this presentation where it is later than the manifest's.
     `instead_of` is the batch's standing that this attempt replaces (reconform, or a refused batch
-    under a new contract). Raises StoreError, LakeBusy, IntegrityError; never DeliveryRefused.
+    under a new contract). `payload` are the bytes where they lie on this machine, hashed already; else they are
+    read from raw and compared with the manifest. Raises StoreError, LakeBusy, IntegrityError; never DeliveryRefused.
     """
     as_of = max(manifest.content_as_of, as_of or manifest.content_as_of)
-    return _Attempt(lake, contract, manifest, as_of, instead_of).run()
+    return _Attempt(lake, contract, manifest, as_of, instead_of, payload).run()
 
 
 def confirm(lake: Lake, contract: Contract, manifest: Manifest, as_of: datetime, known: Standing) -> Delivery:
@@ -69,6 +71,7 @@ class _Attempt:
     manifest: Manifest
     as_of: datetime
     instead_of: Standing | None
+    payload: Path | None = None
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     def run(self) -> Delivery:
@@ -92,20 +95,21 @@ class _Attempt:
         return Interval(self.manifest.interval.start, self.manifest.interval.end)
 
     def _overtaken(self) -> Delivery | None:
-        """The answer when another process committed this batch while we conformed it."""
+        """The answer when another process committed or erased this batch while we conformed it."""
         self.lake.log.refresh()
         with self.lake.log.reading() as connection:
             standing = batch_standing(connection, self.contract, self._interval, self.manifest.batch)
-        if standing is None or standing.key == (self.instead_of.key if self.instead_of else None):
+        if standing is None:
+            return None
+        if standing.state != "erased" and standing.key == (self.instead_of.key if self.instead_of else None):
             return None
         return repeated(self.contract, standing, self.manifest.filename)
 
     def _conformed(self, folder: Path) -> tuple[Conformed | None, DeliveryRefused | None]:
         try:
-            payload = self.lake.store.fetch(self.manifest.payload, folder / "payload")
             conformed = self.lake.conform(
                 self.contract,
-                payload,
+                self.payload or self._from_raw(folder),
                 batch=self.manifest.batch,
                 loaded_at=self.manifest.fetched_at,
                 interval=self._interval,
@@ -127,6 +131,19 @@ class _Attempt:
                 next_step="free space below the lake's home, then run the same command again",
             ) from error
         return conformed, None
+
+    def _from_raw(self, folder: Path) -> Path:
+        """The bytes in raw, which must be those that were landed."""
+        path = self.lake.store.fetch(self.manifest.payload, folder / "payload")
+        if _sha256(path) != self.manifest.sha256:
+            raise IntegrityError(
+                f"raw object {self.manifest.payload!r} does not have the bytes its manifest names",
+                feed=f"{self.contract.department}.{self.contract.feed}",
+                interval=str(self._interval),
+                left="nothing was committed; what was conformed from it before stands",
+                next_step="restore that object from a backup, then run the same command again",
+            )
+        return path
 
     def _commit(self, conformed: Conformed | None, refusal: DeliveryRefused | None) -> Delivery:
         facts: dict[str, object] = {}
@@ -181,8 +198,7 @@ class _Attempt:
         )
 
     def _put_bronze(self, name: str, table: ConformedTable, path: Path) -> BronzeFile:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = _sha256(path)
         stored = self.lake.store.put_file(self._key(keys.BRONZE, name), path, consume=True)
         self.lake.on_step("stored_bronze")
         return BronzeFile(
@@ -228,3 +244,8 @@ class _Attempt:
             "committed_at": committed_at,
         }
         return Receipt.model_validate(facts | said)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -192,9 +192,16 @@ def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, 
 
 
 def _objects(lake: Lake, contract: Contract, standing: Standing) -> list[str]:
+    """Bronze and quarantine of the batch: what receipts name, and what an attempt left that died before its receipt."""
     values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
     with lake.log.reading() as connection:
-        return [str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()]
+        found = {str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()}
+    dt = contract.calendar.local_date(standing.interval)
+    for zone in (keys.BRONZE, keys.QUARANTINE):
+        for table in lake.store.list_folders(f"{zone}/{contract.department}/{contract.feed}/"):
+            folder = keys.table_folder(zone, contract.department, contract.feed, table, dt, standing.batch)
+            found |= {info.key for info in lake.store.list(f"{folder}/")}
+    return sorted(found)
 
 
 def _put_tombstone(

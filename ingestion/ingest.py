@@ -16,6 +16,7 @@ from ingestion.attempt import attempt, confirm
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.connectors.file_drop import fetched_file
+from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
@@ -38,7 +39,9 @@ def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[
 def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:
     """One local file, wherever it lies, as a delivery of the interval. Raises as `ingest_interval`."""
     now = fetch_time(lake, contract)
-    fetched = fetched_file(contract, interval, path, source=f"file:{path.name}", connector="file/1", now=now)
+    fetched = fetched_file(
+        contract, interval, path, source=f"file:{name_as_text(path.name)}", connector="file/1", now=now
+    )
     return ingest_fetched(lake, contract, interval, fetched)
 
 
@@ -64,15 +67,24 @@ class Waiting:
 
 def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
     """Land, then conform and commit, or say why nothing needs to be stored."""
-    landed = land(lake, contract, interval, fetched)
-    if landed.manifest is not None:
-        return attempt(lake, contract, landed.manifest, as_of=landed.content_as_of, instead_of=landed.known)
+    with lake.scratch() as folder:
+        landed = land(lake, contract, interval, fetched, folder)
+        if landed.manifest is not None:
+            return attempt(
+                lake,
+                contract,
+                landed.manifest,
+                as_of=landed.content_as_of,
+                instead_of=landed.known,
+                payload=landed.staged,
+            )
     return _settled(lake, contract, landed, fetched)
 
 
 def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
     """The first half: land. A `Delivery` where nothing is left to conform."""
-    landed = land(lake, contract, interval, fetched)
+    with lake.scratch() as folder:
+        landed = land(lake, contract, interval, fetched, folder)
     if landed.manifest is not None:
         return Waiting(interval, landed.batch, landed.content_as_of)
     return _settled(lake, contract, landed, fetched)
@@ -96,18 +108,19 @@ def _settled(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -
     """Bytes that a receipt answers for already."""
     if landed.known is None:
         raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
-    if not _comes_back(contract, landed, landed.known):
+    if not _comes_back(contract, landed, landed.known, replaces=fetched.replaces):
         return repeated(contract, landed.known, fetched.filename)
     return _again(lake, contract, landed, landed.known, fetched.filename)
 
 
-def _comes_back(contract: Contract, landed: Landed, known: Standing) -> bool:
-    """True when the bytes carry a later content time than when they last came.
+def _comes_back(contract: Contract, landed: Landed, known: Standing, *, replaces: bool) -> bool:
+    """True when the bytes carry a later content time than when they last came, or are all the source holds now.
 
-    Only a file's own time can say that: read afresh, every file in the folder would look newest.
+    Of files in a folder only their own time can say that: read afresh, every one of them would look newest.
     """
     settled = known.state in ("accepted", "no_data", "unchanged")
-    return contract.citylake.content_as_of == "modified" and settled and landed.content_as_of > known.as_of
+    is_later = contract.citylake.content_as_of == "modified" and landed.content_as_of > known.as_of
+    return settled and (is_later or replaces)
 
 
 def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:

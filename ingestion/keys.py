@@ -78,11 +78,16 @@ def raw_tombstone(prefix: str) -> str:
     return f"{prefix}/tombstone.json"
 
 
+def table_folder(zone: str, department: str, feed: str, table: str, dt: date, batch: str) -> str:
+    """Folder of one batch's bronze or quarantine objects of a table, of every attempt."""
+    return f"{zone}/{department}/{feed}/{table}/dt={dt.isoformat()}/{batch}"
+
+
 def table_object(
     zone: str, department: str, feed: str, table: str, dt: date, batch: str, revision: str, attempt: str
 ) -> str:
     """A bronze or quarantine Parquet object; unique per attempt, named by the receipt that commits it."""
-    return f"{zone}/{department}/{feed}/{table}/dt={dt.isoformat()}/{batch}/{revision}-{attempt}.parquet"
+    return f"{table_folder(zone, department, feed, table, dt, batch)}/{revision}-{attempt}.parquet"
 
 
 def merged_folder(department: str | None = None, feed: str | None = None) -> str:

@@ -7,7 +7,8 @@ in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,7 +16,9 @@ from ingestion import keys
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
+from ingestion.contract.sources import FileDrop
 from ingestion.delivery import Delivery
+from ingestion.errors import SourceError
 from ingestion.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
@@ -29,6 +32,8 @@ select interval_start, parse_filename(raw_key) as filename, raw_bytes, content_a
 from receipt
 where department = $department and feed = $feed and interval_start >= $first
     and (outcome <> 'refused' or revision = $revision)
+    -- A file read in the moment it was written may be written again within one tick of its folder's clock.
+    and content_as_of < loaded_at - interval 2 seconds
 """
 
 
@@ -54,7 +59,7 @@ class Extracted:
 def intervals_of(contract: Contract, day: date) -> list[Interval]:
     """The intervals a run of the local `day` looks at, oldest first: the day's own, and those whose local
     date lies within `recapture` before it, for late and corrected files."""
-    first = day - timedelta(days=contract.citylake.recapture.days)
+    first = day - timedelta(days=math.ceil(contract.citylake.recapture / timedelta(days=1)))
     looked: dict[datetime, Interval] = {}
     for offset in range((day - first).days + 1):
         for interval in contract.calendar.meeting(first + timedelta(days=offset)):
@@ -72,24 +77,31 @@ def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
-    Raises as ingestion.ingest.ingest_interval; what was added before stays committed.
+    Raises as ingestion.ingest.ingest_interval; what was added before stays committed. A file that cannot be read
+    is told after the others were taken in.
     """
-    for interval, fetched in _new_files(lake, contract, day, day, captured):
+
+    def take(interval: Interval, fetched: Fetched) -> None:
         captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+
+    _each(_new_files(lake, contract, day, day, captured), take)
 
 
 def extract_days(lake: Lake, contract: Contract, first: date, last: date, extracted: Extracted) -> None:
     """Land every new file of the local days `first` to `last` and their recapture, adding to `extracted`.
 
-    The first half of `capture`: what landed waits in raw for `conform_days`. Raises as
-    ingestion.ingest.ingest_interval; what landed before stays.
+    The first half of `capture`: what landed waits in raw for `conform_days`. Raises as `capture`; what landed
+    stays.
     """
-    for interval, fetched in _new_files(lake, contract, first, last, extracted):
+
+    def take(interval: Interval, fetched: Fetched) -> None:
         came = extract(lake, contract, interval, fetched)
         if isinstance(came, Waiting):
             extracted.waiting.append(came)
         else:
             extracted.deliveries.append(came)
+
+    _each(_new_files(lake, contract, first, last, extracted), take)
 
 
 def conform_days(
@@ -105,6 +117,18 @@ def conform_days(
         if one.batch not in done:
             done.add(one.batch)
             yield conform_landed(lake, contract, one)
+
+
+def _each(files: Iterable[tuple[Interval, Fetched]], take: Callable[[Interval, Fetched], None]) -> None:
+    """Take every file; one that went away, or is still being written, stops no other and is told at the end."""
+    problem: SourceError | None = None
+    for interval, fetched in files:
+        try:
+            take(interval, fetched)
+        except SourceError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
 
 
 def _new_files(
@@ -130,9 +154,11 @@ def _new_files(
 def _presented(lake: Lake, contract: Contract, first: Interval) -> set[Presented]:
     """Files with a receipt that needs no second look; a refused one is looked at again under a new revision.
 
-    Only a file's own time can say that it did not change, so other feeds are read again and found equal.
+    Only the own time of a file in the drop folder can say that it did not change; other feeds are read again and
+    found equal. What a server sent is here already, and its times count whole seconds.
     """
-    if contract.citylake.content_as_of != "modified":
+    spec = contract.citylake
+    if spec.content_as_of != "modified" or not isinstance(spec.source, FileDrop):
         return set()
     values = {
         "department": contract.department,
@@ -146,6 +172,10 @@ def _presented(lake: Lake, contract: Contract, first: Interval) -> set[Presented
     return {(start.astimezone(UTC), name, size, as_of.astimezone(UTC)) for start, name, size, as_of in rows}
 
 
-def _as_presented(interval: Interval, fetched: Fetched) -> Presented:
-    size = fetched.path.stat().st_size
+def _as_presented(interval: Interval, fetched: Fetched) -> Presented | None:
+    """None for a file that went away since it was listed: landing says so."""
+    try:
+        size = fetched.path.stat().st_size
+    except OSError:
+        return None
     return interval.start, keys.safe_name(fetched.filename), size, fetched.content_as_of

@@ -71,6 +71,5 @@ def _local(lake: Lake, record: str) -> Path:
     if copy.is_file():
         return copy
     copy.parent.mkdir(parents=True, exist_ok=True)
-    part = copy.with_suffix(".part")
-    path = lake.store.fetch(record, part)
-    return path if path != part else part.replace(copy)
+    # It appears whole or not at all, also where a build and a compaction ask at once.
+    return lake.store.fetch(record, copy)

@@ -21,6 +21,7 @@ class Fetched:
 
     `known` names the batch whose bytes the department says are still the current ones (HTTP 304): nothing
     was sent, and there is nothing at `path`. `pages` are the sha256 of a paged delivery's pages, in order.
+    `replaces` says that the source holds one version: what it gives now is in place of all it gave before.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Fetched:
     headers: dict[str, str] = field(default_factory=dict)
     known: str | None = None
     pages: tuple[str, ...] = ()
+    replaces: bool = False
 
 
 class Connector(Protocol):

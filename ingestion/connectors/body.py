@@ -1,7 +1,8 @@
 """The body of an answer into a file: in bounded memory, counted, capped, checked, begun again or resumed.
 
 A half body is thrown away, unless the server gave a strong ETag and takes ranges: then the rest is asked for
-with If-Range, and a changed file comes whole again. What was declared (length, digest) must hold.
+with If-Range, and a changed file comes whole again. A server may not know If-Range, so a rest is joined only
+under the same tag. What was declared (length, digest) must hold.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from ingestion.connectors.coding import is_coded, pieces
 from ingestion.connectors.trouble import Again, Trouble
 from ingestion.connectors.web import shown
 from ingestion.errors import DeliveryRefused
@@ -29,12 +31,16 @@ _DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
 
 @dataclass
 class Download:
-    """One file over several attempts. `resumable` is the strong ETag of the part that lies at `path`."""
+    """One file over several attempts. `resumable` is the strong ETag of the part that lies at `path`.
+
+    `headers` are those of the answer the file begins with: a rest need not repeat them (RFC 9110, 15.3.7).
+    """
 
     path: Path
     max_bytes: int
     media_types: tuple[str, ...] = ()
     resumable: str | None = None
+    headers: httpx.Headers = field(default_factory=httpx.Headers)
 
     def conditions(self) -> dict[str, str]:
         """Request headers that ask for the rest only; empty where nothing can be resumed."""
@@ -49,29 +55,28 @@ class Download:
             self._forget()
             raise Again("has no more of the file than what came before the break", where)
         begin = self._begin(response, where)
-        self._check_media(response, where)
-        tag = response.headers.get("etag", "")
-        takes_ranges = response.status_code == httpx.codes.PARTIAL_CONTENT or "bytes" in response.headers.get(
-            "accept-ranges", ""
-        )
-        self.resumable = tag if tag.startswith('"') and takes_ranges and not _encoded(response) else None
+        if not begin:
+            self.headers = response.headers
+            self.resumable = _resumable(response)
+        self._check_media(where)
         self._write(response, begin, deadline, where)
         declared = response.headers.get("content-length", "")
         if declared.isdigit() and response.num_bytes_downloaded != int(declared):
             self._forget()
             raise Again(f"declared {declared} bytes and sent {response.num_bytes_downloaded}", where)
-        self._check_digest(response, where)
+        self._check_digest(where)
         self._check_page(where)
 
     def _begin(self, response: httpx.Response, where: str) -> int:
         """Where the body belongs in the file: a part must begin at our end and reach to the file's own."""
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             return 0
-        have = self.path.stat().st_size if self.path.exists() else 0
+        have = self.path.stat().st_size if self.resumable is not None and self.path.exists() else 0
         said = _RANGE.fullmatch(response.headers.get("content-range", ""))
-        if said is None or int(said[1]) != have or int(said[2]) + 1 != int(said[3]):
+        is_rest = said is not None and int(said[1]) == have and int(said[2]) + 1 == int(said[3])
+        if not is_rest or (have and response.headers.get("etag") != self.resumable) or is_coded(response.headers):
             self._forget()
-            raise Again("sent another part of the file than was asked for", where)
+            raise Again("sent another part of the file, or a part of another file, than was asked for", where)
         return have
 
     def _write(self, response: httpx.Response, begin: int, deadline: float, where: str) -> None:
@@ -82,7 +87,7 @@ class Download:
         with self.path.open("r+b" if begin else "wb", buffering=BUFFER) as file:
             file.seek(begin)
             # Pieces as they come: a fixed size would hold back, and lose, what came before a break.
-            for chunk in response.iter_bytes():
+            for chunk in pieces(response, where):
                 size += len(chunk)
                 if size > self.max_bytes:
                     raise Trouble(f"sends more than the contract's {self.max_bytes:,} bytes", where)
@@ -90,8 +95,8 @@ class Download:
                     raise Trouble("is too slow: the total time-out of the contract is over", where)
                 file.write(chunk)
 
-    def _check_media(self, response: httpx.Response, where: str) -> None:
-        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    def _check_media(self, where: str) -> None:
+        media = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if self.media_types and media not in self.media_types:
             raise Trouble(f"sent {media or 'no media type'} where {', '.join(self.media_types)} is declared", where)
         if media in _WEB_PAGES and media not in self.media_types:
@@ -107,12 +112,12 @@ class Download:
             if refusal.rule == "html_page":
                 raise Trouble(f"sent a web page where data is declared: {refusal.message}", where) from None
 
-    def _check_digest(self, response: httpx.Response, where: str) -> None:
+    def _check_digest(self, where: str) -> None:
         """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so."""
-        if _encoded(response):
+        if is_coded(self.headers):
             return
-        sha256 = _DIGEST.search(response.headers.get("repr-digest") or response.headers.get("digest") or "")
-        md5 = response.headers.get("content-md5") if response.status_code == httpx.codes.OK else None
+        sha256 = _DIGEST.search(self.headers.get("repr-digest") or self.headers.get("digest") or "")
+        md5 = self.headers.get("content-md5")
         checks: list[tuple[str, Callable[[], hashlib._Hash], str | None]] = [
             ("sha-256", hashlib.sha256, sha256[1] if sha256 else None),
             ("MD5", lambda: hashlib.new("md5", usedforsecurity=False), md5),
@@ -131,5 +136,8 @@ class Download:
         self.path.unlink(missing_ok=True)
 
 
-def _encoded(response: httpx.Response) -> bool:
-    return response.headers.get("content-encoding", "identity").lower() not in ("", "identity")
+def _resumable(response: httpx.Response) -> str | None:
+    """The strong ETag under which the rest of this answer may be asked for."""
+    tag, headers = response.headers.get("etag", ""), response.headers
+    takes_ranges = response.status_code == httpx.codes.PARTIAL_CONTENT or "bytes" in headers.get("accept-ranges", "")
+    return tag if tag.startswith('"') and takes_ranges and not is_coded(headers) else None

@@ -3,13 +3,17 @@
 The validators of a conditional request come from the manifest of the batch that the interval's newest
 receipt names. Bytes that were landed but never committed have no receipt: they are asked for again
 in full, and landing finds them. A delivery refused under another revision is due again, so it is too.
+So is a file that was changed in the second it was fetched in, or just before: Last-Modified counts seconds, and
+tags are often made of it, so that the server could not tell of another change in that second (RFC 9110, 8.8.2.2).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from ingestion.connectors.trouble import http_date
 from ingestion.contract.model import Contract
 from ingestion.errors import ObjectNotFound
 from ingestion.intervals import Interval
@@ -25,6 +29,8 @@ from (
 group by interval_start
 having arg_max(outcome <> 'refused' or revision = $revision, (committed_at, key))
 """
+
+_SETTLED = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class EarlierDeliveries:
             return None
         if manifest.source != source:
             return None
+        if _changes_at_once(manifest.headers):
+            return None
         pairs = (("etag", "if-none-match"), ("last-modified", "if-modified-since"))
         conditions = {ask: manifest.headers[said] for said, ask in pairs if said in manifest.headers}
         return Earlier(batch, manifest.filename, manifest.content_as_of, conditions) if conditions else None
@@ -72,3 +80,12 @@ class EarlierDeliveries:
                 rows = connection.execute(_NEWEST, values).fetchall()
             self._newest = {start.astimezone(UTC): str(batch) for start, batch in rows}
         return self._newest
+
+
+def _changes_at_once(headers: Mapping[str, str]) -> bool:
+    """Whether the file had only just been changed when it was sent, by the server's own two times."""
+    try:
+        sent, modified = http_date(headers["date"]), http_date(headers["last-modified"])
+    except (KeyError, ValueError):
+        return False
+    return sent - modified < _SETTLED

@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 
 from ingestion.connectors.base import Fetched
+from ingestion.connectors.local_file import cannot_be_kept
 from ingestion.connectors.trouble import Trouble, as_source_error
 from ingestion.connectors.web import shown
 from ingestion.contract.model import Contract
-from ingestion.errors import StoreError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 
@@ -57,13 +57,7 @@ def fetching(lake: Lake, contract: Contract, interval: Interval) -> Iterator[Kee
     except Trouble as trouble:
         raise as_source_error(trouble, contract, interval) from trouble
     except OSError as error:
-        raise StoreError(
-            f"what the department sends cannot be written: {error.strerror or error}",
-            feed=f"{contract.department}.{contract.feed}",
-            interval=str(interval),
-            left="nothing was stored",
-            next_step="free space below the lake's home, then run the same command again",
-        ) from error
+        raise cannot_be_kept(contract, interval, "what the department sends", error) from error
 
 
 def recorded(connector: str, url: httpx.URL) -> str:

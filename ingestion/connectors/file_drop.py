@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from ingestion.connectors.base import Fetched, content_as_of
+from ingestion.connectors.local_file import cannot_be_read, name_as_text
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
@@ -36,7 +37,7 @@ class FileDropConnector:
         return [self._fetched(contract, interval, path, now) for path in found]
 
     def _fetched(self, contract: Contract, interval: Interval, path: Path, now: datetime) -> Fetched:
-        relative = path.relative_to(self.root).as_posix()
+        relative = name_as_text(path.relative_to(self.root).as_posix())
         if not path.resolve().is_relative_to(self.root.resolve()):
             raise SourceError(
                 f"{relative!r} is a link that leaves the drop folder",
@@ -69,18 +70,13 @@ def fetched_file(
     contract: Contract, interval: Interval, path: Path, *, source: str, connector: str, now: datetime
 ) -> Fetched:
     """A local file as a fetched delivery. Raises SourceError when it cannot be read."""
+    name = name_as_text(path.name)
     try:
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError as error:
-        raise SourceError(
-            f"{path.name!r} cannot be read: {error.strerror or error}",
-            feed=f"{contract.department}.{contract.feed}",
-            interval=str(interval),
-            left="nothing was stored",
-            next_step="check the file and its permissions, then run the same command again",
-        ) from error
+        raise cannot_be_read(contract, interval, name, error) from error
     as_of = content_as_of(contract, interval, modified=modified, fetched=now)
-    return Fetched(path, path.name, source, connector, now.astimezone(UTC), as_of)
+    return Fetched(path, name, source, connector, now.astimezone(UTC), as_of)
 
 
 def _unfinished(path: Path) -> bool:

@@ -67,28 +67,27 @@ class HttpFileConnector:
                     if response.status_code == httpx.codes.NOT_MODIFIED:
                         return self._still(url, earlier, now)
                     download.take(response, deadline)
-                    return self._fetched(url, response, download.path, interval, now)
+                    return self._fetched(url, download, interval, now)
 
             fetched = self._session.patiently(attempt, deadline)
             if fetched is not None and fetched.known is None:
                 keep.until_gone(fetched)
             return [fetched] if fetched else []
 
-    def _fetched(
-        self, url: httpx.URL, response: httpx.Response, path: Path, interval: Interval, now: datetime
-    ) -> Fetched:
+    def _fetched(self, url: httpx.URL, download: Download, interval: Interval, now: datetime) -> Fetched:
         try:
-            modified = http_date(response.headers.get("last-modified", ""))
+            modified = http_date(download.headers.get("last-modified", ""))
         except ValueError:
             modified = now
         return Fetched(
-            path=path,
+            path=download.path,
             filename=unquote(Path(url.path).name) or self.contract.feed,
             source=recorded("http", url),
             connector=NAME,
             fetched_at=now.astimezone(UTC),
             content_as_of=content_as_of(self.contract, interval, modified=modified, fetched=now),
-            headers=kept(response.headers),
+            headers=kept(download.headers),
+            replaces=True,
         )
 
     def _still(self, url: httpx.URL, earlier: Earlier | None, now: datetime) -> Fetched:

@@ -76,6 +76,7 @@ class JsonApiConnector:
                 content_as_of=content_as_of(contract, interval, modified=modified, fetched=now),
                 headers=kept({k: v for k, v in taken.ends[0].headers.items() if k in ("date", "content-type")}),
                 pages=taken.pages,
+                replaces=True,
             )
             return [keep.until_gone(fetched)]
 
@@ -104,8 +105,7 @@ class JsonApiConnector:
                 if response.status_code in _NOT_THERE:
                     return None
                 download.take(response, deadline)
-                link = response.links.get("next", {}).get("url")
-                return reader.read(file.read_bytes(), dict(response.headers), link, shown(response.url))
+                return reader.read(file.read_bytes(), response)
 
         return self._session.patiently(attempt, deadline)
 

@@ -10,14 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
+import httpx
 
 from ingestion.connectors.trouble import Again, Trouble
+from ingestion.connectors.web import shown
 from ingestion.contract.sources import JsonApi
 
 
 @dataclass(frozen=True)
 class Page:
-    """`records` counted, `next` the cursor or link in the body, `link` that of the headers (names in lower case)."""
+    """`records` counted, `next` the cursor or link in the body, `link` that of the headers (names in lower case).
+
+    `url` is where the page was in the end, after redirects: links are relative to it.
+    """
 
     body: bytes
     records: int
@@ -26,6 +31,7 @@ class Page:
     snapshot: str | None
     headers: Mapping[str, str]
     link: str | None
+    url: httpx.URL
 
 
 class PageReader:
@@ -42,8 +48,9 @@ class PageReader:
         """Forget the ids."""
         self._connection.close()
 
-    def read(self, body: bytes, headers: Mapping[str, str], link: str | None, where: str) -> Page:
+    def read(self, body: bytes, response: httpx.Response) -> Page:
         """The page. Raises Again where it is no JSON, Trouble where it has no list of records."""
+        where = shown(response.url)
         try:
             text = body.decode(self._encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
@@ -70,8 +77,9 @@ class PageReader:
             next=following if source.paging.next else None,
             total=total if source.total else None,
             snapshot=snapshot if source.snapshot else None,
-            headers=headers,
-            link=link,
+            headers=dict(response.headers),
+            link=_next_link(response),
+            url=response.url,
         )
 
     def repeated(self) -> int:
@@ -84,3 +92,11 @@ class PageReader:
         row = self._connection.execute("select try(json_keys($1))", [text]).fetchone()
         names = list(row[0] or [])[:10] if row else []
         return f"an object with {', '.join(names)}" if names else "something else"
+
+
+def _next_link(response: httpx.Response) -> str | None:
+    """The link of relation `next`: without regard to case, alone or among others (RFC 8288)."""
+    for link in response.links.values():
+        if "next" in link.get("rel", "").lower().split():
+            return link.get("url")
+    return None

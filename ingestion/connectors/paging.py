@@ -58,10 +58,10 @@ class Pager:
             value = page.next if paging.by == "cursor" else page.headers.get((paging.next_header or "").lower())
             return self._ask({name: value}) if value else None
         link = {"link_header": page.link, "next_link": page.next}.get(paging.by)
-        return self._link(link) if link else None
+        return self._link(link, page) if link else None
 
-    def _link(self, link: str) -> httpx.URL:
-        url = self.start.join(link)
+    def _link(self, link: str, page: Page) -> httpx.URL:
+        url = page.url.join(link)
         if origin(url) != origin(self.start):
             raise Trouble(f"names a next page on another server, {url.host}", shown(self.start))
         return self._once(url)

@@ -57,8 +57,11 @@ def as_source_error(trouble: Trouble, contract: Contract, interval: Interval) ->
     )
 
 
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds a Retry-After header asks for, given as a number or an HTTP date (RFC 9110, 10.2.3); else None."""
+def retry_after(value: str | None, said_at: str | None = None) -> float | None:
+    """Seconds a Retry-After header asks for, given as a number or an HTTP date (RFC 9110, 10.2.3); else None.
+
+    A date is counted from `said_at`, the answer's own Date: the server's clock need not be ours.
+    """
     if value is None:
         return None
     text = value.strip()
@@ -68,7 +71,11 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         moment = http_date(text)
     except ValueError:
         return None
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    try:
+        now = http_date(said_at or "")
+    except ValueError:
+        now = datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
 
 
 def http_date(text: str) -> datetime:

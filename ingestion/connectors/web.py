@@ -157,7 +157,7 @@ class Session:
             return
         what = f"answered {status} {response.reason_phrase}".rstrip()
         if status in _RETRIED:
-            asked = retry_after(response.headers.get("retry-after"))
+            asked = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
             told = f" and asks to wait {asked:.0f} s" if asked is not None else ""
             raise Again(f"{what}{told}", url, wait=asked)
         if status == httpx.codes.UNAUTHORIZED and self._token is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingestion.intervals import Step
@@ -49,6 +50,14 @@ def timezone_problem(name: str) -> str | None:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return f"{name!r} is not an IANA time zone such as Asia/Shanghai or UTC"
     return None
+
+
+def repeats_an_hour(name: str, since: date) -> bool:
+    """Whether local time gives two hours of some day one name: clocks go back within two years of `since`."""
+    if timezone_problem(name):
+        return False
+    zone, first = ZoneInfo(name), datetime(since.year, since.month, since.day)  # noqa: DTZ001 - local times are asked about
+    return len({zone.utcoffset(first + timedelta(days=offset)) for offset in range(2 * 366)}) > 1
 
 
 def path_problem(path: str, every: Step) -> str | None:

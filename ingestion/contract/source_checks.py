@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.contract.extension import Citylake, JsonFormat
 from ingestion.contract.problem import KeyPath
-from ingestion.contract.schedule import interval_problem, path_problem
+from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour
 from ingestion.contract.sources import FileDrop, HttpFile, JsonApi
 
 ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
@@ -24,6 +24,7 @@ Finding = tuple[KeyPath, str]
 def source_problems(citylake: Citylake) -> Iterator[Finding]:
     """Every finding with its key path below the citylake value."""
     source = citylake.source
+    yield from _hours(citylake)
     if isinstance(source, FileDrop):
         problem = path_problem(source.path, citylake.calendar.every)
         if problem:
@@ -35,6 +36,25 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
             yield ("source", "headers", name), f"not a header a contract sets; allowed: {', '.join(ALLOWED_HEADERS)}"
     if isinstance(source, JsonApi):
         yield from _api(source, citylake)
+
+
+def _hours(citylake: Citylake) -> Iterator[Finding]:
+    """Two hours of one name would be one file taken twice, or one hour asked for twice and the other never."""
+    calendar, source = citylake.calendar, citylake.source
+    if calendar.every != "hour" or not repeats_an_hour(calendar.timezone, calendar.start):
+        return
+    if isinstance(source, JsonApi):
+        is_told = source.time == "utc" or all(
+            "%z" in form for v in source.params.values() for _, form in _PARAM.findall(v)
+        )
+        if not is_told:
+            yield ("source", "time"), f"clocks in {calendar.timezone} go back: hours need `utc`, or %z in every time"
+        return
+    yield (
+        ("calendar", "timezone"),
+        f"clocks in {calendar.timezone} go back, and two hours have one name: an hourly calendar needs a zone without "
+        "clock changes, such as UTC or Asia/Shanghai",
+    )
 
 
 def _url(source: HttpFile | JsonApi, citylake: Citylake) -> Iterator[Finding]:

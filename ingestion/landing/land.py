@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
+from ingestion.connectors.local_file import cannot_be_kept, cannot_be_read, unreadable
 from ingestion.contract.model import Contract
-from ingestion.errors import IntegrityError, SourceError, StoreError
+from ingestion.errors import IntegrityError, StoreError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, batch_standing
@@ -29,34 +30,34 @@ _CHUNK = 4 * 2**20
 @dataclass(frozen=True)
 class Landed:
     """With `manifest`, bytes lie in raw and wait for a receipt (`known` is then an earlier refusal, now out of
-    date); without it, the receipt that `known` stands for answers for them already.
+    date), and at `staged` too while that path lasts; without it, the receipt that `known` stands for answers for them.
     """
 
     batch: str
     content_as_of: datetime
     manifest: Manifest | None = None
     known: Standing | None = None
+    staged: Path | None = None
 
 
-def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Landed:
-    """Raw object and manifest, or the standing of a batch that needs neither.
+def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched, folder: Path) -> Landed:
+    """Raw object and manifest, or the standing of a batch that needs neither. Bytes are staged in `folder`.
 
     A refused batch is landed again once the contract's revision has changed. Raises SourceError,
     StoreError, IntegrityError.
     """
     if fetched.known is not None:
         return _still_current(lake, contract, interval, fetched.known)
-    with lake.scratch() as folder:
-        staged = folder / "payload"
-        sha256, size = _stage(contract, interval, fetched, staged)
-        batch = keys.batch_id(interval, sha256)
-        lake.log.refresh()
-        with lake.log.reading() as connection:
-            known = batch_standing(connection, contract, interval, batch)
-        if known is not None and not is_due_again(known, contract):
-            return Landed(batch, fetched.content_as_of, known=known)
-        manifest = _manifest(contract, interval, fetched, sha256, size)
-        return Landed(batch, fetched.content_as_of, manifest=_store(lake, manifest, staged), known=known)
+    staged = folder / "payload"
+    sha256, size = _stage(contract, interval, fetched, staged)
+    batch = keys.batch_id(interval, sha256)
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        known = batch_standing(connection, contract, interval, batch)
+    if known is not None and not is_due_again(known, contract):
+        return Landed(batch, fetched.content_as_of, known=known)
+    manifest = _store(lake, _manifest(contract, interval, fetched, sha256, size), staged)
+    return Landed(batch, fetched.content_as_of, manifest=manifest, known=known, staged=staged)
 
 
 def read_manifest(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Manifest:
@@ -84,7 +85,7 @@ def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Pat
         source = fetched.path.open("rb")
         before = fetched.path.stat()
     except OSError as error:
-        raise _source_error(contract, interval, fetched, f"cannot be read: {error.strerror or error}") from error
+        raise cannot_be_read(contract, interval, fetched.filename, error) from error
     digest = hashlib.sha256()
     try:
         with source, target.open("wb") as copy:
@@ -92,28 +93,16 @@ def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Pat
                 digest.update(chunk)
                 copy.write(chunk)
     except OSError as error:
-        raise StoreError(
-            f"{fetched.filename!r} cannot be copied: {error.strerror or error}",
-            feed=f"{contract.department}.{contract.feed}",
-            interval=str(interval),
-            left="nothing was stored; the file is where the department put it",
-            next_step="free space below the lake's home, then run the same command again",
-        ) from error
+        raise cannot_be_kept(contract, interval, repr(fetched.filename), error) from error
     size = target.stat().st_size
     after = fetched.path.stat() if fetched.path.exists() else before
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or size != after.st_size:
-        raise _source_error(contract, interval, fetched, "changed while it was read; it is still being written")
+        what, step = (
+            "changed while it was read; it is still being written",
+            "run the same command again when it is complete",
+        )
+        raise unreadable(contract, interval, fetched.filename, what, next_step=step)
     return digest.hexdigest(), size
-
-
-def _source_error(contract: Contract, interval: Interval, fetched: Fetched, what: str) -> SourceError:
-    return SourceError(
-        f"{fetched.filename!r} {what}",
-        feed=f"{contract.department}.{contract.feed}",
-        interval=str(interval),
-        left="nothing was stored; the file is where the department put it",
-        next_step="run the same command again when the file is complete",
-    )
 
 
 def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: str, size: int) -> Manifest:
@@ -152,8 +141,8 @@ def _store(lake: Lake, manifest: Manifest, staged: Path) -> Manifest:
             next_step="have the department send the file again with any change of its bytes",
         )
     governing = earlier or manifest
-    if lake.store.head(governing.payload) is None:
-        lake.store.put_file(governing.payload, staged, consume=True)
+    # Where a landing that died left the bytes already, they are compared.
+    lake.store.put_file(governing.payload, staged, consume=True)
     lake.on_step("landed_payload")
     if earlier is None:
         governing = _put_manifest(lake, key, manifest)

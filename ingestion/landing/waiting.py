@@ -47,7 +47,9 @@ def _manifests(lake: Lake, contract: Contract, dt: date) -> Iterator[str]:
     folder = keys.raw_day(contract.department, contract.feed, dt)
     for found in lake.store.list(f"{folder}/"):
         # The bytes before their manifest are a landing that died: the next one of the same bytes completes it.
-        if found.key == keys.raw_manifest(found.key.rsplit("/", 1)[0]):
+        batch = found.key.removeprefix(f"{folder}/").split("/", 1)[0]
+        # Not by the name alone: a department may call its own file manifest.json.
+        if found.key == keys.raw_manifest(f"{folder}/{batch}"):
             yield found.key
 
 

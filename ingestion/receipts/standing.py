@@ -5,8 +5,8 @@
 - A receipt `unchanged` adds no rows: it **confirms** a batch, which then holds as of the confirming
   delivery's content time. Bytes that come back after a correction confirm their own batch.
 - `precedence` orders the deliveries of a feed: content as-of, then commit order of the first receipt
-  that claims that as-of (so conforming again does not reorder). It is absolute: a late
-  delivery does not move the others.
+  that claims that as-of (so conforming again does not reorder), or of the last that took the batch back after
+  a correction. It is absolute: a late delivery does not move the others.
 - `supersedes` follows the feed's newest receipt: `feed` for snapshots, `interval` for full
   corrections, null for deltas and events, which all stay effective.
 - `state` is the outcome, with the steward's word on a held one (`held`, `rejected`, `accepted`) and
@@ -23,8 +23,8 @@ import duckdb
 
 from ingestion.sql import literal
 
-_TIES = 1024
-"""Deliveries of one interval with one content time that precedence keeps apart."""
+_TIES = 1_000_000
+"""Deliveries of one interval with one content time, to the millisecond, that precedence keeps apart."""
 
 _STANDING = f"""
 with receipt as (select * from log.receipt{{of_scope}}),
@@ -51,13 +51,21 @@ first_of_latest as (
 counted as (
     select receipt.* from receipt inner join first_of_latest on receipt.key = first_of_latest.key
 ),
-claim as (
-    select department, feed, batch, content_as_of, key
+-- Under one revision and key version only a return is committed more than once.
+again as (
+    select *, row_number() over (
+        partition by department, feed, batch, revision, key_version order by key
+    ) > 1 as is_return
     from receipt
-    where outcome <> 'unchanged'
+),
+claim as (
+    select department, feed, batch, content_as_of, key, false as is_return
+    from receipt
     union all
-    select confirming.department, confirming.feed, confirming.confirms, confirming.content_as_of, confirming.key
-    from receipt as confirming
+    select
+        confirming.department, confirming.feed, confirming.confirms, confirming.content_as_of, confirming.key,
+        confirming.is_return
+    from again as confirming
     left join counted
         on confirming.department = counted.department and confirming.feed = counted.feed
         and confirming.batch = counted.batch
@@ -66,7 +74,9 @@ claim as (
             or (counted.outcome = 'unchanged' and counted.confirms = confirming.confirms))
 ),
 claimed as (
-    select department, feed, batch, content_as_of as holds_as_of, min(key) as claim_key
+    select
+        department, feed, batch, content_as_of as holds_as_of,
+        coalesce(max(key) filter (is_return), min(key)) as claim_key
     from claim
     group by department, feed, batch, content_as_of
     qualify content_as_of = max(content_as_of) over (partition by department, feed, batch)
@@ -109,11 +119,11 @@ ordered as (
         * exclude (claim_key),
         state in ('accepted', 'no_data') as counts,
         case supersedes when 'feed' then timestamptz 'epoch' else interval_start end as scope,
-        epoch_us(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
-            partition by department, feed, coalesce(holds_as_of, content_as_of),
+        epoch_ms(coalesce(holds_as_of, content_as_of)) * {_TIES} + least(row_number() over (
+            partition by department, feed, epoch_ms(coalesce(holds_as_of, content_as_of)),
                 case supersedes when 'feed' then timestamptz 'epoch' else interval_start end
             -- A confirmed batch claims with the confirming one's receipt, and comes before it.
-            order by coalesce(claim_key, key), outcome = 'unchanged'
+            order by coalesce(holds_as_of, content_as_of), coalesce(claim_key, key), outcome = 'unchanged'
         ), {_TIES}) - 1 as precedence
     from stated
 )

@@ -7,6 +7,7 @@ keys, is passed on.
 from __future__ import annotations
 
 import re
+from xml.etree.ElementTree import ParseError
 
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import (
@@ -22,7 +23,7 @@ from urllib3.exceptions import (
 from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.store.s3_options import S3Options
 
-FAILURES = (MinioException, HTTPError)
+FAILURES = (MinioException, HTTPError, ParseError)
 """What the client raises for anything that is not an answer."""
 
 _LEFT = {
@@ -90,6 +91,8 @@ def _explained(options: S3Options, error: Exception) -> tuple[str, str]:
         return _answered(options, error.status_code, None)
     if isinstance(error, InvalidResponseError):
         return _answered(options, int(error._code), code_of(error))  # the class has no public status
+    if isinstance(error, ParseError):
+        return f"{options.endpoint} sent something that is not S3", f"look at what answers at that address, {_AGAIN}"
     reason = error.reason if isinstance(error, MaxRetryError) and error.reason is not None else error
     if isinstance(reason, ReadTimeoutError):
         return _slow(options)

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.collect import erase, to_erase
+from ingestion.connectors.file_drop import fetched_file
+from ingestion.errors import IntegrityError
 from ingestion.holds import decide, held
-from ingestion.ingest import ingest_file, ingest_interval
+from ingestion.ingest import fetch_time, ingest_fetched, ingest_file, ingest_interval
+from ingestion.landing.land import read_manifest
 from ingestion.reconform import reconform
+from ingestion.store import LocalStore
 from tests.support.lakes import FakeKeys, contract, counted, day, drop, lake, rows
 
 
@@ -226,3 +231,94 @@ def test_a_confirming_batch_comes_after_the_one_it_confirms(tmp_path: Path) -> N
         order = connection.execute("select precedence, batch from standing order by precedence").fetchall()
     assert [batch for _, batch in order] == [first.batch, second.batch]
     assert order[0][0] < order[1][0]
+
+
+def test_conforming_again_leaves_a_correction_in_force(tmp_path: Path) -> None:
+    """All of an interval hold as of its end: the order of commits decides, and conforming again is none."""
+    made, feed = lake(tmp_path), contract(content_as_of="interval_end")
+    ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+    assert ingest_file(made, feed, drop(made, "readings_2.csv", rows("edcba")), day(0)).outcome == "unchanged"
+    ingest_file(made, feed, drop(made, "readings_3.csv", rows("abcde", value=3)), day(0))
+    reconform(made, contract(content_as_of="interval_end", version="2.0.0"))
+    assert counted(made) == dict.fromkeys("abcde", 3)
+
+
+@pytest.mark.parametrize("rule", ["fetched", "interval_end"])
+def test_what_a_source_of_one_version_gives_now_counts(tmp_path: Path, rule: str) -> None:
+    """Also where the bytes that come back had only confirmed others; said once, it is not said again."""
+    made, feed = lake(tmp_path), contract(content_as_of=rule)
+
+    def presented(text: str) -> str:
+        path, now = drop(made, "readings.csv", text), fetch_time(made, feed)
+        fetched = fetched_file(feed, day(0), path, source="file:readings.csv", connector="file/1", now=now)
+        return ingest_fetched(made, feed, day(0), replace(fetched, replaces=True)).outcome
+
+    said = [presented(text) for text in (A, rows("edcba"), rows("abcde", value=3))]
+    assert said == ["accepted", "unchanged", "accepted"]
+    assert [presented(rows("edcba")) for _ in range(2)] == ["unchanged", "duplicate"]
+    assert counted(made) == dict.fromkeys("abcde", 1)
+    assert [presented(rows("abcde", value=3)) for _ in range(2)] == ["unchanged", "duplicate"]
+    assert counted(made) == dict.fromkeys("abcde", 3)
+
+
+class NeverRead(LocalStore):
+    """A store from which no object is fetched."""
+
+    def fetch(self, key: str, target: Path) -> Path:
+        raise AssertionError(key)
+
+
+def test_what_was_just_landed_is_not_fetched_again(tmp_path: Path) -> None:
+    made = lake(tmp_path)
+    path = drop(made, "readings_1.csv", A)
+    assert ingest_file(replace(made, store=NeverRead(made.store.root)), contract(), path, day(0)).accepted == 5
+
+
+def test_raw_bytes_that_are_not_those_that_landed_are_not_conformed(tmp_path: Path) -> None:
+    """A failing disk or a store that answers with other bytes: in the same number, so that no length tells."""
+    made, feed = lake(tmp_path), contract()
+    delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+    payload = made.store.root / read_manifest(made, feed, day(0), delivery.batch).payload
+    payload.unlink()
+    payload.write_text(B, encoding="utf-8")
+    with pytest.raises(IntegrityError, match="does not have the bytes its manifest names"):
+        reconform(made, contract(version="2.0.0"))
+    assert counted(made) == dict.fromkeys("abcde", 1)
+
+
+def test_rows_erased_while_they_are_conformed_again_stay_erased(tmp_path: Path) -> None:
+    """The bytes were read before they were erased; what was made of them is not stored after."""
+    made, feed = lake(tmp_path), contract()
+    delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+
+    def erased(step: str) -> None:
+        if step == "conformed":
+            erase(made, feed, delivery.batch, reason="asked for", by="officer")
+
+    (again,) = reconform(replace(made, on_step=erased), contract(version="2.0.0"))
+    assert (again.outcome, again.message) == ("duplicate", "these bytes were erased; they are not taken in again")
+    assert not [info.key for zone in ("bronze", "quarantine") for info in made.store.list(zone)]
+
+
+def test_an_erasure_takes_what_a_dead_conform_left(tmp_path: Path) -> None:
+    """Objects no receipt names yet hold the same rows; they are not left to a collection some days later."""
+
+    class Died(BaseException):
+        pass
+
+    def dies(step: str) -> None:
+        if step == "stored_bronze":
+            raise Died
+
+    made, feed = lake(tmp_path), contract()
+    delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
+    other = ingest_file(made, feed, drop(made, "readings_2.csv", A), day(1))
+    with pytest.raises(Died):
+        reconform(replace(made, on_step=dies), contract(version="2.0.0"))
+    bronze = [info.key for info in made.store.list("bronze") if delivery.batch in info.key]
+    assert len(bronze) == 2
+    assert set(bronze) <= set(to_erase(made, feed, delivery.batch))
+    stone = erase(made, feed, delivery.batch, reason="asked for", by="officer")
+    assert set(bronze) <= set(stone.objects)
+    (left,) = [info.key for info in made.store.list("bronze")]
+    assert other.batch in left

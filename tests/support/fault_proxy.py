@@ -18,9 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 from tests.support.s3_servers import S3Server
 
-Fault = Literal["503", "slow", "truncate", "half_put", "unreachable"]
+Fault = Literal["503", "slow", "truncate", "half_put", "unreachable", "page"]
 
 _SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+_PAGE = b"<!doctype html><html><body>Sign in to the network<br></body></html>"
 _HOP = ("connection", "keep-alive", "transfer-encoding")
 
 
@@ -113,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._cut()
         if fault == "503":
             return self._answer(503, [("Content-Type", "application/xml")], _SLOW_DOWN)
+        if fault == "page":
+            return self._answer(200, [("Content-Type", "text/html")], _PAGE)
         if fault == "half_put":
             self._half(body)
             return self._cut()

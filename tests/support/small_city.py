@@ -124,6 +124,8 @@ class SmallCity:
         with contextlib.closing(duckdb.connect(str(path))) as build:
             self._tables(build)
             names = ["fct_weather", "mart_weather", "pub_weather", "fct_inspection", "dim_town", "stg_wx"]
+            build.execute("create schema _citylake")
+            build.execute("create table _citylake.run as select $id as build_id", {"id": f"build{self.builds:04}"})
             rows = {n: build.execute(f"select count(*) from {n}").fetchone()[0] for n in names}
         report = BuildReport(
             build_id=f"build{self.builds:04}", as_of=date(2026, 3, 6), started_at=datetime.now(UTC),

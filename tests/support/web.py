@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         if answer.stall:
             self.server.stopped.wait(answer.stall)
-        self.send_response(answer.status)
+        self._begin(answer)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.chunked:
@@ -135,6 +135,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):
             self._body(answer)
+
+    def _begin(self, answer: Answer) -> None:
+        """The status line; the answer's own Date, where it has one, instead of the clock's."""
+        self.send_response_only(answer.status)
+        if "Date" not in answer.headers:
+            self.send_header("Date", self.date_time_string())
 
     def _body(self, answer: Answer) -> None:
         body = answer.body[: answer.cut]

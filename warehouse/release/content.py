@@ -106,6 +106,7 @@ def measure(
 
     Raises IntegrityError when the build file is not the one the report describes.
     """
+    _require_build(connection, report)
     remembered = lake.settings.state_root / "content.json"
     known = _remembered(remembered)
     wanted = (report.build_id, baseline.id if baseline else None, ENGINE)
@@ -122,6 +123,20 @@ def measure(
     content = BuildContent(build_id=wanted[0], baseline=wanted[1], engine=ENGINE, tables=tables)
     remembered.write_text(content.model_dump_json(), encoding="utf-8")
     return content
+
+
+def _require_build(connection: duckdb.DuckDBPyConnection, report: BuildReport) -> None:
+    """A build that began after the report was made, finished or killed, may have left other rows in equal numbers."""
+    try:
+        row = connection.execute(f"select max(build_id) from {identifier(BUILD, '_citylake', 'run')}").fetchone()
+    except duckdb.CatalogException:
+        row = None
+    if not row or row[0] != report.build_id:
+        raise IntegrityError(
+            f"the build file does not hold build {report.build_id} any more: another has begun since",
+            left="nothing was judged or released; the current release is still served",
+            next_step="citylake build, then citylake gate and citylake publish",
+        )
 
 
 def _remembered(path: Path) -> BuildContent | None:

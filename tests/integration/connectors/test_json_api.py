@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from ingestion.lake import Lake
 from ingestion.landing.land import read_manifest
 from tests.support.lakes import counted, day
 from tests.support.pages import PATH, Api, readings
-from tests.support.web import Answer, Server, serving
+from tests.support.web import Answer, Asked, Server, serving
 
 PAGINGS = {
     "cursor": {"by": "cursor", "parameter": "cursor", "next": "$.next"},
@@ -189,3 +190,38 @@ def test_a_delivery_larger_than_the_contract_allows_is_not_taken(real: Lake, ser
     Api(server, readings(range(100)), size=10)
     with pytest.raises(SourceError, match="more than the contract's 1,000 bytes"):
         ingest_interval(real, api_contract(max_bytes=1000), day(0))
+
+
+@pytest.mark.parametrize("rel", ["Next", "next", '"NEXT"', '"prev next"'])
+def test_the_next_page_is_known_however_its_relation_is_written(
+    real: Lake, server: Server, api_contract, rel: str
+) -> None:
+    """Relation types have no case, and one link may have several (RFC 8288, 2.1.1 and 3.3)."""
+    served = Api(server, readings("abcde"), by="link_header")
+    plain = served.answer
+
+    def answer(asked: Asked) -> Answer:
+        page = plain(asked)
+        link = page.headers.get("Link", "").replace('"next"', rel)
+        return replace(page, headers={**page.headers, "Link": link})
+
+    server.routes[PATH] = answer
+    (delivery,) = ingest_interval(real, api_contract(paging=PAGINGS["link_header"]), day(0))
+    assert delivery.accepted == 5
+
+
+@pytest.mark.parametrize("by", ["link_header", "next_link"])
+def test_a_next_page_is_relative_to_the_page_that_names_it(real: Lake, server: Server, api_contract, by: str) -> None:
+    """RFC 3986, 5.1.3, also after a redirect."""
+
+    def page(*ids: str, then: str | None) -> Answer:
+        body: dict[str, object] = {"data": readings(ids)}
+        headers = {"Link": f'<{then}>; rel="next"'} if then and by == "link_header" else {}
+        return Answer(json.dumps(body | ({"next": then} if by == "next_link" else {})).encode(), headers=headers)
+
+    server.script(PATH, Answer(status=302, headers={"Location": "/v2/readings/first"}))
+    server.script("/v2/readings/first", page("a", then="part/2"))
+    server.script("/v2/readings/part/2", page("b", then="3"))
+    server.script("/v2/readings/part/3", page("c", then=None))
+    (delivery,) = ingest_interval(real, api_contract(paging=PAGINGS[by]), day(0))
+    assert delivery.accepted == 3

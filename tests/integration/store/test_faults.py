@@ -121,6 +121,15 @@ def test_a_truncated_answer_is_asked_for_again(proxy: FaultProxy, store: S3Store
     assert (found.read_bytes() if isinstance(found, Path) else found) == data
 
 
+def test_a_sign_in_page_for_a_listing_is_told(proxy: FaultProxy, store: S3Store) -> None:
+    """A network that answers in the store's place: with 200, and with what is no listing."""
+    store.put_bytes("a/x", b"old")
+    with proxy.hurting(Rule("page", "GET")), pytest.raises(StoreError) as raised:
+        list(store.list("a"))
+    told(raised.value, what="sent something that is not S3", next_step="look at", proxy=proxy)
+    assert [info.key for info in store.list("a")] == ["a/x"]
+
+
 @pytest.mark.parametrize("call", ["get", "fetch"])
 def test_a_short_file_is_never_left(proxy: FaultProxy, store: S3Store, tmp_path: Path, call: str) -> None:
     store.put_bytes("a/x", bytes(range(256)) * 10_000)

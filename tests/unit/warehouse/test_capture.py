@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ingestion.contract.model import Contract
+from ingestion.errors import SourceError
 from ingestion.lake import Lake
-from tests.support.lakes import contract, drop, lake, rows
-from warehouse.capture import Captured, capture, intervals_of
+from tests.support.lakes import contract, counted, drop, lake, rows
+from warehouse.capture import Captured, Extracted, capture, conform_days, extract_days, intervals_of
 
 DAY = date(2026, 3, 2)
 
@@ -26,6 +29,12 @@ def test_the_day_and_its_recapture_oldest_first() -> None:
     feed = contract(recapture=timedelta(days=2))
     starts = [interval.start for interval in intervals_of(feed, DAY)]
     assert starts == [datetime(2026, 2, 28, tzinfo=UTC) + timedelta(days=n) for n in range(3)]
+
+
+@pytest.mark.parametrize(("hours", "days"), [(0, 0), (12, 1), (24, 1), (36, 2)])
+def test_a_recapture_of_hours_looks_at_every_day_it_reaches(hours: int, days: int) -> None:
+    feed = contract(recapture=timedelta(hours=hours))
+    assert len(intervals_of(feed, DAY)) == days + 1
 
 
 def test_a_known_file_is_not_read_again(tmp_path: Path) -> None:
@@ -53,6 +62,17 @@ def test_a_file_that_may_have_changed_is_read_again(tmp_path: Path, what: str) -
     assert [d.outcome for d in again.deliveries] == (["accepted"] if what == "content" else ["duplicate"])
 
 
+def test_a_file_written_again_in_the_second_it_was_read_in_is_taken(tmp_path: Path) -> None:
+    """Shares and SFTP keep whole seconds: name, size and time are those of the file that was read."""
+    made, feed = lake(tmp_path), contract()
+    second = int(time.time()) + 5  # a slow machine reads it later than it was written
+    for value in (1, 2):
+        path = drop(made, "readings_20260302.csv", rows(["a", "b"], value=value))
+        os.utime(path, (second, second))
+        assert [d.outcome for d in _captured(made, feed, DAY).deliveries] == ["accepted"]
+    assert counted(made) == {"a": 2, "b": 2}
+
+
 def test_a_late_file_comes_in_with_a_later_day_only_within_recapture(tmp_path: Path) -> None:
     made = lake(tmp_path)
     drop(made, "readings_20260302.csv", rows(["a"]))
@@ -69,3 +89,33 @@ def test_a_refused_file_is_judged_again_under_a_new_revision(tmp_path: Path) -> 
     assert _captured(made, contract(), DAY).known == 1
     relaxed = contract(version="1.1.0", max_refused_share=1.0)
     assert [d.outcome for d in _captured(made, relaxed, DAY).deliveries] == ["accepted"]
+
+
+def test_a_file_called_manifest_is_a_file(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract(source={"path": "office/{interval:%Y%m%d}/*.json"})
+    drop(made, "20260302/manifest.json", rows(["a", "b"]))
+    for outcomes in (["accepted"], []):
+        extracted = Extracted()
+        extract_days(made, feed, DAY, DAY, extracted)
+        assert [d.outcome for d in conform_days(made, feed, DAY, DAY, extracted.waiting)] == outcomes
+
+
+def test_a_file_that_goes_away_stops_no_other(tmp_path: Path) -> None:
+    """Departments tidy up while a run reads: the files of a day are listed first and taken one after the other."""
+    made, feed = lake(tmp_path), contract("events", recapture=timedelta(days=1))
+    for name in (
+        "readings_20260302_1.csv",
+        "readings_20260302_2.csv",
+        "readings_20260302_3.csv",
+        "readings_20260303.csv",
+    ):
+        drop(made, name, rows([name]))
+
+    def tidied(_: str) -> None:
+        (made.settings.drop_root / "office" / "readings_20260302_2.csv").unlink(missing_ok=True)
+
+    captured = Captured()
+    with pytest.raises(SourceError, match=r"'readings_20260302_2.csv' cannot be read: No such file"):
+        capture(replace(made, on_step=tidied), feed, date(2026, 3, 3), captured)
+    taken = [delivery.filename for delivery in captured.deliveries]
+    assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]

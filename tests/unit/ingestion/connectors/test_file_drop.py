@@ -10,7 +10,9 @@ import pytest
 
 from ingestion.connectors.file_drop import FileDropConnector
 from ingestion.errors import SourceError
-from tests.support.lakes import START, contract, day
+from ingestion.ingest import ingest_file, ingest_interval
+from ingestion.landing.land import read_manifest
+from tests.support.lakes import START, contract, day, lake, rows
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
 
@@ -83,3 +85,23 @@ def test_content_as_of(tmp_path: Path, rule: str, expected: datetime) -> None:
     (one,) = FileDropConnector(tmp_path).fetch(contract(content_as_of=rule), day(0), NOW)
     assert one.content_as_of == expected
     assert one.source == "file_drop:office/readings_20260302.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("readings_20260302_检查.csv".encode("gb18030"), "readings_20260302_检查.csv"),
+        (b"readings_20260302_\xff.csv", "readings_20260302_\\xff.csv"),
+    ],
+)
+def test_a_name_that_is_not_utf8_is_taken_in_and_told(tmp_path: Path, name: bytes, shown: str) -> None:
+    """What Windows machines pack or upload is often named in GBK."""
+    made = lake(tmp_path)
+    folder = made.settings.drop_root / "office"
+    folder.mkdir(parents=True)
+    (folder / os.fsdecode(name)).write_text(rows("ab"), encoding="utf-8")
+    (delivery,) = ingest_interval(made, contract(), day(0))
+    assert (delivery.outcome, delivery.filename) == ("accepted", shown)
+    assert read_manifest(made, contract(), day(0), delivery.batch).source == f"file_drop:office/{shown}"
+    by_hand = ingest_file(made, contract(), folder / os.fsdecode(name), day(1))
+    assert (by_hand.outcome, by_hand.filename) == ("accepted", shown)

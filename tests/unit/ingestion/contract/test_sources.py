@@ -107,3 +107,31 @@ def test_a_snapshot_may_lie_at_one_url(citylake: dict[str, Any], problems: Any) 
 def test_another_source_is_not_another_revision() -> None:
     """Where bytes come from does not change what conforming makes of them."""
     assert contract().revision == contract(source=HTTP).revision == contract(source=API).revision
+
+
+BERLIN = {"every": "hour", "timezone": "Europe/Berlin", "start": "2026-01-01"}
+SHORT = {"from": "{start:%Y-%m-%dT%H:%M}", "to": "{end:%Y-%m-%dT%H:%M}"}
+
+
+@pytest.mark.parametrize(
+    ("calendar", "source", "key"),
+    [
+        (BERLIN, {"path": "v_{interval:%Y%m%d%H}.csv"}, "calendar.timezone"),
+        (BERLIN, {**HTTP, "url": "v_{interval:%Y%m%d%H}.csv"}, "calendar.timezone"),
+        (BERLIN, {**API, "params": SHORT}, "source.time"),
+        (BERLIN, {**API, "params": SHORT, "time": "utc"}, None),
+        (BERLIN, API, None),
+        ({**BERLIN, "timezone": "Asia/Shanghai"}, {"path": "v_{interval:%Y%m%d%H}.csv"}, None),
+        ({**BERLIN, "every": "day"}, {"path": "v_{interval:%Y%m%d}.csv"}, None),
+        ({**BERLIN, "timezone": "Mars/Olympus"}, {"path": "v_{interval:%Y%m%d%H}.csv"}, None),
+    ],
+)
+def test_hours_that_share_a_name_when_clocks_go_back(
+    citylake: dict[str, Any], problems: Any, calendar: dict[str, Any], source: dict[str, Any], key: str | None
+) -> None:
+    """One file would be taken for two hours, and one of two hours never asked for."""
+    citylake["calendar"], citylake["source"] = calendar, source
+    if source.get("connector") == "json_api":
+        citylake["format"] = JSON
+    found = {name: told for name, told in problems().items() if "go back" in told}
+    assert list(found) == ([f"customProperties[0].value.{key}"] if key else [])

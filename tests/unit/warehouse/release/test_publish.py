@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingestion.errors import IntegrityError
 from tests.support.small_city import SmallCity, changed
 from warehouse.build.report import BuildReport
 from warehouse.gate.decide import gate
@@ -59,6 +60,21 @@ def test_a_verdict_on_another_build_is_no_verdict(city: SmallCity) -> None:
     old = gate(city.lake, city.build())
     results = publish(city.lake, city.build(), old, approver=None)
     assert {r.outcome for r in results} == {"nothing_releasable"}
+
+
+def test_rows_of_a_build_nobody_judged_are_not_released(city: SmallCity) -> None:
+    """Another build ends, or is killed, between the verdicts and the release, and leaves as many rows as before."""
+    judged = city.build()
+    verdicts = gate(city.lake, judged)
+    city.weather["2026-03-02"] = [(station, 99.0) for station, _ in city.weather["2026-03-02"]]
+    city.deliver("qxj.wx", "2026-03-02")
+    city.build()
+    with pytest.raises(IntegrityError, match="does not hold build build0001 any more"):
+        publish(city.lake, judged, verdicts, approver=None)
+    with pytest.raises(IntegrityError, match="another has begun since"):
+        gate(city.lake, judged)
+    assert pointer.current(city.lake) is None
+    assert not list(city.lake.store.list("published"))
 
 
 def test_first_release_holds_every_public_table_and_the_open_edition_only_pub(city: SmallCity) -> None:
