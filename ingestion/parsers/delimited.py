@@ -31,6 +31,8 @@ from ingestion.parsers.records import Dialect, RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
+_BARE = "bare_carriage_return"
+
 
 class Delimited:
     """Segments of one delimited payload. `name` is how messages call it; `header` which declared one it has."""
@@ -60,7 +62,7 @@ class Delimited:
         """Every record of the payload, in order, once.
 
         Raises DeliveryRefused: `empty`, `header`, `encoding`, `html_page`, `container`,
-        `unterminated_quote`.
+        `unterminated_quote`, and, of the header line only, `bare_carriage_return` and `record_too_long`.
         """
         with self._open() as stream:
             head = stream.read(PROBE_BYTES)
@@ -92,6 +94,7 @@ class Delimited:
 
     def _header(self, block: Block) -> list[str]:
         """The trimmed cells of the first record."""
+        self._check_header_line(block)
         text = to_utf8(block.text_of(0), self._spec.encoding)
         if text is None:
             raise DeliveryRefused(
@@ -103,6 +106,17 @@ class Delimited:
         line = io.StringIO(text.decode("utf-8").replace("\x00", ""), newline="")
         cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])
         return [cell.strip().lstrip("\ufeff") for cell in cells]
+
+    def _check_header_line(self, block: Block) -> None:
+        """Refuse a header no reader can take: with a bare carriage return it would swallow the records after it."""
+        broken = [rule for rule, rows in block.refused if 0 in rows]
+        if broken:
+            why = "holds a carriage return without a line feed" if broken == [_BARE] else "is too long"
+            raise DeliveryRefused(
+                f"the header line of {self._name} {why}; where it ends cannot be told",
+                rule=broken[0],
+                next_step="ask the department to end every line with LF or CR LF, and to send it again",
+            )
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""

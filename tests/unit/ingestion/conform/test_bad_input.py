@@ -98,6 +98,19 @@ def test_bare_carriage_returns(make: Any, two: Any) -> None:
     assert make.refused(found.quarantine) == [(1, ["bare_carriage_return"])]
 
 
+@pytest.mark.parametrize("payload", [b"a,b\rx,1\ry,2\r", b"a,b\rx,1\ny,2\n", b"a,b\r\r\nx,1\r\n"])
+def test_a_header_that_swallows_records(make: Any, two: Any, payload: bytes) -> None:
+    """A file of old line ends is one line; taken for a header alone it would be an answer without data."""
+    caught = refusal(make, make.contract(two, empty="no_data"), payload)
+    assert caught.rule == "bare_carriage_return"
+    assert "the header line of the file holds a carriage return" in caught.message
+
+
+def test_a_header_that_is_too_long(make: Any, two: Any) -> None:
+    caught = refusal(make, make.contract(two), b"a,b" + b"z" * 200 + b"\nx,1\n", max_record_bytes=100)
+    assert caught.rule == "record_too_long"
+
+
 def test_a_record_that_is_too_long(make: Any, two: Any) -> None:
     payload = b"a,b\nx,1\n" + b"y" * 200_000 + b",2\nz,3\n"
     found = make.conform(make.contract(two), payload, max_record_bytes=100_000).tables["t"]
