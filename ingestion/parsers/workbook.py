@@ -7,6 +7,7 @@ fetched, no formula is computed. What a sheet's text tells is left to `sheet_sha
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ _CHUNK = 4 * 2**20
 _MAX_DIRECTORY = 4 * 2**20
 _WORKBOOK = "xl/workbook.xml"
 _SHARED = "xl/sharedStrings.xml"
+_STYLES = "xl/styles.xml"
+_TYPES = "[Content_Types].xml"
 _AGAIN = "ask the department to save the table as an Excel workbook (.xlsx) without password and macros, or as CSV"
 _DAMAGED = "ask the department to send it again"
 
@@ -51,17 +54,18 @@ class Workbook:
         targets: dict[str, str] = {}
         for attributes in self._elements("xl/_rels/workbook.xml.rels", "Relationship"):
             if attributes.get("Type", "").endswith("/worksheet"):
-                targets[attributes["Id"]] = str(PurePosixPath("/xl") / attributes["Target"]).lstrip("/")
+                target = PurePosixPath("/xl") / attributes.get("Target", "")
+                targets[attributes.get("Id", "")] = str(target).lstrip("/")
         self.sheets = tuple(
-            Sheet(found["name"], targets[found["id"]], found.get("state", "visible") == "visible")
+            Sheet(found.get("name", ""), targets[found["id"]], found.get("state", "visible") == "visible")
             for found in self._elements(_WORKBOOK, "sheet")
             if found.get("id") in targets
         )
         properties = next(iter(self._elements(_WORKBOOK, "workbookPr")), {})
         self.date_1904 = properties.get("date1904") in ("1", "true")
-        if _SHARED in self._archive.names:  # the reader holds these in memory
-            for _ in self._text(_SHARED, settings.max_document_bytes):
-                pass
+        for part in (_TYPES, _STYLES, _SHARED):  # the reader holds these in memory
+            if part in self._archive.names:
+                deque(self._text(part, settings.max_document_bytes), maxlen=0)
 
     def sheet(self, spec: XlsxFormat) -> Sheet:
         """The declared sheet. Raises DeliveryRefused (rule `sheet`)."""

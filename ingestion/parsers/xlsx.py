@@ -31,6 +31,7 @@ _ROWS = 50_000
 _FOOTER_ROWS = 20
 _ERRORS = (
     "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA",
+    "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#EXTERNAL!", "#BUSY!", "#PYTHON!",
 )  # fmt: skip
 """ECMA-376 part 1, 18.17.3, and what later versions added."""
 

@@ -185,6 +185,13 @@ def test_rows_and_cells_without_references(make: Any, two: Any) -> None:
     assert make.rows(found.bronze) == [{"a": "x", "b": 1}]
 
 
+@pytest.mark.parametrize("word", ["#N/A", "#DIV/0!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#PYTHON!"])
+def test_error_cells_are_no_text(make: Any, two: Any, word: str) -> None:
+    payload = book(cells(("a", "b"), (f'<c t="e"><v>{word}</v></c>', 1)))
+    found = make.conform(make.contract(two, format=XlsxFormat()), payload).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["cell_error"])]
+
+
 def test_no_row_falls_out_of_a_sheet(make: Any, two: Any) -> None:
     """However a program spells its tags, the last row is the last row, and a gap before it is no end."""
     good = cells(("a", "b"), ("x", 1))
@@ -267,6 +274,11 @@ UNCOMPUTED_EMPTY = cells(("a", "b"), *[("x", "<c><f>1+1</f><v></v></c>")] * 3)
 BOMB = '<worksheet xmlns="{}"><sheetData/><!--{}--></worksheet>'.format(MAIN, " " * 3_000_000)
 ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><sheetData>{GOOD}</sheetData></worksheet>'
 
+NAMELESS = f'<workbook xmlns="{MAIN}" xmlns:r="{DOC}"><sheets><sheet sheetId="1" r:id="rId1"/></sheets></workbook>'
+AIMLESS = (
+    f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" Type="{DOC}/worksheet"/></Relationships>'
+)
+
 
 @pytest.mark.parametrize(
     ("payload", "facts", "rule", "message"),
@@ -283,6 +295,10 @@ ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><she
         (book(GOOD, parts={"xl/externalLinks/externalLink1.xml": "<x/>"}), {}, "workbook_links", "external links"),
         (book(GOOD, parts={"xl/worksheets/sheet1.xml": ENTITY}), {}, "workbook_unsafe", "document type"),
         (book(GOOD, parts={"xl/worksheets/sheet1.xml": BOMB}), {}, "zip_unsafe", "200 times its packed size"),
+        (book(GOOD, parts={"xl/styles.xml": ENTITY}), {}, "workbook_unsafe", "styles.xml declares a document type"),
+        (book(GOOD, parts={"[Content_Types].xml": ENTITY}), {}, "workbook_unsafe", "declares a document type"),
+        (book(GOOD, parts={"xl/workbook.xml": NAMELESS}), {"sheet": "S1"}, "sheet", "no sheet is named 'S1'"),
+        (book(GOOD, parts={"xl/_rels/workbook.xml.rels": AIMLESS}), {}, "workbook_damaged", "lacks its part"),
         (book(GOOD, parts={"xl/worksheets/sheet1.xml": None}), {}, "workbook_damaged", "lacks its part"),
         (book(GOOD, parts={"xl/workbook.xml": "<workbook>"}), {}, "workbook_damaged", "not well-formed"),
         (book(GOOD, parts={"xl/workbook.xml": "<x/>".encode("utf-16")}), {}, "workbook_unsafe", "is not UTF-8"),
