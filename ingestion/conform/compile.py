@@ -82,7 +82,7 @@ class TablePlan:
 
     def pseudonym_input(self, column: Column) -> str:
         """SQL over relation `distinct_values(_raw_<name>)` that gives what the HMAC takes, in order."""
-        value = normalised(column, f"cast({checked(column, _text(column), 'found')} as varchar)")
+        value = normalised(column, f"cast({checked(column, _text(column), 'found', self.zone)} as varchar)")
         return (
             f"select nullif({value}, '') as value from "
             f"(select *, {read(column, _text(column), self.zone)} as found from "
@@ -94,7 +94,7 @@ class TablePlan:
         keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
         texts = [f"{self._text(c)} as {_text(c)}" for c in sources]
         found = [f"{read(c, _text(c), self.zone)} as {_found(c)}" for c in sources]
-        values = [f"{checked(c, _text(c), _found(c))} as {identifier(c.name)}" for c in sources]
+        values = [f"{checked(c, _text(c), _found(c), self.zone)} as {identifier(c.name)}" for c in sources]
         layers = [
             f"cleaned as (select {', '.join([*keep, *texts])} from segment)",
             f"found as (select *, {', '.join(found)} from cleaned)",
