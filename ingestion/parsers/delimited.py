@@ -26,7 +26,7 @@ from ingestion.parsers.faults import unreadable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.header_variants import Header, repeated_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text
-from ingestion.parsers.quoting import quoted
+from ingestion.parsers.quoting import quoted, trailing
 from ingestion.parsers.records import Dialect, RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
@@ -197,24 +197,13 @@ class Delimited:
         view = np.frombuffer(block.data, np.uint8)
         found = np.flatnonzero(view == self._dialect.delimiter)
         if block.encoding == "gb18030" and self._dialect.delimiter >= 0x40:
-            found = found[~_trailing(view, found)]
+            found = found[~trailing(view, found)]
         if self._dialect.quote is not None:
             start = int(block.starts[0]) if len(block) else 0
-            marks = quoted(view[start:], self._dialect.quote, self._dialect.delimiter)
+            marks = quoted(view[start:], self._dialect.quote, self._dialect.delimiter, block.encoding)
             found = found[~marks.inside(found - start)]
         first = np.searchsorted(found, block.starts)
         return np.searchsorted(found, block.ends) - first + 1
-
-
-def _trailing(view: Array, places: Array) -> Array:
-    """Whether the byte at a place is the second half of a GB18030 character.
-
-    It is when an odd number of bytes ≥ 0x81 stands right before it.
-    """
-    low = np.flatnonzero(view < 0x81)
-    before = np.searchsorted(low, places) - 1
-    last_low = np.where(before >= 0, low[np.maximum(before, 0)], -1)
-    return np.asarray((places - last_low - 1) % 2 == 1)
 
 
 def _only(block: Block, rows: Array) -> bytes:

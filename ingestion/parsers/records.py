@@ -81,7 +81,7 @@ class RecordReader:
         if quote is None or not (inside or bytes((quote,)) in text):
             return _UNQUOTED
         view = np.frombuffer(text, np.uint8)
-        return quoted(view, quote, self._dialect.delimiter, inside=inside, before=before)
+        return quoted(view, quote, self._dialect.delimiter, self._dialect.encoding, inside=inside, before=before)
 
     def _last_break(self, text: bytes, marks: Quoted) -> int:
         """Just after the last line end that ends a record; 0 when there is none."""

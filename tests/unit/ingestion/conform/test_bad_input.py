@@ -11,6 +11,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
 from ingestion.errors import DeliveryRefused
@@ -187,6 +188,33 @@ def test_gb18030_with_a_delimiter_that_may_be_half_a_character(make: Any, two: A
     found = make.conform(make.contract(two, format=form), payload).tables["t"]
     assert make.refused(found.quarantine) == [(3, ["ragged"])]
     assert make.rows(found.bronze)[0]["a"] == b"\x81\x7c".decode("gb18030")
+
+
+def test_gb18030_half_a_character_before_a_quote_is_no_delimiter(make: Any, two: Any) -> None:
+    """亅 ends in the byte of a bar: the quote after it is an ordinary character, and opens nothing."""
+    payload = '"丂"|1\n亅"|2\n石岐|3\n亅亅"x|4|5\n'.encode("gb18030")
+    form = CsvFormat(encoding="gb18030", delimiter="|")
+    assert b'\x81|"' in payload
+    found = make.conform(make.contract(two, format=form), b"a|b\n" + payload).tables["t"]
+    assert make.refused(found.quarantine) == [(4, ["ragged"])]
+    assert make.rows(found.bronze) == [{"a": "丂", "b": 1}, {"a": '亅"', "b": 2}, {"a": "石岐", "b": 3}]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"delimiter": "；"},
+        {"delimiter": "\n"},
+        {"delimiter": "a"},
+        {"quote": "”"},
+        {"quote": "\n"},
+        {"quote": ","},
+        {"quote": "|", "encoding": "gb18030"},
+    ],
+)
+def test_marks_no_reader_can_take(facts: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        CsvFormat(**facts)
 
 
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
