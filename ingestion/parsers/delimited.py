@@ -7,6 +7,7 @@ cannot be read is set aside by its number and never shifts another. Typing is le
 # ruff: noqa: PLR2004  (byte values are the byte classes of GB18030)
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
@@ -170,6 +171,8 @@ class Delimited:
             return pa.table({c.name: pa.array([], pa.string()) for c in sources})
         names = [str(index) for index in range(width)]
         used = sorted({str(place) for place in places.values()}, key=int)
+        if text.startswith(codecs.BOM_UTF8):  # the reader leaves one out, which here is part of a value
+            text = codecs.BOM_UTF8 + text
         longest = int((block.ends - block.starts).max())
         read = pacsv.read_csv(
             pa.BufferReader(text),

@@ -130,6 +130,26 @@ def test_a_record_longer_than_a_chunk_is_skipped_not_held(make: Any, two: Any, m
     assert [r["a"] for r in make.rows(found.bronze)] == ["x", "z", "v"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("shift", range(3))
+def test_a_long_record_is_not_undecodable_where_it_was_cut(
+    make: Any, two: Any, monkeypatch: pytest.MonkeyPatch, encoding: str, shift: int
+) -> None:
+    monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
+    payload = f"a,b\n{'x' * shift}{'中' * 100},1\ny,2\n".encode(encoding)
+    form = CsvFormat(encoding=encoding)
+    found = make.conform(make.contract(two, format=form), payload, max_record_bytes=100).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["record_too_long"])]
+    assert make.rows(found.quarantine)[0]["original_text"].endswith("中")
+
+
+def test_a_byte_order_mark_in_the_data_is_kept_wherever_it_stands(make: Any, two: Any) -> None:
+    """Files put together hold one in the middle; the first record after the header is no other than the second."""
+    payload = "a,b\n\ufeffx,1\n\ufeffx,2\n".encode()
+    found = make.conform(make.contract(two), payload).tables["t"]
+    assert [row["a"] for row in make.rows(found.bronze)] == ["\ufeffx", "\ufeffx"]
+
+
 def test_an_endless_quote_in_a_long_record(make: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
     caught = refusal(make, make.contract(two), b'a,b\nx,1\nq,"' + b"y\n" * 200, max_record_bytes=100)
