@@ -24,6 +24,7 @@ _FLOAT = ("DOUBLE", "FLOAT", "REAL")
 _WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"
 _GTFS_TIME = r"\s*[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\s*"
 _OFFSET = r":[0-9]{2}.*(Z| UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)\s*$"
+_DOUBLE_COUNTS = 2**53
 _LAST_MOMENT = "9999-12-31 23:59:59.999999"
 _SHORT_EXPONENT = r"\s*[+-]?[0-9.]{1,16}[eE]\+?[0-9]{1,2}\s*"
 _AFTER_SECONDS = r":[0-9:.\s]*[^0-9:.\s]"
@@ -259,10 +260,12 @@ def _strptime(form: str | None, default: str) -> str:
 
 
 def _number(code: str | int | float) -> float | None:
+    """A code to compare as a number; None for words, and for numbers a double takes for their neighbours."""
     try:
-        return float(code)
+        value = float(code)
     except ValueError:
         return None
+    return value if abs(value) < _DOUBLE_COUNTS else None
 
 
 def _listed(values: Iterable[str | float]) -> str:

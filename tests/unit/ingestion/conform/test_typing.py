@@ -116,6 +116,8 @@ def test_decimals_round_as_python_rounds_them(digits: str, places: int, exponent
         ({"type": "INTEGER", "format": "gtfs_time"}, " 5:00:00", 18000),
         ({"type": "INTEGER", "format": "gtfs_time"}, "5:60:00", "type"),
         ({"type": "DOUBLE", "missing": [999999, "/"]}, "999999.0", None),
+        ({"type": "BIGINT", "missing": [9007199254740993]}, "9007199254740993", None),
+        ({"type": "BIGINT", "missing": [9007199254740993]}, "9007199254740992", 9007199254740992),
         ({"type": "DOUBLE", "missing": [999999, "/"]}, "/", None),
         ({"type": "DOUBLE", "trace": {"999990": 0.0}, "missing": [999999]}, "999990", 0.0),
         ({"type": "DOUBLE", "trace": {"999990": 0.0}, "missing": [999999]}, "x", "type"),
