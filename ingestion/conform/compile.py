@@ -88,7 +88,7 @@ class TablePlan:
 
     def pseudonym_input(self, column: Column) -> str:
         """SQL over relation `distinct_values(_raw_<name>)` that gives what the HMAC takes, in order."""
-        value = normalised(column, f"cast({checked(column, _text(column), 'found')} as varchar)")
+        value = normalised(column, f"cast({checked(column, _text(column), 'found', self.zone)} as varchar)")
         return (
             f"select nullif({value}, '') as value from "
             f"(select *, {read(column, _text(column), self.zone)} as found from "
@@ -115,7 +115,7 @@ class TablePlan:
             sent = identifier(f"_raw_{column.name}") if typed else self._text(column)
             texts.append(f"{sent} as {text}")
             found.append(f"{text if typed else read(column, text, self.zone)} as {value}")
-            final = directly(column, value) if typed else checked(column, text, value)
+            final = directly(column, value, self.zone) if typed else checked(column, text, value, self.zone)
             values.append(f"{final} as {identifier(column.name)}")
         layers = [
             f"cleaned as (select {', '.join([*keep, *texts])} from segment)",

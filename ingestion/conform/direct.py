@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.conform.typing import kind
+from ingestion.conform.typing import in_calendar, kind
 from ingestion.contract.model import Column
 
 _INTEGERS = {
@@ -37,9 +37,14 @@ def arrow_type(column: Column) -> pa.DataType | None:
     return {"DOUBLE": pa.float64(), "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us"), **_INTEGERS}.get(name)
 
 
-def directly(column: Column, value: str) -> str:
-    """SQL that ends what Arrow read: `nan` and `inf` are no values."""
-    return f"case when isfinite({value}) then {value} end" if kind(column) == "float" else value
+def directly(column: Column, value: str, zone: str) -> str:
+    """SQL that ends what Arrow read: `nan` and `inf` are no values, nor are days and moments of other ages."""
+    family = kind(column)
+    if family == "float":
+        return f"case when isfinite({value}) then {value} end"
+    if family in ("date", "timestamp"):
+        return f"case when {in_calendar(column, value, zone)} then {value} end"
+    return value
 
 
 def read_directly(text: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray | None:

@@ -1,14 +1,17 @@
 """One column of text to one typed value, as SQL.
 
 A value that does not fit its type becomes NULL, never an error and never a different value:
-DuckDB's own casts would read `12.7` as the integer 13 and `2026-03-02 x` as a date. DECIMAL rounds
-to its scale, as in standard SQL. Which rule a NULL breaks is decided in `compile`.
+DuckDB's own casts would read `12.7` as the integer 13, `2026-03-02 x` as a date and `6e-12` as a cent, and leave
+out the offset of a moment that has one. DECIMAL rounds to its scale, as in standard SQL.
+Which rule a NULL breaks is decided in `compile`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
@@ -20,7 +23,11 @@ _INTEGER = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT)$")
 _FLOAT = ("DOUBLE", "FLOAT", "REAL")
 _WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"
 _GTFS_TIME = r"\s*[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\s*"
-_OFFSET = r":[0-9]{2}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
+_OFFSET = r":[0-9]{2}.*(Z| UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)\s*$"
+_DOUBLE_COUNTS = 2**53
+_LAST_MOMENT = "9999-12-31 23:59:59.999999"
+_SHORT_EXPONENT = r"\s*[+-]?[0-9.]{1,16}[eE]\+?[0-9]{1,2}\s*"
+_AFTER_SECONDS = r":[0-9:.\s]*[^0-9:.\s]"
 
 
 def kind(column: Column) -> str:
@@ -91,11 +98,16 @@ def read(column: Column, text: str, zone: str) -> str:
         return _scaled(text, column.type, column.spec.implied_decimals)
     if family == "integer" and not _small(column):
         return f"case when regexp_full_match({text}, {literal(_WHOLE)}) then try_cast({text} as {column.type}) end"
+    if family == "decimal":
+        return _decimal(text, column.type)
     return f"try_cast({text} as {column.type})"
 
 
-def checked(column: Column, text: str, value: str) -> str:
-    """The value read (a column name, not an expression, for it is named twice), or NULL where it is not one."""
+def checked(column: Column, text: str, value: str, zone: str) -> str:
+    """The value read (a column name, not an expression, for it is named twice), or NULL where it is not one.
+
+    `zone` is the calendar's: a moment must lie within its years 1000 to 9999 too.
+    """
     family, forms = kind(column), column.spec.readings
     if forms == ("gtfs_time",):
         return value
@@ -103,9 +115,28 @@ def checked(column: Column, text: str, value: str) -> str:
         return f"case when {value} = try_cast({text} as double) then {value} end"
     if family == "float":
         return f"case when isfinite({value}) then {value} end"
-    if family in ("timestamp", "timestamptz") and {None, "iso"} & set(forms):
-        return f"case when isfinite({value}) and {text} <> 'epoch' then {value} end"
+    if family in ("date", "timestamp", "timestamptz"):
+        within = in_calendar(column, value, zone)
+        if family != "date" and {None, "iso"} & set(forms):  # DuckDB takes the word for a moment
+            epoch = "timestamp '1970-01-01'"
+            epoch = epoch if family == "timestamp" else f"timezone({literal(column.spec.timezone or zone)}, {epoch})"
+            within += f" and ({value} <> {epoch} or lower(trim({text})) <> 'epoch')"
+        return f"case when {within} then {value} end"
     return value
+
+
+def in_calendar(column: Column, value: str, zone: str) -> str:
+    """Whether a date or moment lies in the years that are taken: one before 1000 has a digit missing, no tool reads
+    10000."""
+    first, last = _years(kind(column), zone)
+    return f"{value} >= {first} and {value} <= {last}"
+
+
+def _years(family: str, zone: str) -> tuple[str, str]:
+    if family != "timestamptz":
+        return f"{family} '1000-01-01'", f"{family} '{'9999-12-31' if family == 'date' else _LAST_MOMENT}'"
+    ahead = max(datetime(9999, 1, 1, tzinfo=ZoneInfo(zone)).utcoffset() or timedelta(), timedelta())
+    return "timestamptz '1000-01-02 00:00:00+00'", literal(datetime.fromisoformat(f"{_LAST_MOMENT}+00:00") - ahead)
 
 
 def _small(column: Column) -> bool:
@@ -165,10 +196,27 @@ def _temporal(column: Column, text: str, family: str, form: str | None, zone: st
             return f"cast({moment} as date)"
         if family == "date":
             return f"case when cast({moment} as time) = time '00:00:00' then cast({moment} as date) end"
-        return moment if family == "timestamp" else f"timezone({literal(zone)}, {moment})"
+        return moment if family == "timestamp" else f"try(timezone({literal(zone)}, {moment}))"
     if family == "date":
         return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
     return _moment(text, family, form, zone)
+
+
+def _decimal(text: str, type_name: str) -> str:
+    """DuckDB reads `6e-12` as 0.01 where two places are kept: it rounds by the last digit it drops, not by the first.
+
+    So a number with an exponent is read to 18 more places first, and rounded from there. One too large for
+    that is read as it is where its exponent is none that drops a digit, and otherwise is no number.
+    """
+    precision, scale = (int(part) for part in re.findall(r"\d+", type_name))
+    wide = f"try_cast(try_cast({text} as decimal(38,{min(38, scale + 18)})) as {type_name})"
+    short = f"regexp_full_match({text}, {literal(_SHORT_EXPONENT)})"
+    fits = f"abs(try_cast({text} as double)) < 1e{precision - scale}"
+    plain = f"try_cast({text} as {type_name})"
+    return (
+        f"case when contains({text}, 'e') or contains({text}, 'E') "
+        f"then coalesce({wide}, case when {short} and {fits} then {plain} end) else {plain} end"
+    )
 
 
 def _scaled(text: str, type_name: str, places: int) -> str:
@@ -180,20 +228,24 @@ def _scaled(text: str, type_name: str, places: int) -> str:
 
 
 def _moment(text: str, family: str, form: str | None, zone: str) -> str:
+    """`try` takes what ICU cannot count in a zone: years far from ours, which the cast before it lets pass."""
     if form in (None, "iso"):
-        naive = f"try_cast({text} as timestamp)"
+        # The cast leaves out what follows the seconds, an offset too; most text is of the first form.
+        bare = f"({text} like '____-__-_____:__:__' or not regexp_matches({text}, {literal(_AFTER_SECONDS)}))"
+        naive = f"case when {bare} then try_cast({text} as timestamp) end"
         if family == "timestamp":
             return naive
         with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
         return (
-            f"case when {with_offset} then try_cast({text} as timestamptz) else timezone({literal(zone)}, {naive}) end"
+            f"case when {with_offset} then try_cast({text} as timestamptz) "
+            f"else try(timezone({literal(zone)}, {naive})) end"
         )
     parsed = _parsed(text, str(form))
     if family == "timestamp":
         return f"cast({parsed} as timestamp)"
     if "%z" in str(form).lower():  # the format itself gives the offset
         return f"cast({parsed} as timestamptz)"
-    return f"timezone({literal(zone)}, {parsed})"
+    return f"try(timezone({literal(zone)}, {parsed}))"
 
 
 def _parsed(text: str, form: str) -> str:
@@ -213,10 +265,12 @@ def _strptime(form: str | None, default: str) -> str:
 
 
 def _number(code: str | int | float) -> float | None:
+    """A code to compare as a number; None for words, and for numbers a double takes for their neighbours."""
     try:
-        return float(code)
+        value = float(code)
     except ValueError:
         return None
+    return value if abs(value) < _DOUBLE_COUNTS else None
 
 
 def _listed(values: Iterable[str | float]) -> str:

@@ -42,6 +42,17 @@ class CsvFormat(Strict):
     trim: bool = True
     lenient_extra_columns: bool = False
 
+    @model_validator(mode="after")
+    def _marks(self) -> CsvFormat:
+        for name, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
+            if mark and (not mark.isascii() or mark.isalnum() or mark in "\r\n\x00"):
+                raise ValueError(f"{name} {mark!r} must be an ASCII character, no letter, digit, line end or NUL")
+        if self.quote == self.delimiter:
+            raise ValueError("quote and delimiter are the same character")
+        if self.encoding == "gb18030" and self.quote > "@":
+            raise ValueError(f"quote {self.quote!r} may be half of a character in gb18030")
+        return self
+
 
 class JsonFormat(Strict):
     """NDJSON, or one JSON document whose records sit under `records` (`$`, `$.data.items`)."""

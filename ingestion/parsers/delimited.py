@@ -7,6 +7,7 @@ cannot be read is set aside by its number and never shifts another. Typing is le
 # ruff: noqa: PLR2004  (byte values are the byte classes of GB18030)
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
@@ -26,10 +27,12 @@ from ingestion.parsers.faults import unreadable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.header_variants import Header, repeated_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text
-from ingestion.parsers.quoting import quoted
+from ingestion.parsers.quoting import quoted, trailing
 from ingestion.parsers.records import Dialect, RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
+
+_BARE = "bare_carriage_return"
 
 
 class Delimited:
@@ -60,7 +63,7 @@ class Delimited:
         """Every record of the payload, in order, once.
 
         Raises DeliveryRefused: `empty`, `header`, `encoding`, `html_page`, `container`,
-        `unterminated_quote`.
+        `unterminated_quote`, and, of the header line only, `bare_carriage_return` and `record_too_long`.
         """
         with self._open() as stream:
             head = stream.read(PROBE_BYTES)
@@ -92,6 +95,7 @@ class Delimited:
 
     def _header(self, block: Block) -> list[str]:
         """The trimmed cells of the first record."""
+        self._check_header_line(block)
         text = to_utf8(block.text_of(0), self._spec.encoding)
         if text is None:
             raise DeliveryRefused(
@@ -103,6 +107,17 @@ class Delimited:
         line = io.StringIO(text.decode("utf-8").replace("\x00", ""), newline="")
         cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])
         return [cell.strip().lstrip("\ufeff") for cell in cells]
+
+    def _check_header_line(self, block: Block) -> None:
+        """Refuse a header no reader can take: with a bare carriage return it would swallow the records after it."""
+        broken = [rule for rule, rows in block.refused if 0 in rows]
+        if broken:
+            why = "holds a carriage return without a line feed" if broken == [_BARE] else "is too long"
+            raise DeliveryRefused(
+                f"the header line of {self._name} {why}; where it ends cannot be told",
+                rule=broken[0],
+                next_step="ask the department to end every line with LF or CR LF, and to send it again",
+            )
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
@@ -156,6 +171,8 @@ class Delimited:
             return pa.table({c.name: pa.array([], pa.string()) for c in sources})
         names = [str(index) for index in range(width)]
         used = sorted({str(place) for place in places.values()}, key=int)
+        if text.startswith(codecs.BOM_UTF8):  # the reader leaves one out, which here is part of a value
+            text = codecs.BOM_UTF8 + text
         longest = int((block.ends - block.starts).max())
         read = pacsv.read_csv(
             pa.BufferReader(text),
@@ -183,24 +200,13 @@ class Delimited:
         view = np.frombuffer(block.data, np.uint8)
         found = np.flatnonzero(view == self._dialect.delimiter)
         if block.encoding == "gb18030" and self._dialect.delimiter >= 0x40:
-            found = found[~_trailing(view, found)]
+            found = found[~trailing(view, found)]
         if self._dialect.quote is not None:
             start = int(block.starts[0]) if len(block) else 0
-            marks = quoted(view[start:], self._dialect.quote, self._dialect.delimiter)
+            marks = quoted(view[start:], self._dialect.quote, self._dialect.delimiter, block.encoding)
             found = found[~marks.inside(found - start)]
         first = np.searchsorted(found, block.starts)
         return np.searchsorted(found, block.ends) - first + 1
-
-
-def _trailing(view: Array, places: Array) -> Array:
-    """Whether the byte at a place is the second half of a GB18030 character.
-
-    It is when an odd number of bytes ≥ 0x81 stands right before it.
-    """
-    low = np.flatnonzero(view < 0x81)
-    before = np.searchsorted(low, places) - 1
-    last_low = np.where(before >= 0, low[np.maximum(before, 0)], -1)
-    return np.asarray((places - last_low - 1) % 2 == 1)
 
 
 def _only(block: Block, rows: Array) -> bytes:

@@ -49,6 +49,13 @@ def undecodable(data: bytes, encoding: str) -> Array:
     return _not_codec(data, encoding)
 
 
+def whole_characters(head: bytes, encoding: str) -> bytes:
+    """The beginning of a text without the part of a character that cutting left at its end."""
+    decoder = codecs.getincrementaldecoder(encoding)("ignore")
+    decoder.decode(head)
+    return head[: len(head) - len(decoder.getstate()[0])]
+
+
 def _is_utf8(data: bytes) -> bool:
     """Whether all of it is well-formed; Arrow's validator needs no decoded copy."""
     limits = pa.py_buffer(np.array([0, len(data)], np.int64))

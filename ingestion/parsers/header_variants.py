@@ -19,6 +19,9 @@ from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array
 
+_MARK = "\ufeff"
+"""The byte order mark that a file brings into the one it is put behind."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -78,6 +81,7 @@ def repeated_headers(table: Table, columns: pa.Table) -> Array | None:
         for name, word in cells.items():
             if not here.any():
                 break
-            here &= np.asarray(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(columns[name]), word), False))
+            text = pc.utf8_trim_whitespace(pc.utf8_ltrim(columns[name], _MARK))
+            here &= np.asarray(pc.fill_null(pc.equal(text, word), False))
         found |= here
     return found if found.any() else None

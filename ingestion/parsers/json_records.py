@@ -22,6 +22,8 @@ from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Watch, utf8_chunks
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.json_cut import JsonCutter, malformed, undecodable_document
+from ingestion.parsers.json_numbers import exact
+from ingestion.parsers.json_repeats import Repeats
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.records import Dialect, RecordReader
 from ingestion.parsers.text import lines
@@ -40,6 +42,8 @@ class JsonRecords:
         self._path = path
         self._settings = settings
         self._statement = self._extract()
+        self._repeats = Repeats(member_path(column) for column in table.source_columns)
+        self._exact = [c.name for c in table.source_columns if c.type != "DOUBLE" and _way(c) != "list"]
 
     def segments(self) -> Iterator[Segment]:
         """Every record in order, once.
@@ -114,8 +118,16 @@ class JsonRecords:
                 self._check_whole(block, rows[~good], found.filter(pa.array(~good)), connection)
             refused += (("json_malformed", rows[~good]),)
             rows, found = rows[good], found.filter(pa.array(good))
-        columns = connection.from_arrow(found).query("lines", self._statement).to_arrow_table()
-        return Segment(block, rows, columns, refused)
+        twice = self._repeats.rows(found, connection)
+        if len(twice):
+            refused += (("repeated_member", rows[twice]),)
+            once = np.setdiff1d(np.arange(len(rows)), twice, assume_unique=True)
+            rows, found = rows[once], found.take(pa.array(once))
+
+        def read(lines: pa.Table) -> pa.Table:
+            return connection.from_arrow(lines).query("lines", self._statement).to_arrow_table()
+
+        return Segment(block, rows, exact(read(found), self._exact, found, read), refused)
 
     def _check_whole(self, block: Block, rows: Array, records: pa.Table, connection: duckdb.DuckDBPyConnection) -> None:
         """Of one document, a record that is no object is a refused row; one that is no JSON spoils the document."""

@@ -14,6 +14,8 @@ import numpy as np
 from ingestion.parsers.blocks import Array
 
 _LF, _CR = 10, 13
+_FIRST_LEAD, _FIRST_TRAIL = 0x81, 0x40
+"""Bytes of GB18030: the first of a character, and from where the second of two may be an ASCII one."""
 
 
 class Quoted(NamedTuple):
@@ -33,18 +35,33 @@ class Quoted(NamedTuple):
         return np.asarray(opened > closed)
 
 
-def quoted(text: Array, quote: int, delimiter: int, *, inside: bool = False, before: int = _LF) -> Quoted:
+def quoted(
+    text: Array, quote: int, delimiter: int, encoding: str = "utf-8", *, inside: bool = False, before: int = _LF
+) -> Quoted:
     """The quoted stretches of `text` (uint8). `inside`: it begins within one; `before`: the byte before it."""
     quotes = np.flatnonzero(text == quote)
     previous = text[quotes - 1].copy() if len(quotes) else np.empty(0, np.uint8)
     if len(quotes) and quotes[0] == 0:
         previous[0] = before
     may_open = (previous == delimiter) | (previous == _LF) | (previous == _CR)
+    if encoding == "gb18030" and delimiter >= _FIRST_TRAIL:
+        may_open &= (previous != delimiter) | ~trailing(text, np.maximum(quotes - 1, 0))
     skip = 1 if inside else 0
     opening = slice(skip, None, 2)
     if bool(np.all(may_open[opening] | (previous[opening] == quote))):
         return _alternating(quotes, inside)
     return _stepwise(quotes, may_open, inside)
+
+
+def trailing(text: Array, places: Array) -> Array:
+    """Whether the byte at a place is the second half of a GB18030 character.
+
+    It is when an odd number of bytes ≥ 0x81 stands right before it.
+    """
+    low = np.flatnonzero(text < _FIRST_LEAD)
+    before = np.searchsorted(low, places) - 1
+    last_low = np.where(before >= 0, low[np.maximum(before, 0)], -1)
+    return np.asarray((places - last_low - 1) % 2 == 1)
 
 
 def _alternating(quotes: Array, inside: bool) -> Quoted:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array, Block, Refusals
+from ingestion.parsers.encoding import whole_characters
 from ingestion.parsers.quoting import Quoted, quoted
 
 CHUNK = 16 * 2**20
@@ -81,7 +82,7 @@ class RecordReader:
         if quote is None or not (inside or bytes((quote,)) in text):
             return _UNQUOTED
         view = np.frombuffer(text, np.uint8)
-        return quoted(view, quote, self._dialect.delimiter, inside=inside, before=before)
+        return quoted(view, quote, self._dialect.delimiter, self._dialect.encoding, inside=inside, before=before)
 
     def _last_break(self, text: bytes, marks: Quoted) -> int:
         """Just after the last line end that ends a record; 0 when there is none."""
@@ -150,6 +151,7 @@ class RecordReader:
         if inside:
             raise self._unterminated(opened)
         zero = np.zeros(1, np.int64)
+        head = whole_characters(head, self._dialect.encoding)
         block = Block(
             head, self._base, self._number, zero, zero + len(head), zero + length, self._dialect.encoding,
             (("record_too_long", zero),),

@@ -2,15 +2,14 @@
 
 Everything is counted while it is unpacked (`archive`), before any reader opens the file. Refused: encrypted
 and old binary workbooks, macros, links to other files, document type declarations, UTF-16 parts. Nothing is
-fetched, no formula is computed. Reading cells is left to `xlsx`.
+fetched, no formula is computed. What a sheet's text tells is left to `sheet_shape`, reading cells to `xlsx`.
 """
 
 from __future__ import annotations
 
-import re
-from array import array
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
@@ -18,6 +17,7 @@ from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.probe import PROBE_BYTES, check_text
+from ingestion.parsers.sheet_shape import Shape, shape_of
 from ingestion.settings import Settings
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -25,17 +25,10 @@ _CHUNK = 4 * 2**20
 _MAX_DIRECTORY = 4 * 2**20
 _WORKBOOK = "xl/workbook.xml"
 _SHARED = "xl/sharedStrings.xml"
+_STYLES = "xl/styles.xml"
+_TYPES = "[Content_Types].xml"
 _AGAIN = "ask the department to save the table as an Excel workbook (.xlsx) without password and macros, or as CSV"
 _DAMAGED = "ask the department to send it again"
-
-_FORMULA = re.compile(
-    rb"<c\b([^>]*)><f\b(?:[^>]*/>|[^>]*>[^<]*</f>)(?:<v\s*/>|<v>\s*</v>)?</c>"
-)  # a formula whose cell has no value; `t="str"` with an empty one is the empty text
-_REF = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
-_CELL = re.compile(rb'<c r="([A-Z]{1,3})[0-9]')
-_ROW = re.compile(rb'<row\b[^>]*?\br="([0-9]{1,7})"')
-_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
-_DIMENSION = re.compile(rb'<dimension ref="(?:[A-Z]+[0-9]+:)?([A-Z]{1,3})[0-9]+"')
 
 
 @dataclass(frozen=True)
@@ -45,20 +38,6 @@ class Sheet:
     name: str
     part: str
     visible: bool
-
-
-@dataclass
-class Shape:
-    """What a pass over a sheet's text finds. Columns count from 0, rows from 1.
-
-    `unvalued` maps a column to the rows in which it has a formula without a saved value (four bytes each).
-    `merged` has (first column, first row, last column, last row).
-    """
-
-    columns: int = 0
-    rows: int = 0
-    unvalued: dict[int, array[int]] = field(default_factory=dict)
-    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
 
 
 class Workbook:
@@ -75,17 +54,18 @@ class Workbook:
         targets: dict[str, str] = {}
         for attributes in self._elements("xl/_rels/workbook.xml.rels", "Relationship"):
             if attributes.get("Type", "").endswith("/worksheet"):
-                targets[attributes["Id"]] = str(PurePosixPath("/xl") / attributes["Target"]).lstrip("/")
+                target = PurePosixPath("/xl") / attributes.get("Target", "")
+                targets[attributes.get("Id", "")] = str(target).lstrip("/")
         self.sheets = tuple(
-            Sheet(found["name"], targets[found["id"]], found.get("state", "visible") == "visible")
+            Sheet(found.get("name", ""), targets[found["id"]], found.get("state", "visible") == "visible")
             for found in self._elements(_WORKBOOK, "sheet")
             if found.get("id") in targets
         )
         properties = next(iter(self._elements(_WORKBOOK, "workbookPr")), {})
         self.date_1904 = properties.get("date1904") in ("1", "true")
-        if _SHARED in self._archive.names:  # the reader holds these in memory
-            for _ in self._text(_SHARED, settings.max_document_bytes):
-                pass
+        for part in (_TYPES, _STYLES, _SHARED):  # the reader holds these in memory
+            if part in self._archive.names:
+                deque(self._text(part, settings.max_document_bytes), maxlen=0)
 
     def sheet(self, spec: XlsxFormat) -> Sheet:
         """The declared sheet. Raises DeliveryRefused (rule `sheet`)."""
@@ -109,17 +89,8 @@ class Workbook:
         return found[0]
 
     def shape(self, sheet: Sheet) -> Shape:
-        """One pass over the sheet's text, cut at ends of cells."""
-        shape, rest, rows = Shape(), b"", 0
-        for chunk in self._text(sheet.part, None):
-            text = rest + chunk
-            stop = text.rfind(b"</c>") + len(b"</c>")
-            text, rest = (text[:stop], text[stop:]) if stop > len(b"</c>") else (b"", text)
-            rows += text.count(b"<row")
-            _measure(text, shape)
-        _measure(rest, shape)
-        shape.rows = max(shape.rows, rows + rest.count(b"<row"))
-        return shape
+        """How far the sheet reaches, and what its cells do not say; see `sheet_shape`."""
+        return shape_of(self._text(sheet.part, None), sheet.name)
 
     def _check_parts(self) -> None:
         names = self._archive.names
@@ -168,43 +139,6 @@ class Workbook:
                     raise _refused(f"{part} declares a document type (entities)", "workbook_unsafe", _AGAIN)
                 tail = chunk[-16:]
                 yield chunk
-
-
-def column_letters(index: int) -> str:
-    """0 → A, 25 → Z, 26 → AA."""
-    letters = ""
-    index += 1
-    while index:
-        index, place = divmod(index - 1, 26)
-        letters = chr(ord("A") + place) + letters
-    return letters
-
-
-def column_index(letters: str) -> int:
-    """A → 0, AA → 26."""
-    index = 0
-    for letter in letters:
-        index = index * 26 + ord(letter) - ord("A") + 1
-    return index - 1
-
-
-def _measure(text: bytes, shape: Shape) -> None:
-    letters = {match.decode() for match in (*set(_CELL.findall(text)), *_DIMENSION.findall(text))}
-    shape.columns = max([shape.columns, *(column_index(word) + 1 for word in letters)])
-    rows = _ROW.findall(text[max(text.rfind(b"<row"), 0) :])
-    shape.rows = max([shape.rows, *map(int, rows)])
-    for merged in _MERGED.findall(text):
-        first, top, last, bottom = (part.decode() for part in merged)
-        shape.merged.append((column_index(first), int(top), column_index(last), int(bottom)))
-    if b"<f" in text:
-        _note_unvalued(text, shape)
-
-
-def _note_unvalued(text: bytes, shape: Shape) -> None:
-    for match in _FORMULA.finditer(text):
-        ref = _REF.search(match[1])
-        if ref and not (b't="str"' in match[1] and b"<v" in match[0]):
-            shape.unvalued.setdefault(column_index(ref[1].decode()), array("I")).append(int(ref[2]))
 
 
 def _check_container(path: Path) -> None:

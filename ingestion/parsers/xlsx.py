@@ -7,6 +7,7 @@ value is the one saved with it. What is in the package is checked by `workbook` 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from ingestion.errors import DeliveryRefused
 from ingestion.extensions import load
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.header import check_header
-from ingestion.parsers.workbook import Shape, Sheet, Workbook, column_letters
+from ingestion.parsers.sheet_shape import Shape, column_letters
+from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
@@ -29,6 +31,7 @@ _ROWS = 50_000
 _FOOTER_ROWS = 20
 _ERRORS = (
     "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA",
+    "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#EXTERNAL!", "#BUSY!", "#PYTHON!",
 )  # fmt: skip
 """ECMA-376 part 1, 18.17.3, and what later versions added."""
 
@@ -51,6 +54,7 @@ class Xlsx:
         self._path = path
         self._settings = settings
         self._unvalued: Array = np.empty(0, np.int64)
+        self._wordless: Array = np.empty(0, np.int64)
 
     def segments(self) -> Iterator[Segment]:
         """Every row with a value, in order, once.
@@ -70,7 +74,8 @@ class Xlsx:
                 layout = self._layout(connection, sheet, shape)
                 places = self._places(layout.names, sheet, shape)
                 if layout.first <= layout.last:
-                    self._unvalued = _row_numbers(shape, places)
+                    self._unvalued = _row_numbers(shape.unvalued, places)
+                    self._wordless = _row_numbers(shape.wordless, places)
                     yield from self._rows(connection, sheet, layout, places)
             except duckdb.Error as error:
                 raise DeliveryRefused(
@@ -100,10 +105,11 @@ class Xlsx:
             grid = [list(row) for row in connection.execute(f"select * from {relation}").fetchall()]
         for first, upper, last, lower in shape.merged:
             covered = [row for row in range(upper, lower + 1) if top <= row < top + len(grid)]
-            if upper >= top and covered:
+            if upper >= top and covered and first < shape.columns:
                 word = grid[upper - top][first]
+                end = min(last + 1, shape.columns)
                 for row in covered:
-                    grid[row - top][first : last + 1] = [word] * (last + 1 - first)
+                    grid[row - top][first:end] = [word] * (end - first)
         names = ["/".join(dict.fromkeys(w.strip() for w in column if w and w.strip())) for column in zip(*grid)]  # noqa: B905  rows of one relation are of one length
         return _Layout([name or None for name in names], top + rows, shape.rows)
 
@@ -168,10 +174,11 @@ class Xlsx:
         offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
         starts, ends = offsets[:-1], offsets[1:]
         block = Block(text.buffers()[2].to_pybytes(), None, number, starts, ends, ends - starts, "utf-8")
-        empty = np.flatnonzero(np.isin(found["_row"].to_numpy(), self._unvalued))
+        numbers = found["_row"].to_numpy()
         judged = (
             ("cell_error", _true(found["_cell_error"])),
-            ("formula_without_value", empty),
+            ("formula_without_value", np.flatnonzero(np.isin(numbers, self._unvalued))),
+            ("text_without_value", np.flatnonzero(np.isin(numbers, self._wordless))),
             ("unnamed_column", _true(found["_unnamed_column"])),
         )
         refused = tuple((rule, rows) for rule, rows in judged if len(rows))
@@ -209,10 +216,10 @@ class Xlsx:
         )
 
 
-def _row_numbers(shape: Shape, places: dict[str, int]) -> Array:
-    """Rows of the sheet in which a declared column has a formula without a saved value."""
-    found = [np.asarray(shape.unvalued[place], np.int64) for place in places.values() if place in shape.unvalued]
-    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+def _row_numbers(found: dict[int, array[int]], places: dict[str, int]) -> Array:
+    """Rows of the sheet in which a declared column is one of the cells found."""
+    rows = [np.asarray(found[place], np.int64) for place in places.values() if place in found]
+    return np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int64)
 
 
 def cells(path: Path, sheet: Sheet, columns: int, first: int, last: int) -> str:

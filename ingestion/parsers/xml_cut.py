@@ -20,7 +20,7 @@ import numpy as np
 
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Block
-from ingestion.parsers.encoding import undecodable
+from ingestion.parsers.encoding import undecodable, whole_characters
 from ingestion.parsers.records import KEPT_TEXT
 from ingestion.parsers.xml_text import CHUNK, undecodable_byte
 
@@ -158,7 +158,7 @@ class XmlCutter:
         self.count += 1
         zero = np.zeros(1, np.int64)
         base = None if self._offset is None else self._offset + place.start
-        head = _whole(head)
+        head = whole_characters(head, "utf-8")
         block = Block(
             head, base, self.count, zero, zero + len(head), zero + length, "utf-8", (("record_too_long", zero),)
         )
@@ -289,11 +289,6 @@ class XmlCutter:
 def unexpected_attributes(seen: set[str]) -> set[str]:
     """`{namespace}name` of attributes seen in records, without those every document may carry (xsi:…, xml:…)."""
     return {_readable(name) for name in seen if not name.startswith((f"{_SCHEMA_INSTANCE} ", f"{_XML} "))}
-
-
-def _whole(head: bytes) -> bytes:
-    """The text without half a character at its end."""
-    return head.decode("utf-8", "ignore").encode("utf-8")
 
 
 def _expat_name(step: str) -> str:

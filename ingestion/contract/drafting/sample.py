@@ -109,6 +109,8 @@ def _encoded(data: bytes, limit: int = SAMPLE_BYTES) -> Encoded:
         return Encoded(decoded["utf-8"], "utf-8", reason, whole)
     paired = _paired_share(data)
     name = "gb18030" if paired >= _PAIRED else "windows-1252"
+    if decoded[name] is None and decoded["gb18030"] is not None:
+        name = "gb18030"  # characters of four bytes leave runs of one
     text = decoded[name]
     if text is not None:
         reason = f"not UTF-8; {paired:.0%} of the bytes above 127 come in pairs"
@@ -198,8 +200,8 @@ def _json(path: Path, encoded: Encoded) -> Sample:
         return Sample("ndjson", {path.name: encoded})
     if path.stat().st_size > MAX_DOCUMENT_BYTES:
         raise _refusal(path, f"is one JSON document above {MAX_DOCUMENT_BYTES} bytes; cut a smaller sample")
-    encoded = Encoded(path.read_bytes().decode(_codec(encoded)), encoded.encoding, encoded.reason, whole=True)
     try:
+        encoded = Encoded(path.read_bytes().decode(_codec(encoded)), encoded.encoding, encoded.reason, whole=True)
         document = json.loads(encoded.text)
     except (ValueError, RecursionError) as error:
         raise _refusal(path, f"starts like JSON and is not: {error}") from error

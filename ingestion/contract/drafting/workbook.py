@@ -16,7 +16,8 @@ from ingestion.contract.drafting.sample import Encoded, Sample
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import ContractError, DeliveryRefused
 from ingestion.extensions import load
-from ingestion.parsers.workbook import Shape, Sheet, Workbook
+from ingestion.parsers.sheet_shape import Shape
+from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.parsers.xlsx import cells
 from ingestion.settings import Settings
 

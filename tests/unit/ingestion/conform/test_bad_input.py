@@ -11,6 +11,7 @@ import zipfile
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
 from ingestion.errors import DeliveryRefused
@@ -98,6 +99,19 @@ def test_bare_carriage_returns(make: Any, two: Any) -> None:
     assert make.refused(found.quarantine) == [(1, ["bare_carriage_return"])]
 
 
+@pytest.mark.parametrize("payload", [b"a,b\rx,1\ry,2\r", b"a,b\rx,1\ny,2\n", b"a,b\r\r\nx,1\r\n"])
+def test_a_header_that_swallows_records(make: Any, two: Any, payload: bytes) -> None:
+    """A file of old line ends is one line; taken for a header alone it would be an answer without data."""
+    caught = refusal(make, make.contract(two, empty="no_data"), payload)
+    assert caught.rule == "bare_carriage_return"
+    assert "the header line of the file holds a carriage return" in caught.message
+
+
+def test_a_header_that_is_too_long(make: Any, two: Any) -> None:
+    caught = refusal(make, make.contract(two), b"a,b" + b"z" * 200 + b"\nx,1\n", max_record_bytes=100)
+    assert caught.rule == "record_too_long"
+
+
 def test_a_record_that_is_too_long(make: Any, two: Any) -> None:
     payload = b"a,b\nx,1\n" + b"y" * 200_000 + b",2\nz,3\n"
     found = make.conform(make.contract(two), payload, max_record_bytes=100_000).tables["t"]
@@ -114,6 +128,26 @@ def test_a_record_longer_than_a_chunk_is_skipped_not_held(make: Any, two: Any, m
     (row,) = make.rows(found.quarantine)
     assert (row["record"], row["byte_offset"], row["byte_length"]) == (2, 8, 804)
     assert [r["a"] for r in make.rows(found.bronze)] == ["x", "z", "v"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+@pytest.mark.parametrize("shift", range(3))
+def test_a_long_record_is_not_undecodable_where_it_was_cut(
+    make: Any, two: Any, monkeypatch: pytest.MonkeyPatch, encoding: str, shift: int
+) -> None:
+    monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
+    payload = f"a,b\n{'x' * shift}{'中' * 100},1\ny,2\n".encode(encoding)
+    form = CsvFormat(encoding=encoding)
+    found = make.conform(make.contract(two, format=form), payload, max_record_bytes=100).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["record_too_long"])]
+    assert make.rows(found.quarantine)[0]["original_text"].endswith("中")
+
+
+def test_a_byte_order_mark_in_the_data_is_kept_wherever_it_stands(make: Any, two: Any) -> None:
+    """Files put together hold one in the middle; the first record after the header is no other than the second."""
+    payload = "a,b\n\ufeffx,1\n\ufeffx,2\n".encode()
+    found = make.conform(make.contract(two), payload).tables["t"]
+    assert [row["a"] for row in make.rows(found.bronze)] == ["\ufeffx", "\ufeffx"]
 
 
 def test_an_endless_quote_in_a_long_record(make: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,6 +208,33 @@ def test_gb18030_with_a_delimiter_that_may_be_half_a_character(make: Any, two: A
     found = make.conform(make.contract(two, format=form), payload).tables["t"]
     assert make.refused(found.quarantine) == [(3, ["ragged"])]
     assert make.rows(found.bronze)[0]["a"] == b"\x81\x7c".decode("gb18030")
+
+
+def test_gb18030_half_a_character_before_a_quote_is_no_delimiter(make: Any, two: Any) -> None:
+    """亅 ends in the byte of a bar: the quote after it is an ordinary character, and opens nothing."""
+    payload = '"丂"|1\n亅"|2\n石岐|3\n亅亅"x|4|5\n'.encode("gb18030")
+    form = CsvFormat(encoding="gb18030", delimiter="|")
+    assert b'\x81|"' in payload
+    found = make.conform(make.contract(two, format=form), b"a|b\n" + payload).tables["t"]
+    assert make.refused(found.quarantine) == [(4, ["ragged"])]
+    assert make.rows(found.bronze) == [{"a": "丂", "b": 1}, {"a": '亅"', "b": 2}, {"a": "石岐", "b": 3}]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"delimiter": "；"},
+        {"delimiter": "\n"},
+        {"delimiter": "a"},
+        {"quote": "”"},
+        {"quote": "\n"},
+        {"quote": ","},
+        {"quote": "|", "encoding": "gb18030"},
+    ],
+)
+def test_marks_no_reader_can_take(facts: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        CsvFormat(**facts)
 
 
 def archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:

@@ -119,3 +119,9 @@ def test_headers_among_the_records_are_counted_and_kept(make: Any) -> None:
     texts = {row["record"]: row["original_text"] for row in make.rows(found.quarantine)}
     assert texts[2] == 'Type Description,"Number",2021'
     assert [row["number"] for row in make.rows(found.bronze)] == ["1", "2", "number"]
+
+
+def test_a_header_among_the_records_may_bring_a_byte_order_mark(make: Any) -> None:
+    table = make.table(make.column("a"), make.column("b"), repeated_headers=({},))
+    found = make.conform(make.contract(table), "\ufeffa,b\nx,1\n\ufeffa,b\ny,2\n".encode()).tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["repeated_header"])]

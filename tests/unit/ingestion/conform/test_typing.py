@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingestion.conform import checks
+from ingestion.conform.typing import _decimal
+
+ENGINE = duckdb.connect()
 
 NAIVE_0930 = datetime.fromisoformat("2026-03-02 09:30:00")
 UTC_0130 = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+@pytest.mark.parametrize("year", ["0000", "10000", "290000"])
+def test_a_year_no_calendar_tool_reads_refuses_its_row_only(make: Any, kind: str, year: str) -> None:
+    """It stopped the whole delivery: ICU cannot count in such a year, and Python has no such day."""
+    table = make.table(make.column("at", kind), make.column("n", "INTEGER"), event_time="at")
+    time = "" if kind == "DATE" else " 00:00:00"
+    found = make.conform(make.contract(table), f"at,n\n{year}-01-01{time},1\n2026-03-02{time},2\n".encode()).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["at.type"])]
+    assert found.days == {"2026-03-02": 1}
+
+
+@given(
+    digits=st.text("0123456789", min_size=1, max_size=12),
+    places=st.integers(0, 12),
+    exponent=st.integers(-40, 12),
+    scale=st.sampled_from([0, 2, 6]),
+)
+@settings(max_examples=300, deadline=None)
+def test_decimals_round_as_python_rounds_them(digits: str, places: int, exponent: int, scale: int) -> None:
+    text = f"{digits[:-places]}.{digits[-places:]}e{exponent}" if 0 < places < len(digits) else f"{digits}e{exponent}"
+    exact = Decimal(text).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, Context(prec=80))
+    (found,) = ENGINE.execute(f"select {_decimal('$1', f'DECIMAL(18,{scale})')}", [text]).fetchone() or (None,)
+    assert found == (exact if exact < 10 ** (18 - scale) else None)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +84,40 @@ UTC_0130 = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
         ({"type": "TIMESTAMPTZ", "format": "%Y%m%d%H%M", "timezone": "UTC"}, "202603020130", UTC_0130),
         ({"type": "TIMESTAMPTZ", "format": "%Y-%m-%dT%H:%M:%S%z"}, "2026-03-02T09:30:00+0800", UTC_0130),
         ({"type": "TIMESTAMPTZ"}, "soon", "type"),
+        # What DuckDB reads too generously, or not at all.
+        ({"type": "DECIMAL(12,2)"}, "6e-12", Decimal("0.00")),
+        ({"type": "DECIMAL(12,2)"}, "57835.3E-10", Decimal("0.00")),
+        ({"type": "DECIMAL(12,2)"}, "1.005e0", Decimal("1.01")),
+        ({"type": "DECIMAL(12,2)"}, "-1.5E+3", Decimal("-1500.00")),
+        ({"type": "DECIMAL(12,2)"}, "1e10", "type"),
+        ({"type": "DECIMAL(18,3)"}, "588240300165.59344662e4", "type"),
+        ({"type": "DECIMAL(38,2)"}, "1E+20", Decimal(10**20)),
+        ({"type": "DATE"}, "26-03-02", "type"),
+        ({"type": "DATE"}, "0000-01-01", "type"),
+        ({"type": "DATE"}, "9999-12-31", date(9999, 12, 31)),
+        ({"type": "DATE", "format": "excel_serial"}, "2958465.9999999", "type"),
+        ({"type": "TIMESTAMP"}, " Epoch ", "type"),
+        ({"type": "TIMESTAMP"}, "1970-01-01 00:00:00", datetime.fromisoformat("1970-01-01")),
+        ({"type": "TIMESTAMP"}, "294247-01-10 04:00:54", "type"),
+        ({"type": "TIMESTAMP"}, "2026-03-02 09:30:00 (BC)", "type"),
+        ({"type": "TIMESTAMP"}, "2026-03-02 09:30:00+08", "type"),
+        ({"type": "TIMESTAMP"}, "2026-03-02T09:30:00Z", "type"),
+        ({"type": "TIMESTAMP"}, "2026-03-02 09:30:00 UTC", "type"),
+        ({"type": "TIMESTAMPTZ"}, "294247-01-10 04:00:54", "type"),
+        ({"type": "TIMESTAMPTZ"}, "290309-12-22 (BC) 00:00:00", "type"),
+        ({"type": "TIMESTAMPTZ"}, "EPOCH", "type"),
+        ({"type": "TIMESTAMPTZ"}, "9999-12-31 23:59:59", datetime(9999, 12, 31, 15, 59, 59, tzinfo=UTC)),
+        ({"type": "TIMESTAMPTZ"}, "9999-12-31 20:00:00Z", "type"),
+        ({"type": "TIMESTAMPTZ"}, "2026-03-02 01:30:00 UTC", UTC_0130),
+        ({"type": "TIMESTAMPTZ"}, "2026-03-02 09:30:00 CST", "type"),
+        ({"type": "TIMESTAMPTZ"}, "2026-03-02 09:30:00+08:00:00", "type"),
+        ({"type": "TIMESTAMPTZ"}, "2026-03-02 09:30:00+99", "type"),
         ({"type": "INTEGER", "format": "gtfs_time"}, "25:00:01", 90001),
         ({"type": "INTEGER", "format": "gtfs_time"}, " 5:00:00", 18000),
         ({"type": "INTEGER", "format": "gtfs_time"}, "5:60:00", "type"),
         ({"type": "DOUBLE", "missing": [999999, "/"]}, "999999.0", None),
+        ({"type": "BIGINT", "missing": [9007199254740993]}, "9007199254740993", None),
+        ({"type": "BIGINT", "missing": [9007199254740993]}, "9007199254740992", 9007199254740992),
         ({"type": "DOUBLE", "missing": [999999, "/"]}, "/", None),
         ({"type": "DOUBLE", "trace": {"999990": 0.0}, "missing": [999999]}, "999990", 0.0),
         ({"type": "DOUBLE", "trace": {"999990": 0.0}, "missing": [999999]}, "x", "type"),

@@ -185,6 +185,76 @@ def test_rows_and_cells_without_references(make: Any, two: Any) -> None:
     assert make.rows(found.bronze) == [{"a": "x", "b": 1}]
 
 
+@pytest.mark.parametrize("word", ["#N/A", "#DIV/0!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#PYTHON!"])
+def test_error_cells_are_no_text(make: Any, two: Any, word: str) -> None:
+    payload = book(cells(("a", "b"), (f'<c t="e"><v>{word}</v></c>', 1)))
+    found = make.conform(make.contract(two, format=XlsxFormat()), payload).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["cell_error"])]
+
+
+def test_no_row_falls_out_of_a_sheet(make: Any, two: Any) -> None:
+    """However a program spells its tags, the last row is the last row, and a gap before it is no end."""
+    good = cells(("a", "b"), ("x", 1))
+    for spelt in (
+        "<row r='9'><c r='A9'><v>7</v></c><c r='B9'><v>8</v></c></row>",
+        '<row spans="1:2" r = "9"><c s="0" r = "A9"><v>7</v></c><c s="0" r = "B9"><v>8</v></c></row>',
+        cells((None, None), first=9).replace("9", "8") + '<row><c r="A9"><v>7</v></c><c r="B9"><v>8</v></c></row>',
+    ):
+        found = make.conform(make.contract(two, format=XlsxFormat()), book(good + spelt)).tables["t"]
+        assert make.rows(found.bronze) == [{"a": "x", "b": 1}, {"a": "7", "b": 8}]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "message"),
+    [
+        (cells(("a", "b")) + cells(("y", 9), first=9) + cells(("x", 2), first=2), "row 2 after row 9"),
+        (cells(("a", "b"), ("x", 1)) + cells(("y", 9), first=2), "row 2 after row 2"),
+        (cells(("a", "b"), ("x", 1)) + "<row><c><v>7</v></c><c><v>8</v></c></row>", "some cells of sheet 'S1' say"),
+        (cells(("a", "b"), ("x", 1)).replace("<", "<x:").replace("<x:/", "</x:"), None),
+    ],
+)
+def test_a_sheet_whose_order_is_a_guess(make: Any, two: Any, sheet: str, message: str | None) -> None:
+    prefixed = f'<x:worksheet xmlns:x="{MAIN}"><x:sheetData>{sheet}</x:sheetData></x:worksheet>'
+    parts = {} if message else {"xl/worksheets/sheet1.xml": prefixed}
+    with pytest.raises(DeliveryRefused) as caught:
+        make.conform(make.contract(two, format=XlsxFormat()), book(sheet, parts=parts))
+    assert caught.value.rule == "sheet_order"
+    assert (message or "are written under a prefix") in caught.value.message
+
+
+@pytest.mark.parametrize("stray", ['<c t="str" r="C3"><v>z</v></c>', "<c r='C3'><v>9</v></c>"])
+def test_a_stray_cell_is_seen_however_it_is_spelt(make: Any, two: Any, stray: str) -> None:
+    sheet = cells(("a", "b"), ("x", 1)) + f'<row r="3"><c r="A3"><v>5</v></c>{stray}</row>'
+    found = make.conform(make.contract(two, format=XlsxFormat()), book(sheet)).tables["t"]
+    assert make.refused(found.quarantine) == [(2, ["unnamed_column"])]
+
+
+@pytest.mark.parametrize("far", ['<row r="3"><c r="XFD3" s="1"/></row>', ""])
+def test_cells_without_content_widen_nothing(make: Any, two: Any, far: str) -> None:
+    """A formatted cell in the last column would make the reader hold 16,384 columns."""
+    before = "" if far else '<dimension ref="A1:XFD3"/>'
+    after = '<mergeCells count="2"><mergeCell ref="B1:D1"/><mergeCell ref="F1:G1"/></mergeCells>'
+    payload = book(cells(("a", "b"), ("x", 1)) + far, before=before, after=after)
+    found = make.conform(make.contract(two, format=XlsxFormat()), payload).tables["t"]
+    assert make.rows(found.bronze) == [{"a": "x", "b": 1}]
+
+
+@pytest.mark.parametrize("hollow", ['<c t="s"/>', '<c s="0" t="s"><v></v></c>', "<c t='s'>\n<v/></c>", '<c t="s"></c>'])
+def test_a_cell_of_shared_text_that_names_none(make: Any, two: Any, hollow: str) -> None:
+    """The reader gives such a cell the first text of the workbook."""
+    payload = book(cells(("a", "b"), (hollow, 1), ("y", 2)), shared="<si><t>q</t></si>")
+    found = make.conform(make.contract(two, format=XlsxFormat()), payload).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["text_without_value"])]
+    assert make.rows(found.bronze) == [{"a": "y", "b": 2}]
+
+
+@pytest.mark.parametrize("formula", ["<c>\n<f>1+1</f>\n</c>", "<c\ts='0'><f>1+1</f><v> </v></c>"])
+def test_a_formula_without_a_value_however_it_is_spelt(make: Any, two: Any, formula: str) -> None:
+    sheet = cells(("a", "b"), (formula, 1), ("x", 2), ("y", 3), ("z", 4)).replace('r="A2"', "r='A2'")
+    found = make.conform(make.contract(two, format=XlsxFormat()), book(sheet)).tables["t"]
+    assert make.refused(found.quarantine) == [(1, ["formula_without_value"])]
+
+
 def test_dates_of_the_1904_system_are_not_mistaken(make: Any) -> None:
     sheet = cells(("d",), (42542,))
     for form, properties, good in (
@@ -204,6 +274,11 @@ UNCOMPUTED_EMPTY = cells(("a", "b"), *[("x", "<c><f>1+1</f><v></v></c>")] * 3)
 BOMB = '<worksheet xmlns="{}"><sheetData/><!--{}--></worksheet>'.format(MAIN, " " * 3_000_000)
 ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><sheetData>{GOOD}</sheetData></worksheet>'
 
+NAMELESS = f'<workbook xmlns="{MAIN}" xmlns:r="{DOC}"><sheets><sheet sheetId="1" r:id="rId1"/></sheets></workbook>'
+AIMLESS = (
+    f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" Type="{DOC}/worksheet"/></Relationships>'
+)
+
 
 @pytest.mark.parametrize(
     ("payload", "facts", "rule", "message"),
@@ -220,6 +295,10 @@ ENTITY = f'<!DOCTYPE x [<!ENTITY e "{"x" * 99}">]><worksheet xmlns="{MAIN}"><she
         (book(GOOD, parts={"xl/externalLinks/externalLink1.xml": "<x/>"}), {}, "workbook_links", "external links"),
         (book(GOOD, parts={"xl/worksheets/sheet1.xml": ENTITY}), {}, "workbook_unsafe", "document type"),
         (book(GOOD, parts={"xl/worksheets/sheet1.xml": BOMB}), {}, "zip_unsafe", "200 times its packed size"),
+        (book(GOOD, parts={"xl/styles.xml": ENTITY}), {}, "workbook_unsafe", "styles.xml declares a document type"),
+        (book(GOOD, parts={"[Content_Types].xml": ENTITY}), {}, "workbook_unsafe", "declares a document type"),
+        (book(GOOD, parts={"xl/workbook.xml": NAMELESS}), {"sheet": "S1"}, "sheet", "no sheet is named 'S1'"),
+        (book(GOOD, parts={"xl/_rels/workbook.xml.rels": AIMLESS}), {}, "workbook_damaged", "lacks its part"),
         (book(GOOD, parts={"xl/worksheets/sheet1.xml": None}), {}, "workbook_damaged", "lacks its part"),
         (book(GOOD, parts={"xl/workbook.xml": "<workbook>"}), {}, "workbook_damaged", "not well-formed"),
         (book(GOOD, parts={"xl/workbook.xml": "<x/>".encode("utf-16")}), {}, "workbook_unsafe", "is not UTF-8"),

@@ -90,6 +90,17 @@ def test_encodings_of_chinese_text(drafted: Drafter, encoding: str, declared: st
     ]
 
 
+def test_gb18030_characters_of_four_bytes(drafted: Drafter) -> None:
+    """Their bytes above 127 stand alone, as accents do, but not everywhere where Windows-1252 has letters."""
+    _, contract = drafted("\u3447\u34ce\n\u0081\u008d\n".encode("gb18030") * 3)
+    assert contract.citylake.format.encoding == "gb18030"  # type: ignore[union-attr]
+
+
+def test_a_json_sample_with_a_byte_of_no_encoding(drafted: Drafter) -> None:
+    with pytest.raises(ContractError, match="starts like JSON and is not"):
+        drafted(b'{"data": [{"a": "\x81\xff"}]}', "s.json")
+
+
 def test_windows_1252_is_not_taken_for_gb18030(drafted: Drafter) -> None:
     _, contract = drafted("id,name\n1,TROPISUEÑO\n2,KIÊN THANH\n3,Café\n", encoding="windows-1252")
     assert isinstance(contract.citylake.format, CsvFormat)

@@ -1,0 +1,62 @@
+"""Members that a JSON object has twice: which of the two is meant, no reader can know (RFC 8259 §4).
+
+DuckDB takes the first, Python the last. So a record that repeats a declared member, or an object on the way to
+one, is refused. Which keys objects have is asked once per block and distinct list of keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from ingestion.parsers.blocks import Array
+from ingestion.sql import literal
+
+_STEP = re.compile(r"""\.([^\W\d]\w*|"(?:[^"\\]|\\.)*")|\[\d+\]""")
+_BETWEEN = "chr(1)"
+
+
+class Repeats:
+    """What to look at for the given paths of columns; steps behind a `[*]` are not looked at."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        found: dict[str, list[str]] = {}
+        for path in paths:
+            for parent, name in _members(path):
+                found.setdefault(parent, []).append(name)
+        names = {f"json_keys(line, {literal(parent)})": literal(sorted(set(found[parent]))) for parent in found}
+        some = (
+            f"(select bool_or({_repeated(f'string_split(joined, {_BETWEEN})', wanted)}) "
+            f"from (select distinct array_to_string({keys}, {_BETWEEN}) as joined from lines))"
+            for keys, wanted in names.items()
+        )
+        self._any = f"select {' or '.join(f'coalesce({found}, false)' for found in some)}"
+        each = (f"coalesce({_repeated(keys, wanted)}, false)" for keys, wanted in names.items())
+        self._each = f"select {' or '.join(each)} as repeated from lines"
+
+    def rows(self, lines: pa.Table, connection: duckdb.DuckDBPyConnection) -> Array:
+        """Rows of `lines` (column `line`, valid objects) that repeat a member."""
+        (found,) = connection.from_arrow(lines).query("lines", self._any).fetchone() or (False,)
+        if not found:
+            return np.empty(0, np.int64)
+        each = connection.from_arrow(lines).query("lines", self._each).fetchnumpy()["repeated"]
+        return np.flatnonzero(np.asarray(each, dtype=bool))
+
+
+def _repeated(keys: str, names: str) -> str:
+    wanted = f"list_filter({keys}, lambda k: list_contains({names}, k))"
+    return f"len({wanted}) > len(list_distinct({wanted}))"
+
+
+def _members(path: str) -> Iterator[tuple[str, str]]:
+    """Each object a path goes through, as a path, and the member it takes there."""
+    at = 1
+    while step := _STEP.match(path, at):
+        if step[1]:
+            quoted = step[1].startswith('"')
+            yield path[:at], step[1][1:-1].replace('\\"', '"') if quoted else step[1]
+        at = step.end()
