@@ -216,6 +216,14 @@ def test_unsafe_archives(make: Any, zipped: Any, members: Any, message: str) -> 
     assert message in caught.message
 
 
+@pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_methods_that_unpack_a_whole_piece_uncounted(make: Any, zipped: Any, method: int, name: str) -> None:
+    info = zipfile.ZipInfo("t.txt")
+    info.compress_type = method
+    caught = refusal(make, zipped, archive((info, b"a,b\n" + b"x,1\n" * 1000)))
+    assert (caught.rule, f"packed by another method than Deflate ({name})" in caught.message) == ("zip_unsafe", True)
+
+
 def test_archive_larger_than_allowed(make: Any, zipped: Any) -> None:
     caught = refusal(make, zipped, archive(("t.txt", b"a,b\n" + b"x,1\n" * 1000)), max_uncompressed_bytes=1000)
     assert (caught.rule, "unpacks to more than 1,000 bytes" in caught.message) == ("zip_unsafe", True)
