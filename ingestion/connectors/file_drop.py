@@ -71,6 +71,9 @@ def fetched_file(
     """A local file as a fetched delivery. Raises SourceError when it cannot be read."""
     try:
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OverflowError, ValueError):
+        # A time no calendar has.
+        modified = now
     except OSError as error:
         raise SourceError(
             f"{path.name!r} cannot be read: {error.strerror or error}",

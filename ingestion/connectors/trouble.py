@@ -74,4 +74,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 def http_date(text: str) -> datetime:
     """An HTTP date as UTC. Raises ValueError."""
     moment = parsedate_to_datetime(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a date outside the calendar") from None
