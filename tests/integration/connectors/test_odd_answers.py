@@ -10,18 +10,52 @@ from ingestion.connections import Connection
 from ingestion.errors import SourceError
 from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
-from tests.support.lakes import day, rows
+from tests.support.lakes import counted, day, rows
 from tests.support.web import Answer, Server
 
 PATH = "/files/readings_20260302.csv"
+API = "/api/readings"
 TEXT = rows("abc").encode()
 SECRET = "s3cret-token"  # noqa: S105  made up, to be looked for
+
+
+@pytest.mark.parametrize("header", ["ETag", "Last-Modified"])
+def test_a_validator_that_cannot_be_sent_back_is_not(made: Lake, server: Server, http_contract, header: str) -> None:
+    feed = http_contract()
+    server.script(PATH, Answer(TEXT, headers={"Content-Type": "text/csv", header: '"Tür"'}))
+    ingest_interval(made, feed, day(0))
+    (again,) = ingest_interval(made, feed, day(0))
+    assert (again.outcome, counted(made)) == ("duplicate", {"a": 1, "b": 1, "c": 1})
+    assert {"if-none-match", "if-modified-since"}.isdisjoint(server.asked[-1].headers)
+
+
+def test_a_broken_download_under_such_a_tag_begins_again(made: Lake, server: Server, http_contract) -> None:
+    said = {"Content-Type": "text/csv", "ETag": '"Tür"', "Accept-Ranges": "bytes"}
+    server.script(PATH, Answer(TEXT, headers=said, cut=5), Answer(TEXT, headers=said))
+    (delivery,) = ingest_interval(made, http_contract(), day(0))
+    assert delivery.outcome == "accepted"
+    assert "range" not in server.asked[-1].headers
 
 
 def test_a_redirect_to_no_host_name(made: Lake, server: Server, http_contract) -> None:
     server.script(PATH, Answer(status=302, headers={"Location": "http://xn--/"}))
     with pytest.raises(SourceError, match="sent something that is not HTTP"):
         ingest_interval(made, http_contract(), day(0))
+
+
+LONG = "a" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("by", "link"),
+    [("next_link", "http://xn--/"), ("next_link", "/a\\u0000b"), ("next_link", f"/{LONG}"), ("cursor", LONG)],
+)
+def test_a_next_page_that_is_no_url(real: Lake, server: Server, api_contract, by: str, link: str) -> None:
+    paging = {"by": by, "next": "$.next", **({"parameter": "cursor"} if by == "cursor" else {})}
+    body = f'{{"data": [{{"id": "a"}}], "next": "{link}"}}'.encode()
+    server.script(API, Answer(body, headers={"Content-Type": "application/json"}))
+    with pytest.raises(SourceError, match="names a page after page 1 that is no URL"):
+        ingest_interval(real, api_contract(paging=paging), day(0))
 
 
 @pytest.mark.parametrize(
