@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import ssl
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingestion.connections import Connection, fits_header
+from ingestion.connectors import tls
 from ingestion.connectors.trouble import Again, Trouble, retry_after
 from ingestion.contract.sources import HttpFile, JsonApi
 
@@ -181,7 +181,7 @@ class Session:
                 timeout=httpx.Timeout(limits.read, connect=limits.connect),
                 headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
                 proxy=given.proxy.get_secret_value() if given and given.proxy else None,
-                verify=ssl.create_default_context(cafile=given.ca_file) if given and given.ca_file else True,
+                verify=tls.context(given, self.source.connection),
             )
             weakref.finalize(self, self._client.close)
         return self._client
@@ -202,7 +202,7 @@ def _told() -> Iterator[None]:
         # What h11 says of a header quotes it, and it may be the credential.
         raise Trouble("was not asked: HTTP cannot carry the connection's credential", _asked(error)) from None
     except httpx.TransportError as error:
-        raise Again(f"cannot be reached: {error}", _asked(error)) from None
+        raise tls.untrusted(error, _asked(error)) or Again(f"cannot be reached: {error}", _asked(error)) from None
     except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
         raise Trouble(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
 
