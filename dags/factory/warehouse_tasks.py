@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.factory.failures import mended, tell
-from dags.factory.runtime import folded, for_operators, log, open_lake, parameter
+from dags.factory.runtime import folded, for_operators, judged_day, log, open_lake, parameter
 from dags.factory.settle import settle
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
@@ -24,11 +22,9 @@ def build() -> None:
     with for_operators(), collected():
         lake = open_lake()
         settle(lake.contracts, lake.settings.settle_seconds)
-        asked = parameter("as_of")
-        as_of = date.fromisoformat(asked) if asked else lake.city_time().date()
         made = make_models(
             lake,
-            as_of,
+            judged_day(lake),
             full_refresh=bool(parameter("full_refresh")),
             released=released_inputs(lake),
             progress=log.info,
