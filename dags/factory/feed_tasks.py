@@ -16,6 +16,8 @@ from ingestion.intervals import Interval
 from warehouse.capture import Extracted, conform_days, extract_days
 
 ATTENTION = ("refused", "held")
+QUOTE_NOTHING = ("refused_share",)
+"""Rules whose message is made of the contract's words and counts."""
 
 
 def extract(feed: str) -> dict[str, Any]:
@@ -80,9 +82,16 @@ def needs_attention(feed: str) -> None:
 
 
 def _line(delivery: Delivery) -> str:
+    """One delivery for the log and for XCom, which every account of the page reads.
+
+    What a refusal says may quote the file (a first row taken for a header): here it is its rule, and the console shows
+    the rest.
+    """
     counts = f"received {delivery.received}, accepted {delivery.accepted}, refused rows {delivery.quarantined}"
-    said = f": {delivery.message}" if delivery.message else ""
-    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){said}"
+    said = delivery.message
+    if delivery.rule is not None and delivery.rule not in QUOTE_NOTHING:
+        said = f"rule {delivery.rule}; why: citylake deliveries --feed {delivery.feed} --outcome refused"
+    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){f': {said}' if said else ''}"
 
 
 def _dump(one: Waiting) -> dict[str, str]:
