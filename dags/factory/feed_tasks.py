@@ -10,14 +10,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.failures import mended, tell_of
 from dags.factory.runtime import days, folded, for_operators, log, open_lake
-from ingestion.delivery import Delivery
+from ingestion.delivery import Delivery, open_reason
 from ingestion.ingest import Waiting
 from ingestion.intervals import Interval
 from warehouse.capture import Extracted, conform_days, extract_days
 
 ATTENTION = ("refused", "held")
-QUOTE_NOTHING = ("refused_share",)
-"""Rules whose message is made of the contract's words and counts."""
 
 
 def extract(feed: str) -> dict[str, Any]:
@@ -82,15 +80,9 @@ def needs_attention(feed: str) -> None:
 
 
 def _line(delivery: Delivery) -> str:
-    """One delivery for the log and for XCom, which every account of the page reads.
-
-    What a refusal says may quote the file (a first row taken for a header): here it is its rule, and the console shows
-    the rest.
-    """
+    """One delivery for the log and for XCom, which every account of the page reads."""
     counts = f"received {delivery.received}, accepted {delivery.accepted}, refused rows {delivery.quarantined}"
-    said = delivery.message
-    if delivery.rule is not None and delivery.rule not in QUOTE_NOTHING:
-        said = f"rule {delivery.rule}; why: citylake deliveries --feed {delivery.feed} --outcome refused"
+    said = open_reason(delivery.feed, delivery.rule, delivery.message)
     return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){f': {said}' if said else ''}"
 
 
