@@ -8,6 +8,7 @@ Secrets are `SecretStr` here and are told to nobody: no message of this module s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,6 +21,9 @@ from ingestion.settings import Settings
 Auth = Literal["none", "basic", "bearer", "header", "query", "oauth2"]
 
 _PORTS = {"http": 80, "https": 443}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.1."""
 
 
 class Connection(BaseModel):
@@ -28,7 +32,8 @@ class Connection(BaseModel):
     `basic`: login and password. `bearer`: token. `header`, `query`: token in the header or query parameter
     `parameter`. `oauth2`: login and password are client id and secret, changed for a token at `token_url`.
     Left out, it follows from what is given. The credential is only ever sent to the origin (scheme, host,
-    port) of `base_url`. `proxy` and `ca_file` (PEM) are the city network's.
+    port) of `base_url`. `proxy` (http or https) and `ca_file` (PEM; in place of the public authorities) are the city
+    network's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -52,6 +57,28 @@ class Connection(BaseModel):
             raise ValueError("must be http(s)://host[:port][/path], without login, query or fragment")
         return value.rstrip("/") + "/"
 
+    @field_validator("token")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not fits_header(value.get_secret_value()):
+            raise ValueError("begins or ends with a blank, or holds a line break or another control character")
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value else None
+        if parts and (parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.port == 0):
+            raise ValueError("must be http(s)://[login:password@]host:port")
+        return value
+
+    @field_validator("token_url")
+    @classmethod
+    def _token_url(cls, value: str | None) -> str | None:
+        if value and urlsplit(value).scheme not in ("", *_PORTS):
+            raise ValueError("must be http(s)://…, or relative to base_url")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _implied(cls, raw: Any) -> Any:
@@ -72,6 +99,8 @@ class Connection(BaseModel):
         missing = [name for name in needs if getattr(self, name) is None]
         if missing:
             raise ValueError(f"auth {self.auth} needs {' and '.join(missing)}")
+        if self.auth == "header" and not _HEADER_NAME.fullmatch(self.parameter or ""):
+            raise ValueError("parameter is not the name of a header")
         return self
 
     @classmethod
@@ -146,6 +175,11 @@ class Connection(BaseModel):
             found = error.errors(include_input=False, include_context=False, include_url=False)
             facts = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'connection'}: {f['msg']}" for f in found)
             raise _wrong(name, facts) from None
+
+
+def fits_header(text: str) -> bool:
+    """Whether a header can carry it (RFC 9110, 5.5): no control characters, no blanks around it."""
+    return text == text.strip() and _CONTROL.search(text) is None
 
 
 def from_settings(settings: Settings, name: str) -> Connection:

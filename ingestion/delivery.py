@@ -10,6 +10,9 @@ from ingestion.intervals import Interval
 from ingestion.receipts.lookup import Standing
 from ingestion.receipts.model import Outcome, Receipt
 
+QUOTES_NOTHING = ("refused_share",)
+"""Rules whose message is made of the contract's words and counts."""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -75,3 +78,14 @@ def repeated(contract: Contract, standing: Standing, filename: str | None, messa
         filename=filename,
         receipt=standing.key,
     )
+
+
+def open_reason(feed: str, rule: str | None, message: str | None) -> str | None:
+    """What of a delivery's message may be told beyond the receipts: in logs, verdicts and releases.
+
+    A refusal's may quote the file (a first row taken for a header), so it is the rule, and the command that shows
+    the rest.
+    """
+    if rule is None or rule in QUOTES_NOTHING:
+        return message
+    return f"rule {rule}; why: citylake deliveries --feed {feed} --outcome refused"

@@ -13,7 +13,28 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from ingestion.errors import ConfigurationError
+
 Step = Literal["hour", "day", "week", "month", "quarter", "year"]
+
+FIRST_DAY, LAST_DAY, MOST_DAYS = date(1970, 1, 1), date(2199, 12, 31), 3660
+"""Days that may be asked for, and how many at once: ten years."""
+
+
+def check_days(first: date, last: date) -> None:
+    """Raise ConfigurationError where nobody can have meant these days: a typing error would run for ever."""
+    wrong = None
+    if last < first:
+        wrong = "the last day is before the first"
+    elif first < FIRST_DAY or last > LAST_DAY:
+        wrong = f"days go from {FIRST_DAY} to {LAST_DAY}"
+    elif (last - first).days >= MOST_DAYS:
+        wrong = f"at most {MOST_DAYS:,} days go into one run"
+    if wrong:
+        asked = f"{first}" if first == last else f"{first} to {last}"
+        raise ConfigurationError(
+            f"{asked}: {wrong}", left="nothing was done", next_step="ask again with the days that are meant"
+        )
 
 
 @dataclass(frozen=True, order=True)

@@ -192,8 +192,8 @@ def _keys(settings: Settings, store: Store) -> PseudonymKeys:
 
 
 def _create_folders(settings: Settings) -> None:
-    settings.state_root.mkdir(parents=True, exist_ok=True)
-    private = [settings.scratch_root]
+    # The build file holds what no edition shows yet, and what the open one never will.
+    private = [settings.scratch_root, settings.state_root]
     if settings.pseudonym_keys is None:
         private.append(settings.pseudonym_keys_path.parent)
     for folder in private:

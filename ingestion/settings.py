@@ -128,6 +128,8 @@ class Settings(BaseSettings):
         file = self.root / "citylake.env"
         self.root.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
+        # One that was there may have been everybody's to read.
+        file.chmod(0o600)
         quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in self.environment().items()}
         lines = [f"{name}='{value}'" for name, value in quoted.items() if name != "CITYLAKE_HOME"]
         file.write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -7,6 +7,8 @@ runs reading statements only. Who may read which edition is the store's business
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -23,7 +25,7 @@ from warehouse.release.manifest import Manifest
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-READING = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.PRAGMA})
+READING = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.PRAGMA})
 
 
 class NotReading(CitylakeError):
@@ -93,14 +95,42 @@ def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest)
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     """The rows of the last statement as Arrow. Raises NotReading for anything but queries, before running any."""
     statements = connection.extract_statements(sql)
-    refused = [s for s in statements if s.type not in READING]
+    refused = [s for s in statements if not _is_reading(connection, s)]
     if refused or not statements:
         kind = str(refused[0].type).rsplit(".", 1)[-1] if refused else "nothing"
         raise NotReading(
-            f"only queries run here, not {kind}",
+            f"only queries run here, not {kind}{' of anything but a SELECT' if kind == 'EXPLAIN' else ''}",
             left="the release is read-only and unchanged",
             next_step="write a SELECT; `citylake export` gives a copy of your own to change",
         )
     for statement in statements[:-1]:
         connection.execute(statement)
     return connection.execute(statements[-1]).to_arrow_table()
+
+
+def _is_reading(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> bool:
+    """Whether it only reads. EXPLAIN ANALYZE runs what it explains, and that may be a COPY over a released file."""
+    if statement.type != duckdb.StatementType.EXPLAIN:
+        return statement.type in READING
+    for explained in _explained(statement.query):
+        try:
+            return [one.type for one in connection.extract_statements(explained)] == [duckdb.StatementType.SELECT]
+        except duckdb.Error:
+            continue
+    return False
+
+
+def _explained(statement: str) -> Iterator[str]:
+    """What stands behind EXPLAIN: `analyze` left out, then, where it begins so, what may be options in parentheses.
+
+    DuckDB's own tokens know comments; their places are counted in bytes.
+    """
+    text = statement.encode()
+    places = [place for place, _ in duckdb.tokenize(statement)][1:]
+    if places and text[places[0] :].lower().startswith(b"analyze"):
+        places = places[1:]
+    if places:
+        yield text[places[0] :].decode()
+    if places and text[places[0] : places[0] + 1] == b"(":
+        closed = [after for place, after in pairwise(places) if text[place : place + 1] == b")"]
+        yield from (text[after:].decode() for after in closed[:1])

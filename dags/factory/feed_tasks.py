@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.failures import mended, tell_of
 from dags.factory.runtime import days, folded, for_operators, log, open_lake
-from ingestion.delivery import Delivery
+from ingestion.delivery import Delivery, open_reason
 from ingestion.ingest import Waiting
 from ingestion.intervals import Interval
 from warehouse.capture import Extracted, conform_days, extract_days
@@ -80,9 +80,10 @@ def needs_attention(feed: str) -> None:
 
 
 def _line(delivery: Delivery) -> str:
+    """One delivery for the log and for XCom, which every account of the page reads."""
     counts = f"received {delivery.received}, accepted {delivery.accepted}, refused rows {delivery.quarantined}"
-    said = f": {delivery.message}" if delivery.message else ""
-    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){said}"
+    said = open_reason(delivery.feed, delivery.rule, delivery.message)
+    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){f': {said}' if said else ''}"
 
 
 def _dump(one: Waiting) -> dict[str, str]:

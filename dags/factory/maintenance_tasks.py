@@ -40,6 +40,7 @@ def orphans(lake: Lake) -> None:
 
 def docs(lake: Lake) -> None:
     """Write dbt's page where the pages are served, unless models and released tables are those it was written from."""
+    from warehouse.build.dbt_runner import collected
     from warehouse.build.docs import write_docs
     from warehouse.build.runner import last_report
     from warehouse.release import pointer
@@ -51,7 +52,8 @@ def docs(lake: Lake) -> None:
     if written_from.is_file() and written_from.read_text(encoding="utf-8") == shows:
         log.info("%s shows these models and tables already", folder)
         return
-    log.info("wrote %s", write_docs(lake, folder, progress=log.info))
+    with collected():
+        log.info("wrote %s", write_docs(lake, folder, progress=log.info))
     written_from.write_text(shows, encoding="utf-8")
 
 

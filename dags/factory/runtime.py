@@ -89,10 +89,21 @@ def own_day(lake: Lake) -> date:
 
 
 def days(lake: Lake) -> tuple[date, date]:
-    """First and last local day of the run: as asked for, else its own day."""
+    """First and last local day of the run: as asked for, else its own day. Raises ConfigurationError."""
+    from ingestion.intervals import check_days
+
     first, last = parameter("from"), parameter("to")
     begin = date.fromisoformat(first) if first else own_day(lake)
     end = date.fromisoformat(last) if last else begin
-    if end < begin:
-        raise AirflowFailException(f"`to` {end} is before `from` {begin}; nothing was done")
+    check_days(begin, end)
     return begin, end
+
+
+def judged_day(lake: Lake) -> date:
+    """The local day the run judges: as asked for, else today in the city. Raises ConfigurationError."""
+    from ingestion.intervals import check_days
+
+    asked = parameter("as_of")
+    day = date.fromisoformat(asked) if asked else lake.city_time().date()
+    check_days(day, day)
+    return day

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.factory.failures import mended, tell
-from dags.factory.runtime import folded, for_operators, log, open_lake, parameter
+from dags.factory.runtime import folded, for_operators, judged_day, log, open_lake, parameter
 from dags.factory.settle import settle
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
@@ -17,17 +15,16 @@ from warehouse.gate.verdict import Verdict
 
 def build() -> None:
     """Make the models that have something new, once the feeds that are running have had a moment to end."""
+    from warehouse.build.dbt_runner import collected
     from warehouse.build.runner import make_models
     from warehouse.release.pointer import released_inputs
 
-    with for_operators():
+    with for_operators(), collected():
         lake = open_lake()
         settle(lake.contracts, lake.settings.settle_seconds)
-        asked = parameter("as_of")
-        as_of = date.fromisoformat(asked) if asked else lake.city_time().date()
         made = make_models(
             lake,
-            as_of,
+            judged_day(lake),
             full_refresh=bool(parameter("full_refresh")),
             released=released_inputs(lake),
             progress=log.info,
@@ -39,9 +36,10 @@ def build() -> None:
 
 def test() -> None:
     """Run every check on what was made; a model that failed is shown here and blocks its product at the gate."""
+    from warehouse.build.dbt_runner import collected
     from warehouse.build.runner import test_models
 
-    with for_operators():
+    with for_operators(), collected():
         report = test_models(open_lake(), progress=log.info)
         bad = [f"model {model.name}: {model.message}" for model in report.models if model.status == "error"]
         bad += [f"check {one.name}: {one.message}" for one in report.checks if one.status in ("failed", "error")]

@@ -71,12 +71,16 @@ class Airflow:
         }
 
     def services(self) -> list[Service]:
-        """The four processes."""
+        """The four processes. What tasks are told of the lake, its secrets with it, goes to those that run our code."""
         environment = self.environment()
         # The scheduler alone forks tasks: it reads infra/stack/preload/airflow_local_settings.py when it starts.
-        preloading = {**environment, "PYTHONPATH": str(Path(__file__).with_name("preload"))}
+        environments = {
+            "scheduler": {**environment, "PYTHONPATH": str(Path(__file__).with_name("preload"))},
+            "dag-processor": environment,
+        }
+        without = {name: value for name, value in environment.items() if name not in self.lake}
         return [
-            Service(f"airflow-{name}", [_program(), name, *options], preloading if name == "scheduler" else environment)
+            Service(f"airflow-{name}", [_program(), name, *options], environments.get(name, without))
             for name, options in ROLES_OF_PROCESSES.items()
         ]
 

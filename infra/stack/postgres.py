@@ -24,6 +24,7 @@ from infra.stack.secrets import StackSecrets
 
 ACCOUNT = "citylake"
 DATABASES = ("airflow",)
+_WRONG_PASSWORD = "password authentication failed"  # noqa: S105 - what the server says
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -90,10 +91,16 @@ class Postgres:
         return Service("postgres", command, {"PATH": os.defpath, "LC_ALL": "C"}, self.user)
 
     def answers(self) -> bool:
-        """Whether the server takes connections."""
+        """Whether the server takes connections. Raises StackError where it never will: its password is another."""
         try:
             self._connect("postgres").close()
-        except psycopg2.OperationalError:
+        except psycopg2.OperationalError as error:
+            if _WRONG_PASSWORD in str(error):
+                raise StackError(
+                    f"the database in {self.data} was made with another password than the stack's secrets have",
+                    next_step="put back the secrets/stack.json it was made with; or `citylake down`, remove that "
+                    "folder (Airflow's history is in it, nothing of the lake) and `citylake up`",
+                ) from None
             return False
         return True
 

@@ -14,6 +14,8 @@ from typing import Protocol
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Fetched:
@@ -48,6 +50,10 @@ class Connector(Protocol):
 
 
 def content_as_of(contract: Contract, interval: Interval, *, modified: datetime, fetched: datetime) -> datetime:
-    """The moment the delivery's content is true as of, by the contract's `content_as_of`."""
-    moments = {"modified": modified, "interval_end": interval.end, "fetched": fetched}
+    """The moment the delivery's content is true as of, by the contract's `content_as_of`.
+
+    A department's clock may say anything: `modified` counts within 1970 and `fetched`. What is as of a later moment
+    than now would supersede every delivery to come.
+    """
+    moments = {"modified": min(max(modified, _EPOCH), fetched), "interval_end": interval.end, "fetched": fetched}
     return moments[contract.citylake.content_as_of].astimezone(UTC)

@@ -44,7 +44,13 @@ class Download:
 
     def conditions(self) -> dict[str, str]:
         """Request headers that ask for the rest only; empty where nothing can be resumed."""
-        if self.resumable is None or not self.path.exists() or not self.path.stat().st_size:
+        # A tag beyond ASCII cannot be sent back.
+        if (
+            self.resumable is None
+            or not self.resumable.isascii()
+            or not self.path.exists()
+            or not self.path.stat().st_size
+        ):
             return {}
         return {"range": f"bytes={self.path.stat().st_size}-", "if-range": self.resumable}
 

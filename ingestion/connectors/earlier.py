@@ -65,7 +65,9 @@ class EarlierDeliveries:
         if _changes_at_once(manifest.headers):
             return None
         pairs = (("etag", "if-none-match"), ("last-modified", "if-modified-since"))
-        conditions = {ask: manifest.headers[said] for said, ask in pairs if said in manifest.headers}
+        told = {ask: manifest.headers.get(said, "") for said, ask in pairs}
+        # A server may send what a request cannot carry: then the file is asked for in full.
+        conditions = {ask: said for ask, said in told.items() if said and said.isascii()}
         return Earlier(batch, manifest.filename, manifest.content_as_of, conditions) if conditions else None
 
     def _batches(self) -> dict[datetime, str]:

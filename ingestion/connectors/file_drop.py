@@ -73,6 +73,9 @@ def fetched_file(
     name = name_as_text(path.name)
     try:
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OverflowError, ValueError):
+        # A time no calendar has.
+        modified = now
     except OSError as error:
         raise cannot_be_read(contract, interval, name, error) from error
     as_of = content_as_of(contract, interval, modified=modified, fetched=now)

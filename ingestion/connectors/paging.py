@@ -38,7 +38,10 @@ class Pager:
         """The request after `page`, None when that was the last. Raises Trouble."""
         self.pages += 1
         self.records += page.records
-        following = self._following(page)
+        try:
+            following = self._following(page)
+        except (httpx.InvalidURL, UnicodeError):
+            raise Trouble(f"names a page after page {self.pages} that is no URL", shown(self.start)) from None
         if following is not None and self.pages >= self.source.paging.max_pages:
             raise Trouble(
                 f"does not end: more than the contract's {self.source.paging.max_pages} pages", shown(self.start)

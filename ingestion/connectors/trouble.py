@@ -18,12 +18,16 @@ RUNBOOK = "docs/runbooks/source-unreachable.md"
 
 
 class Trouble(Exception):
-    """`what` the server at `where` (host and path, nothing secret) did. `is_refusal`: it would not let us in."""
+    """`what` the server at `where` (host and path, nothing secret) did. `is_refusal`: it would not let us in.
 
-    def __init__(self, what: str, where: str, *, is_refusal: bool = False) -> None:
+    `advice` is what to do about it, where that is known.
+    """
+
+    def __init__(self, what: str, where: str, *, is_refusal: bool = False, advice: str | None = None) -> None:
         super().__init__(f"{where} {what}")
         self.what = what
         self.is_refusal = is_refusal
+        self.advice = advice
 
 
 class Again(Trouble):
@@ -40,7 +44,9 @@ def as_source_error(trouble: Trouble, contract: Contract, interval: Interval) ->
     source = contract.citylake.source
     name = None if isinstance(source, FileDrop) else source.connection
     again = f"citylake ingest {feed} --interval {interval.id}"
-    if trouble.is_refusal and name:
+    if trouble.advice:
+        step = f"{trouble.advice} (see {RUNBOOK}); then {again}"
+    elif trouble.is_refusal and name:
         step = f"renew the credential: CITYLAKE_CONN_{name.upper()} or the Airflow connection {name!r}, then {again}"
     elif trouble.is_refusal:
         step = f"the server wants a credential: name a `connection` in {contract.path.name}, then {again}"
@@ -81,4 +87,7 @@ def retry_after(value: str | None, said_at: str | None = None) -> float | None:
 def http_date(text: str) -> datetime:
     """An HTTP date as UTC. Raises ValueError."""
     moment = parsedate_to_datetime(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a date outside the calendar") from None

@@ -7,8 +7,8 @@ every request may be sent again. What an answer means is the connector's busines
 
 from __future__ import annotations
 
+import json
 import logging
-import ssl
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,12 +20,14 @@ from urllib.parse import urljoin
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from ingestion.connections import Connection
+from ingestion.connections import Connection, fits_header
+from ingestion.connectors import tls
 from ingestion.connectors.trouble import Again, Trouble, retry_after
 from ingestion.contract.sources import HttpFile, JsonApi
 
 USER_AGENT = "citylake"
 MAX_REDIRECTS = 5
+MAX_TOKEN_BYTES = 2**20
 _ANSWERS = (200, 206, 304, 404, 410, 416)
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
@@ -143,9 +145,9 @@ class Session:
             asked = {"grant_type": "client_credentials"} | ({"scope": given.scope} if given.scope else {})
             url = self.url(given.token_url or "")
             client = (given.login or "", given.password.get_secret_value() if given.password else "")
-            answer = self.client.post(url, data=asked, auth=client)
-            self._judge(answer)
-            found = _member(answer, "access_token")
+            with self.client.stream("POST", url, data=asked, auth=client) as answer:
+                self._judge(answer)
+                found = _member(_small(answer, deadline), "access_token")
             if found is None:
                 raise Trouble("gave no access token for the connection's client", shown(url), is_refusal=True)
             self._token = found
@@ -179,7 +181,7 @@ class Session:
                 timeout=httpx.Timeout(limits.read, connect=limits.connect),
                 headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
                 proxy=given.proxy.get_secret_value() if given and given.proxy else None,
-                verify=ssl.create_default_context(cafile=given.ca_file) if given and given.ca_file else True,
+                verify=tls.context(given, self.source.connection),
             )
             weakref.finalize(self, self._client.close)
         return self._client
@@ -196,9 +198,12 @@ def _told() -> Iterator[None]:
         raise Again("stopped answering (time-out)", _asked(error)) from None
     except httpx.RemoteProtocolError as error:
         raise Again(f"broke off: {error}", _asked(error)) from None
+    except httpx.LocalProtocolError as error:
+        # What h11 says of a header quotes it, and it may be the credential.
+        raise Trouble("was not asked: HTTP cannot carry the connection's credential", _asked(error)) from None
     except httpx.TransportError as error:
-        raise Again(f"cannot be reached: {error}", _asked(error)) from None
-    except (httpx.InvalidURL, httpx.DecodingError) as error:
+        raise tls.untrusted(error, _asked(error)) or Again(f"cannot be reached: {error}", _asked(error)) from None
+    except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
         raise Trouble(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
 
 
@@ -210,14 +215,24 @@ def _asked(error: httpx.RequestError) -> str:
         return "the server"
 
 
-def _member(answer: httpx.Response, name: str) -> str | None:
-    """A text member of a JSON answer."""
+def _small(answer: httpx.Response, deadline: float) -> bytes:
+    """The body of an answer that has no reason to be long."""
+    body = b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > MAX_TOKEN_BYTES or time.monotonic() > deadline:
+            raise Trouble("sends more than a token, or sends it too slowly", shown(answer.url))
+    return body
+
+
+def _member(body: bytes, name: str) -> str | None:
+    """A text member of a JSON answer that a header can carry."""
     try:
-        said = answer.json()
-    except ValueError:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
         return None
     found = said.get(name) if isinstance(said, dict) else None
-    return found if isinstance(found, str) else None
+    return found if isinstance(found, str) and fits_header(found) else None
 
 
 def shown(url: httpx.URL) -> str:

@@ -1,13 +1,16 @@
 """ZIP archives that cannot hurt: names, links, sizes and checksums are checked, nothing is written to disk.
 
-Sizes are counted while unpacking; what the archive's own directory claims is never trusted.
+Sizes are counted while unpacking; what the archive's own directory claims is never trusted. Only deflated and stored
+members are read: Python unpacks the other methods a whole piece at a time, before anything could be counted.
 Archives inside archives are not opened.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,6 +22,14 @@ from ingestion.errors import DeliveryRefused
 
 _ENCRYPTED = 0x1
 _RATIO_FROM = 2**20
+_PIECE = 2**20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_MAX_DIRECTORY = 8 * 2**20
+"""Of the directory, which is held in memory many times over: enough for the 99,999 pages of a paged delivery."""
+_END, _END_BYTES, _LONGEST_COMMENT = b"PK\x05\x06", 22, 2**16
+_LOCATOR64, _LOCATOR64_BYTES = b"PK\x06\x07", 20
+_END64, _END64_BYTES = b"PK\x06\x06", 56
+"""APPNOTE 6.3.10, 4.3.14 to 4.3.16."""
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
 
 
@@ -32,6 +43,9 @@ class Archive:
         self._unpacked = 0
         if path.stat().st_size == 0:
             raise DeliveryRefused("the archive is empty (0 bytes)", rule="empty", next_step=_AGAIN)
+        listed = _directory_bytes(path)
+        if listed > _MAX_DIRECTORY:
+            raise _unsafe(f"the archive's directory has {listed:,} bytes; at most {_MAX_DIRECTORY:,} are read")
         try:
             with zipfile.ZipFile(path) as opened:
                 self._members = {info.filename: info for info in self._checked(opened.infolist())}
@@ -53,13 +67,17 @@ class Archive:
         with zipfile.ZipFile(self._path) as opened, self._stream(opened, name) as stream:
             yield stream
 
-    def each(self, names: Iterable[str]) -> Iterator[bytes]:
-        """The bytes of many small members, each whole; the directory is read once."""
+    def each(self, names: Iterable[str], *, max_bytes: int) -> Iterator[bytes]:
+        """The bytes of many small members, each whole; the directory is read once. A longer member is refused."""
         with zipfile.ZipFile(self._path) as opened:
             for name in names:
+                content = bytearray()
                 with self._stream(opened, name) as stream:
-                    content = stream.read()
-                yield content
+                    while piece := stream.read(_PIECE):
+                        content += piece
+                        if len(content) > max_bytes:
+                            raise _unsafe(f"member {name!r} has more than {max_bytes:,} bytes")
+                yield bytes(content)
 
     @contextmanager
     def _stream(self, opened: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
@@ -90,6 +108,8 @@ class Archive:
                 raise _unsafe(f"member {name!r} is a symbolic link")
             if info.flag_bits & _ENCRYPTED:
                 raise _unsafe(f"member {name!r} is encrypted")
+            if info.compress_type not in _METHODS:
+                raise _unsafe(f"member {name!r} is packed by another method than Deflate ({_method(info)})")
             if name in seen:
                 raise _unsafe(f"member {name!r} is there twice")
             seen.add(name)
@@ -118,6 +138,28 @@ class _Counted(io.RawIOBase):
 
 
 _AGAIN = "ask the department to send the archive again"
+
+
+def _method(info: zipfile.ZipInfo) -> str:
+    return {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}.get(info.compress_type, f"no. {info.compress_type}")
+
+
+def _directory_bytes(path: Path) -> int:
+    """Size of the directory that `zipfile` would read whole, as the archive's end declares it; 0 without an end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LONGEST_COMMENT - _END_BYTES - _LOCATOR64_BYTES - _END64_BYTES))
+        tail = file.read()
+    at = len(tail) - _END_BYTES
+    if not (tail[at:].startswith(_END) and tail.endswith(b"\x00\x00")):
+        at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _END_BYTES:
+        return 0
+    locator = at - _LOCATOR64_BYTES
+    record = locator - _END64_BYTES
+    if record >= 0 and tail.startswith(_LOCATOR64, locator) and tail.startswith(_END64, record):
+        return int(struct.unpack_from("<Q", tail, record + 40)[0])
+    return int(struct.unpack_from("<L", tail, at + 12)[0])
 
 
 def _damaged(message: str) -> DeliveryRefused:

@@ -68,7 +68,10 @@ class PagedRecords:
         self._settings = settings
 
     def segments(self) -> Iterator[Segment]:
-        """Every record of every page in order. Raises DeliveryRefused as JsonRecords, and `zip_damaged`, `members`."""
+        """Every record of every page in order.
+
+        Raises DeliveryRefused as JsonRecords, and `zip_damaged`, `zip_unsafe`, `members`.
+        """
         settings = self._settings
         archive = Archive(
             self._path, max_bytes=settings.max_uncompressed_bytes, max_ratio=settings.max_compression_ratio
@@ -82,7 +85,7 @@ class PagedRecords:
             )
         done = 0
         with duckdb.connect() as connection:
-            for page in archive.each(pages):
+            for page in archive.each(pages, max_bytes=settings.max_document_bytes):
                 for segment in self._document.read(io.BytesIO(page), connection):
                     yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))
                     done += len(segment.block)

@@ -74,7 +74,9 @@ class SmallCity:
         self.deliver("qxj.wx", day)
         self.deliver("syj.inspection", day)
 
-    def deliver(self, feed: str, day: str, outcome: Any = "accepted", message: str | None = None) -> str:
+    def deliver(
+        self, feed: str, day: str, outcome: Any = "accepted", message: str | None = None, rule: str = "refused_share"
+    ) -> str:
         """A receipt of one delivery; accepted ones become effective, in place of the interval's earlier ones."""
         self.receipts += 1
         department, name = feed.split(".")
@@ -98,6 +100,7 @@ class SmallCity:
             self.inputs[feed] = [*(k for k in self.inputs[feed] if same not in k), bronze.key]
         receipt = Receipt(
             department=department, feed=name, batch=batch, attempt="a", outcome=outcome, message=message,
+            rule=rule if outcome == "refused" else None,
             delivery=DELIVERY[feed], correction="full" if DELIVERY[feed] == "interval" else None,
             interval=Span(start=interval.start, end=interval.end), dt=dt, contract=feed, revision="v1", key_version=1,
             raw_key=keys.raw_payload(prefix, "x.csv"), raw_sha256=sha256, raw_bytes=len(payload),

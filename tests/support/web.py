@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 MODIFIED = datetime(2026, 3, 3, 1, tzinfo=UTC)
@@ -48,17 +50,22 @@ Route = Callable[[Asked], Answer]
 
 @dataclass
 class Server:
-    """`routes` maps paths to what answers them; every request is kept in `asked`, its path and status in `answered`."""
+    """`routes` maps paths to what answers them; every request is kept in `asked`, its path and status in `answered`.
+
+    `connections` counts those that were taken, also where TLS came to nothing.
+    """
 
     routes: dict[str, Route] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     answered: list[tuple[str, int]] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
+    connections: int = 0
 
     @property
     def url(self) -> str:
         """Base URL."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def paths(self) -> list[str]:
         """Paths asked for, in order."""
@@ -96,10 +103,23 @@ def served(asked: Asked, body: bytes, tag: str, said: dict[str, str]) -> Answer:
 class _Web(ThreadingHTTPServer):
     """Knows what it serves, and when it must stop stalling."""
 
-    def __init__(self, made: Server) -> None:
+    def __init__(self, made: Server, context: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.made = made
+        self.context = context
         self.stopped = threading.Event()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """As ever, or with TLS; a client that does not trust us is none of our errors."""
+        connection, address = super().get_request()
+        self.made.connections += 1
+        if self.context is None:
+            return connection, address
+        try:
+            return self.context.wrap_socket(connection, server_side=True), address
+        except OSError:
+            connection.close()
+            raise
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -163,10 +183,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    """A running server; it ends with the block."""
-    made = Server()
-    httpd = _Web(made)
+def serving(context: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A running server, with `context` over HTTPS; it ends with the block."""
+    made = Server(scheme="https" if context else "http")
+    httpd = _Web(made, context)
     made.port = httpd.server_address[1]
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -6,6 +6,7 @@ Owns how dbt is called and closed. What the results mean is read in warehouse.bu
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import warnings
@@ -162,11 +163,28 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logging.raiseExceptions = told
-            _close_connections()
+            _let_go()
 
 
-def _close_connections() -> None:
-    """dbt-duckdb keeps the write lock after its command has returned."""
+@contextmanager
+def collected() -> Iterator[None]:
+    """For a process that ends without a clean-up, as Airflow's forked tasks do: at the end, free what dbt left.
+
+    Its adapter and its manifest each hold a semaphore of the system and lie in cycles. What is still there when the
+    process ends is left to multiprocessing's resource tracker, which warns of leaked semaphores in the task's log.
+    """
+    try:
+        yield
+    finally:
+        gc.collect()
+
+
+def _let_go() -> None:
+    """Make dbt forget what it keeps after its command: the write lock, the adapter, the callback (so the manifest)."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+    from dbt_common.events.event_manager_client import cleanup_event_logger
 
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb is not typed
+    reset_adapters()  # type: ignore[no-untyped-call]  # nor is dbt
+    cleanup_event_logger()

@@ -27,8 +27,11 @@ By = Annotated[
 
 
 def local_day(day: datetime | None, timezone: str) -> date:
-    """The day asked for, or today in the city."""
+    """The day asked for, or today in the city. Raises ConfigurationError."""
     if day is not None:
+        from ingestion.intervals import check_days
+
+        check_days(day.date(), day.date())
         return day.date()
     from zoneinfo import ZoneInfo
 
@@ -40,11 +43,14 @@ def parse_interval(contract: Contract, text: str) -> Interval:
 
     Raises ConfigurationError.
     """
-    try:
-        return contract.calendar.at(datetime.fromisoformat(text))
-    except ValueError:
-        from ingestion.errors import ConfigurationError
+    from ingestion.errors import ConfigurationError
+    from ingestion.intervals import check_days
 
+    try:
+        moment = datetime.fromisoformat(text)
+        check_days(moment.date(), moment.date())
+        return contract.calendar.at(moment)
+    except ValueError:
         raise ConfigurationError(
             f"--interval {text!r} is not a moment such as 2026-03-02 or 2026-03-02T05 ({contract.calendar.timezone})",
             feed=f"{contract.department}.{contract.feed}",

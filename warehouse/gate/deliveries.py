@@ -13,6 +13,7 @@ from datetime import date, timedelta
 
 import duckdb
 
+from ingestion.delivery import open_reason
 from warehouse.gate.verdict import CheckResult
 
 WINDOW = timedelta(days=92)
@@ -20,7 +21,7 @@ WINDOW = timedelta(days=92)
 
 _NEWEST = """
 create or replace temp table newest as
-select feed_id, dt, batch, state, message, delivery, interval_start, committed_at
+select feed_id, dt, batch, state, rule, message, delivery, interval_start, committed_at
 from standing
 where dt > $since and dt <= $as_of
 qualify row_number() over (partition by feed_id, interval_start order by committed_at desc, batch desc) = 1
@@ -34,7 +35,7 @@ with covered as (
     inner join receipt as r on b.receipt_key = r.key
 )
 select
-    n.dt, n.batch, n.state, n.message,
+    n.dt, n.batch, n.state, n.rule, n.message,
     case when n.delivery = 'snapshot'
         then exists (select 1 from covered as c where c.interval_start >= n.interval_start)
         else exists (select 1 from covered as c where c.interval_start = n.interval_start)
@@ -56,6 +57,7 @@ class Problem:
     dt: date
     batch: str
     state: str
+    rule: str | None
     message: str | None
     stands: bool
 
@@ -82,7 +84,7 @@ def judge_deliveries(log: duckdb.DuckDBPyConnection, effective: Mapping[str, Seq
 
 
 def _result(feed: str, problems: list[Problem]) -> CheckResult:
-    """The message quotes the receipt of the oldest problem."""
+    """The message tells of the oldest problem what may be told: it goes into verdicts and manifests of releases."""
     open_problems = [p for p in problems if not p.stands]
     shown = open_problems or problems
     return CheckResult(
@@ -90,13 +92,13 @@ def _result(feed: str, problems: list[Problem]) -> CheckResult:
         kind="delivery",
         status="failed" if open_problems else "warned" if problems else "passed",
         failures=len(open_problems),
-        message=_message(shown) if shown else None,
+        message=_message(feed, shown) if shown else None,
     )
 
 
-def _message(problems: list[Problem]) -> str:
+def _message(feed: str, problems: list[Problem]) -> str:
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     standing = ", an earlier delivery stands" if first.stands else ""
-    reason = first.message or "no message in the receipt"
+    reason = open_reason(feed, first.rule, first.message) or "no message in the receipt"
     return f"delivery {first.batch} of {first.dt.isoformat()} is {first.state}{standing}: {reason}{more}"

@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import smtplib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -118,6 +121,7 @@ class Webhook:
         url = self.settings.webhook_url.get_secret_value() if self.settings.webhook_url else ""
         headers = {"Content-Type": "application/json", "Idempotency-Key": notice, **self._signature(body)}
         with (
+            _unlogged(),
             httpx.Client(timeout=self.settings.notice_timeout_seconds, follow_redirects=False) as client,
             client.stream("POST", url, content=body, headers=headers) as answer,
         ):
@@ -132,6 +136,28 @@ class Webhook:
         key = self.settings.webhook_secret.get_secret_value().encode()
         digest = hmac.new(key, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
         return {"X-Citylake-Timestamp": moment, "X-Citylake-Signature": f"sha256={digest}"}
+
+
+_posting: ContextVar[bool] = ContextVar("posting", default=False)
+
+
+class _Unlogged(logging.Filter):
+    """httpx logs every URL whole; a webhook's is a secret, in its path as often as in its query."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _posting.get()
+
+
+logging.getLogger("httpx").addFilter(_Unlogged())
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    token = _posting.set(True)
+    try:
+        yield
+    finally:
+        _posting.reset(token)
 
 
 class _Answered(OSError):

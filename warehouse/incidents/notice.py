@@ -46,7 +46,8 @@ def compose(incident: Incident, said: Said, *, title: str | None, timezone: str)
     if said == "resolved":
         zh, en = f"已恢复：{zh}", f"Resolved: {en}"
     mark = f"【{_SYNTHETIC}】" if incident.synthetic else ""
-    named = " ".join(part for part in (incident.subject, title) if part)
+    # A title may be a block of YAML; a subject is one line.
+    named = one_line(" ".join(part for part in (incident.subject, title) if part))
     subject = f"[citylake]{mark} {zh} · {en} · {named}"
     body = "\n".join([*_facts(incident, (zh, en), named, timezone), *_advice(incident, said)])
     return Text(

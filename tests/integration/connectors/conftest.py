@@ -38,7 +38,8 @@ def made(tmp_path: Path, server: Server) -> Lake:
 def http(**said: Any) -> Contract:
     """A feed whose daily CSV lies at /files/readings_<day>.csv; `said` changes the source."""
     source = {"connector": "http", "connection": "office", "url": "files/readings_{interval:%Y%m%d}.csv", **FAST}
-    return contract(source={**source, **said})
+    feed = said.pop("feed", {})
+    return contract(source={**source, **said}, **feed)
 
 
 @pytest.fixture

@@ -48,6 +48,27 @@ def test_a_file_is_taken_once_and_then_only_asked_about(made: Lake, server: Serv
     assert list(made.settings.scratch_root.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -2300", "Sat, 01 Jan 2400 00:00:00 GMT", "soon"],
+)
+def test_a_time_to_come_does_not_outlive_every_later_delivery(
+    made: Lake, server: Server, http_contract, said: str
+) -> None:
+    feed = http_contract(feed={"content_as_of": "modified"})
+    server.script(PATH, Answer(TEXT, headers={"Content-Type": "text/csv", "Last-Modified": said}))
+    before = made.clock()
+    (first,) = ingest_interval(made, feed, day(0))
+    manifest = read_manifest(made, feed, day(0), first.batch)
+    assert before <= manifest.content_as_of <= made.clock()
+    assert counted(made) == {"a": 1, "b": 1, "c": 1}
+    newer = made.clock() + timedelta(seconds=1)
+    server.file(PATH, rows("abc", value=2).encode(), modified=newer)
+    later = replace(made, clock=lambda: newer + timedelta(minutes=1))
+    ingest_interval(later, feed, day(0))
+    assert counted(later) == {"a": 2, "b": 2, "c": 2}
+
+
 def test_a_changed_file_is_a_new_delivery(made: Lake, server: Server, http_contract) -> None:
     feed = http_contract()
     server.file(PATH, TEXT)

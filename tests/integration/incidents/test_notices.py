@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -174,8 +175,14 @@ def test_over_before_it_was_told_is_told_once_as_over(make: Make) -> None:
     ],
 )
 def test_what_a_webhook_may_answer(
-    make: Make, hook: Hook, answers: list[tuple[int, float]], posts: int, outcome: str
+    make: Make,
+    hook: Hook,
+    answers: list[tuple[int, float]],
+    posts: int,
+    outcome: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     made = make(webhook_url=hook.url)
     hook.answers = answers
     told = report(made, "task_failed", FEED, "exit 1").told
@@ -183,6 +190,7 @@ def test_what_a_webhook_may_answer(
     assert [why for *_, why in told.failed] == ([] if outcome == "sent" else [outcome])
     for secret in ("token-7f3a", "hidden"):
         assert secret not in everything(made)
+        assert secret not in caplog.text
 
 
 def test_a_webhook_is_signed_and_repeatable(make: Make, hook: Hook) -> None:

@@ -77,6 +77,15 @@ def test_from_what_airflow_has(fields: dict[str, object], expected: tuple[object
         f'{{"host": "host", "secret": "{SECRET}"}}',
         f'{{"host": "host", "password": "{SECRET}"',
         f'{{"host": "host", "extra": "{SECRET}"}}',
+        f'{{"base_url": "https://host", "token": "{SECRET}\\n"}}',
+        f'{{"base_url": "https://host", "token": " {SECRET}"}}',
+        f'{{"base_url": "https://host", "auth": "header", "parameter": "X Key", "token": "{SECRET}"}}',
+        f'{{"base_url": "https://host", "proxy": "me:{SECRET}@proxy:8080"}}',
+        f'{{"base_url": "https://host", "proxy": "socks5://me:{SECRET}@proxy:8080"}}',
+        f'{{"base_url": "https://host", "proxy": "http://me:{SECRET}@[proxy"}}',
+        f'{{"base_url": "https://host", "proxy": "http://me:{SECRET}@proxy:port"}}',
+        f'{{"base_url": "https://host", "auth": "oauth2", "login": "me", "password": "{SECRET}", "token_url": "ftp://x"}}',
+        f'{{"base_url": "https://host", "auth": "oauth2", "login": "me", "password": "{SECRET}", "token_url": "https://["}}',
     ],
 )
 def test_a_wrong_one_is_told_without_its_values(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -74,6 +74,24 @@ def test_files_outside_the_release_cannot_be_read_nor_tables_changed(city: Small
             connection.execute("create table internal.main.x as select 1")
 
 
+@pytest.mark.parametrize(
+    "explain",
+    ["explain analyze", "EXPLAIN /* é ( */ ANALYZE", "explain (analyze)", "explain (analyze, format json)", "explain",
+     "select 1; explain analyze"],
+)  # fmt: skip
+def test_what_is_explained_must_be_a_query_too(city: SmallCity, explain: str) -> None:
+    release = sql.released(city.lake, "internal")
+    fact = Path(city.lake.store.url(release.tables["fct_weather"].files[0].key))
+    before = fact.read_bytes()
+    copy = f"{explain} copy (select 1 as x) to '{fact}' (format parquet, use_tmp_file false)"
+    with sql.connect(city.lake) as connection:
+        with pytest.raises(sql.NotReading, match="not EXPLAIN of anything but a SELECT"):
+            sql.query(connection, copy)
+        for asked in ("select count(*) from fct_weather", "(select 1) union (select 2)", "from fct_weather"):
+            assert sql.query(connection, f"{explain} {asked}").num_rows
+    assert fact.read_bytes() == before
+
+
 def test_trace_leads_to_raw_objects(city: SmallCity) -> None:
     city.deliver("syj.inspection", "2026-03-05", "refused", "bad")
     found = trace(city.lake, "mart_weather")

@@ -1,4 +1,4 @@
-"""The order in which a stack ends, on processes that only wait."""
+"""The order in which a stack ends, on processes that only wait; and who is told the lake's secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import psutil
+from pydantic import SecretStr
 
 from infra.stack.ports import Ports
 from infra.stack.processes import Running
@@ -38,3 +39,13 @@ def test_the_scheduler_ends_first_and_the_database_last(tmp_path: Path) -> None:
         for one in waiting:
             one.kill()
             one.wait()
+
+
+def test_secrets_of_the_lake_go_only_to_processes_that_run_its_code(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, s3_secret_key=SecretStr("s3cret"))
+    settings.connect({"CITYLAKE_CONN_QXJ": "https://me:s3cret@host"})
+    stack = Stack(settings)
+    stack.reserve()
+    told = {service.name for service in stack.airflow.services() if "s3cret" in "".join(service.environment.values())}
+    assert told == {"airflow-scheduler", "airflow-dag-processor"}
+    assert all("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in service.environment for service in stack.airflow.services())

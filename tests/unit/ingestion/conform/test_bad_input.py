@@ -277,6 +277,31 @@ def test_unsafe_archives(make: Any, zipped: Any, members: Any, message: str) -> 
     assert message in caught.message
 
 
+@pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
+def test_methods_that_unpack_a_whole_piece_uncounted(make: Any, zipped: Any, method: int, name: str) -> None:
+    info = zipfile.ZipInfo("t.txt")
+    info.compress_type = method
+    caught = refusal(make, zipped, archive((info, b"a,b\n" + b"x,1\n" * 1000)))
+    assert (caught.rule, f"packed by another method than Deflate ({name})" in caught.message) == ("zip_unsafe", True)
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+def test_a_directory_of_very_many_members_is_not_read(make: Any, zipped: Any, *, is_long: bool) -> None:
+    """Python holds it whole, some 18 times its size: 42 MB of empty members took 464 MB."""
+    name = b"x" * 500
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), *[0] * 6) + name
+    count = 20_000
+    directory = entry * count
+    size = len(directory)
+    end64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, 4)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 4 + size, 1)
+    said = 0xFFFFFFFF if is_long else size
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, said, 4, 0)
+    caught = refusal(make, zipped, b"PK\x03\x04" + directory + (end64 + locator if is_long else b"") + end)
+    assert caught.rule == "zip_unsafe"
+    assert f"the archive's directory has {size:,} bytes; at most 8,388,608 are read" in caught.message
+
+
 def test_archive_larger_than_allowed(make: Any, zipped: Any) -> None:
     caught = refusal(make, zipped, archive(("t.txt", b"a,b\n" + b"x,1\n" * 1000)), max_uncompressed_bytes=1000)
     assert (caught.rule, "unpacks to more than 1,000 bytes" in caught.message) == ("zip_unsafe", True)

@@ -39,6 +39,15 @@ def test_no_folder_is_no_file(tmp_path: Path) -> None:
     assert found(tmp_path / "missing") == []
 
 
+@pytest.mark.parametrize("modified", [datetime(2400, 1, 1, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC)])
+def test_a_departments_clock_is_believed_within_reason(tmp_path: Path, modified: datetime) -> None:
+    files(tmp_path, "readings_20260302.csv")
+    seconds = modified.timestamp()
+    os.utime(tmp_path / "office" / "readings_20260302.csv", (seconds, seconds))
+    (one,) = FileDropConnector(tmp_path).fetch(contract(content_as_of="modified"), day(0), NOW)
+    assert one.content_as_of == (NOW if modified > NOW else datetime(1970, 1, 1, tzinfo=UTC))
+
+
 def test_the_pattern_is_local_time(tmp_path: Path) -> None:
     files(tmp_path, "readings_20260302_08.csv")
     calendar = {"every": "day", "timezone": "Asia/Shanghai", "start": "2026-01-01"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -87,3 +88,32 @@ def test_a_damaged_page_refuses_the_delivery(tmp_path: Path) -> None:
     with pytest.raises(DeliveryRefused) as refused:
         ids(path, tmp_path)
     assert refused.value.rule == "zip_damaged"
+
+
+def packed(path: Path, text: bytes) -> Path:
+    """An archive somebody sent that begins as ours do, packed."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("page-00001.json", text)
+    return path
+
+
+def test_a_page_that_unpacks_to_much_is_refused_before_it_is_whole(tmp_path: Path) -> None:
+    path = packed(tmp_path / "pages.zip", b" " * 64 * 2**20)
+    assert is_pages(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DeliveryRefused) as refused:
+            ids(path, tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused.value.rule == "zip_unsafe"
+    assert peak < 2 * path.stat().st_size * 200
+
+
+def test_a_page_is_no_longer_than_a_document_may_be(tmp_path: Path) -> None:
+    path = archive(tmp_path / "pages.zip", page("a"), page("b") + b" " * 1000)
+    feed = Settings(home=tmp_path, max_document_bytes=1000)
+    (source,) = open_payload(FEED, path, feed, date(2026, 3, 2)).sources
+    with pytest.raises(DeliveryRefused, match=r"page-00002.json' has more than 1,000 bytes"):
+        list(source.segments())

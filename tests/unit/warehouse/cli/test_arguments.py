@@ -33,6 +33,14 @@ def test_an_interval_is_local_time_of_the_feed(session: Session) -> None:
     assert parse_interval(daily, "2026-03-02").start == datetime(2026, 3, 1, 16, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23", "2200-01-01"])
+def test_a_time_nobody_can_mean_is_told(session: Session, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="days go from 1970-01-01 to 2199-12-31"):
+        parse_interval(session.contract("syj.complaint"), text)
+    with pytest.raises(ConfigurationError, match="days go from 1970-01-01 to 2199-12-31"):
+        local_day(datetime.fromisoformat(text), "Asia/Shanghai")
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
 def test_a_wrong_interval_says_what_is_right(session: Session, text: str) -> None:
     with pytest.raises(ConfigurationError, match="2026-03-02T05"):

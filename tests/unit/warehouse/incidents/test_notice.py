@@ -36,6 +36,8 @@ def test_a_notice_has_no_line_breaks_in_its_subject() -> None:
     text = compose(incident(message=one_line("a\r\nBcc: x")), "opened", title=None, timezone="UTC")
     assert "\n" not in text.subject
     assert "a Bcc: x" in text.body
+    block = compose(incident(), "opened", title="读数\nBcc: x@example.org\n", timezone="UTC")
+    assert block.subject.endswith("office.readings 读数 Bcc: x@example.org")
 
 
 @pytest.mark.parametrize(

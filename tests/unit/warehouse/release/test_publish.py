@@ -269,3 +269,18 @@ def test_every_publication_is_a_line_of_the_ledger(city: SmallCity) -> None:
     lines = ledger.verify_ledger(city.lake, "internal")
     assert [(line.sequence, line.event) for line in lines] == [(1, "published"), (2, "published")]
     assert lines[-1].release == manifest(city).id
+
+
+def test_what_a_refusal_quotes_of_its_file_is_not_published(city: SmallCity) -> None:
+    """A file without a header has its first row, and so a person, in the message; manifests are read by everybody."""
+    run(city)
+    city.deliver("syj.inspection", "2026-03-05", "refused", "not in the contract '张三', '13800001111'", rule="header")
+    city.deliver("qxj.wx", "2026-03-05")
+    city.add_day("2026-03-06")
+    run(city)
+    kept = manifest(city).products["food"]
+    assert kept.decision == "blocked"
+    assert "rule header; why: citylake deliveries --feed syj.inspection --outcome refused" in kept.reasons[0]
+    written = [info.key for zone in ("published", "ledger", "verdicts") for info in city.lake.store.list(zone)]
+    assert len(written) > 3
+    assert not [key for key in written if b"13800001111" in city.lake.store.get_bytes(key)]

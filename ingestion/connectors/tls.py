@@ -1,0 +1,62 @@
+"""TLS to a department's server: whom we trust, and what is said where a certificate does not hold.
+
+A connection's `ca_file` takes the place of the public authorities: a city's own is a file of PEM certificates, and
+public ones may stand in it too. Verification is never switched off.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from ingestion.connections import Connection
+from ingestion.connectors.trouble import Trouble
+from ingestion.errors import ConfigurationError
+
+_EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
+"""X509_V_ERR_* of OpenSSL, x509_vfy.h."""
+
+_SAYS = {
+    _EXPIRED: ("shows a certificate that has expired", "ask the department to renew its certificate"),
+    _NOT_YET: (
+        "shows a certificate that is not valid yet",
+        "check this machine's clock, then ask the department for its certificate's dates",
+    ),
+    _OTHER_NAME: (
+        "shows a certificate for another host name",
+        "use the name the certificate is for in the connection's base URL, or ask the department to correct it",
+    ),
+}
+_SAYS[_OTHER_ADDRESS] = _SAYS[_OTHER_NAME]
+
+
+def context(connection: Connection | None, name: str | None) -> ssl.SSLContext | bool:
+    """What httpx takes as `verify`. Raises ConfigurationError where the connection's `ca_file` cannot be used."""
+    if connection is None or connection.ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=connection.ca_file)
+    except ssl.SSLError:
+        why = "holds no certificate in PEM form"
+    except OSError as error:
+        why = f"cannot be read: {error.strerror or error}"
+    raise ConfigurationError(
+        f"connection {name!r}: its ca_file {connection.ca_file!r} {why}",
+        left="nothing was fetched",
+        next_step="put the certificates of the city's authority there (-----BEGIN CERTIFICATE-----), "
+        "readable by the account that runs tasks",
+    )
+
+
+def untrusted(error: BaseException, where: str) -> Trouble | None:
+    """The trouble behind a failed connection, None where it was not the certificate."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return None
+    unknown = (
+        f"shows a certificate of an authority that is not trusted here ({cause.verify_message})",
+        "name the PEM file of the city's own authority as `ca_file` of the connection",
+    )
+    what, advice = _SAYS.get(cause.verify_code, unknown)
+    return Trouble(what, where, advice=advice)
