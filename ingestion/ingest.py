@@ -108,19 +108,20 @@ def _settled(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -
     """Bytes that a receipt answers for already."""
     if landed.known is None:
         raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
-    if not _comes_back(contract, landed, landed.known, replaces=fetched.replaces):
+    if not _comes_back(contract, landed, landed.known, fetched):
         return repeated(contract, landed.known, fetched.filename)
     return _again(lake, contract, landed, landed.known, fetched.filename)
 
 
-def _comes_back(contract: Contract, landed: Landed, known: Standing, *, replaces: bool) -> bool:
+def _comes_back(contract: Contract, landed: Landed, known: Standing, fetched: Fetched) -> bool:
     """True when the bytes carry a later content time than when they last came, or are all the source holds now.
 
-    Of files in a folder only their own time can say that: read afresh, every one of them would look newest.
+    Of files in a folder only their own time can say that: read afresh, every one of them would look newest. A time
+    that is not before the reading says nothing (a file dated in the future).
     """
     settled = known.state in ("accepted", "no_data", "unchanged")
-    is_later = contract.citylake.content_as_of == "modified" and landed.content_as_of > known.as_of
-    return settled and (is_later or replaces)
+    own_time = contract.citylake.content_as_of == "modified" and landed.content_as_of < fetched.fetched_at
+    return settled and ((own_time and landed.content_as_of > known.as_of) or fetched.replaces)
 
 
 def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:

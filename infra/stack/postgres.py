@@ -58,8 +58,12 @@ class Postgres:
         return Path("/var/tmp") / f"citylake-postgres-{name}"  # noqa: S108 - ownership is checked by `_folder`
 
     def prepare(self) -> None:
-        """Make the data folder unless it is there. Raises StackError."""
-        if (self.data / "PG_VERSION").is_file():
+        """Make the data folder unless it is there. Raises StackError.
+
+        Data aside belongs to the home that remembers it: what a home left that was removed is made anew.
+        """
+        remembered = self.root / "made"
+        if (self.data / "PG_VERSION").is_file() and remembered.is_file():
             return
         _folder(self.data.parent, self.user)
         partial = self.data.with_name("data.part")
@@ -83,6 +87,8 @@ class Postgres:
         if done.returncode:
             raise StackError(f"initdb failed: {done.stderr.strip()}", next_step=f"check {self.data.parent}")
         partial.replace(self.data)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        remembered.touch()
 
     def service(self) -> Service:
         """The server's command."""

@@ -119,3 +119,21 @@ def test_a_file_that_goes_away_stops_no_other(tmp_path: Path) -> None:
         capture(replace(made, on_step=tidied), feed, date(2026, 3, 3), captured)
     taken = [delivery.filename for delivery in captured.deliveries]
     assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]
+
+
+def test_a_file_dated_in_the_future_does_not_come_back_over_a_correction_in_every_run(tmp_path: Path) -> None:
+    """Its time says nothing: read again beside the correction, it is no newer than when it came."""
+    made, feed = lake(tmp_path), contract()
+    wrong = drop(made, "readings_20260302.csv", rows(["a", "b"], value=1))
+    ahead = time.time() + 400 * 86400
+    os.utime(wrong, (ahead, ahead))
+    _captured(made, feed, DAY)
+    later = replace(made, clock=lambda: datetime.now(UTC) + timedelta(minutes=1))
+    corrected = drop(later, "readings_20260302_r2.csv", rows(["a", "b"], value=2))
+    os.utime(corrected, (time.time() + 30, time.time() + 30))
+    _captured(later, feed, DAY)
+    assert counted(later) == {"a": 2, "b": 2}
+    much_later = replace(made, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+    again = _captured(much_later, feed, DAY)
+    assert [d.outcome for d in again.deliveries] == ["duplicate"]
+    assert counted(much_later) == {"a": 2, "b": 2}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,20 +16,39 @@ from infra.stack.secrets import stack_secrets
 from tests.support.ports import free_port
 
 
-def test_secrets_of_another_stack_are_told_at_once(tmp_path: Path) -> None:
-    """A home made anew where one was before: the data may lie elsewhere, and is still there."""
-    made = Postgres(tmp_path / "postgres", free_port(), stack_secrets(tmp_path / "one.json"))
-    running = None
+@contextmanager
+def _running(server: Postgres, log: Path) -> Iterator[None]:
+    server.prepare()
+    running = start(server.service(), log)
     try:
-        made.prepare()
-        log = tmp_path / "postgres.log"
-        running = start(made.service(), log)
-        wait_until(made.answers, running, log, seconds=60)
+        wait_until(server.answers, running, log, seconds=60)
+        yield
+    finally:
+        stop([running], first=signal.SIGINT)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Postgres]:
+    server = Postgres(tmp_path / "postgres", free_port(), stack_secrets(tmp_path / "one.json"))
+    yield server
+    shutil.rmtree(server.data.parent, ignore_errors=True)
+
+
+def test_secrets_of_another_stack_are_told_at_once(made: Postgres, tmp_path: Path) -> None:
+    with _running(made, tmp_path / "postgres.log"):
         other = Postgres(made.root, made.port, stack_secrets(tmp_path / "two.json"))
         with pytest.raises(StackError, match=f"the database in {made.data} was made with another password") as told:
             other.answers()
         assert "put back the secrets/stack.json" in str(told.value)
-    finally:
-        if running is not None:
-            stop(running, first=signal.SIGINT)
-        shutil.rmtree(made.data.parent, ignore_errors=True)
+
+
+def test_a_home_made_anew_gets_a_database_of_its_own(made: Postgres, tmp_path: Path) -> None:
+    """As root the data may lie outside the home, and is still there when the home is removed."""
+    made.prepare()
+    before = (made.data / "PG_VERSION").stat().st_ino
+    made.prepare()
+    assert (made.data / "PG_VERSION").stat().st_ino == before
+    shutil.rmtree(made.root)
+    again = Postgres(made.root, made.port, stack_secrets(tmp_path / "two.json"))
+    with _running(again, tmp_path / "postgres.log"):
+        assert again.data == made.data
