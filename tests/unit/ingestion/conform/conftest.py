@@ -26,6 +26,7 @@ from ingestion.contract.extension import (
 )
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.sources import FileDrop
+from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
 from ingestion.settings import Settings
 
@@ -99,6 +100,16 @@ class Maker:
             settings=self.settings.model_copy(update=settings),
             scratch=self.folder / f"scratch{self.runs}",
         )
+
+    def refusal(self, contract: Contract, payload: bytes, **settings: Any) -> DeliveryRefused:
+        """How a delivery is refused whole: feed and next step are told, and no bronze is left."""
+        with pytest.raises(DeliveryRefused) as caught:
+            self.conform(contract, payload, **settings)
+        assert caught.value.feed == "qxj.wx"
+        assert "next:" in str(caught.value)
+        assert "bronze is unchanged" in str(caught.value)
+        assert not list(self.scratch.glob("*.bronze*"))
+        return caught.value
 
     @property
     def scratch(self) -> Path:

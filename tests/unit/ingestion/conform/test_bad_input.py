@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import io
 import re
-import stat
-import struct
-import zipfile
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
-from ingestion.errors import DeliveryRefused
+from ingestion.contract.extension import CsvFormat, JsonFormat
 
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Please log in</title></head><body>a,b</body></html>"
 
@@ -22,16 +17,6 @@ PAGE = b"<!DOCTYPE html>\n<html><head><title>Please log in</title></head><body>a
 @pytest.fixture
 def two(make: Any) -> Any:
     return make.table(make.column("a"), make.column("b", "INTEGER"))
-
-
-def refusal(make: Any, contract: Any, payload: bytes, **settings: Any) -> DeliveryRefused:
-    with pytest.raises(DeliveryRefused) as caught:
-        make.conform(contract, payload, **settings)
-    assert caught.value.feed == "qxj.wx"
-    assert "next:" in str(caught.value)
-    assert "bronze is unchanged" in str(caught.value)
-    assert not list(make.scratch.glob("*.bronze*"))
-    return caught.value
 
 
 @pytest.mark.parametrize(
@@ -55,7 +40,7 @@ def refusal(make: Any, contract: Any, payload: bytes, **settings: Any) -> Delive
     ],
 )  # fmt: skip
 def test_text_refused_whole(make: Any, two: Any, payload: bytes, rule: str, message: str) -> None:
-    caught = refusal(make, make.contract(two), payload)
+    caught = make.refusal(make.contract(two), payload)
     assert caught.rule == rule
     assert re.search(message, caught.message)
 
@@ -102,13 +87,13 @@ def test_bare_carriage_returns(make: Any, two: Any) -> None:
 @pytest.mark.parametrize("payload", [b"a,b\rx,1\ry,2\r", b"a,b\rx,1\ny,2\n", b"a,b\r\r\nx,1\r\n"])
 def test_a_header_that_swallows_records(make: Any, two: Any, payload: bytes) -> None:
     """A file of old line ends is one line; taken for a header alone it would be an answer without data."""
-    caught = refusal(make, make.contract(two, empty="no_data"), payload)
+    caught = make.refusal(make.contract(two, empty="no_data"), payload)
     assert caught.rule == "bare_carriage_return"
     assert "the header line of the file holds a carriage return" in caught.message
 
 
 def test_a_header_that_is_too_long(make: Any, two: Any) -> None:
-    caught = refusal(make, make.contract(two), b"a,b" + b"z" * 200 + b"\nx,1\n", max_record_bytes=100)
+    caught = make.refusal(make.contract(two), b"a,b" + b"z" * 200 + b"\nx,1\n", max_record_bytes=100)
     assert caught.rule == "record_too_long"
 
 
@@ -152,7 +137,7 @@ def test_a_byte_order_mark_in_the_data_is_kept_wherever_it_stands(make: Any, two
 
 def test_an_endless_quote_in_a_long_record(make: Any, two: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
-    caught = refusal(make, make.contract(two), b'a,b\nx,1\nq,"' + b"y\n" * 200, max_record_bytes=100)
+    caught = make.refusal(make.contract(two), b'a,b\nx,1\nq,"' + b"y\n" * 200, max_record_bytes=100)
     assert caught.rule == "unterminated_quote"
     assert "byte 10 (record 2)" in caught.message
 
@@ -179,7 +164,7 @@ def test_undecodable_bytes_refuse_the_row_only(make: Any, two: Any, encoding: st
 
 def test_mostly_undecodable_is_the_wrong_encoding(make: Any, two: Any) -> None:
     payload = b"a,b\n" + "中山,1\n石岐,2\n".encode("gb18030")
-    caught = refusal(make, make.contract(two, max_refused_share=0.05), payload)
+    caught = make.refusal(make.contract(two, max_refused_share=0.05), payload)
     assert caught.rule == "encoding"
     assert "2 of 2 rows of t are refused" in caught.message
     assert caught.conformed is not None
@@ -188,9 +173,9 @@ def test_mostly_undecodable_is_the_wrong_encoding(make: Any, two: Any) -> None:
 @pytest.mark.parametrize("encoding", ["gb18030", "windows-1252"])
 def test_utf8_declared_as_something_else(make: Any, two: Any, encoding: str) -> None:
     payload = "a,b\n中山市场,1\n石岐区域,2\n".encode()
-    caught = refusal(make, make.contract(two, format=CsvFormat(encoding=encoding)), payload)
+    caught = make.refusal(make.contract(two, format=CsvFormat(encoding=encoding)), payload)
     assert caught.rule == "encoding"
-    bom = refusal(make, make.contract(two, format=CsvFormat(encoding=encoding)), codecs.BOM_UTF8 + b"a,b\nx,1\n")
+    bom = make.refusal(make.contract(two, format=CsvFormat(encoding=encoding)), codecs.BOM_UTF8 + b"a,b\nx,1\n")
     assert bom.rule == "encoding"
 
 
@@ -237,127 +222,6 @@ def test_marks_no_reader_can_take(facts: dict[str, Any]) -> None:
         CsvFormat(**facts)
 
 
-def archive(*members: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
-        for name, data in members:
-            made.writestr(name, data)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def zipped(make: Any) -> Any:
-    table = make.table(make.column("a"), make.column("b", "INTEGER"), name="t", source="t.txt")
-    return make.contract(table, format=ZipFormat())
-
-
-def link() -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo("t.txt")
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return info
-
-
-GOOD = ("t.txt", b"a,b\nx,1\n")
-
-
-@pytest.mark.parametrize(
-    ("members", "message"),
-    [
-        ([GOOD, ("../../etc/passwd", b"x")], "points outside the archive"),
-        ([GOOD, ("/etc/passwd", b"x")], "points outside the archive"),
-        ([GOOD, ("..\\x", b"x")], "points outside the archive"),
-        ([GOOD, ("C:/x", b"x")], "points outside the archive"),
-        ([(link(), b"/etc/passwd")], "is a symbolic link"),
-        ([("t.txt", b"a,b\n" + b"x,1\n" * 2_000_000)], "more than 200 times its packed size"),
-    ],
-)
-def test_unsafe_archives(make: Any, zipped: Any, members: Any, message: str) -> None:
-    caught = refusal(make, zipped, archive(*members))
-    assert caught.rule == "zip_unsafe"
-    assert message in caught.message
-
-
-@pytest.mark.parametrize(("method", "name"), [(zipfile.ZIP_BZIP2, "bzip2"), (zipfile.ZIP_LZMA, "LZMA")])
-def test_methods_that_unpack_a_whole_piece_uncounted(make: Any, zipped: Any, method: int, name: str) -> None:
-    info = zipfile.ZipInfo("t.txt")
-    info.compress_type = method
-    caught = refusal(make, zipped, archive((info, b"a,b\n" + b"x,1\n" * 1000)))
-    assert (caught.rule, f"packed by another method than Deflate ({name})" in caught.message) == ("zip_unsafe", True)
-
-
-@pytest.mark.parametrize("is_long", [False, True])
-def test_a_directory_of_very_many_members_is_not_read(make: Any, zipped: Any, *, is_long: bool) -> None:
-    """Python holds it whole, some 18 times its size: 42 MB of empty members took 464 MB."""
-    name = b"x" * 500
-    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, len(name), *[0] * 6) + name
-    count = 20_000
-    directory = entry * count
-    size = len(directory)
-    end64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, 4)
-    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 4 + size, 1)
-    said = 0xFFFFFFFF if is_long else size
-    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, said, 4, 0)
-    caught = refusal(make, zipped, b"PK\x03\x04" + directory + (end64 + locator if is_long else b"") + end)
-    assert caught.rule == "zip_unsafe"
-    assert f"the archive's directory has {size:,} bytes; at most 8,388,608 are read" in caught.message
-
-
-def test_archive_larger_than_allowed(make: Any, zipped: Any) -> None:
-    caught = refusal(make, zipped, archive(("t.txt", b"a,b\n" + b"x,1\n" * 1000)), max_uncompressed_bytes=1000)
-    assert (caught.rule, "unpacks to more than 1,000 bytes" in caught.message) == ("zip_unsafe", True)
-
-
-def test_sizes_are_counted_not_believed(make: Any, zipped: Any) -> None:
-    data = bytearray(archive(("t.txt", b"a,b\n" + b"x,1\n" * 1000)))
-    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
-        at = data.index(signature) + place
-        data[at : at + 4] = struct.pack("<I", 8)
-    caught = refusal(make, zipped, bytes(data))
-    assert caught.rule == "zip_damaged"
-
-
-def test_a_member_twice(make: Any, zipped: Any) -> None:
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        payload = archive(GOOD, GOOD)
-    caught = refusal(make, zipped, payload)
-    assert (caught.rule, "is there twice" in caught.message) == ("zip_unsafe", True)
-
-
-def test_encrypted_member(make: Any, zipped: Any) -> None:
-    data = bytearray(archive(GOOD))
-    data[data.index(b"PK\x01\x02") + 8] |= 1
-    assert "is encrypted" in refusal(make, zipped, bytes(data)).message
-
-
-@pytest.mark.parametrize("cut", [10, 60, -30])
-def test_truncated_archive(make: Any, zipped: Any, cut: int) -> None:
-    caught = refusal(make, zipped, archive(("t.txt", b"a,b\n" + bytes(range(48, 90)) * 50))[:cut])
-    assert caught.rule == "zip_damaged"
-
-
-def test_damaged_member(make: Any, zipped: Any) -> None:
-    data = bytearray(archive(("t.txt", b"a,b\n" + b"".join(b"%d,%d\n" % (i * 7919 % 1000, i) for i in range(2000)))))
-    data[2000] ^= 0xFF
-    caught = refusal(make, zipped, bytes(data))
-    assert caught.rule == "zip_damaged"
-
-
-def test_missing_member(make: Any, zipped: Any) -> None:
-    caught = refusal(make, zipped, archive(("other.txt", b"a,b\nx,1\n")))
-    assert (caught.rule, caught.message) == ("members", "the archive lacks t.txt; it has, undeclared: other.txt")
-
-
-def test_nested_archive_is_not_opened(make: Any, zipped: Any) -> None:
-    assert make.conform(zipped, archive(GOOD, ("inner.zip", archive(GOOD)))).ignored_members == ("inner.zip",)
-    caught = refusal(make, zipped, archive(("t.txt", archive(GOOD))))
-    assert (caught.rule, "member t.txt is a ZIP archive" in caught.message) == ("container", True)
-
-
-def test_payload_is_no_archive(make: Any, zipped: Any) -> None:
-    assert refusal(make, zipped, PAGE).rule == "zip_damaged"
-    assert refusal(make, zipped, b"").rule == "empty"
-
-
 @pytest.mark.parametrize(
     ("payload", "rule", "message"),
     [
@@ -388,7 +252,7 @@ def test_json_documents_refused_whole(
 ) -> None:
     contract = make.contract(two, format=JsonFormat(type="json", records="$.data"))
     monkeypatch.setattr("ingestion.parsers.json_records._CHUNK", 512)
-    caught = refusal(make, contract, payload, max_document_bytes=1000, max_record_bytes=2000)
+    caught = make.refusal(contract, payload, max_document_bytes=1000, max_record_bytes=2000)
     assert caught.rule == rule
     assert re.search(message, caught.message)
 
@@ -403,5 +267,5 @@ def test_bad_lines_of_ndjson(make: Any, two: Any) -> None:
 
 def test_messages_hold_no_values(make: Any) -> None:
     table = make.table(make.column("phone", pattern="^1[0-9]{10}$"))
-    caught = refusal(make, make.contract(table, max_refused_share=0), b"phone\n13800138000x\n")
+    caught = make.refusal(make.contract(table, max_refused_share=0), b"phone\n13800138000x\n")
     assert "138001" not in str(caught)
