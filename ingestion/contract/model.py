@@ -16,6 +16,10 @@ from typing import Any
 from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
 
+READINGS = 2
+"""How parsers and conform read what is sent: raised whenever some text could become another value, or be refused where
+it was not. Then `citylake reconform` makes all bronze again from raw (docs/adr/0002)."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -120,10 +124,11 @@ class Contract:
     def revision(self) -> str:
         """`v<version>-<digest>`: changes when, and only when, conforming could change.
 
-        The digest covers format, tables and refusal limits; titles, steward and schedule
+        The digest covers format, tables, refusal limits and how values are read; titles, steward and schedule
         are left out, so editing prose does not re-make bronze.
         """
         meaning: dict[str, Any] = {
+            "readings": READINGS,
             "format": self.citylake.format.model_dump(mode="json"),
             "delivery": self.citylake.delivery,
             "empty": self.citylake.empty,
