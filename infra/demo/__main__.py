@@ -45,7 +45,9 @@ def demo(
     """Run the simulated city through Airflow, from the first delivery to the release."""
     console = results()
     console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: whoever starts this from a script in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     city = City(seed=seed, start=START, days=days)
     stack = None
     try:

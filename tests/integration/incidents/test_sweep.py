@@ -110,7 +110,8 @@ def test_a_blocked_product_reaches_the_stewards_of_its_feeds_once(tmp_path: Path
     blocked = [incident.subject for incident in _blocked(made)]
     assert blocked == ["weather"]
     assert _blocked(made)[0].message.startswith("1 checks refuse, judged for 2026-03-06: key key_fct_weather: failed")
-    gate(made, bad.model_copy(update={"build_id": "build0002"}))
+    report = city.build()
+    gate(made, changed(report, "key_fct_weather", status="failed", failures=3))
     assert len(_blocked(made)) == 1
     gate(made, report)
     assert _blocked(made) == []

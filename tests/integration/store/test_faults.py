@@ -15,8 +15,9 @@ import pytest
 from pydantic import SecretStr
 
 from ingestion import engines
+from ingestion.connectors.file_drop import fetched_file
 from ingestion.errors import CitylakeError, StoreError
-from ingestion.ingest import ingest_file
+from ingestion.ingest import Waiting, conform_landed, extract, ingest_file
 from ingestion.settings import Settings
 from ingestion.store import open_store
 from ingestion.store.reading import reading
@@ -252,7 +253,6 @@ INGEST = {
     "half a payload": Rule("half_put", "PUT", "/payload/"),
     "half a bronze file": Rule("half_put", "PUT", "bronze/"),
     "half a receipt": Rule("half_put", "PUT", "receipts/"),
-    "truncated payload": Rule("truncate", "GET", "/payload/"),
     "slow receipt": Rule("slow", "PUT", "receipts/", seconds=1.6),
     "nothing answers": Rule("unreachable"),
 }
@@ -278,6 +278,25 @@ def test_an_ingest_through_a_failing_store(proxy: FaultProxy, settings: Settings
     assert again.outcome == ("duplicate" if fault == "slow receipt" else "accepted")
     assert counted(made) == after
     assert len(list(made.store.list("receipts/"))) == 2
+
+
+def test_landed_bytes_that_come_back_short_are_conformed_once_they_come_whole(
+    proxy: FaultProxy, settings: Settings
+) -> None:
+    """A task that conforms what another landed fetches it: an answer cut short must not become fewer rows."""
+    made, feed = lake(settings.home, settings=settings), contract("events", None)
+    path = drop(made, "readings.csv", rows("abc"))
+    fetched = fetched_file(feed, day(0), path, source="file:readings.csv", connector="file/1", now=made.clock())
+    waiting = extract(made, feed, day(0), fetched)
+    assert isinstance(waiting, Waiting)
+    with (
+        proxy.hurting(Rule("truncate", "GET", "/payload/")),
+        pytest.raises(StoreError, match=r"\n  left:  (.|\n)*\n  next:  (.|\n)*run the same command again"),
+    ):
+        conform_landed(made, feed, waiting)
+    assert counted(made) == {}
+    assert conform_landed(made, feed, waiting).outcome == "accepted"
+    assert counted(made) == dict.fromkeys("abc", 1)
 
 
 def test_a_truncated_receipt_is_not_a_damaged_one(
