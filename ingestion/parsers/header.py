@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from ingestion.errors import DeliveryRefused
 
 _LISTED = 20
 _SHOWN = 60
+_VALUE = re.compile(r".*[0-9]{5}.*|[+-]?[0-9]+([.:/-][0-9]+)*")
+"""What no name is like and many a value: five digits in a row, or nothing but numbers (dates and times with them)."""
 
 
 def check_header(
@@ -13,8 +17,16 @@ def check_header(
 ) -> dict[str, int]:
     """Index per wanted name. Raises DeliveryRefused (rule `header`); `lenient` lets undeclared columns be.
 
-    `what` and `fits` are how the message calls the file and what it was held against.
+    `what` and `fits` are how the message calls the file and what it was held against. A first line that looks like data
+    is not quoted: what it holds may be somebody's.
     """
+    if names and not set(names) & set(wanted) and any(_is_value(name) for name in names):
+        raise DeliveryRefused(
+            f"the header of {what} does not fit {fits}: it holds none of its names and looks like data "
+            f"({len(names)} values)",
+            rule="header",
+            next_step="ask the department for the file with its header, or declare `header: false` in the contract",
+        )
     missing = [name for name in wanted if name not in names]
     extra = [name for name in names if name not in wanted]
     twice = sorted({name for name in names if names.count(name) > 1 and name in wanted})
@@ -32,6 +44,10 @@ def check_header(
             next_step="agree the new columns with the department and revise the contract, or ask for a new file",
         )
     return {name: names.index(name) for name in wanted}
+
+
+def _is_value(name: str) -> bool:
+    return _VALUE.fullmatch(name) is not None
 
 
 def _listed(names: list[str]) -> str:
