@@ -16,7 +16,7 @@ from typing import Any
 from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
 
-READINGS = 2
+READINGS = 3
 """How parsers and conform read what is sent: raised whenever some text could become another value, or be refused where
 it was not. Then `citylake reconform` makes all bronze again from raw (docs/adr/0002)."""
 
