@@ -3,6 +3,9 @@
 Owns the order bronze and quarantine → receipt: objects first, under keys of this attempt, and the
 receipt last. Until the receipt is put nothing of the attempt can be seen; a process that dies
 leaves objects no receipt names, which ingestion.collect removes. Rows are conform's business.
+
+A defect of the lake, whatever exception it is, refuses the one delivery that met it (rule `internal_error`), so
+that no other waits for it. `citylake reconform` tries it again.
 """
 
 from __future__ import annotations
@@ -14,17 +17,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from ingestion import keys
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, from_receipt, repeated
-from ingestion.errors import DeliveryRefused, IntegrityError, ObjectNotFound, StoreError
+from ingestion.disk import as_disk_error
+from ingestion.errors import CitylakeError, DeliveryRefused, IntegrityError, StoreError, UnexpectedError
 from ingestion.intervals import Interval
+from ingestion.isolation import write_crash_log
 from ingestion.judge import Judgement, judge
 from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, batch_standing
-from ingestion.receipts.model import BronzeFile, Manifest, Receipt, TableReceipt
+from ingestion.receipts.model import INTERNAL_ERROR, BronzeFile, Manifest, Receipt, TableReceipt
 
 if TYPE_CHECKING:
     from ingestion.conform.run import Conformed, ConformedTable
@@ -44,7 +47,8 @@ def attempt(
     `as_of` is the content time of this presentation where it is later than the manifest's.
     `instead_of` is the batch's standing that this attempt replaces (reconform, or a refused batch
     under a new contract). `payload` are the bytes where they lie on this machine, hashed already; else they are
-    read from raw and compared with the manifest. Raises StoreError, LakeBusy, IntegrityError; never DeliveryRefused.
+    read from raw and compared with the manifest. Raises StoreError, LakeBusy, IntegrityError, and UnexpectedError where
+    `instead_of` is not a refusal (what it says stands); never DeliveryRefused.
     """
     as_of = max(manifest.content_as_of, as_of or manifest.content_as_of)
     return _Attempt(lake, contract, manifest, as_of, instead_of, payload).run()
@@ -75,11 +79,41 @@ class _Attempt:
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
     def run(self) -> Delivery:
-        with self.lake.scratch() as folder:
-            conformed, refusal = self._conformed(folder)
-            self.lake.on_step("conformed")
-            with self.lake.committing(self.contract):
-                return self._overtaken() or self._commit(conformed, refusal)
+        try:
+            with self.lake.scratch() as folder:
+                conformed, refusal = self._conformed(folder)
+                self.lake.on_step("conformed")
+                with self.lake.committing(self.contract):
+                    return self._overtaken() or self._commit(conformed, refusal)
+        except CitylakeError:
+            raise
+        except Exception as error:
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> Delivery:
+        """The answer to an exception nobody expected: a refusal of this delivery, as a receipt and a crash log.
+
+        Raises DiskError where the disk is behind it, and UnexpectedError where rows of this batch count already.
+        """
+        place = {"feed": f"{self.contract.department}.{self.contract.feed}", "interval": str(self._interval)}
+        left = "raw bytes and manifest are landed, nothing else was stored"
+        refused_by_disk = as_disk_error(error, f"conforming {self.manifest.filename!r}", left=left, **place)
+        if refused_by_disk is not None:
+            raise refused_by_disk from error
+        log = write_crash_log(error, self.lake.settings)
+        message = (
+            f"{type(error).__name__} while it was conformed: a defect of the lake, not of the file; "
+            f"crash log {log.name if log else 'could not be written'}"
+        )
+        if self.instead_of is not None and self.instead_of.outcome != "refused":
+            raise UnexpectedError(
+                message,
+                left=f"the batch stands as before, under revision {self.instead_of.revision}",
+                next_step=f"send the crash log to the maintainers; after an update: citylake reconform {place['feed']}",
+                **place,
+            ) from error
+        with self.lake.committing(self.contract):
+            return self._overtaken() or self.put(outcome="refused", rule=INTERNAL_ERROR, message=message)
 
     def put(self, **said: object) -> Delivery:
         """Commit: the receipt object, timed after every receipt folded so far."""
@@ -120,16 +154,6 @@ class _Attempt:
             )
         except DeliveryRefused as refusal:
             return getattr(refusal, "conformed", None), refusal
-        except ObjectNotFound:
-            raise
-        except (OSError, duckdb.IOException) as error:
-            raise StoreError(
-                f"{self.manifest.filename!r} could not be conformed: {error}",
-                feed=f"{self.contract.department}.{self.contract.feed}",
-                interval=str(self._interval),
-                left="raw bytes and manifest are landed, nothing else was stored",
-                next_step="free space below the lake's home, then run the same command again",
-            ) from error
         return conformed, None
 
     def _from_raw(self, folder: Path) -> Path:

@@ -8,9 +8,9 @@ from typing import Literal
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.receipts.lookup import Standing
-from ingestion.receipts.model import Outcome, Receipt
+from ingestion.receipts.model import INTERNAL_ERROR, Outcome, Receipt
 
-QUOTES_NOTHING = ("refused_share",)
+QUOTES_NOTHING = ("refused_share", INTERNAL_ERROR)
 """Rules whose message is made of the contract's words and counts."""
 
 

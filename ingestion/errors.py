@@ -4,12 +4,14 @@ CitylakeError
 ├── ConfigurationError      a setting, key or folder is missing or contradicts another
 ├── ContractError           a contract file is wrong (file, key, allowed values)
 ├── StoreError              the object store refused or lost an operation
+│   ├── DiskError           this machine's own disk refused: full, read-only, not permitted
 │   └── ObjectNotFound      the key does not exist
 ├── SourceError             the department's side could not be read
 ├── DeliveryRefused         a delivery arrived and is refused whole; raw bytes are kept
 ├── NothingToDecide         no held delivery of that batch waits for a steward
 ├── LakeBusy                another process holds the lock this step needs
-└── IntegrityError          counts or hashes that must agree do not; nothing was committed
+├── IntegrityError          counts or hashes that must agree do not; nothing was committed
+└── UnexpectedError         a defect: an exception nobody expected; its crash log says where
 
 Every message answers four questions: which feed and interval, what is wrong,
 what state was left in the lake, and which command to run next.
@@ -65,6 +67,10 @@ class StoreError(CitylakeError):
     """The object store refused or lost an operation."""
 
 
+class DiskError(StoreError):
+    """This machine's own disk refused to read or write: full, over quota, read-only, not permitted."""
+
+
 class ObjectNotFound(StoreError):
     """The key does not exist in the store."""
 
@@ -77,7 +83,7 @@ class DeliveryRefused(CitylakeError):
     """A delivery is refused whole. Its raw bytes are kept.
 
     `rule` is a stable id (`encoding`, `header`, `html_page`, `unterminated_quote`,
-    `refused_share`, `empty`, `zip_unsafe`, `zip_damaged`, …) that goes into the receipt.
+    `refused_share`, `empty`, `zip_unsafe`, `zip_damaged`, `internal_error`, …) that goes into the receipt.
     `conformed` is the `Conformed` of a delivery whose rows were judged: counts and quarantine, no bronze.
     """
 
@@ -98,3 +104,7 @@ class LakeBusy(CitylakeError):
 
 class IntegrityError(CitylakeError):
     """Counts or hashes that must agree do not; nothing was committed."""
+
+
+class UnexpectedError(CitylakeError):
+    """An exception nobody expected: a defect of the lake, whatever the input. Its traceback is in a crash log."""

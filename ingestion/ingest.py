@@ -21,6 +21,7 @@ from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
 from ingestion.intervals import Interval
+from ingestion.isolation import Isolated
 from ingestion.judge import hold_message, losses_past_limit, supersedes
 from ingestion.lake import Lake
 from ingestion.landing.land import Landed, is_due_again, land, read_manifest
@@ -30,10 +31,16 @@ from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_fo
 def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[Delivery]:
     """Every file the source has for the interval, in name order; `[]` when there is none (late, not `no_data`).
 
-    Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays.
+    A file that cannot be taken in stops no other; at the end one error says which. Raises SourceError, StoreError,
+    LakeBusy, IntegrityError, UnexpectedError; what was committed stays.
     """
-    found = connector_for(lake, contract).fetch(contract, interval, fetch_time(lake, contract))
-    return [ingest_fetched(lake, contract, interval, fetched) for fetched in found]
+    done: list[Delivery] = []
+    isolated = Isolated(lake.settings, contract.name, "ingest")
+    for fetched in connector_for(lake, contract).fetch(contract, interval, fetch_time(lake, contract)):
+        with isolated.each(interval):
+            done.append(ingest_fetched(lake, contract, interval, fetched))
+    isolated.raise_collected()
+    return done
 
 
 def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:

@@ -10,22 +10,31 @@ from ingestion import keys
 from ingestion.attempt import attempt
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
+from ingestion.isolation import Isolated
 from ingestion.lake import Lake
 from ingestion.landing.land import read_manifest
 from ingestion.receipts.lookup import Standing, feed_standing
+from ingestion.receipts.model import INTERNAL_ERROR
 
 
 def reconform(lake: Lake, contract: Contract) -> list[Delivery]:
-    """One Delivery per batch that stands under another revision or key version.
+    """One Delivery per batch that stands under another revision or key version, or met a defect of the lake.
 
     A batch whose raw bytes are past retention keeps its bronze and is reported as `duplicate` with
-    that message. Raises StoreError, LakeBusy, IntegrityError; batches done before stay done.
+    that message. A batch that cannot be done stands as before and stops no other; at the end one
+    error says which. Raises StoreError, LakeBusy, IntegrityError, UnexpectedError.
     """
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)
     due = [standing for standing in batches if _due(lake, contract, standing)]
-    return [_again(lake, contract, standing) for standing in due]
+    done: list[Delivery] = []
+    isolated = Isolated(lake.settings, contract.name, "reconform")
+    for standing in due:
+        with isolated.each(standing.interval):
+            done.append(_again(lake, contract, standing))
+    isolated.raise_collected()
+    return done
 
 
 def _due(lake: Lake, contract: Contract, standing: Standing) -> bool:
@@ -33,7 +42,7 @@ def _due(lake: Lake, contract: Contract, standing: Standing) -> bool:
         return False
     # A delivery refused before its rows were read met no key.
     other_key = standing.outcome != "refused" and standing.key_version != lake.keys.version
-    return standing.revision != contract.revision or other_key
+    return standing.revision != contract.revision or other_key or standing.rule == INTERNAL_ERROR
 
 
 def _again(lake: Lake, contract: Contract, standing: Standing) -> Delivery:

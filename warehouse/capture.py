@@ -18,9 +18,9 @@ from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.delivery import Delivery
-from ingestion.errors import SourceError
 from ingestion.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
 from ingestion.intervals import Interval
+from ingestion.isolation import Isolated
 from ingestion.lake import Lake
 from ingestion.landing.waiting import waiting
 
@@ -77,14 +77,14 @@ def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
-    Raises as ingestion.ingest.ingest_interval; what was added before stays committed. A file that cannot be read
-    is told after the others were taken in.
+    Raises as ingestion.ingest.ingest_interval; what was added stays committed. A file that cannot be taken in stops no
+    other: at the end one error says which.
     """
 
     def take(interval: Interval, fetched: Fetched) -> None:
         captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
 
-    _each(_new_files(lake, contract, day, day, captured), take)
+    _each(lake, contract, _new_files(lake, contract, day, day, captured), take)
 
 
 def extract_days(lake: Lake, contract: Contract, first: date, last: date, extracted: Extracted) -> None:
@@ -101,7 +101,7 @@ def extract_days(lake: Lake, contract: Contract, first: date, last: date, extrac
         else:
             extracted.deliveries.append(came)
 
-    _each(_new_files(lake, contract, first, last, extracted), take)
+    _each(lake, contract, _new_files(lake, contract, first, last, extracted), take)
 
 
 def conform_days(
@@ -109,26 +109,34 @@ def conform_days(
 ) -> Iterator[Delivery]:
     """Conform and commit what `extract_days` presented, and whatever else of those days waits in raw.
 
-    Raises as ingestion.ingest.ingest_interval; what was committed before stays.
+    Raises as ingestion.ingest.ingest_interval, at the end; what was committed stays.
     """
     begin, end = window(contract, first, last)
-    done = set()
-    for one in [*presented, *waiting(lake, contract, begin, end)]:
-        if one.batch not in done:
-            done.add(one.batch)
-            yield conform_landed(lake, contract, one)
+    isolated = Isolated(lake.settings, contract.name, "conform")
+    landed: dict[str, Waiting] = {}
+    for one in [*presented, *waiting(lake, contract, begin, end, isolated)]:
+        landed.setdefault(one.batch, one)
+    for one in landed.values():
+        delivery = None
+        with isolated.each(one.interval):
+            delivery = conform_landed(lake, contract, one)
+        if delivery is not None:
+            yield delivery
+    isolated.raise_collected()
 
 
-def _each(files: Iterable[tuple[Interval, Fetched]], take: Callable[[Interval, Fetched], None]) -> None:
-    """Take every file; one that went away, or is still being written, stops no other and is told at the end."""
-    problem: SourceError | None = None
+def _each(
+    lake: Lake,
+    contract: Contract,
+    files: Iterable[tuple[Interval, Fetched]],
+    take: Callable[[Interval, Fetched], None],
+) -> None:
+    """Take every file; what one of them meets stops no other and is said at the end."""
+    isolated = Isolated(lake.settings, contract.name, "ingest")
     for interval, fetched in files:
-        try:
+        with isolated.each(interval):
             take(interval, fetched)
-        except SourceError as error:
-            problem = problem or error
-    if problem is not None:
-        raise problem
+    isolated.raise_collected()
 
 
 def _new_files(

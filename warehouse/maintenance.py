@@ -6,19 +6,25 @@ run at any time and again after a crash. `dry_run` changes nothing and tells wha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ingestion import collect as raw_side
 from ingestion.compaction.compact import Compacted
 from ingestion.compaction.compact import compact as compact_feed
+from ingestion.errors import CitylakeError, LakeBusy
+from ingestion.isolation import as_known_error, combined
 from warehouse.build.lock import build_lock
 from warehouse.release import collect as releases
 from warehouse.release.layout import EDITIONS
 
 if TYPE_CHECKING:
+    from ingestion.contract.model import Contract
     from ingestion.lake import Lake
+
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -50,18 +56,31 @@ def collect(lake: Lake, *, grace: timedelta = raw_side.GRACE, dry_run: bool = Fa
 
 def expire(lake: Lake, *, dry_run: bool = False) -> Removed:
     """Raw bytes and quarantine past the retention of their contract, of every feed; a tombstone stays."""
-    found = {
-        name: raw_side.expire(lake, contract, dry_run=dry_run) for name, contract in sorted(lake.contracts.items())
-    }
-    return Removed(found)
+    return Removed(_of_every_feed(lake, "expire", lambda contract: raw_side.expire(lake, contract, dry_run=dry_run)))
 
 
 def compact(lake: Lake, *, dry_run: bool = False) -> dict[str, Compacted]:
     """Small settled bronze files merged, of every feed that has any."""
-    found = {name: compact_feed(lake, contract, dry_run=dry_run) for name, contract in sorted(lake.contracts.items())}
+    found = _of_every_feed(lake, "compact", lambda contract: compact_feed(lake, contract, dry_run=dry_run))
     return {name: done for name, done in found.items() if done.merged or done.left}
 
 
 def rebuild_log(lake: Lake) -> int:
     """The receipt log made anew from the store; the number of objects folded. Raises LakeBusy, IntegrityError."""
     return lake.log.rebuild()
+
+
+def _of_every_feed(lake: Lake, what: str, work: Callable[[Contract], _T]) -> dict[str, _T]:
+    """What `work` gives for each contract, by feed. One it fails on stops no other; at the end one error says which."""
+    done: dict[str, _T] = {}
+    errors: list[CitylakeError] = []
+    for name, contract in sorted(lake.contracts.items()):
+        try:
+            done[name] = work(contract)
+        except LakeBusy:
+            raise
+        except Exception as error:
+            errors.append(as_known_error(error, lake.settings, what, feed=name))
+    if errors:
+        raise combined(errors)
+    return done

@@ -1,8 +1,8 @@
 """One run of the city's day: ingest, build, gate, publish.
 
 Owns the order of the four steps and what a run reports; each step is another module's. Whatever
-one feed does, the others go on: a refused delivery is an outcome, a source that cannot be read is
-reported and its product is judged by what stands. Exit codes: 0 all passed, 3 some product
+one feed does, the others go on: a refused delivery is an outcome, a source that cannot be read or a defect met on the
+way is reported as an incident, and its product is judged by what stands. Exit codes: 0 all passed, 3 some product
 is blocked and the rest was published, 1 a step could not be done.
 """
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery
 from ingestion.errors import CitylakeError
+from ingestion.isolation import as_known_error
 from ingestion.lake import Lake
 from warehouse.capture import Captured, capture
 
@@ -90,14 +91,30 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
 def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -> None:
     name = f"{contract.department}.{contract.feed}"
     captured = Captured()
+    error: CitylakeError | None = None
     try:
         capture(lake, contract, day, captured)
-    except CitylakeError as error:
+    except Exception as met:
+        error = as_known_error(met, lake.settings, "ingest", feed=name)
         report.failures[name] = str(error)
+    _report_incidents(lake, name, captured.deliveries, error)
     report.deliveries += captured.deliveries
     report.known += captured.known
     if captured.awaited:
         report.late[name] = captured.awaited
+
+
+def _report_incidents(lake: Lake, feed: str, deliveries: list[Delivery], error: CitylakeError | None) -> None:
+    """Open and end the feed's incidents. Whatever goes wrong with that must not undo what was committed: it is
+    written to a crash log, and the next sweep finds what receipts say."""
+    from warehouse.incidents.deliveries import report_deliveries
+    from warehouse.incidents.feeds import report_feed
+
+    try:
+        report_feed(lake, feed, error)
+        report_deliveries(lake, deliveries)
+    except Exception as failure:
+        as_known_error(failure, lake.settings, "incidents", feed=feed)
 
 
 @contextmanager

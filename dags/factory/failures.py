@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dags.factory.runtime import log, open_lake
-from ingestion.errors import CitylakeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +35,8 @@ def report_failure(context: Any) -> None:
             next_step=f"read the log of {task.dag_id} {task.task_id} in Airflow, repair, clear the task",
             occurrence=f"{task.run_id} {task.task_id}",
         )
-    except CitylakeError as error:
-        log.warning("the incident could not be reported: %s", error)
+    except Exception as error:
+        _log_failure("reported", error)
 
 
 def mended(lake: Lake, subject: str, task: str) -> None:
@@ -46,8 +45,8 @@ def mended(lake: Lake, subject: str, task: str) -> None:
 
     try:
         resolve(lake, _kind(task), subject, f"{task} went through")
-    except CitylakeError as error:
-        log.warning("the incident could not be ended: %s", error)
+    except Exception as error:
+        _log_failure("ended", error)
 
 
 def tell_of(lake: Lake, deliveries: Sequence[Delivery]) -> None:
@@ -56,8 +55,16 @@ def tell_of(lake: Lake, deliveries: Sequence[Delivery]) -> None:
 
     try:
         report_deliveries(lake, deliveries)
-    except CitylakeError as error:
-        log.warning("incidents were not told: %s", error)
+    except Exception as error:
+        _log_failure("reported", error)
+
+
+def _log_failure(done: str, error: Exception) -> None:
+    """One line: whatever it is, it must not hide what was to be reported, nor undo what the task committed."""
+    from ingestion.isolation import as_known_error
+    from ingestion.settings import Settings
+
+    log.warning("incidents were not %s: %s", done, as_known_error(error, Settings(), "incidents"))
 
 
 def _kind(task: str) -> Kind:
@@ -70,8 +77,8 @@ def tell(lake: Lake) -> None:
 
     try:
         swept = sweep(lake, lake.city_time())
-    except CitylakeError as error:
-        log.warning("incidents were not swept: %s", error)
+    except Exception as error:
+        _log_failure("swept", error)
         return
     log.info(
         "incidents: %d opened, %d ended, %d open; notices: %d sent, %d failed",

@@ -46,11 +46,13 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
         lake = open_lake()
         first, last = days(lake)
         presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
-        for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
-            log.info(_line(delivery))
-            deliveries.append(delivery)
+        try:
+            for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
+                log.info(_line(delivery))
+                deliveries.append(delivery)
+        finally:
+            tell_of(lake, deliveries)
         mended(lake, feed, "conform")
-        tell_of(lake, deliveries)
     if extracted is not None and not deliveries:
         raise AirflowSkipException("nothing new")
     refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]

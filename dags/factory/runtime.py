@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from ingestion.errors import CitylakeError, LakeBusy, SourceError, StoreError
+from ingestion.errors import LakeBusy, SourceError, StoreError, UnexpectedError
+from ingestion.isolation import as_known_error
 
 if TYPE_CHECKING:
     from ingestion.connections import Connection
@@ -22,18 +23,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("citylake")
 LOG_WIDTH = 96
-PASSING = (StoreError, SourceError, LakeBusy)
+PASSING = (StoreError, SourceError, LakeBusy, UnexpectedError)
 """Errors that may be gone at the next try; the others need a person, and are not retried."""
 
 
 @contextmanager
 def for_operators() -> Iterator[None]:
-    """Turn an error raised on purpose into its message alone; retried where trying again can help."""
+    """Turn an error into a message an operator can act on; retried where trying again can help.
+
+    Of an exception nobody expected the log names the type and the crash log: its text may hold values of the data,
+    and every account of the page reads the log.
+    """
     try:
         yield
-    except CitylakeError as error:
-        failed = AirflowException if isinstance(error, PASSING) else AirflowFailException
-        raise failed(str(error)) from None
+    except AirflowException:
+        raise
+    except Exception as error:
+        known = as_known_error(error, _settings(), "the task")
+        failed = AirflowException if isinstance(known, PASSING) else AirflowFailException
+        raise failed(str(known)) from None
+
+
+def _settings() -> Settings:
+    from ingestion.settings import Settings
+
+    return Settings()
 
 
 def open_lake() -> Lake:

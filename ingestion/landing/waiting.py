@@ -13,6 +13,7 @@ from ingestion import keys
 from ingestion.contract.model import Contract
 from ingestion.ingest import Waiting
 from ingestion.intervals import Interval
+from ingestion.isolation import Isolated
 from ingestion.lake import Lake
 from ingestion.landing.land import load_manifest
 
@@ -24,10 +25,11 @@ order by batch
 """
 
 
-def waiting(lake: Lake, contract: Contract, first: date, last: date) -> list[Waiting]:
+def waiting(lake: Lake, contract: Contract, first: date, last: date, isolated: Isolated) -> list[Waiting]:
     """Landed batches without a receipt whose `dt` lies within the local days `first` to `last`, oldest first.
 
-    Costs one listing a day, one query, and one small read for each batch found.
+    Costs one listing a day, one query, and one small read for each batch found. One whose manifest cannot be read
+    is left out and kept in `isolated`, which says so at the end.
     """
     prefixes: dict[str, str] = {}
     for offset in range((last - first).days + 1):
@@ -40,7 +42,11 @@ def waiting(lake: Lake, contract: Contract, first: date, last: date) -> list[Wai
     names = {"department": contract.department, "feed": contract.feed}
     with lake.log.reading() as connection:
         new = connection.execute(_NEW, {"landed": list(prefixes), **names}).fetchall()
-    return [_read(lake, prefixes[batch]) for (batch,) in new]
+    found = []
+    for (batch,) in new:
+        with isolated.each():
+            found.append(_read(lake, prefixes[batch]))
+    return found
 
 
 def _manifests(lake: Lake, contract: Contract, dt: date) -> Iterator[str]:

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict
 Outcome = Literal["accepted", "held", "refused", "unchanged", "no_data"]
 """Outcomes that are written. `duplicate` (same bytes again) stores nothing and is only reported."""
 
+INTERNAL_ERROR = "internal_error"
+"""Rule of a delivery refused because the lake itself failed on it. `citylake reconform` tries it again."""
+
 
 class Record(BaseModel):
     """Strict and immutable."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingestion.contract.model import Contract
+from ingestion.isolation import as_known_error
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import telling
@@ -163,6 +164,7 @@ class Builder:
     ) -> ModelsMade | BuildReport:
         """As the function `make_models`, from given effective files, without the lock."""
         started_at = datetime.now(UTC)
+        messages: list[str] = []
         digest = project_digest(self.settings.dbt_project, self.contracts)
         opened = open_build_file(self.settings.build_path)
         try:
@@ -174,6 +176,7 @@ class Builder:
             run = state.Run(_build_id(started_at), as_of, started_at, full_refresh=reason is not None)
             if reason:
                 self.progress(f"rebuilding everything: {reason}")
+                messages.append(f"rebuilt everything: {reason}")
                 opened = empty_build_file(opened, self.settings.build_path)
             state.begin(
                 opened.connection,
@@ -183,12 +186,18 @@ class Builder:
                 released=released,
             )
             self.prepare(opened.connection)
-            create_sources(opened.connection, self.contracts, self.url)
+            messages += self._create_sources(opened.connection)
         finally:
             opened.connection.close()
-        made = self._run(run, digest, [f"rebuilt everything: {reason}"] if reason else [], dbt or self._dbt())
+        made = self._run(run, digest, messages, dbt or self._dbt())
         made.save(self._made)
         return made
+
+    def _create_sources(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        """The source views; one line for each feed whose bronze cannot be opened: its products will be blocked."""
+        failed = create_sources(connection, self.contracts, self.url)
+        known = (as_known_error(error, self.settings, "opening bronze", feed=feed) for feed, error in failed.items())
+        return [f"{error.feed}: {error.message}; {error.next_step}" for error in known]
 
     def _run(self, run: state.Run, digest: str, messages: list[str], dbt: Dbt) -> ModelsMade:
         lineage = collect.Lineage(dbt.parse())

@@ -52,25 +52,62 @@ def dated_tables(contracts: Iterable[Contract]) -> list[tuple[str, str]]:
 
 def create_sources(
     connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], url: Callable[[str], str]
-) -> None:
+) -> dict[str, Exception]:
     """Create every source view and the count of replaced rows, from `_citylake.listed_file`.
 
-    `contracts` is keyed by `department.feed`; `url` turns a bronze key into what DuckDB opens.
+    `contracts` is keyed by `department.feed`; `url` turns a bronze key into what DuckDB opens. A feed whose bronze
+    cannot be opened gets views that fail when they are read, so that its models fail and no others; what it met is
+    in the answer, by feed. Where no feed's can be opened it is the store's failure, and raised.
     """
     listed = _listed(connection, contracts)
     connection.execute(
         "create or replace table _citylake.repeat_day (feed varchar, table_name varchar, day date, rows bigint)"
     )
+    failed: dict[str, Exception] = {}
     for feed, contract in sorted(contracts.items()):
-        schema = f"bronze_{contract.department}"
-        connection.execute(f"create schema if not exists {identifier(schema)}")
-        for table in contract.tables:
-            files = listed.get((feed, table.name), Listed((), 0, True))
-            query = view_query(feed, contract, table, files, url)
-            name = identifier(schema, source_name(contract, table))
-            connection.execute(f"create or replace view {name} as {query}")
-            if _needs_resolving(contract, files) and table.event_time:
-                connection.execute(_repeats(feed, contract, table, files, url))
+        connection.execute(f"create schema if not exists {identifier(f'bronze_{contract.department}')}")
+        try:
+            _create_views(connection, feed, contract, listed, url)
+        except Exception as error:
+            failed[feed] = error
+            _create_failing_views(connection, contract)
+    read = {feed for feed, _ in listed} & set(contracts)
+    if failed and read <= set(failed):
+        raise next(iter(failed.values()))
+    return failed
+
+
+def _create_views(
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    contract: Contract,
+    listed: Mapping[tuple[str, str], Listed],
+    url: Callable[[str], str],
+) -> None:
+    for table in contract.tables:
+        files = listed.get((feed, table.name), Listed((), 0, True))
+        query = view_query(feed, contract, table, files, url)
+        connection.execute(f"create or replace view {_view(contract, table)} as {query}")
+        if _needs_resolving(contract, files) and table.event_time:
+            connection.execute(_repeats(feed, contract, table, files, url))
+
+
+def _create_failing_views(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Views with the contract's columns that no query can read, since the table below them is gone.
+
+    Its name is what the message of a model that tries says. An expression that fails would not do: a filter that is
+    false whatever the row lets DuckDB leave it out.
+    """
+    for table in contract.tables:
+        gone = identifier("_citylake", f"bronze of {contract.name} cannot be opened")
+        columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in view_columns(table).items())
+        connection.execute(f"create or replace table {gone} ({columns})")
+        connection.execute(f"create or replace view {_view(contract, table)} as select * from {gone}")
+        connection.execute(f"drop table {gone}")
+
+
+def _view(contract: Contract, table: Table) -> str:
+    return identifier(f"bronze_{contract.department}", source_name(contract, table))
 
 
 def view_query(feed: str, contract: Contract, table: Table, files: Listed, url: Callable[[str], str]) -> str:

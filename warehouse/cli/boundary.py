@@ -1,14 +1,12 @@
 """Where an error becomes what a person reads: the one place that catches everything.
 
-An error raised on purpose is shown as its message. Any other one is a defect: it is written to a
-crash log below the lake's home and shown in one line. `--debug` lets both through.
+An error raised on purpose is shown as its message, and so is what the disk refuses, wherever it is met. Any other one
+is a defect: it is written to a crash log below the lake's home and shown in one line. `--debug` lets all through.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from typer import Typer
@@ -40,9 +38,10 @@ def run_command(arguments: Sequence[str] | None = None, application: Typer | Non
 
 
 def describe(error: Exception, session: Session) -> str:
-    """The message of an error raised on purpose, or one line that names the crash log."""
+    """The message of an error raised on purpose or of the disk's refusal, or one line that names the crash log."""
     from pydantic import ValidationError
 
+    from ingestion.disk import as_disk_error
     from ingestion.errors import CitylakeError
 
     if isinstance(error, CitylakeError):
@@ -50,25 +49,22 @@ def describe(error: Exception, session: Session) -> str:
     if isinstance(error, ValidationError) and error.title == "Settings":
         wrong = "; ".join(f"CITYLAKE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         return f"settings cannot be used: {wrong}\n  next:  see .env.example"
-    log = _write_crash_log(error, session)
+    refused = as_disk_error(error, "the command")
+    if refused is not None:
+        return str(refused)
+    log = _crash_log(error, session)
     where = f"\n  next:  send {log} to the maintainers, or repeat with `citylake --debug`" if log else ""
     return f"unexpected error: {type(error).__name__}; this is a defect, not your input{where}"
 
 
-def _write_crash_log(error: Exception, session: Session) -> Path | None:
-    """The traceback as a private file; None where not even that can be written.
+def _crash_log(error: Exception, session: Session) -> Path | None:
+    from ingestion.isolation import write_crash_log
 
-    Values of variables are left out, since they may hold personal data.
-    """
     try:
-        folder = session.settings.state_root / "crashes"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{type(error).__name__}.log"
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        path.chmod(0o600)
-    except (OSError, ValueError):
+        settings = session.settings
+    except ValueError:  # settings that cannot be read name no home
         return None
-    return path
+    return write_crash_log(error, settings)
 
 
 def _show(message: str) -> None:

@@ -78,17 +78,21 @@ def reconform_command(
     as_json: AsJson = False,
 ) -> None:
     """Make bronze again from raw. Only where the contract or the pseudonym key changed."""
+    from ingestion.isolation import Isolated
     from ingestion.reconform import reconform
     from warehouse.cli.render import show_deliveries
 
     session: Session = context.obj
     contracts = [session.contract(feed)] if feed else list(session.contracts.values())
     done = []
+    isolated = Isolated(session.settings, "every feed", "reconform")
     with progress("reconform") as say:
         for contract in contracts:
             say(f"reconform {contract.department}.{contract.feed}")
-            done += reconform(session.lake, contract)
+            with isolated.each():
+                done += reconform(session.lake, contract)
     show_deliveries(done, as_json=as_json, nothing="bronze is up to date with every contract")
+    isolated.raise_collected()
 
 
 def held_command(

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from ingestion.isolation import raise_unless_unexpected
 from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
@@ -48,12 +49,21 @@ def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[
     path = lake.settings.accepted_failures_path
     register = load_register(path)
     evidence = gather(lake, report)
-    results = {product: results_for(evidence, product) for product in evidence.products()}
+    results = {product: _results(lake, evidence, product) for product in evidence.products()}
     require_known(register, path, {product: {r.name for r in found} for product, found in results.items()})
     today = today or lake.clock().astimezone(ZoneInfo(lake.settings.timezone)).date()
     verdicts = decide(evidence, results, Terms(register, today, decision_time(lake)))
     record(lake, verdicts)
     return verdicts
+
+
+def _results(lake: Lake, evidence: Evidence, product: str) -> list[CheckResult]:
+    """What is considered for one product; a defect met on the way refuses that product and no other."""
+    try:
+        return results_for(evidence, product)
+    except Exception as error:
+        defect = raise_unless_unexpected(error, lake.settings, f"judging {product}")
+        return [CheckResult(name="gate", kind="rule", status="error", message=defect.message)]
 
 
 def gather(lake: Lake, report: BuildReport) -> Evidence:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ingestion.isolation import raise_unless_unexpected
 from warehouse.gate.privacy import RULES_VERSION, scan, text_columns
 from warehouse.gate.verdict import CheckResult
 from warehouse.release.content import BuildContent, TableContent, day_expression, days_filter, relation
@@ -22,7 +23,10 @@ Findings = dict[str, int]
 
 
 def judge_leaks(lake: Lake, connection: duckdb.DuckDBPyConnection, content: BuildContent) -> dict[str, CheckResult]:
-    """One result per public table; the message names columns and rules, never values."""
+    """One result per public table; the message names columns and rules, never values.
+
+    None for a table whose scan met a defect: without a result the gate refuses its product, and no other.
+    """
     path = lake.settings.state_root / "privacy.json"
     try:
         memory: dict[str, Findings] = json.loads(path.read_text(encoding="utf-8"))
@@ -33,7 +37,11 @@ def judge_leaks(lake: Lake, connection: duckdb.DuckDBPyConnection, content: Buil
     for table in content.tables.values():
         parts = _parts(table)
         unknown = {part for part, key in parts.items() if key not in memory}
-        found = _scan(connection, table, unknown) if unknown else {}
+        try:
+            found = _scan(connection, table, unknown) if unknown else {}
+        except Exception as error:
+            raise_unless_unexpected(error, lake.settings, f"scanning table {table.name}")
+            continue
         fresh = {key: found.get(part, {}) if part in unknown else memory[key] for part, key in parts.items()}
         used |= fresh
         results[table.name] = _result(table.name, list(fresh.values()))

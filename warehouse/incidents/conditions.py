@@ -21,7 +21,7 @@ from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from warehouse.gate.completeness import ON_CHANGE
-from warehouse.incidents.model import Kind
+from warehouse.incidents.model import Kind, kind_of
 
 LOOK_BACK = timedelta(days=30)
 """Intervals that fell due earlier are not looked for any more, unless an open incident covers them."""
@@ -118,7 +118,9 @@ def missing(
 def _unsettled(log: duckdb.DuckDBPyConnection) -> list[Trouble]:
     found = []
     for feed, start, end, state, rule, key, received, quarantined in log.execute(_UNSETTLED).fetchall():
-        kind: Kind = "delivery_refused" if state == "refused" else "delivery_held"
+        kind = kind_of(state, rule)
+        if kind is None:
+            continue
         # The receipt's own message may quote the file, so it stays in the lake.
         message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else "waits for a word"
         found.append(Trouble(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))

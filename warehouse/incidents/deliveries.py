@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from ingestion.delivery import Delivery
 from ingestion.lake import Lake
-from warehouse.incidents.model import Kind
+from warehouse.incidents.model import Kind, kind_of
 from warehouse.incidents.report import Done, report, resolve
 
-_KINDS: dict[str, Kind] = {"refused": "delivery_refused", "held": "delivery_held"}
+_ENDED: tuple[Kind, ...] = ("delivery_refused", "delivery_failed", "delivery_held", "delivery_late")
 _COUNTS = ("accepted", "no_data", "unchanged")
 
 
@@ -21,15 +21,15 @@ def report_deliveries(lake: Lake, deliveries: Iterable[Delivery]) -> list[Done]:
     done: list[Done] = []
     for delivery in deliveries:
         done += resolve(lake, "source_unreachable", delivery.feed, "the source was read again")
-        kind = _KINDS.get(delivery.outcome)
+        kind = kind_of(delivery.outcome, delivery.rule)
         if kind is not None:
             counts = f"rule {delivery.rule}; {delivery.quarantined} of {delivery.received} rows refused"
-            message = counts if kind == "delivery_refused" else "waits for a word"
+            message = "waits for a word" if kind == "delivery_held" else counts
             done.append(
                 report(lake, kind, delivery.feed, message, interval=delivery.interval, occurrence=delivery.receipt)
             )
         elif delivery.outcome in _COUNTS:
-            for ended in (*_KINDS.values(), "delivery_late"):
+            for ended in _ENDED:
                 done += resolve(
                     lake, ended, delivery.feed, "a delivery that counts has arrived", interval=delivery.interval
                 )

@@ -13,17 +13,33 @@ from typing import Literal
 from pydantic import Field
 
 from ingestion.intervals import Interval
-from ingestion.receipts.model import Span
+from ingestion.receipts.model import INTERNAL_ERROR, Span
 from warehouse.build.report import Document
 
 Kind = Literal[
-    "source_unreachable", "delivery_refused", "delivery_held", "delivery_late", "product_blocked", "task_failed"
+    "source_unreachable",
+    "delivery_refused",
+    "delivery_failed",
+    "delivery_held",
+    "delivery_late",
+    "product_blocked",
+    "task_failed",
 ]
 Said = Literal["opened", "resolved"]
 ChannelName = Literal["smtp", "webhook"]
 
-BY_INTERVAL: frozenset[str] = frozenset({"delivery_refused", "delivery_held", "delivery_late"})
+BY_INTERVAL: frozenset[str] = frozenset({"delivery_refused", "delivery_failed", "delivery_held", "delivery_late"})
 """Kinds whose incidents cover a run of intervals, and end when each of these is mended."""
+
+
+def kind_of(state: str, rule: str | None) -> Kind | None:
+    """The kind of a delivery in a state that somebody must look at; None for the others.
+
+    One refused because the lake itself failed on it (`delivery_failed`) is the maintainers', not the department's.
+    """
+    if state == "refused":
+        return "delivery_failed" if rule == INTERNAL_ERROR else "delivery_refused"
+    return "delivery_held" if state == "held" else None
 
 
 class Notice(Document):

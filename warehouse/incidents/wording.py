@@ -40,6 +40,18 @@ WORDS: dict[Kind, Words] = {
             "citylake deliveries --feed {subject} --outcome refused",
         ),
     ),
+    "delivery_failed": Words(
+        ("报送数据处理失败（系统缺陷）", "Delivery could not be processed (a defect of the lake)"),
+        (
+            "原始文件已留存，未进入数据仓库；其他报送不受影响，报送单位无需重报。",
+            "The bytes are kept; other deliveries are not affected. The department need not send again.",
+        ),
+        (
+            "请运维人员将 state/crashes 中的错误日志交给维护方；更新后执行：citylake reconform {subject}",
+            "Operators: send the crash log in state/crashes to the maintainers; after an update: "
+            "citylake reconform {subject}",
+        ),
+    ),
     "delivery_held": Words(
         ("更正数据待确认", "Correction held for the steward"),
         ("更正数据已留存，原数据继续有效。", "The correction is kept; the earlier delivery stays in force."),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.gate.accepted import AcceptedFailure
@@ -50,7 +51,7 @@ class Composer:
         while True:
             self._hold_back_dependants()
             self._views()
-            failing = next(filter(None, map(self._judge, self.report.checks)), None)
+            failing = next(filter(None, map(self._judge_or_hold_back, self.report.checks)), None)
             if failing is None:
                 return
             product, reason = failing
@@ -98,6 +99,18 @@ class Composer:
 
     def _released(self, table: str) -> TableEntry | None:
         return self.plan.parent.tables.get(table) if self.plan.parent else None
+
+    def _judge_or_hold_back(self, check: CheckRun) -> tuple[ProductPlan, str] | None:
+        """As `_judge`; a check that cannot be run holds back the fresh product it is declared on, or reads."""
+        try:
+            return self._judge(check)
+        except Exception as error:
+            defect = raise_unless_unexpected(error, self.lake.settings, f"check {check.name} on the composed release")
+            names = [check.product, *(p.name for p in map(self.plan.product_of, check.models) if p is not None)]
+            fresh = [p for p in self.plan.chosen("fresh") if p.name in names]
+            if not fresh:
+                raise defect from error
+            return next((p for p in fresh if p.name == check.product), fresh[0]), defect.message
 
     def _judge(self, check: CheckRun) -> tuple[ProductPlan, str] | None:
         """The product to hold back because of one check, with the reason."""

@@ -19,6 +19,7 @@ import duckdb
 from pydantic import Field
 
 from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
+from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
 from warehouse.build.report import BuildReport, Document, Kind, ModelBuilt
 from warehouse.release.candidates import candidate_days
@@ -104,7 +105,8 @@ def measure(
 ) -> BuildContent:
     """Content of every public table that was built. Remembered in the state folder per build and baseline.
 
-    Raises IntegrityError when the build file is not the one the report describes.
+    A table that cannot be read for a reason nobody expected is left out, which refuses its product and no other; the
+    crash log says why. Raises IntegrityError when the build file is not the one the report describes, StoreError.
     """
     _require_build(connection, report)
     remembered = lake.settings.state_root / "content.json"
@@ -113,15 +115,19 @@ def measure(
     if known is not None and (known.build_id, known.baseline, known.engine) == wanted:
         return known
     comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
+    public = [model for model in report.models if model.public and model.product and model.status == "passed"]
     tables = {}
     with closing(lake.log.connect()) as log:
-        for model in report.models:
-            if model.public and model.product and model.status == "passed":
+        for model in public:
+            try:
                 reader = _Reader(connection, model, _columns(connection, model))
                 days = candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None
                 tables[model.name] = reader.table(comparable, days)
+            except Exception as error:
+                raise_unless_unexpected(error, lake.settings, f"reading table {model.name}")
     content = BuildContent(build_id=wanted[0], baseline=wanted[1], engine=ENGINE, tables=tables)
-    remembered.write_text(content.model_dump_json(), encoding="utf-8")
+    if len(tables) == len(public):
+        remembered.write_text(content.model_dump_json(), encoding="utf-8")
     return content
 
 

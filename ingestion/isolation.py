@@ -1,0 +1,144 @@
+"""What one delivery, feed, model or product meets never stops another.
+
+Whoever works on several of them catches what each one raises here, goes on with the others and says it at the end.
+Owns the crash log of a defect and how several errors become one. Which receipt a defect leaves is
+ingestion.attempt's.
+"""
+
+from __future__ import annotations
+
+import copy
+import traceback
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ingestion.disk import as_disk_error
+from ingestion.errors import CitylakeError, LakeBusy, ObjectNotFound, StoreError, UnexpectedError
+from ingestion.settings import Settings
+
+_STORE_FAILURES = 2
+"""Store or disk errors in a row after which the next delivery would fail the same way."""
+
+
+def as_known_error(
+    error: Exception,
+    settings: Settings,
+    what: str,
+    *,
+    feed: str | None = None,
+    interval: str | None = None,
+    left: str | None = None,
+) -> CitylakeError:
+    """`error` as one of this project's: itself, the disk's refusal behind it, or an UnexpectedError with a crash log.
+
+    `what` says which step met it, such as "conform". Neither message nor XCom may hold values of the data, so
+    an unexpected error is named by its type; its text is in the crash log only.
+    """
+    if isinstance(error, CitylakeError):
+        return error
+    refused = as_disk_error(error, what, feed=feed, interval=interval, left=left)
+    if refused is not None:
+        return refused
+    log = write_crash_log(error, settings)
+    return UnexpectedError(
+        f"unexpected error in {what}: {type(error).__name__}; this is a defect of the lake, not of the input",
+        feed=feed,
+        interval=interval,
+        left=left or "what was committed stays; the last release stays",
+        next_step=f"send {log} to the maintainers" if log else "repeat with `citylake --debug`",
+    )
+
+
+def raise_unless_unexpected(error: Exception, settings: Settings, what: str) -> UnexpectedError:
+    """For whoever leaves out the one thing that failed and goes on: a defect comes back, its crash log written.
+
+    Raises any error made on purpose, and the disk's refusal, as they are: they concern the others too.
+    """
+    known = as_known_error(error, settings, what)
+    if isinstance(known, UnexpectedError):
+        return known
+    raise known from error
+
+
+def write_crash_log(error: Exception, settings: Settings) -> Path | None:
+    """The traceback as a private file (0600) below the state folder; None where not even that can be written.
+
+    Values of variables are left out, since they may hold personal data.
+    """
+    try:
+        folder = settings.state_root / "crashes"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}-{type(error).__name__}.log"
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+    except (OSError, ValueError):
+        return None
+    return path
+
+
+class Isolated:
+    """Runs one thing after another of one feed; what one of them raises is kept, and the others go on.
+
+    `LakeBusy` ends the run at once, as do two errors of the store or the disk in a row: what comes after them
+    would wait for the same thing. `raise_collected` says everything that was met, once, at the end.
+    """
+
+    def __init__(self, settings: Settings, feed: str, what: str) -> None:
+        self._settings = settings
+        self._feed = feed
+        self._what = what
+        self._errors: list[CitylakeError] = []
+        self._in_a_row = 0
+
+    @contextmanager
+    def each(self, interval: object = None) -> Iterator[None]:
+        """One delivery. Raises only what no other delivery could get past."""
+        try:
+            yield
+        except LakeBusy:
+            raise
+        except Exception as error:
+            self.add(error, interval)
+        else:
+            self._in_a_row = 0
+
+    def add(self, error: Exception, interval: object = None) -> None:
+        """Keep what one of them raised. Raises it where it is the store's or the disk's, a second time in a row."""
+        known = as_known_error(
+            error,
+            self._settings,
+            self._what,
+            feed=self._feed,
+            interval=str(interval) if interval is not None else None,
+        )
+        self._errors.append(known)
+        lasting = _is_everybodys(known)
+        self._in_a_row = self._in_a_row + 1 if lasting else 0
+        if self._in_a_row >= _STORE_FAILURES:
+            self.raise_collected()
+
+    def raise_collected(self) -> None:
+        """Raise what was met, as one error of the first one's class; nothing where all went well."""
+        if self._errors:
+            raise combined(self._errors)
+
+
+def combined(errors: list[CitylakeError]) -> CitylakeError:
+    """Several errors as one of the first one's class, so that whoever retries by class still does."""
+    first, others = errors[0], errors[1:]
+    if not others:
+        return first
+    one = copy.copy(first)
+    more = "; ".join(" ".join(filter(None, (error.interval, error.message))) for error in others[:4])
+    rest = f"; and {len(others) - 4} more" if len(others) > 4 else ""  # noqa: PLR2004  (as many as a line holds)
+    one.message = f"{first.message}; also {more}{rest}"
+    one.args = (one.render(),)
+    return one
+
+
+def _is_everybodys(error: CitylakeError) -> bool:
+    return isinstance(error, StoreError) and not isinstance(error, ObjectNotFound)
