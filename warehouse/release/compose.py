@@ -108,8 +108,8 @@ class Composer:
             defect = raise_unless_unexpected(error, self.lake.settings, f"check {check.name} on the composed release")
             names = [check.product, *(p.name for p in map(self.plan.product_of, check.models) if p is not None)]
             fresh = [p for p in self.plan.chosen("fresh") if p.name in names]
-            if not fresh:
-                raise defect from error
+            if not fresh:  # what it reads is not newer than the parent: there is nothing to hold back
+                return None
             return next((p for p in fresh if p.name == check.product), fresh[0]), defect.message
 
     def _judge(self, check: CheckRun) -> tuple[ProductPlan, str] | None:

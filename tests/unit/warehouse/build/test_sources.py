@@ -119,3 +119,42 @@ def test_a_file_of_an_older_revision_lacks_a_column(bronze: Bronze) -> None:
     bronze.put("old", 1, "('a', 1, 1)", revision="v0")
     bronze.put("new", 1, "('b', 2, 2)", interval=2)
     assert bronze.view(contract("interval", "full")) == [("a", None, 1, "old"), ("b", 2, 2, "new")]
+
+
+def other(made: Contract) -> Contract:
+    return cast(Contract, SimpleNamespace(**vars(made) | {"name": "d.other", "feed": "other"}))
+
+
+@pytest.mark.parametrize("delivery", [("snapshot", None), ("events", None)])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from bronze_d.other",
+        "select count(*) from bronze_d.other",
+        "create table t as select id from bronze_d.other where value = 3",
+    ],
+)
+def test_a_feed_whose_files_cannot_be_opened_fails_alone(
+    bronze: Bronze, delivery: tuple[str, str | None], query: str
+) -> None:
+    """Whatever a model asks of it: a view that gave no rows would pass for a feed without data."""
+    bronze.put("good", 1, "('a', 10, 1)")
+    bronze.connection.execute(
+        "insert into _citylake.listed_file select 'd.other', table_name, n || 'gone.parquet', n || batch, revision, "
+        "interval_start, precedence from _citylake.listed_file, range(2) as numbers (n)"
+    )
+    made = contract(*delivery)
+    feeds = {"d.f": made, "d.other": other(made)}
+    failed = create_sources(bronze.connection, feeds, lambda key: str(bronze.folder / key))
+    assert list(failed) == ["d.other"]
+    assert "gone.parquet" in str(failed["d.other"])
+    assert bronze.connection.execute("select id from bronze_d.f").fetchall() == [("a",)]
+    with pytest.raises(duckdb.CatalogException, match="bronze of d.other cannot be opened"):
+        bronze.connection.execute(query)
+
+
+def test_where_no_feed_can_be_opened_it_is_the_store_that_fails(bronze: Bronze) -> None:
+    bronze.put("good", 1, "('a', 10, 1)")
+    (bronze.folder / "good.parquet").unlink()
+    with pytest.raises(duckdb.IOException, match="good"):
+        bronze.view(contract("snapshot"))

@@ -1,0 +1,118 @@
+"""A defect met while one table or product is judged or composed blocks that product and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.errors import DiskError
+from tests.support.small_city import SmallCity
+from warehouse.build.report import CheckRun
+from warehouse.gate import decide, leaks
+from warehouse.release import compose, content
+from warehouse.release.publish import publish
+
+DEFECTS: list[Callable[[], Exception]] = [
+    lambda: KeyError("13800138000"),
+    lambda: duckdb.ConversionException("13800138000"),
+    MemoryError,
+]
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> SmallCity:
+    return SmallCity(tmp_path / "lake-home")
+
+
+def failing(original: Any, is_meant: Callable[..., bool], make: Callable[[], Exception]) -> Any:
+    def call(*arguments: Any, **facts: Any) -> Any:
+        if is_meant(*arguments):
+            raise make()
+        return original(*arguments, **facts)
+
+    return call
+
+
+def judged(city: SmallCity) -> dict[str, tuple[str, list[str]]]:
+    return {v.product: (v.decision, v.reasons) for v in decide.gate(city.lake, city.build())}
+
+
+def crash_logs(city: SmallCity) -> list[str]:
+    folder = city.lake.settings.state_root / "crashes"
+    return [log.read_text(encoding="utf-8") for log in folder.iterdir()] if folder.exists() else []
+
+
+@pytest.mark.parametrize("make", DEFECTS)
+def test_a_table_that_cannot_be_measured(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Exception]
+) -> None:
+    original = content._Reader.table
+    monkeypatch.setattr(
+        content._Reader, "table", failing(original, lambda self, *_: self.model.name == "mart_weather", make)
+    )
+    found = judged(city)
+    assert {product: decision for product, (decision, _) in found.items()} == {
+        "food": "passed", "places": "passed", "weather": "blocked",
+    }  # fmt: skip
+    assert "mart_weather" in found["weather"][1][0]
+    assert len(crash_logs(city)) == 1
+
+
+def test_what_a_defect_left_out_is_measured_again(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = city.build()
+    with monkeypatch.context() as planted:
+        planted.setattr(content._Reader, "table", failing(content._Reader.table, lambda self, *_: True, DEFECTS[0]))
+        assert {v.decision for v in decide.gate(city.lake, report)} == {"blocked"}
+    assert {v.decision for v in decide.gate(city.lake, report)} == {"passed"}
+
+
+@pytest.mark.parametrize("make", DEFECTS)
+def test_a_table_that_cannot_be_scanned(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Exception]
+) -> None:
+    planted = failing(leaks._scan, lambda _, table, __: table.name == "fct_inspection", make)
+    monkeypatch.setattr(leaks, "_scan", planted)
+    found = judged(city)
+    assert found["weather"][0] == found["places"][0] == "passed"
+    assert found["food"] == ("blocked", ["privacy privacy:fct_inspection: error; the table was not scanned"])
+
+
+@pytest.mark.parametrize("make", DEFECTS)
+def test_a_product_that_cannot_be_judged(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Exception]
+) -> None:
+    monkeypatch.setattr(decide, "results_for", failing(decide.results_for, lambda _, product: product == "food", make))
+    found = judged(city)
+    assert found["weather"][0] == found["places"][0] == "passed"
+    assert found["food"][0] == "blocked"
+    assert "defect of the lake" in found["food"][1][0]
+    assert "13800138000" not in str(found)
+
+
+def test_a_check_that_cannot_run_on_the_composed_release(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = city.build()
+    verdicts = decide.gate(city.lake, report)
+    original = compose.Composer._judge
+
+    def is_meant(self: compose.Composer, check: CheckRun) -> bool:
+        return check.name == "town_known" and self.plan.products["food"].choice == "fresh"
+
+    planted = failing(original, is_meant, DEFECTS[0])
+    monkeypatch.setattr(compose.Composer, "_judge", planted)
+    internal = publish(city.lake, report, verdicts, approver="duty officer")[0]
+    assert internal.outcome == "published"
+    assert internal.fresh == ["places", "weather"]
+    assert "town_known" in internal.held_back["food"][0]
+    assert "13800138000" not in str(internal)
+
+
+def test_a_full_disk_is_no_defect_of_one_table(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(28, "No space left on device", "/lake/state/content.json")
+    monkeypatch.setattr(content._Reader, "table", failing(content._Reader.table, lambda *_: True, lambda: full))
+    with pytest.raises(DiskError, match="no space is left"):
+        judged(city)
+    assert crash_logs(city) == []
