@@ -81,6 +81,7 @@ def reconform_command(
     from ingestion.isolation import Isolated
     from ingestion.reconform import reconform
     from warehouse.cli.render import show_deliveries
+    from warehouse.incidents.deliveries import report_deliveries
 
     session: Session = context.obj
     contracts = [session.contract(feed)] if feed else list(session.contracts.values())
@@ -91,6 +92,8 @@ def reconform_command(
             say(f"reconform {contract.department}.{contract.feed}")
             with isolated.each():
                 done += reconform(session.lake, contract)
+        with isolated.each():
+            report_deliveries(session.lake, done)
     show_deliveries(done, as_json=as_json, nothing="bronze is up to date with every contract")
     isolated.raise_collected()
 

@@ -1,0 +1,69 @@
+"""A day of the city on a disk that runs full a little later each time: every command says so, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from infra.simulator.city import City
+from infra.simulator.deliver import deliver
+from warehouse.cli import main
+
+FROM_NOTHING = (0, 16, 64, 512, 3_072, 12_288)
+ONE_MORE_DAY = (0, 256, 2_048)
+"""KiB free when the command starts."""
+SAID = ("no space is left", "No space left on device", "disk is full")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def leave(disk: Path, room: int) -> None:
+    """Fill the disk until `room` KiB are free."""
+    filler = disk / "filler"
+    filler.unlink(missing_ok=True)
+    free = os.statvfs(disk)
+    filler.write_bytes(b"x" * max(0, free.f_bavail * free.f_frsize - room * 1024))
+
+
+def test_a_full_disk_is_said_by_every_step_and_the_next_run_ends_the_day(
+    disk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city, home = City(days=2), disk / "home"
+    monkeypatch.setenv("CITYLAKE_DROP", str(tmp_path / "drop"))
+    monkeypatch.setenv("CITYLAKE_MEMORY_LIMIT", "1GB")
+
+    def run(day: date) -> int:
+        return main(["--home", str(home), "run", "--day", day.isoformat()])
+
+    for number, rooms in enumerate((FROM_NOTHING, ONE_MORE_DAY)):
+        day = date.fromordinal(city.start.toordinal() + number)
+        deliver(city, city.day_no(day), tmp_path)
+        for room in rooms:
+            capfd.readouterr()
+            leave(disk, room)
+            code = run(day)
+            said = "".join(capfd.readouterr())
+            if code == 0:
+                break
+            assert code in (1, 3), said
+            assert "defect" not in said, f"{room} KiB free: {said}"
+            assert "Traceback" not in said, f"{room} KiB free: {said}"
+            assert any(words in said for words in SAID), f"{room} KiB free: {said}"
+        (disk / "filler").unlink()
+        assert run(day) == 0, capfd.readouterr()
+    assert main(["--home", str(home), "reconcile"]) == 0, capfd.readouterr()
+    assert not list((home / "state").glob("crashes/*"))
