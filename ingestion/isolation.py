@@ -22,6 +22,9 @@ from ingestion.settings import Settings
 _STORE_FAILURES = 2
 """Store or disk errors in a row after which the next delivery would fail the same way."""
 
+_NAMED = 4
+"""Errors after the first one that are named in a message; the others are counted."""
+
 
 def as_known_error(
     error: Exception,
@@ -133,8 +136,8 @@ def combined(errors: list[CitylakeError]) -> CitylakeError:
     if not others:
         return first
     one = copy.copy(first)
-    more = "; ".join(" ".join(filter(None, (error.interval, error.message))) for error in others[:4])
-    rest = f"; and {len(others) - 4} more" if len(others) > 4 else ""  # noqa: PLR2004  (as many as a line holds)
+    more = "; ".join(" ".join(filter(None, (error.interval, error.message))) for error in others[:_NAMED])
+    rest = f"; and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     one.message = f"{first.message}; also {more}{rest}"
     one.args = (one.render(),)
     return one
