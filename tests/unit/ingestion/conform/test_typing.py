@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.conform import checks
-from ingestion.conform.typing import _decimal
+from ingestion.conform.numbers import decimal
 
 ENGINE = duckdb.connect()
 
@@ -41,7 +41,7 @@ def test_a_year_no_calendar_tool_reads_refuses_its_row_only(make: Any, kind: str
 def test_decimals_round_as_python_rounds_them(digits: str, places: int, exponent: int, scale: int) -> None:
     text = f"{digits[:-places]}.{digits[-places:]}e{exponent}" if 0 < places < len(digits) else f"{digits}e{exponent}"
     exact = Decimal(text).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, Context(prec=80))
-    (found,) = ENGINE.execute(f"select {_decimal('$1', f'DECIMAL(18,{scale})')}", [text]).fetchone() or (None,)
+    (found,) = ENGINE.execute(f"select {decimal('$1', f'DECIMAL(18,{scale})')}", [text]).fetchone() or (None,)
     assert found == (exact if exact < 10 ** (18 - scale) else None)
 
 
