@@ -15,6 +15,7 @@ from datetime import date
 
 import pyarrow as pa
 
+from ingestion.blanks import strip
 from ingestion.conform import numbers
 from ingestion.conform.bounds import outside
 from ingestion.conform.checks import CHECKS
@@ -103,7 +104,7 @@ class TablePlan:
         return (
             f"select nullif({value}, '') as value from "
             f"(select *, {read(column, _text(column), self.zone)} as found from "
-            f"(select {_cleaned(column)} as {_text(column)} from distinct_values))"
+            f"(select {self._cleaned(column)} as {_text(column)} from distinct_values))"
         )
 
     def _direct(self) -> Iterator[tuple[str, pa.DataType]]:
@@ -119,7 +120,7 @@ class TablePlan:
         for column in sources:
             text, value = _text(column), _found(column)
             typed = column.name in direct
-            sent = identifier(f"_raw_{column.name}") if typed else _cleaned(column)
+            sent = identifier(f"_raw_{column.name}") if typed else self._cleaned(column)
             texts.append(f"{sent} as {text}")
             short = numbers.plain(text, column.type) if column.name in plain else read(column, text, self.zone)
             found.append(f"{text if typed else short} as {value}")
@@ -141,6 +142,9 @@ class TablePlan:
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)
 
+    def _cleaned(self, column: Column) -> str:
+        return cleaned(column, identifier(f"_raw_{column.name}"), kept=column.name in self.sent.kept)
+
     def _rules(self) -> Iterator[Rule]:
         for column in self.table.columns:
             yield from self._column_rules(column)
@@ -161,7 +165,7 @@ class TablePlan:
             yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
         if is_number(column) and (column.minimum is not None or column.maximum is not None):
             yield Rule(f"{column.name}.range", _broken(outside(column, value)), column.name)
-        yield from _text_rules(column, value)
+        yield from _text_rules(column, value, kept=column.name in self.sent.kept)
 
     def _value(self, column: Column) -> str:
         return normalised(column, identifier(column.name))
@@ -207,10 +211,6 @@ def _spread(column: Column, value: str) -> str:
     return f"case when strlen({value}) <= {_INLINED} then hash({value}) else md5_number_lower({value}) end"
 
 
-def _cleaned(column: Column) -> str:
-    return cleaned(column, identifier(f"_raw_{column.name}"))
-
-
 def _plainly(column: Column) -> bool:
     return not column.spec.trace and column.spec.implied_decimals is None
 
@@ -231,7 +231,7 @@ def _broken(condition: str) -> str:
     return f"coalesce({condition}, false)"
 
 
-def _text_rules(column: Column, value: str) -> Iterator[Rule]:
+def _text_rules(column: Column, value: str, *, kept: bool) -> Iterator[Rule]:
     text = value if kind(column) == "text" else f"cast({value} as varchar)"
     if column.min_length is not None or column.max_length is not None:
         low = [f"length({text}) < {column.min_length}"] if column.min_length is not None else []
@@ -242,7 +242,7 @@ def _text_rules(column: Column, value: str) -> Iterator[Rule]:
             f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name
         )
     if column.allowed:
-        allowed = ", ".join(literal(word) for word in column.allowed)
+        allowed = ", ".join(literal(word if kept else strip(word)) for word in column.allowed)
         if kind(column) != "text":
             allowed = ", ".join(f"try_cast({literal(word)} as {column.type})" for word in column.allowed)
         yield Rule(f"{column.name}.allowed", _broken(f"{value} not in ({allowed})"), column.name)

@@ -25,7 +25,8 @@ class SentText:
 
     def __init__(self, spec: Format, columns: Iterable[Column]) -> None:
         text = spec.member if isinstance(spec, ZipFormat) else spec
-        self._kept = frozenset(column.name for column in columns if keeps_blanks(column, text))
+        self.kept = frozenset(column.name for column in columns if keeps_blanks(column, text))
+        """Names of columns whose values keep the blanks around them."""
         words = dict.fromkeys(strip(word) for word in text.null_values if not is_blank(word))
         self._words = pa.array(list(words), pa.string())
         self._every = isinstance(text, JsonFormat)
@@ -33,7 +34,7 @@ class SentText:
     def read(self, columns: pa.Table) -> pa.Table:
         """The same columns (VARCHAR), rows in place."""
         for index, name in enumerate(columns.column_names):
-            found = self._column(columns.column(index), kept=name in self._kept)
+            found = self._column(columns.column(index), kept=name in self.kept)
             if found is not None:
                 columns = columns.set_column(index, name, found)
         return columns

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from ingestion.blanks import strip
 from ingestion.conform import numbers
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.contract.date_formats import ERAS
-from ingestion.contract.extension import Code
 from ingestion.contract.model import Column
 from ingestion.numbers import canonical, exact
 from ingestion.sql import literal
@@ -55,24 +55,24 @@ def is_number(column: Column) -> bool:
     return kind(column) in ("integer", "float", "decimal")
 
 
-def cleaned(column: Column, raw: str) -> str:
+def cleaned(column: Column, raw: str, *, kept: bool = False) -> str:
     """The text, with missing codes as NULL and trace codes replaced.
 
     Codes of numeric columns are compared as numbers, to the last digit: 999999 also means `999999.0`, and no other.
     """
-    missing = list(column.spec.missing)
-    traces = {code: _trace(column, value) for code, value in column.spec.trace.items()}
+    missing = [str(code) if kept else strip(str(code)) for code in column.spec.missing]
+    traces = {strip(code): _trace(column, value) for code, value in column.spec.trace.items()}
     if not missing and not traces:
         return raw
-    cases = [f"when {raw} in ({_listed(str(code) for code in missing)}) then null"] if missing else []
+    cases = [f"when {raw} in ({_listed(missing)}) then null"] if missing else []
     cases += [f"when {raw} = {literal(code)} then {literal(value)}" for code, value in traces.items()]
     return f"case {' '.join([*cases, *_as_numbers(column, raw, missing, traces)])} else {raw} end"
 
 
-def _as_numbers(column: Column, raw: str, missing: Iterable[Code], traces: dict[str, str]) -> Iterator[str]:
+def _as_numbers(column: Column, raw: str, missing: list[str], traces: dict[str, str]) -> Iterator[str]:
     """A double finds what may be a code, cheaply; the digits decide."""
-    values: dict[str, str | None] = {code: value for code, value in traces.items()}
-    values |= {str(code): None for code in missing}
+    values: dict[str, str | None] = {**traces}
+    values |= dict.fromkeys(missing)
     found = {code: exact(code) for code in values} if is_number(column) else {}
     codes = {canonical(number): values[code] for code, number in found.items() if number is not None}
     if codes:

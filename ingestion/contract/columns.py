@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from open_data_contract_standard.model import SchemaProperty
 
@@ -20,7 +21,7 @@ from ingestion.contract.schedule import timezone_problem
 CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _READING = (
-    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "missing", "trace", "normalise",
+    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "blanks", "missing", "trace", "normalise",
 )  # fmt: skip
 """Keys of a column's spec that are about reading the source."""
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
@@ -141,11 +142,11 @@ class Declared:
                 "repeated", f"`list` gives JSON text: the column must be VARCHAR, not {self.prop.physicalType}"
             )
 
-    def bounds(self, kind: ColumnType) -> dict[str, float]:
+    def bounds(self, kind: ColumnType) -> dict[str, Decimal]:
         """Numeric limits: of the value, or of a text's length."""
         allowed = _BOUNDS.get("number" if kind.is_numeric else kind.logical, ())
         options = self.prop.logicalTypeOptions or {}
-        bounds: dict[str, float] = {}
+        bounds: dict[str, Decimal] = {}
         for key, value in options.items():
             if key == "pattern":
                 continue
@@ -153,10 +154,10 @@ class Declared:
                 hint = "; bound dates with a rule" if kind.is_temporal else ""
                 names = [*allowed, *(["pattern"] if kind.name == "VARCHAR" else [])]
                 self.wrong("logicalTypeOptions", f"`{key}` is not for {kind.text}; {choices(key, names)}{hint}")
-            elif isinstance(value, bool) or not isinstance(value, int | float):
+            elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
                 self.wrong("logicalTypeOptions", f"`{key}` must be a number")
             else:
-                bounds[key] = float(value)
+                bounds[key] = Decimal(str(value))
         for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):
             if low in bounds and high in bounds and bounds[low] > bounds[high]:
                 self.wrong("logicalTypeOptions", f"`{low}` is above `{high}`")
@@ -187,7 +188,7 @@ class Declared:
                 self.report.add(
                     (*self.path, "enum", index, "value"), "must be text or a whole number; put it in quotes"
                 )
-            elif kind.logical == "integer" and not re.fullmatch(r"-?\d+", str(value)):
+            elif kind.logical == "integer" and not re.fullmatch(r"-?[0-9]+", str(value)):
                 self.report.add((*self.path, "enum", index, "value"), f"{value!r} is not a value of {kind.text}")
             else:
                 values.append(str(value))
@@ -215,6 +216,8 @@ class Declared:
             )
             if problem:
                 self.wrong_spec("timezone", problem)
+        if self.spec.blanks == "keep" and kind.name != "VARCHAR":
+            self.wrong_spec("blanks", f"`keep` is for VARCHAR: no value of {kind.text} has blanks around it")
         if self.spec.trace and not kind.is_numeric:
             self.wrong_spec("trace", f"gives numbers; the column is {kind.text}")
         if self.spec.normalise and kind.name != "VARCHAR":
