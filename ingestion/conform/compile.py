@@ -21,7 +21,7 @@ from ingestion.conform.bounds import outside
 from ingestion.conform.checks import CHECKS
 from ingestion.conform.direct import arrow_type, directly
 from ingestion.conform.sent import SentText
-from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
+from ingestion.conform.typing import checked, cleaned, derived, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.table_formats import FixedWidthFormat
@@ -134,10 +134,9 @@ class TablePlan:
         made = []
         for column in self.table.columns:
             if column.source is None:
-                made.append(f"try(cast(({column.transform}) as {column.type})) as {identifier(column.name)}")
-                # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
-                probe = f"try(coalesce(cast(cast(({column.transform}) as {column.type}) as varchar), ''))"
-                made.append(f"{probe} is null as {identifier(f'_failed_{column.name}')}")
+                value, shown = derived(column, self.zone)
+                made.append(f"{value} as {identifier(column.name)}")
+                made.append(f"{shown} is null as {identifier(f'_failed_{column.name}')}")
         made.append(f"{literal(self._content_date)} as content_date")
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)

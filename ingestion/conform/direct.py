@@ -1,8 +1,9 @@
 """Columns that Arrow reads as their type, a whole segment at once, several times faster than SQL does row by row.
 
 Texts come without blanks around them (`sent`). Only where Arrow and `typing.read` with `typing.checked` give the same
-value for every text Arrow takes; all or nothing for a column of a segment: one text Arrow does not take, or one it takes
-and SQL would not, and the column stays text for SQL to read. So bad values cost time and never change what is read.
+value for every text Arrow takes; all or nothing for a column of a segment: one text Arrow does not take, or one it
+takes and SQL would not, and the column stays text for SQL to read. So bad values cost time and never change what is
+read.
 """
 
 from __future__ import annotations

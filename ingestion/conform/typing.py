@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from ingestion.blanks import strip
+from ingestion.blanks import strip, stripped_sql
 from ingestion.conform import numbers
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
@@ -121,6 +121,24 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
             within += f" and ({value} <> {epoch} or lower({text}) <> 'epoch')"
         return f"case when {within} then {value} end"
     return value
+
+
+def derived(column: Column, zone: str) -> tuple[str, str]:
+    """A column made by an expression: its value, and a text that is NULL where the expression fails.
+
+    A text that it gives is read as one that was sent; what else it gives is cast.
+    """
+    made = f"({column.transform})"
+    value = f"cast({made} as {column.type})"
+    # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
+    shown = f"coalesce(cast({value} as varchar), '')"
+    if kind(column) in ("integer", "float", "decimal", "boolean"):
+        text = f"[nullif({stripped_sql(f'cast({made} as varchar)')}, '')]"
+        found, a_text = read(column, "sent", zone), f"typeof({made}) = 'VARCHAR'"
+        value = f"case when {a_text} then list_transform({text}, lambda sent: {found})[1] else {value} end"
+        probe = f"case when sent is null then '' else cast({found} as varchar) end"
+        shown = f"case when {a_text} then list_transform({text}, lambda sent: {probe})[1] else {shown} end"
+    return f"try({value})", f"try({shown})"
 
 
 def in_calendar(column: Column, value: str, zone: str) -> str:

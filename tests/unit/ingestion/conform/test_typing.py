@@ -159,6 +159,29 @@ def test_derived_columns(make: Any) -> None:
     assert rules == {1: ["word.type"], 2: ["y.type", "at.required", "word.type"], 3: ["at.required"]}
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("INTEGER", "3_12", "type"),
+        ("INTEGER", "12.7", "type"),
+        ("INTEGER", "1e3", 1000),
+        ("BIGINT", "9223372036854775807.0", 9223372036854775807),
+        ("DECIMAL(38,20)", "0.10000000000000000555", Decimal("0.10000000000000000555")),
+        ("DECIMAL(12,2)", "1.005e0", Decimal("1.01")),
+        ("DOUBLE", "0x1F", "type"),
+        ("BOOLEAN", "on", "type"),
+        ("INTEGER", "\u3000", None),
+    ],
+)
+def test_a_text_that_an_expression_gives_is_read_as_one_that_was_sent(
+    make: Any, kind: str, text: str, value: Any
+) -> None:
+    derived = make.column("v", kind, None, transform="split_part(s, '|', 1)")
+    found = make.conform(make.contract(make.table(make.column("s"), derived)), f"s\n{text}|x\n".encode()).tables["t"]
+    assert found.rules == ({"v.type": 1} if value == "type" else {})
+    assert [row["v"] for row in make.rows(found.bronze)] == ([] if value == "type" else [value])
+
+
 def test_an_expression_that_fails_on_a_row_refuses_the_row(make: Any) -> None:
     rules = [
         make.rule("low", expression="cast(a as integer) > 0"),
