@@ -33,6 +33,6 @@ def _beyond(column: Column, value: str, sign: str, bound: Decimal | float, inwar
     if kind(column) == "decimal":
         precision, scale = (int(part) for part in re.findall(r"\d+", column.type))
     number = Decimal(str(bound)).quantize(Decimal(1).scaleb(-scale), inward, _EXACT)
-    if abs(number) >= Decimal(10) ** (precision - scale):  # no value reaches it, or every one is beyond
+    if number.copy_abs() >= Decimal(10) ** (precision - scale):  # no value reaches it, or every one is beyond
         return "false" if (number < 0) == (sign == "<") else f"{value} is not null"
     return f"{value} {sign} cast({literal(f'{number:f}')} as decimal({precision},{scale}))"

@@ -47,7 +47,10 @@ def floating(text: str, type_name: str) -> str:
 
 def scaled(text: str, type_name: str, places: int) -> str:
     """A whole number of units of 10^-places, as DECIMAL or DOUBLE."""
-    return f"try_cast({_numbered(text, _if_whole(_moved(places)))} as {type_name})"
+    far = f"n.minus || n.digits || 'e' || (n.point - length(n.digits) - {places})"
+    zero = "case when n.digits = '' then '0' else"
+    moved = _moved(places) if type_name.startswith("DECIMAL") else f"{zero} {far} end"
+    return f"try_cast({_numbered(text, _if_whole(moved))} as {type_name})"
 
 
 def canonical(text: str) -> str:

@@ -249,8 +249,9 @@ def _strptime(form: str | None, default: str) -> str:
 
 def _trace(column: Column, value: Decimal) -> str:
     """A trace code's value, as a text that the column reads as it."""
-    places = column.spec.implied_decimals
-    return str(value if places is None else value.scaleb(places))
+    sign, digits, exponent = value.as_tuple()  # not by arithmetic, which rounds to 28 digits
+    moved = int(exponent) + (column.spec.implied_decimals or 0)
+    return str(Decimal((sign, digits, moved)))
 
 
 def _listed(values: Iterable[str]) -> str:
