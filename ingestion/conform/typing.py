@@ -191,7 +191,8 @@ def generalised(column: Column, value: str) -> str:
         return f"date_trunc('hour', {value})"
     if rule.to == "birth_band_5y":
         digits = f"case when length({value}) = 18 then substr({value}, 7, 4) else left({value}, 4) end"
-        year = f"try_cast({digits} as integer)" if kind(column) == "text" else f"year({value})"
+        year = f"try_cast(regexp_extract({digits}, '^[0-9]{{4}}$') as integer)"
+        year = year if kind(column) == "text" else f"year({value})"
         return f"cast({year} - {year} % 5 as varchar) || '-' || cast({year} - {year} % 5 + 4 as varchar)"
     return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {value}) as date)"
 

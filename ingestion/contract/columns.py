@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from open_data_contract_standard.model import SchemaProperty
 
+from ingestion.blanks import strip
 from ingestion.contract import date_formats, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec, XmlFormat
@@ -64,7 +65,7 @@ class Declared:
         return Column(
             name=prop.name or "",
             type=kind.text,
-            source=prop.physicalName,
+            source=self.source(),
             title=prop.businessName or "",
             description=prop.description or "",
             required=bool(prop.required),
@@ -129,6 +130,11 @@ class Declared:
             self.wrong_spec("path", "is for JSON and XML; a delimited file's column is found by physicalName")
         elif self.json and self.prop.physicalName is not None and not _JSON_PATH.fullmatch(self._json_path()):
             self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
+
+    def source(self) -> str | None:
+        """The name of the column in what is sent: in a header without blanks around it, in JSON and XML as it is."""
+        name = self.prop.physicalName
+        return name if name is None or self.json or self.xml is not None else strip(name)
 
     def xml_path(self, spec: XmlFormat) -> None:
         """The path leads to an element or attribute of the record; a list is text."""

@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ingestion.blanks import strip
 from ingestion.contract.sources import Source
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 
@@ -25,6 +26,10 @@ class Strict(BaseModel):
 
 Code = str | int | Decimal
 """A code in a column, as a contract writes it; a number keeps its digits."""
+
+
+HeaderName = Annotated[str, AfterValidator(strip)]
+"""A name in a header, without blanks around it, as headers are read."""
 
 
 class CalendarSpec(Strict):
@@ -194,7 +199,7 @@ class RowRule(Strict):
 class VariantColumn(Strict):
     """How a column is found under another header: `source` and `format` where they differ, or `absent`: NULL there."""
 
-    source: str | None = None
+    source: HeaderName | None = None
     format: str | None = None
     absent: bool = False
 
@@ -209,7 +214,7 @@ class HeaderVariant(Strict):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     valid_until: date | None = None
     columns: dict[str, VariantColumn]
-    ignored: list[str] = []
+    ignored: list[HeaderName] = []
 
 
 class TableSpec(Strict):

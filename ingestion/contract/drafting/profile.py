@@ -16,6 +16,7 @@ from ingestion.blanks import stripped_sql
 from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.contract.drafting.tables import SampledTable, Source
 from ingestion.contract.identifiers import is_citizen_id, is_food_licence_no, is_uscc
+from ingestion.numbers import NUMBER
 from ingestion.sql import identifier, literal
 
 NULL_CODES = ("NA", "N/A", "n/a", "NULL", "null", "\\N", "/", "-", "--", "nan", "NaN", "None", "无")
@@ -92,7 +93,7 @@ def _tests() -> dict[str, str]:
 def _profile(connection: duckdb.DuckDBPyConnection, table: SampledTable, source: Source) -> Profile:
     tests = _tests()
     passes = ", ".join(f"count(*) filter (where coalesce({test}, false))" for test in tests.values())
-    number = "try_cast(v as double)"
+    number = f"case when regexp_full_match(v, {literal(NUMBER)}) then try_cast(v as double) end"
     plain = f"case when list_contains({literal(MISSING_NUMBERS)}, {number}) then null else {number} end"
     cell, is_code = identifier(source.column), f"list_contains({literal(NULL_CODES)}, raw)"
     cleaned = f"""with texts as (

@@ -215,3 +215,14 @@ def test_a_serial_is_rounded_by_its_digits(make: Any, serial: str, seconds: int 
     table = make.table(make.column("at", "TIMESTAMP", format="excel_serial"))
     found = make.conform(make.contract(table), f"at\n{serial}\n".encode()).tables["t"]
     assert [row["at"].second for row in make.rows(found.bronze)] == ([] if seconds is None else [seconds])
+
+
+def test_a_birth_year_is_four_digits(make: Any) -> None:
+    rule = make.deidentify("generalise", to="birth_band_5y")
+    table = make.table(make.column("n", "INTEGER"), make.column("y", deidentify=rule))
+    found = make.conform(make.contract(table), b"n,y\n1,1992\n2,19_2\n3,+199\n4,1e3\n5,360426199101010071\n").tables[
+        "t"
+    ]
+    assert {row["n"]: row["y"] for row in make.rows(found.bronze)} == {
+        1: "1990-1994", 2: None, 3: None, 4: None, 5: "1990-1994",
+    }  # fmt: skip

@@ -81,7 +81,9 @@ def test_numbers_keep_their_digits(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("number", ["010", "1_000", "0x1F", "0b11", "12:30", "1_0.5", ".inf", ".nan", "12:30.5", "-0o7"])
+@pytest.mark.parametrize(
+    "number", ["010", "1_000", "0x1F", "0b11", "12:30", "1_0.5", ".inf", ".nan", "12:30.5", "-0o7"]
+)
 def test_what_yaml_would_read_as_another_number_is_refused(tmp_path: Path, number: str) -> None:
     """010 is 8 to YAML 1.1, and 12:30 is 750."""
     path = tmp_path / "contract.yaml"
