@@ -15,9 +15,13 @@ from datetime import date
 
 import pyarrow as pa
 
+from ingestion.blanks import strip
+from ingestion.conform import numbers
+from ingestion.conform.bounds import outside
 from ingestion.conform.checks import CHECKS
 from ingestion.conform.direct import arrow_type, directly
-from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
+from ingestion.conform.sent import SentText
+from ingestion.conform.typing import checked, cleaned, derived, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.table_formats import FixedWidthFormat
@@ -48,13 +52,10 @@ class TablePlan:
 
     def __init__(self, contract: Contract, table: Table, content_date: date) -> None:
         spec = contract.citylake.format
-        text = spec.member if spec.type == "zip" else spec
+        self.sent = SentText(spec, table.source_columns)
         self.table = table
         self._content_date = content_date
         self.zone = contract.calendar.timezone
-        self._trim = spec.type not in ("json", "ndjson") and bool(getattr(text, "trim", False))
-        self._json = spec.type in ("json", "ndjson")
-        self._nulls = tuple(text.null_values)
         self.rules = tuple(self._rules())
         group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
         self.telling = tuple(c.name for c in table.source_columns if group and c.source == group.index)
@@ -62,15 +63,17 @@ class TablePlan:
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
         self.direct = dict(self._direct())
         """Columns that may come typed, by name, and as what."""
+        self.plainly = frozenset(c.name for c in table.source_columns if kind(c) == "decimal" and _plainly(c))
+        """Columns that SQL reads the short way where all their texts are plain digits (`direct.plain_digits`)."""
 
     @property
     def event_day(self) -> bool:
         """Whether bronze has `_event_date`."""
         return self.table.event_time in {c.name for c in self.table.bronze_columns}
 
-    def statement(self, direct: frozenset[str] = frozenset()) -> str:
+    def statement(self, direct: frozenset[str] = frozenset(), plain: frozenset[str] = frozenset()) -> str:
         """The statement over relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`); the
-        columns named in `direct` come typed, the others as text."""
+        columns named in `direct` come typed, the others as text, those of `plain` as plain digits."""
         passed = self.passed(direct)
         names = [c for c in self.table.bronze_columns if c not in self.pseudonyms and c.name not in passed]
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
@@ -80,7 +83,7 @@ class TablePlan:
         suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
         outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
         outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
-        return f"with {self._layers(direct)} select {', '.join(outputs)} from derived"
+        return f"with {self._layers(direct, plain)} select {', '.join(outputs)} from derived"
 
     def passed(self, direct: frozenset[str]) -> frozenset[str]:
         """Columns of `direct` that reach bronze as they come, so that the statement does not give them back.
@@ -101,29 +104,26 @@ class TablePlan:
         return (
             f"select nullif({value}, '') as value from "
             f"(select *, {read(column, _text(column), self.zone)} as found from "
-            f"(select {self._text(column)} as {_text(column)} from distinct_values))"
+            f"(select {self._cleaned(column)} as {_text(column)} from distinct_values))"
         )
 
     def _direct(self) -> Iterator[tuple[str, pa.DataType]]:
         for column in self.table.source_columns:
             to = arrow_type(column)
-            if to is None:
-                continue
-            as_sent = self._text(column) == identifier(f"_raw_{column.name}")
-            # Text may have blanks to trim, and gains where it has none; what else is made of a text is SQL's.
-            if self._trim if pa.types.is_string(to) else as_sent:
+            if to is not None:
                 yield column.name, to
 
-    def _layers(self, direct: frozenset[str] = frozenset()) -> str:
+    def _layers(self, direct: frozenset[str] = frozenset(), plain: frozenset[str] = frozenset()) -> str:
         sources = self.table.source_columns
         keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
         texts, found, values = [], [], []
         for column in sources:
             text, value = _text(column), _found(column)
             typed = column.name in direct
-            sent = identifier(f"_raw_{column.name}") if typed else self._text(column)
+            sent = identifier(f"_raw_{column.name}") if typed else self._cleaned(column)
             texts.append(f"{sent} as {text}")
-            found.append(f"{text if typed else read(column, text, self.zone)} as {value}")
+            short = numbers.plain(text, column.type) if column.name in plain else read(column, text, self.zone)
+            found.append(f"{text if typed else short} as {value}")
             final = directly(column, value, self.zone) if typed else checked(column, text, value, self.zone)
             values.append(f"{final} as {identifier(column.name)}")
         layers = [
@@ -134,24 +134,15 @@ class TablePlan:
         made = []
         for column in self.table.columns:
             if column.source is None:
-                made.append(f"try(cast(({column.transform}) as {column.type})) as {identifier(column.name)}")
-                # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
-                probe = f"try(coalesce(cast(cast(({column.transform}) as {column.type}) as varchar), ''))"
-                made.append(f"{probe} is null as {identifier(f'_failed_{column.name}')}")
+                value, shown = derived(column, self.zone)
+                made.append(f"{value} as {identifier(column.name)}")
+                made.append(f"{shown} is null as {identifier(f'_failed_{column.name}')}")
         made.append(f"{literal(self._content_date)} as content_date")
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)
 
-    def _text(self, column: Column) -> str:
-        raw = identifier(f"_raw_{column.name}")
-        nulls = self._nulls
-        if self._json:  # the CSV reader has replaced these already
-            raw = (
-                f"case when {raw} in ({', '.join(literal(word) for word in nulls)}) then null else {raw} end"
-                if nulls
-                else raw
-            )
-        return cleaned(column, raw, trim=self._trim, nulls=nulls)
+    def _cleaned(self, column: Column) -> str:
+        return cleaned(column, identifier(f"_raw_{column.name}"), kept=column.name in self.sent.kept)
 
     def _rules(self) -> Iterator[Rule]:
         for column in self.table.columns:
@@ -164,7 +155,7 @@ class TablePlan:
             failed = absent = identifier(f"_failed_{column.name}")
             absent = f"({value} is null and not {failed})"
         else:
-            failed, absent = self._failed(column), self._absent(column)
+            failed, absent = f"({value} is null and {_text(column)} is not null)", f"({_text(column)} is null)"
         required = column.required or column.primary_key is not None
         if column.source is None or kind(column) != "text":
             near = failed if column.source is None else f"({value} is null and {_text(column)} is not null)"
@@ -172,28 +163,8 @@ class TablePlan:
         if required:
             yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
         if is_number(column) and (column.minimum is not None or column.maximum is not None):
-            low = [f"{value} < {literal(column.minimum)}"] if column.minimum is not None else []
-            high = [f"{value} > {literal(column.maximum)}"] if column.maximum is not None else []
-            yield Rule(f"{column.name}.range", _broken(" or ".join(low + high)), column.name)
-        yield from _text_rules(column, value)
-
-    def _failed(self, column: Column) -> str:
-        value, text = identifier(column.name), _text(column)
-        blank = f" and trim({text}) not in ({', '.join(literal(w) for w in self._nulls)})" if self._lazy(column) else ""
-        return f"({value} is null and {text} is not null{blank})"
-
-    def _absent(self, column: Column) -> str:
-        value, text = identifier(column.name), _text(column)
-        if not self._lazy(column):
-            return f"({text} is null)"
-        words = ", ".join(literal(word) for word in self._nulls)
-        return f"({value} is null and coalesce(trim({text}) in ({words}), true))"
-
-    def _lazy(self, column: Column) -> bool:
-        """Whether `cleaned` left blanks around this column's text."""
-        spec = column.spec
-        plain = not spec.missing and not spec.trace and spec.readings == (None,)
-        return self._trim and bool(self._nulls) and plain and kind(column) != "text"
+            yield Rule(f"{column.name}.range", _broken(outside(column, value)), column.name)
+        yield from _text_rules(column, value, kept=column.name in self.sent.kept)
 
     def _value(self, column: Column) -> str:
         return normalised(column, identifier(column.name))
@@ -239,6 +210,10 @@ def _spread(column: Column, value: str) -> str:
     return f"case when strlen({value}) <= {_INLINED} then hash({value}) else md5_number_lower({value}) end"
 
 
+def _plainly(column: Column) -> bool:
+    return not column.spec.trace and column.spec.implied_decimals is None
+
+
 def _text(column: Column) -> str:
     return identifier(f"_text_{column.name}")
 
@@ -255,7 +230,7 @@ def _broken(condition: str) -> str:
     return f"coalesce({condition}, false)"
 
 
-def _text_rules(column: Column, value: str) -> Iterator[Rule]:
+def _text_rules(column: Column, value: str, *, kept: bool) -> Iterator[Rule]:
     text = value if kind(column) == "text" else f"cast({value} as varchar)"
     if column.min_length is not None or column.max_length is not None:
         low = [f"length({text}) < {column.min_length}"] if column.min_length is not None else []
@@ -266,7 +241,7 @@ def _text_rules(column: Column, value: str) -> Iterator[Rule]:
             f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name
         )
     if column.allowed:
-        allowed = ", ".join(literal(word) for word in column.allowed)
+        allowed = ", ".join(literal(word if kept else strip(word)) for word in column.allowed)
         if kind(column) != "text":
             allowed = ", ".join(f"try_cast({literal(word)} as {column.type})" for word in column.allowed)
         yield Rule(f"{column.name}.allowed", _broken(f"{value} not in ({allowed})"), column.name)

@@ -1,8 +1,9 @@
 """Columns that Arrow reads as their type, a whole segment at once, several times faster than SQL does row by row.
 
-Only where Arrow and `typing.read` with `typing.checked` give the same value for every text Arrow takes; all or
-nothing for a column of a segment: one text Arrow does not take, or one it takes and SQL would not, and the column
-stays text for SQL to read. So bad values cost time and never change what is read.
+Texts come without blanks around them (`sent`). Only where Arrow and `typing.read` with `typing.checked` give the same
+value for every text Arrow takes; all or nothing for a column of a segment: one text Arrow does not take, or one it
+takes and SQL would not, and the column stays text for SQL to read. So bad values cost time and never change what is
+read.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ _INTEGERS = {
     "UTINYINT": pa.uint8(), "USMALLINT": pa.uint16(), "UINTEGER": pa.uint32(), "UBIGINT": pa.uint64(),
 }  # fmt: skip
 _HOUR_ONLY = len("2026-03-02 08")
-_BLANK, _X, _UPPER_X = ord(" "), ord("x"), ord("X")
+_PLAIN = ord("9")
 
 
 def arrow_type(column: Column) -> pa.DataType | None:
     """The type Arrow reads this column's text as; None where SQL has to.
 
     Declared formats, codes and scales are SQL's. So are DECIMAL (Arrow lets values through that its precision
-    cannot hold) and REAL. Text is as it came, unless there is a blank to trim.
+    cannot hold) and REAL. Text is as it came.
     """
     spec = column.spec
     if spec.readings != (None,) or spec.missing or spec.trace or spec.implied_decimals is not None:
@@ -57,18 +58,20 @@ def read_directly(text: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray | N
         return None
 
 
+def plain_digits(text: pa.ChunkedArray) -> bool:
+    """Whether no text holds a letter, `_` or anything beyond the digits: none has an exponent."""
+    return not _beyond_digits(text)
+
+
 def _beyond(text: pa.ChunkedArray, to: pa.DataType) -> bool:
-    """Whether Arrow might take a text here otherwise than SQL: `0x1F` as an integer, an hour without minutes, a blank
-    to trim."""
-    if pa.types.is_string(to):
-        return _holds(text, _BLANK)
+    """Whether Arrow might take a text here otherwise than SQL: `0x1F` as an integer, an hour without minutes."""
     if pa.types.is_integer(to):
-        return _holds(text, _X) or _holds(text, _UPPER_X)
+        return _beyond_digits(text)
     if pa.types.is_timestamp(to):
         return bool(pc.any(pc.equal(pc.binary_length(text), _HOUR_ONLY)).as_py())
     return False
 
 
-def _holds(text: pa.ChunkedArray, byte: int) -> bool:
+def _beyond_digits(text: pa.ChunkedArray) -> bool:
     letters = [buffers[2] for buffers in (chunk.buffers() for chunk in text.chunks) if buffers[2] is not None]
-    return any(bool((np.frombuffer(found, np.uint8) == byte).any()) for found in letters)
+    return any(len(found) and np.frombuffer(found, np.uint8).max() > _PLAIN for found in letters)

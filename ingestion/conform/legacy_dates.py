@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.conform import numbers
 from ingestion.conform.full_width import folded
 from ingestion.sql import literal
 
@@ -86,9 +87,8 @@ def _serial_macro(system: str) -> str:
         origin = "case when n >= 61 then timestamp '1899-12-30' when n >= 1 and n < 60 then timestamp '1899-12-31' end"
     else:
         origin = "case when n >= 0 then timestamp '1904-01-01' end"
-    number = r"\s*[0-9]{1,7}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?\s*"
+    number = numbers.decimal("value", "DECIMAL(27,18)")  # as a double, some half seconds would round the other way
     return (
-        f"create or replace macro {DATE_MACROS[system]}(value) as list_transform("
-        f"[case when regexp_full_match(value, {literal(number)}) then try_cast(value as double) end], lambda n: "
+        f"create or replace macro {DATE_MACROS[system]}(value) as list_transform([{number}], lambda n: "
         f"case when n < {last + 1} then {origin} + to_seconds(cast(round(n * 86400) as bigint)) end)[1]"
     )

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.conform.compile import BITS, Rule, TablePlan
-from ingestion.conform.direct import read_directly
+from ingestion.conform.direct import plain_digits, read_directly
 from ingestion.conform.duplicates import Firsts
 from ingestion.conform.output import BronzeFile, Places, QuarantineFile, joined
 from ingestion.conform.pseudonym import PseudonymKeys
@@ -95,7 +95,7 @@ class TableConform:
         self._pseudonymisers = {c.name: Pseudonymiser(plan, c, connection, keys) for c in plan.pseudonyms}
         self._bronze = bronze
         self._quarantine = quarantine
-        self._statements: dict[frozenset[str], str] = {}
+        self._statements: dict[tuple[frozenset[str], frozenset[str]], str] = {}
         self._masks = plan.mask_statement()
         self._held: list[_Judged] = []
         self.counts = Counts()
@@ -171,6 +171,7 @@ class TableConform:
 
     def _judge(self, columns: pa.Table) -> _Result:
         """Typed columns, hashes, pseudonyms; which rule is broken is asked only of the rows that break one."""
+        columns = self._plan.sent.read(columns)
         named = columns.rename_columns([f"_raw_{name}" for name in columns.column_names])
         pseudonyms = {}
         for name, pseudonymiser in self._pseudonymisers.items():
@@ -189,10 +190,11 @@ class TableConform:
         direct = frozenset(name for name, typed in found.items() if typed is not None)
         for name in direct:
             named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", found[name])
-        if direct not in self._statements:
-            self._statements[direct] = self._plan.statement(direct)
+        plain = frozenset(name for name in self._plan.plainly if plain_digits(named[f"_raw_{name}"]))
+        if (direct, plain) not in self._statements:
+            self._statements[direct, plain] = self._plan.statement(direct, plain)
         passed = {name: found[name] for name in self._plan.passed(direct)}
-        return self._query(self._statements[direct], named), passed
+        return self._query(self._statements[direct, plain], named), passed
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
         self._connection.register("segment", segment)

@@ -1,37 +1,40 @@
 """One column of text to one typed value, as SQL.
 
-A value that does not fit its type becomes NULL, never an error and never a different value:
-DuckDB's own casts would read `12.7` as the integer 13, `2026-03-02 x` as a date and `6e-12` as a cent, and leave
-out the offset of a moment that has one. DECIMAL rounds to its scale, as in standard SQL.
-Which rule a NULL breaks is decided in `compile`.
+Texts come without blanks around them (`sent`). A value that does not fit its type becomes NULL, never an error and
+never a different value: DuckDB's own casts would read `12.7` as the integer 13 and `2026-03-02 x` as a date, and leave
+out the offset of a moment that has one. Numbers are `numbers`'. Which rule a NULL breaks is decided in `compile`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from ingestion.blanks import strip, stripped_sql
+from ingestion.conform import numbers
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.contract.date_formats import ERAS
 from ingestion.contract.model import Column
+from ingestion.numbers import canonical, exact
 from ingestion.sql import literal
 
 _INTEGER = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT)$")
 _FLOAT = ("DOUBLE", "FLOAT", "REAL")
-_WHOLE = r"\s*[+-]?[0-9]+(\.0*)?\s*"
-_GTFS_TIME = r"\s*[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]\s*"
+_GTFS_TIME = r"[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]"
 _OFFSET = r":[0-9]{2}.*(Z| UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)\s*$"
-_DOUBLE_COUNTS = 2**53
 _LAST_MOMENT = "9999-12-31 23:59:59.999999"
-_SHORT_EXPONENT = r"\s*[+-]?[0-9.]{1,16}[eE]\+?[0-9]{1,2}\s*"
+_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+"""What a BOOLEAN is written like, in either case; nothing else is one."""
 _AFTER_SECONDS = r":[0-9:.\s]*[^0-9:.\s]"
 
 
 def kind(column: Column) -> str:
-    """The DuckDB type's family: text, integer, float, decimal, date, timestamp, timestamptz or other."""
+    """The DuckDB type's family: text, integer, float, decimal, boolean, date, timestamp, timestamptz or
+    other."""
     name = column.type.upper().strip()
     if name.startswith("DECIMAL") or name.startswith("NUMERIC"):
         return "decimal"
@@ -40,7 +43,8 @@ def kind(column: Column) -> str:
     if name in _FLOAT:
         return "float"
     families = {
-        "VARCHAR": "text", "TEXT": "text", "STRING": "text", "DATE": "date", "TIMESTAMP": "timestamp",
+        "VARCHAR": "text", "TEXT": "text", "STRING": "text", "BOOLEAN": "boolean", "DATE": "date",
+        "TIMESTAMP": "timestamp",
         "TIMESTAMPTZ": "timestamptz", "TIMESTAMP WITH TIME ZONE": "timestamptz",
     }  # fmt: skip
     return families.get(name, "other")
@@ -51,34 +55,30 @@ def is_number(column: Column) -> bool:
     return kind(column) in ("integer", "float", "decimal")
 
 
-def cleaned(column: Column, raw: str, *, trim: bool, nulls: Iterable[str]) -> str:
-    """Text without surrounding blanks, with null words and missing codes as NULL and trace codes replaced.
+def cleaned(column: Column, raw: str, *, kept: bool = False) -> str:
+    """The text, with missing codes as NULL and trace codes replaced.
 
-    Codes of numeric columns are compared as numbers, so 999999 also means `999999.0`.
+    Codes of numeric columns are compared as numbers, to the last digit: 999999 also means `999999.0`, and no other.
     """
-    spec = column.spec
-    plain = not spec.missing and not spec.trace
-    if plain and kind(column) != "text" and spec.readings == (None,):
-        return raw  # casts ignore blanks themselves; what is blank is found when a cast fails
-    text = f"trim({raw})" if trim else raw
-    words = [*nulls] if trim else []
-    numbers: list[float] = []
-    for code in spec.missing:
-        value = _number(code) if is_number(column) else None
-        if value is None:
-            words.append(str(code))
-        else:
-            numbers.append(value)
-    cases = [f"when {text} in ({_listed(words)}) then null"] if words else []
-    if numbers:
-        cases.append(f"when try_cast({raw} as double) in ({_listed(numbers)}) then null")
-    for code, value in spec.trace.items():
-        as_number = _number(code) if is_number(column) else None
-        test = f"{text} = {literal(code)}" if as_number is None else f"try_cast({raw} as double) = {as_number!r}"
-        cases.append(f"when {test} then {literal(str(value))}")
-    if trim and plain:  # most text has no blank anywhere, and the CSV reader has taken the null words out
-        return f"case when contains({raw}, ' ') then {_without(text, words)} else {raw} end"
-    return f"case {' '.join(cases)} else {text} end" if cases else text
+    missing = [str(code) if kept else strip(str(code)) for code in column.spec.missing]
+    traces = {strip(code): _trace(column, value) for code, value in column.spec.trace.items()}
+    if not missing and not traces:
+        return raw
+    cases = [f"when {raw} in ({_listed(missing)}) then null"] if missing else []
+    cases += [f"when {raw} = {literal(code)} then {literal(value)}" for code, value in traces.items()]
+    return f"case {' '.join([*cases, *_as_numbers(column, raw, missing, traces)])} else {raw} end"
+
+
+def _as_numbers(column: Column, raw: str, missing: list[str], traces: dict[str, str]) -> Iterator[str]:
+    """A double finds what may be a code, cheaply; the digits decide."""
+    values: dict[str, str | None] = {**traces}
+    values |= dict.fromkeys(missing)
+    found = {code: exact(code) for code in values} if is_number(column) else {}
+    codes = {canonical(number): values[code] for code, number in found.items() if number is not None}
+    if codes:
+        near = ", ".join(f"cast({literal(str(number))} as double)" for number in found.values() if number is not None)
+        cases = " ".join(f"when {literal(code)} then {literal(value)}" for code, value in codes.items())
+        yield f"when try_cast({raw} as double) in ({near}) then case {numbers.canonical(raw)} {cases} else {raw} end"
 
 
 def read(column: Column, text: str, zone: str) -> str:
@@ -95,12 +95,12 @@ def read(column: Column, text: str, zone: str) -> str:
         found = [_temporal(column, text, family, form, column.spec.timezone or zone) for form in forms]
         return found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
     if column.spec.implied_decimals is not None:
-        return _scaled(text, column.type, column.spec.implied_decimals)
-    if family == "integer" and not _small(column):
-        return f"case when regexp_full_match({text}, {literal(_WHOLE)}) then try_cast({text} as {column.type}) end"
-    if family == "decimal":
-        return _decimal(text, column.type)
-    return f"try_cast({text} as {column.type})"
+        return numbers.scaled(text, column.type, column.spec.implied_decimals)
+    if family == "boolean":
+        word = f"lower({text})"
+        return f"case when {word} in ({_listed(_TRUE)}) then true when {word} in ({_listed(_FALSE)}) then false end"
+    reader = {"integer": numbers.integer, "float": numbers.floating, "decimal": numbers.decimal}.get(family)
+    return reader(text, column.type) if reader else f"try_cast({text} as {column.type})"
 
 
 def checked(column: Column, text: str, value: str, zone: str) -> str:
@@ -111,8 +111,6 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
     family, forms = kind(column), column.spec.readings
     if forms == ("gtfs_time",):
         return value
-    if family == "integer" and _small(column):  # a double holds these exactly: 12.7 is no integer
-        return f"case when {value} = try_cast({text} as double) then {value} end"
     if family == "float":
         return f"case when isfinite({value}) then {value} end"
     if family in ("date", "timestamp", "timestamptz"):
@@ -120,9 +118,27 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
         if family != "date" and {None, "iso"} & set(forms):  # DuckDB takes the word for a moment
             epoch = "timestamp '1970-01-01'"
             epoch = epoch if family == "timestamp" else f"timezone({literal(column.spec.timezone or zone)}, {epoch})"
-            within += f" and ({value} <> {epoch} or lower(trim({text})) <> 'epoch')"
+            within += f" and ({value} <> {epoch} or lower({text}) <> 'epoch')"
         return f"case when {within} then {value} end"
     return value
+
+
+def derived(column: Column, zone: str) -> tuple[str, str]:
+    """A column made by an expression: its value, and a text that is NULL where the expression fails.
+
+    A text that it gives is read as one that was sent; what else it gives is cast.
+    """
+    made = f"({column.transform})"
+    value = f"cast({made} as {column.type})"
+    # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
+    shown = f"coalesce(cast({value} as varchar), '')"
+    if kind(column) in ("integer", "float", "decimal", "boolean"):
+        text = f"[nullif({stripped_sql(f'cast({made} as varchar)')}, '')]"
+        found, a_text = read(column, "sent", zone), f"typeof({made}) = 'VARCHAR'"
+        value = f"case when {a_text} then list_transform({text}, lambda sent: {found})[1] else {value} end"
+        probe = f"case when sent is null then '' else cast({found} as varchar) end"
+        shown = f"case when {a_text} then list_transform({text}, lambda sent: {probe})[1] else {shown} end"
+    return f"try({value})", f"try({shown})"
 
 
 def in_calendar(column: Column, value: str, zone: str) -> str:
@@ -137,10 +153,6 @@ def _years(family: str, zone: str) -> tuple[str, str]:
         return f"{family} '1000-01-01'", f"{family} '{'9999-12-31' if family == 'date' else _LAST_MOMENT}'"
     ahead = max(datetime(9999, 1, 1, tzinfo=ZoneInfo(zone)).utcoffset() or timedelta(), timedelta())
     return "timestamptz '1000-01-02 00:00:00+00'", literal(datetime.fromisoformat(f"{_LAST_MOMENT}+00:00") - ahead)
-
-
-def _small(column: Column) -> bool:
-    return column.type.upper() in ("TINYINT", "SMALLINT", "INTEGER", "INT")
 
 
 def normalised(column: Column, value: str) -> str:
@@ -179,13 +191,10 @@ def generalised(column: Column, value: str) -> str:
         return f"date_trunc('hour', {value})"
     if rule.to == "birth_band_5y":
         digits = f"case when length({value}) = 18 then substr({value}, 7, 4) else left({value}, 4) end"
-        year = f"try_cast({digits} as integer)" if kind(column) == "text" else f"year({value})"
+        year = f"try_cast(regexp_extract({digits}, '^[0-9]{{4}}$') as integer)"
+        year = year if kind(column) == "text" else f"year({value})"
         return f"cast({year} - {year} % 5 as varchar) || '-' || cast({year} - {year} % 5 + 4 as varchar)"
     return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {value}) as date)"
-
-
-def _without(text: str, words: list[str]) -> str:
-    return f"case when {text} not in ({_listed(words)}) then {text} end" if words else text
 
 
 def _temporal(column: Column, text: str, family: str, form: str | None, zone: str) -> str:
@@ -200,31 +209,6 @@ def _temporal(column: Column, text: str, family: str, form: str | None, zone: st
     if family == "date":
         return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
     return _moment(text, family, form, zone)
-
-
-def _decimal(text: str, type_name: str) -> str:
-    """DuckDB reads `6e-12` as 0.01 where two places are kept: it rounds by the last digit it drops, not by the first.
-
-    So a number with an exponent is read to 18 more places first, and rounded from there. One too large for
-    that is read as it is where its exponent is none that drops a digit, and otherwise is no number.
-    """
-    precision, scale = (int(part) for part in re.findall(r"\d+", type_name))
-    wide = f"try_cast(try_cast({text} as decimal(38,{min(38, scale + 18)})) as {type_name})"
-    short = f"regexp_full_match({text}, {literal(_SHORT_EXPONENT)})"
-    fits = f"abs(try_cast({text} as double)) < 1e{precision - scale}"
-    plain = f"try_cast({text} as {type_name})"
-    return (
-        f"case when contains({text}, 'e') or contains({text}, 'E') "
-        f"then coalesce({wide}, case when {short} and {fits} then {plain} end) else {plain} end"
-    )
-
-
-def _scaled(text: str, type_name: str, places: int) -> str:
-    """A whole number of units of 10^-places; anything else is no such number."""
-    whole = r"\s*[+-]?[0-9]{1,18}\s*"
-    unit = f"cast('1e-{places}' as decimal({places + 1},{places}))"
-    value = f"try_cast(try_cast({text} as bigint) * {unit} as {type_name})"
-    return f"case when regexp_full_match({text}, {literal(whole)}) then {value} end"
 
 
 def _moment(text: str, family: str, form: str | None, zone: str) -> str:
@@ -255,7 +239,7 @@ def _parsed(text: str, form: str) -> str:
 
 def _gtfs_time(text: str, type_name: str) -> str:
     """Seconds since noon minus 12 h (GTFS reference, field type Time); hours may pass 24."""
-    hours, minutes, seconds = (f"cast(split_part(trim({text}), ':', {part}) as integer)" for part in (1, 2, 3))
+    hours, minutes, seconds = (f"cast(split_part({text}, ':', {part}) as integer)" for part in (1, 2, 3))
     total = f"cast({hours} * 3600 + {minutes} * 60 + {seconds} as {type_name})"
     return f"case when regexp_full_match({text}, {literal(_GTFS_TIME)}) then {total} end"
 
@@ -264,14 +248,12 @@ def _strptime(form: str | None, default: str) -> str:
     return default if form in (None, "iso") else str(form)
 
 
-def _number(code: str | int | float) -> float | None:
-    """A code to compare as a number; None for words, and for numbers a double takes for their neighbours."""
-    try:
-        value = float(code)
-    except ValueError:
-        return None
-    return value if abs(value) < _DOUBLE_COUNTS else None
+def _trace(column: Column, value: Decimal) -> str:
+    """A trace code's value, as a text that the column reads as it."""
+    sign, digits, exponent = value.as_tuple()  # not by arithmetic, which rounds to 28 digits
+    moved = int(exponent) + (column.spec.implied_decimals or 0)
+    return str(Decimal((sign, digits, moved)))
 
 
-def _listed(values: Iterable[str | float]) -> str:
+def _listed(values: Iterable[str]) -> str:
     return ", ".join(literal(value) for value in values)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from open_data_contract_standard.model import SchemaProperty
 
+from ingestion.blanks import strip
 from ingestion.contract import date_formats, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec, XmlFormat
@@ -20,7 +22,7 @@ from ingestion.contract.schedule import timezone_problem
 CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _READING = (
-    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "missing", "trace", "normalise",
+    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "blanks", "missing", "trace", "normalise",
 )  # fmt: skip
 """Keys of a column's spec that are about reading the source."""
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
@@ -63,7 +65,7 @@ class Declared:
         return Column(
             name=prop.name or "",
             type=kind.text,
-            source=prop.physicalName,
+            source=self.source(),
             title=prop.businessName or "",
             description=prop.description or "",
             required=bool(prop.required),
@@ -129,6 +131,11 @@ class Declared:
         elif self.json and self.prop.physicalName is not None and not _JSON_PATH.fullmatch(self._json_path()):
             self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
 
+    def source(self) -> str | None:
+        """The name of the column in what is sent: in a header without blanks around it, in JSON and XML as it is."""
+        name = self.prop.physicalName
+        return name if name is None or self.json or self.xml is not None else strip(name)
+
     def xml_path(self, spec: XmlFormat) -> None:
         """The path leads to an element or attribute of the record; a list is text."""
         if self.prop.physicalName is None:
@@ -141,11 +148,11 @@ class Declared:
                 "repeated", f"`list` gives JSON text: the column must be VARCHAR, not {self.prop.physicalType}"
             )
 
-    def bounds(self, kind: ColumnType) -> dict[str, float]:
+    def bounds(self, kind: ColumnType) -> dict[str, Decimal]:
         """Numeric limits: of the value, or of a text's length."""
         allowed = _BOUNDS.get("number" if kind.is_numeric else kind.logical, ())
         options = self.prop.logicalTypeOptions or {}
-        bounds: dict[str, float] = {}
+        bounds: dict[str, Decimal] = {}
         for key, value in options.items():
             if key == "pattern":
                 continue
@@ -153,10 +160,10 @@ class Declared:
                 hint = "; bound dates with a rule" if kind.is_temporal else ""
                 names = [*allowed, *(["pattern"] if kind.name == "VARCHAR" else [])]
                 self.wrong("logicalTypeOptions", f"`{key}` is not for {kind.text}; {choices(key, names)}{hint}")
-            elif isinstance(value, bool) or not isinstance(value, int | float):
+            elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
                 self.wrong("logicalTypeOptions", f"`{key}` must be a number")
             else:
-                bounds[key] = float(value)
+                bounds[key] = Decimal(str(value))
         for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):
             if low in bounds and high in bounds and bounds[low] > bounds[high]:
                 self.wrong("logicalTypeOptions", f"`{low}` is above `{high}`")
@@ -187,7 +194,7 @@ class Declared:
                 self.report.add(
                     (*self.path, "enum", index, "value"), "must be text or a whole number; put it in quotes"
                 )
-            elif kind.logical == "integer" and not re.fullmatch(r"-?\d+", str(value)):
+            elif kind.logical == "integer" and not re.fullmatch(r"-?[0-9]+", str(value)):
                 self.report.add((*self.path, "enum", index, "value"), f"{value!r} is not a value of {kind.text}")
             else:
                 values.append(str(value))
@@ -215,6 +222,8 @@ class Declared:
             )
             if problem:
                 self.wrong_spec("timezone", problem)
+        if self.spec.blanks == "keep" and kind.name != "VARCHAR":
+            self.wrong_spec("blanks", f"`keep` is for VARCHAR: no value of {kind.text} has blanks around it")
         if self.spec.trace and not kind.is_numeric:
             self.wrong_spec("trace", f"gives numbers; the column is {kind.text}")
         if self.spec.normalise and kind.name != "VARCHAR":

@@ -8,10 +8,12 @@ connectors, parsers and conform.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ingestion.blanks import strip
 from ingestion.contract.sources import Source
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 
@@ -20,6 +22,14 @@ class Strict(BaseModel):
     """Forbids unknown keys, is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+Code = str | int | Decimal
+"""A code in a column, as a contract writes it; a number keeps its digits."""
+
+
+HeaderName = Annotated[str, AfterValidator(strip)]
+"""A name in a header, without blanks around it, as headers are read."""
 
 
 class CalendarSpec(Strict):
@@ -61,6 +71,7 @@ class JsonFormat(Strict):
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     records: str = "$"
     null_values: list[str] = [""]
+    trim: bool = True
 
 
 class ZipFormat(Strict):
@@ -142,8 +153,11 @@ class ColumnSpec(Strict):
         default=None, ge=1, le=9, description="The source writes whole numbers of 10^-n: 123 with 1 is 12.3."
     )
     timezone: str | None = Field(default=None, description="Zone of a naive source timestamp; default the calendar's.")
-    missing: list[str | int | float] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
-    trace: dict[str, float] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
+    blanks: Literal["trim", "keep"] | None = Field(
+        default=None, description="Whether blanks around a VARCHAR's values belong to them; default the format's."
+    )
+    missing: list[Code] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
+    trace: dict[str, Decimal] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
     normalise: list[Literal["upper", "nfkc", "digits"]] = []
     deidentify: Deidentify | None = None
 
@@ -185,7 +199,7 @@ class RowRule(Strict):
 class VariantColumn(Strict):
     """How a column is found under another header: `source` and `format` where they differ, or `absent`: NULL there."""
 
-    source: str | None = None
+    source: HeaderName | None = None
     format: str | None = None
     absent: bool = False
 
@@ -200,7 +214,7 @@ class HeaderVariant(Strict):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     valid_until: date | None = None
     columns: dict[str, VariantColumn]
-    ignored: list[str] = []
+    ignored: list[HeaderName] = []
 
 
 class TableSpec(Strict):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from ingestion.blanks import strip
+
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """GB 32100-2015: 31 characters, without I O S V Z; a character's value is its index."""
 
@@ -35,7 +37,7 @@ CITIZEN_ID_CHECKS = "10X98765432"
 
 def is_uscc(text: str) -> bool:
     """Whether `text` is a unified social credit code with a right check character (GB 32100-2015, annex A)."""
-    code = text.strip().upper()
+    code = strip(text).upper()
     if not re.fullmatch(USCC_PATTERN, code):
         return False
     total = sum(USCC_ALPHABET.index(c) * weight for c, weight in zip(code, USCC_WEIGHTS, strict=False))
@@ -44,7 +46,7 @@ def is_uscc(text: str) -> bool:
 
 def is_citizen_id(text: str) -> bool:
     """Whether `text` is an 18-place citizen id with a real birth date and a right check digit (GB 11643-1999)."""
-    code = text.strip().upper()
+    code = strip(text).upper()
     if not re.fullmatch(CITIZEN_ID_PATTERN, code) or not _is_birth_date(code[6:14]):
         return False
     total = sum(int(digit) * weight for digit, weight in zip(code, CITIZEN_ID_WEIGHTS, strict=False))
@@ -61,7 +63,7 @@ def _is_birth_date(text: str) -> bool:
 
 def is_food_licence_no(text: str) -> bool:
     """Whether `text` is JY or SC and 14 digits with a right check digit (ISO 7064 MOD 11,10)."""
-    code = text.strip().upper()
+    code = strip(text).upper()
     if not re.fullmatch(FOOD_LICENCE_PATTERN, code):
         return False
     product = 10

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ class Column:
     primary_key: int | None = None
     classification: str | None = None
     transform: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: Decimal | float | None = None
+    maximum: Decimal | float | None = None
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
@@ -146,7 +147,7 @@ class Contract:
 
 def _spelled(spec: ColumnSpec) -> dict[str, Any]:
     """Keys that came later are left out while unset, so that adding one re-makes nobody's bronze."""
-    later = {key for key in ("formats", "implied_decimals") if getattr(spec, key) is None}
+    later = {key for key in ("formats", "implied_decimals", "blanks") if getattr(spec, key) is None}
     return spec.model_dump(mode="json", exclude=later)
 
 

@@ -12,7 +12,7 @@ from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
 from ingestion.contract.source_checks import source_problems
-from ingestion.contract.table_formats import unknown_fields
+from ingestion.contract.table_formats import FixedWidthFormat, unknown_fields
 
 _JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
 
@@ -44,7 +44,7 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
 def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
     """What the format asks of the tables, and of its own settings."""
     _check_members(citylake, tables, path, report)
-    _check_fields(citylake, tables, report)
+    _check_fields(citylake, tables, path, report)
     for table in tables:
         headers.check(citylake.format, table, (*path, "tables", table.name), report)
     if isinstance(citylake.format, JsonFormat):
@@ -71,13 +71,17 @@ def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, repor
             report.add((*path, "format", "optional_members"), f"no table reads {member!r}; {choices(member, allowed)}")
 
 
-def _check_fields(citylake: Citylake, tables: list[Table], report: Report) -> None:
+def _check_fields(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
     """Columns of a format with declared fields read one of them."""
     for index, table in enumerate(tables):
         sources = {column.name: column.source for column in table.columns}
         places = {column.name: position for position, column in enumerate(table.columns)}
         for name, problem in unknown_fields(citylake.format, sources):
             report.add(("schema", index, "properties", places[name], "physicalName"), problem)
+        for column in table.columns if isinstance(citylake.format, FixedWidthFormat) else ():
+            if column.spec.blanks is not None:
+                where = (*path, "tables", table.name, "columns", column.name, "blanks")
+                report.add(where, "fixed width text says it of its fields (`fields.<name>.blanks`)")
 
 
 def _check_json(spec: JsonFormat, path: KeyPath, report: Report) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -131,5 +132,13 @@ def _visible(loc: tuple[str | int, ...], raw: Any, *, missing: bool) -> KeyPath:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "a mapping", list: "a list", bool: "a yes/no value", type(None): "nothing", str: "text"}
+    names = {
+        Decimal: "a number",
+        float: "a number",
+        dict: "a mapping",
+        list: "a list",
+        bool: "a yes/no value",
+        type(None): "nothing",
+        str: "text",
+    }
     return names.get(type(value), f"a {type(value).__name__}")

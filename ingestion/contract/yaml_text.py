@@ -2,22 +2,27 @@
 
 Refused: more than 1 MB, other encodings than UTF-8, anchors and aliases (a short file can
 expand to gigabytes), duplicate keys (the last would win silently), explicit tags, more than
-one document, deep nesting. Uses libyaml (CSafeLoader): the pure Python loader is ten times
-slower, and every DAG parse reads every contract.
+one document, deep nesting, numbers that YAML 1.1 would read as others (`010`, `1_000`, `12:30`).
+Other numbers keep their digits: one with a point is a Decimal. Uses libyaml (CSafeLoader): the pure
+Python loader is ten times slower, and every DAG parse reads every contract.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ingestion.contract.problem import KeyPath, Report
+from ingestion.numbers import exact
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 24
+_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 
 
 def read_yaml(path: Path) -> tuple[Any, Report]:
@@ -32,7 +37,7 @@ def read_yaml(path: Path) -> tuple[Any, Report]:
     try:
         scanner.scan(text)
         report.raise_if_any()
-        return yaml.load(text, Loader=yaml.CSafeLoader), report
+        return _data(text), report
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         report.add((), f"not YAML: {error.problem or error.context}", line=mark.line + 1 if mark else None)
@@ -40,6 +45,40 @@ def read_yaml(path: Path) -> tuple[Any, Report]:
         report.add((), f"not YAML: {str(error).splitlines()[0]}")
     report.raise_if_any()
     return None, report
+
+
+class _Loader(yaml.CSafeLoader):
+    """Numbers as they are written, or not at all."""
+
+
+def _data(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    if not _WHOLE.fullmatch(node.value):
+        raise _unlike(node)
+    return int(node.value)
+
+
+def _broken(loader: _Loader, node: yaml.ScalarNode) -> Decimal:
+    number = exact(node.value)
+    if number is None:
+        raise _unlike(node)
+    return number
+
+
+def _unlike(node: yaml.ScalarNode) -> yaml.MarkedYAMLError:
+    what = f"{node.value} is no plain number; text goes in quotes, a number is written like 12 or -0.5"
+    return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
+_Loader.add_constructor("tag:yaml.org,2002:float", _broken)
 
 
 def _text(path: Path, report: Report) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from ingestion.blanks import strip
 from ingestion.contract.extension import CsvFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused, IntegrityError
@@ -94,7 +95,7 @@ class Delimited:
         return list(dict.fromkeys(str(column.source) for column in self._table.source_columns))
 
     def _header(self, block: Block) -> list[str]:
-        """The trimmed cells of the first record."""
+        """The cells of the first record, without the blanks around them."""
         self._check_header_line(block)
         text = to_utf8(block.text_of(0), self._spec.encoding)
         if text is None:
@@ -106,7 +107,7 @@ class Delimited:
         options: dict[str, Any] = {"quotechar": self._spec.quote} if self._spec.quote else {"quoting": csv.QUOTE_NONE}
         line = io.StringIO(text.decode("utf-8").replace("\x00", ""), newline="")
         cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])
-        return [cell.strip().lstrip("\ufeff") for cell in cells]
+        return [strip(cell) for cell in cells]
 
     def _check_header_line(self, block: Block) -> None:
         """Refuse a header no reader can take: with a bare carriage return it would swallow the records after it."""

@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.blanks import strip
 from ingestion.contract.extension import HeaderVariant
 from ingestion.contract.headers import absent_names, fits, names_of, under
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers.blank_cells import stripped
 from ingestion.parsers.blocks import Array
-
-_MARK = "\ufeff"
-"""The byte order mark that a file brings into the one it is put behind."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def repeated_headers(table: Table, columns: pa.Table) -> Array | None:
         for name, word in cells.items():
             if not here.any():
                 break
-            text = pc.utf8_trim_whitespace(pc.utf8_ltrim(columns[name], _MARK))
-            here &= np.asarray(pc.fill_null(pc.equal(text, word), False))
+            text = stripped(columns[name]).text
+            here &= np.asarray(pc.fill_null(pc.equal(text, strip(word)), False))
         found |= here
     return found if found.any() else None

@@ -22,7 +22,7 @@ from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Watch, utf8_chunks
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.json_cut import JsonCutter, malformed, undecodable_document
-from ingestion.parsers.json_numbers import exact
+from ingestion.parsers.json_numbers import Exactly
 from ingestion.parsers.json_repeats import Repeats
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.records import Dialect, RecordReader
@@ -43,7 +43,9 @@ class JsonRecords:
         self._settings = settings
         self._statement = self._extract()
         self._repeats = Repeats(member_path(column) for column in table.source_columns)
-        self._exact = [c.name for c in table.source_columns if c.type != "DOUBLE" and _way(c) != "list"]
+        texts = [c.name for c in table.source_columns if c.type == "VARCHAR"]
+        numbers = [c.name for c in table.source_columns if c.name not in texts and not _a_double(c)]
+        self._exactly = Exactly(texts, numbers)
 
     def segments(self) -> Iterator[Segment]:
         """Every record in order, once.
@@ -127,7 +129,7 @@ class JsonRecords:
         def read(lines: pa.Table) -> pa.Table:
             return connection.from_arrow(lines).query("lines", self._statement).to_arrow_table()
 
-        return Segment(block, rows, exact(read(found), self._exact, found, read), refused)
+        return Segment(block, rows, self._exactly.read(found, block.data, read), refused)
 
     def _check_whole(self, block: Block, rows: Array, records: pa.Table, connection: duckdb.DuckDBPyConnection) -> None:
         """Of one document, a record that is no object is a refused row; one that is no JSON spoils the document."""
@@ -139,7 +141,7 @@ class JsonRecords:
     def _extract(self) -> str:
         """SQL that reads the declared members of each line: top-level ones in one pass, the others in one more.
 
-        `[*]` paths become JSON text.
+        `[*]` paths become JSON text. No column is named as the two passes are: a name begins with a letter.
         """
         ways = {c.name: _way(c) for c in self._table.source_columns}
         folded = [str(c.source).casefold() for c in self._table.source_columns]
@@ -148,20 +150,25 @@ class JsonRecords:
         chosen = {way: [c for c in self._table.source_columns if ways[c.name] == way] for way in ("member", "path")}
         members = {str(c.source): "VARCHAR" for c in chosen["member"]}
         paths = [member_path(c) for c in chosen["path"]]
-        inner = [f"from_json(line, {literal(json.dumps(members, ensure_ascii=False))}) as members"] if members else []
-        inner += [f"json_extract_string(line, {literal(paths)}) as paths"] if paths else []
+        inner = [f"from_json(line, {literal(json.dumps(members, ensure_ascii=False))}) as _members"] if members else []
+        inner += [f"json_extract_string(line, {literal(paths)}) as _paths"] if paths else []
         inner += [
             f"nullif(cast(to_json(json_extract(line, {literal(path)})) as varchar), '[]') as {identifier(name)}"
             for path, name in ((member_path(c), c.name) for c in self._table.source_columns)
             if ways[name] == "list"
         ]
         outer = {
-            "member": lambda c: f"members.{identifier(str(c.source))}",
-            "path": lambda c: f"paths[{chosen['path'].index(c) + 1}]",
+            "member": lambda c: f"_members.{identifier(str(c.source))}",
+            "path": lambda c: f"_paths[{chosen['path'].index(c) + 1}]",
             "list": lambda c: identifier(c.name),
         }
         found = [f"{outer[ways[c.name]](c)} as {identifier(c.name)}" for c in self._table.source_columns]
         return f"select {', '.join(found)} from (select {', '.join(inner)} from lines)"
+
+
+def _a_double(column: Column) -> bool:
+    """Whether a double is what a number is read as, so that the reader loses nothing."""
+    return column.type == "DOUBLE" and not column.spec.missing and not column.spec.trace
 
 
 def _way(column: Column) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.contract.table_formats import FixedField
+from ingestion.parsers.blank_cells import stripped
 from ingestion.parsers.blocks import Array, Block
 from ingestion.parsers.encoding import to_utf8, undecodable
 from ingestion.parsers.text import strings
@@ -69,7 +70,7 @@ class Positions:
         begins = starts + base + (field.start - 1)
         found = self._tail(begins, ends) if field.width is None else self._fixed(begins, ends, field.width)
         if field.blanks == "trim":
-            return pc.utf8_trim(found, characters=" ")
+            return stripped(found).text
         return found
 
     def _fixed(self, begins: Array, ends: Array, width: int) -> pa.Array:

@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from ingestion.blanks import is_blank, strip, stripped_sql
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
@@ -110,7 +111,7 @@ class Xlsx:
                 end = min(last + 1, shape.columns)
                 for row in covered:
                     grid[row - top][first:end] = [word] * (end - first)
-        names = ["/".join(dict.fromkeys(w.strip() for w in column if w and w.strip())) for column in zip(*grid)]  # noqa: B905  rows of one relation are of one length
+        names = ["/".join(dict.fromkeys(strip(w) for w in column if w and not is_blank(w))) for column in zip(*grid)]  # noqa: B905  rows of one relation are of one length
         return _Layout([name or None for name in names], top + rows, shape.rows)
 
     def _places(self, names: list[str | None], sheet: Sheet, shape: Shape) -> dict[str, int]:
@@ -189,11 +190,11 @@ class Xlsx:
     def _statement(self, sheet: Sheet, layout: _Layout, places: dict[str, int]) -> str:
         """SQL over the sheet: declared columns, the row as a person may read it, and what is wrong with it."""
         letters = [identifier(column_letters(index)) for index in range(len(layout.names))]
-        filled = [f"nullif(trim({letter}), '')" for letter in letters]
+        filled = [f"nullif({stripped_sql(letter)}, '')" for letter in letters]
         nulls = ", ".join(literal(word) for word in self._spec.null_values) or "null"
         values = {name: letters[index] for name, index in places.items()}
         kept = [
-            f"case when {'trim' if self._spec.trim else ''}({values[str(c.source)]}) in ({nulls}) then null "
+            f"case when {values[str(c.source)]} in ({nulls}) then null "
             f"else {values[str(c.source)]} end as {identifier(c.name)}"
             for c in self._table.source_columns
         ]

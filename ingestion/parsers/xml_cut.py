@@ -18,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from ingestion.blanks import is_blank
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Block
 from ingestion.parsers.encoding import undecodable, whole_characters
@@ -201,7 +202,7 @@ class XmlCutter:
 
     def _loose(self, text: str) -> None:
         """Text between records, where only blanks belong."""
-        if self._matched == self._depth == len(self._path) - 1 and not text.isspace():
+        if self._matched == self._depth == len(self._path) - 1 and not is_blank(text):
             self.beside.siblings["text()"] = self.beside.siblings.get("text()", 0) + 1
 
     def _enter(self, attributes: list[str]) -> None:

@@ -28,7 +28,6 @@ from ingestion.parsers.xml_text import XmlText
 from ingestion.parsers.xml_tree import NIL, Plan, Row, path_of, plan
 from ingestion.settings import Settings
 
-_BLANKS = " \t\r\n"
 _LISTED = 20
 _MIXED = etree.XPath("boolean(//*[*]/text()[preceding-sibling::* and normalize-space()])")
 
@@ -96,11 +95,11 @@ class XmlRecords:
         })  # fmt: skip
 
     def _values(self, texts: pa.Table) -> pa.Table:
-        """Without surrounding blanks, and NULL for what the contract or the document calls nothing."""
+        """NULL for what the contract or the document calls nothing."""
         nothing = pa.array([NIL, *self._spec.null_values], pa.string())
         values = {}
         for name in texts.column_names:
-            text = pc.utf8_trim(texts[name], _BLANKS) if self._spec.trim else texts[name]
+            text = texts[name]
             values[name] = pc.if_else(pc.is_in(text, nothing), pa.scalar(None, pa.string()), text)
         return pa.table(values)
 

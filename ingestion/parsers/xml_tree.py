@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ingestion.blanks import is_blank
 from ingestion.contract.extension import XmlFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.xml_paths import steps
@@ -64,7 +65,7 @@ class Plan:
         """Fill `row` from one element's attributes and children; whether nothing was there twice."""
         fine = self._own(element, node, row, number, path)
         children = node.children
-        if self.mixed and not node.ignored and any(child.tail and not child.tail.isspace() for child in element):
+        if self.mixed and not node.ignored and any(child.tail and not is_blank(child.tail) for child in element):
             self._note(f"{path}text()", number)
         for child in element:
             tag = child.tag
@@ -93,7 +94,7 @@ class Plan:
             if value is not None:
                 fine &= self._put(row, column, value)
         text = element.text
-        if text and node.column < 0 and not node.ignored and not text.isspace():
+        if text and node.column < 0 and not node.ignored and not is_blank(text):
             self._note(f"{path}text()", number)
         return fine
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ingestion.blanks import strip
+
 GLOSSARY = {
     "统一社会信用代码": "uscc",
     "许可证编号": "licence_no",
@@ -64,7 +66,7 @@ _MAX_LENGTH = 60
 
 def snake(header: str) -> str:
     """`province_confirmedCount` → `province_confirmed_count`; empty where no Latin letter is left."""
-    known = GLOSSARY.get(header.strip())
+    known = GLOSSARY.get(strip(header))
     if known:
         return known
     words = [word.lower() for word in _WORD.findall(header)]

@@ -12,9 +12,11 @@ from typing import Literal, NamedTuple
 
 import duckdb
 
+from ingestion.blanks import stripped_sql
 from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.contract.drafting.tables import SampledTable, Source
 from ingestion.contract.identifiers import is_citizen_id, is_food_licence_no, is_uscc
+from ingestion.numbers import NUMBER
 from ingestion.sql import identifier, literal
 
 NULL_CODES = ("NA", "N/A", "n/a", "NULL", "null", "\\N", "/", "-", "--", "nan", "NaN", "None", "无")
@@ -91,11 +93,11 @@ def _tests() -> dict[str, str]:
 def _profile(connection: duckdb.DuckDBPyConnection, table: SampledTable, source: Source) -> Profile:
     tests = _tests()
     passes = ", ".join(f"count(*) filter (where coalesce({test}, false))" for test in tests.values())
-    number = "try_cast(v as double)"
+    number = f"case when regexp_full_match(v, {literal(NUMBER)}) then try_cast(v as double) end"
     plain = f"case when list_contains({literal(MISSING_NUMBERS)}, {number}) then null else {number} end"
     cell, is_code = identifier(source.column), f"list_contains({literal(NULL_CODES)}, raw)"
     cleaned = f"""with texts as (
-            select nullif(trim({cell}), '') as raw, count(*) as n from {identifier(table.relation)} group by raw
+            select nullif({stripped_sql(cell)}, '') as raw, count(*) as n from {identifier(table.relation)} group by raw
         ),
         cells as (select *, case when {is_code} then null else raw end as v from texts)
         """

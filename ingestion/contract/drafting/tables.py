@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from ingestion.blanks import strip
 from ingestion.contract.drafting.sample import Encoded, Sample, step
 from ingestion.errors import ContractError
 from ingestion.sql import identifier, literal
@@ -118,7 +119,7 @@ def _one_column(text: str, delimiter: str, columns: list[Any]) -> str:
 
 def _has_header(text: str, found: bool, delimiter: str) -> bool:
     """The sniffer's word, corrected where every column is text: a first line of distinct words without digits."""
-    first = [cell.strip().strip('"') for cell in text.split("\n", 1)[0].split(delimiter)]
+    first = [strip(cell).strip('"') for cell in text.split("\n", 1)[0].split(delimiter)]
     words = all(cell and not cell[0].isdigit() and cell[0] not in "+-." for cell in first)
     return found or (words and len(set(first)) == len(first))
 
@@ -131,7 +132,7 @@ def _header(connection: duckdb.DuckDBPyConnection, file: Path, delimiter: str, q
         "ignore_errors => true, "
         f"max_line_size => {_MAX_LINE}) limit 1"
     ).fetchall()
-    return [str(cell or f"column{n}").strip() for n, cell in enumerate(rows[0] if rows else ())]
+    return [strip(str(cell or f"column{n}")) for n, cell in enumerate(rows[0] if rows else ())]
 
 
 def _records(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingestion.blanks import is_blank, strip
 from ingestion.contract.drafting.sample import Encoded, Sample
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import ContractError, DeliveryRefused
@@ -61,20 +62,20 @@ def _rows(path: Path, sheet: Sheet, shape: Shape) -> list[tuple[str | None, ...]
 def _header_row(rows: list[tuple[str | None, ...]]) -> int | None:
     """The first row filled up to the last column that any of the first rows uses, in distinct words."""
     top = rows[: _TITLE_ROWS + 1]
-    width = max((index + 1 for row in top for index, cell in enumerate(row) if cell and cell.strip()), default=0)
+    width = max((index + 1 for row in top for index, cell in enumerate(row) if cell and not is_blank(cell)), default=0)
     for place, row in enumerate(top):
-        words = [(cell or "").strip() for cell in row[:width]]
+        words = [strip(cell or "") for cell in row[:width]]
         if width and all(words) and len(set(words)) == width:
             return place
     return None
 
 
 def _delimited(rows: list[tuple[str | None, ...]]) -> str:
-    width = max(index + 1 for index, cell in enumerate(rows[0]) if cell and cell.strip())
+    width = max(index + 1 for index, cell in enumerate(rows[0]) if cell and not is_blank(cell))
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in rows:
-        line = [" ".join((cell or "").split("\n")).strip() for cell in row[:width]]
+        line = [strip(" ".join((cell or "").split("\n"))) for cell in row[:width]]
         if any(line):
             writer.writerow(line)
     return buffer.getvalue()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
+from ingestion.blanks import strip
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.xml_cut import MAX_DEPTH
 from ingestion.parsers.xml_text import XmlText
@@ -141,7 +142,7 @@ def _at(element: _Element, way: list[str]) -> Iterator[_Element]:
 def _flat(element: _Element, path: str = "") -> Record:
     """Path in the record → text, or a list of texts; an element with parts is None under its own path."""
     row: Record = {f"{path}{name}": value for name, value in element.attributes.items()}
-    text = "".join(element.text).strip()
+    text = strip("".join(element.text))
     here = path.rstrip("/") or "."
     if text or (not element.children and here != "."):
         row[here] = text or None

@@ -45,3 +45,83 @@ def test_numbers_keep_the_digits_that_were_sent(
     payload = f'{{"note":"no 5 \\"6.7\\"",{member}}}\n{{"note":"none"}}\n'.encode()
     found = make.conform(make.contract(table, format=JsonFormat(type="ndjson")), payload).tables["t"]
     assert make.rows(found.bronze) == [{"n": value, "note": 'no 5 "6.7"'}, {"n": None, "note": "none"}]
+
+
+SPELLINGS = [
+    "0.10000000000000000555", "1.10", "5.0", "1e3", "-0", "0", "-0.0", "20000000000000000001", "18446744073709551616",
+    "9223372036854775807.0", "1E-7", "1E+05", "1e400", "7", "12345678901234567890123456789012345678", "100.00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["ndjson", "json"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_text_columns_keep_every_number_as_it_was_spelled(make: Any, form: Any, encoding: Any) -> None:
+    """At the top, nested, in a list, in an object kept as JSON text; what is inside strings is nobody's number."""
+    table = make.table(
+        make.column("v"), make.column("nested", path="$.x.y[0]"), make.column("members", path="$.l[*]"),
+        make.column("o"), make.column("n", "INTEGER"),
+    )  # fmt: skip
+    inside = '"名-0 \\"2.50\\" \\ufdd0"'
+    lines = [
+        f'{{"v": {n} ,"x":{{"y":[{n}]}},"l":[{n},"1.50"],"o":{{"k":{n},"s":{inside},"t":[{n},true,null]}},"n":{i}.0}}'
+        for i, n in enumerate(SPELLINGS)
+    ]
+    payload = ("\n".join(lines) if form == "ndjson" else f"[{', '.join(lines)}]").encode(encoding)
+    spec = JsonFormat(type=form, encoding=encoding)
+    rows = make.rows(make.conform(make.contract(table, format=spec), payload).tables["t"].bronze)
+    text = '"名-0 \\"2.50\\" \ufdd0"'
+    assert rows == [
+        {"v": n, "nested": n, "members": f'[{n},"1.50"]', "o": f'{{"k":{n},"s":{text},"t":[{n},true,null]}}', "n": i}
+        for i, n in enumerate(SPELLINGS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "value"),
+    [
+        ("DECIMAL(38,20)", "0.10000000000000000555", Decimal("0.10000000000000000555")),
+        ("DECIMAL(38,2)", "0.00500000000000000000000001e0", Decimal("0.01")),
+        ("DECIMAL(38,0)", "20000000000000000001", Decimal("20000000000000000001")),
+        ("DECIMAL(38,0)", "1234567890123456789012345678901234567.0", Decimal("1234567890123456789012345678901234567")),
+        ("DECIMAL(4,1)", "0.05", Decimal("0.1")),
+        ("BIGINT", "9223372036854775807.0", 9223372036854775807),
+        ("BIGINT", "9223372036854775.807e3", 9223372036854775807),
+        ("BIGINT", "9223372036854775808.0", "type"),
+        ("BIGINT", "10e-1", 1),
+        ("BIGINT", "1.00000000000000000001", "type"),
+        ("INTEGER", "5.0", 5),
+        ("INTEGER", "1e-1", "type"),
+        ("DOUBLE", "1e400", "type"),
+        ("DOUBLE", "0.1000000000000000055511151231257827021181583404541015625", 0.1),
+        ("BOOLEAN", "1", True),
+        ("BOOLEAN", "1.0", "type"),
+    ],
+)
+def test_json_numbers_are_read_by_their_digits(make: Any, kind: str, number: str, value: Any) -> None:
+    table = make.table(make.column("n", kind), make.column("id", "INTEGER"))
+    form = make.contract(table, format=JsonFormat(type="ndjson"))
+    found = make.conform(form, f'{{"n":{number},"id":1}}\n{{"n":null,"id":2}}\n'.encode()).tables["t"]
+    if value == "type":
+        assert make.refused(found.quarantine) == [(1, ["n.type"])]
+    else:
+        assert make.rows(found.bronze) == [{"n": value, "id": 1}, {"n": None, "id": 2}]
+
+
+@pytest.mark.parametrize("kind", ["DOUBLE", "DECIMAL(38,20)", "BIGINT", "VARCHAR"])
+def test_a_code_is_a_number_to_its_last_digit(make: Any, kind: str) -> None:
+    table = make.table(make.column("n", kind, missing=[-999]), make.column("id", "INTEGER"))
+    numbers = ["-999", "-999.0", "-9.99e2", "-999.00000000000000001"]
+    payload = "".join(f'{{"n":{n},"id":{i}}}\n' for i, n in enumerate(numbers)).encode()
+    found = make.conform(make.contract(table, format=JsonFormat(type="ndjson")), payload).tables["t"]
+    absent = [row["id"] for row in make.rows(found.bronze) if row["n"] is None]
+    assert absent == ([0] if kind == "VARCHAR" else [0, 1, 2])
+    assert make.refused(found.quarantine) == ([(4, ["n.type"])] if kind == "BIGINT" else [])
+
+
+def test_what_is_read_twice_depends_on_no_block(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = make.table(make.column("v"), make.column("d", "DECIMAL(38,20)"))
+    numbers = [f"{i % 7}.{i:04d}0" if i // 100 % 2 else str(i) for i in range(600)]
+    payload = "".join(f'{{"v":{n},"d":{n}}}\n' for n in numbers).encode()
+    monkeypatch.setattr("ingestion.parsers.json_records._CHUNK", 700)
+    rows = make.rows(make.conform(make.contract(table, format=JsonFormat(type="ndjson")), payload).tables["t"].bronze)
+    assert sorted((row["v"], row["d"]) for row in rows) == sorted((n, Decimal(n)) for n in numbers)

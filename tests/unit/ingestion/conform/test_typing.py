@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.conform import checks
-from ingestion.conform.typing import _decimal
+from ingestion.conform.numbers import decimal
 
 ENGINE = duckdb.connect()
 
@@ -41,7 +41,7 @@ def test_a_year_no_calendar_tool_reads_refuses_its_row_only(make: Any, kind: str
 def test_decimals_round_as_python_rounds_them(digits: str, places: int, exponent: int, scale: int) -> None:
     text = f"{digits[:-places]}.{digits[-places:]}e{exponent}" if 0 < places < len(digits) else f"{digits}e{exponent}"
     exact = Decimal(text).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, Context(prec=80))
-    (found,) = ENGINE.execute(f"select {_decimal('$1', f'DECIMAL(18,{scale})')}", [text]).fetchone() or (None,)
+    (found,) = ENGINE.execute(f"select {decimal('$1', f'DECIMAL(18,{scale})')}", [text]).fetchone() or (None,)
     assert found == (exact if exact < 10 ** (18 - scale) else None)
 
 
@@ -157,6 +157,29 @@ def test_derived_columns(make: Any) -> None:
     found = make.conform(make.contract(table), b"y,m\n2026,3\nx,3\n2026,\n").tables["t"]
     rules = dict(make.refused(found.quarantine))
     assert rules == {1: ["word.type"], 2: ["y.type", "at.required", "word.type"], 3: ["at.required"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("INTEGER", "3_12", "type"),
+        ("INTEGER", "12.7", "type"),
+        ("INTEGER", "1e3", 1000),
+        ("BIGINT", "9223372036854775807.0", 9223372036854775807),
+        ("DECIMAL(38,20)", "0.10000000000000000555", Decimal("0.10000000000000000555")),
+        ("DECIMAL(12,2)", "1.005e0", Decimal("1.01")),
+        ("DOUBLE", "0x1F", "type"),
+        ("BOOLEAN", "on", "type"),
+        ("INTEGER", "\u3000", None),
+    ],
+)
+def test_a_text_that_an_expression_gives_is_read_as_one_that_was_sent(
+    make: Any, kind: str, text: str, value: Any
+) -> None:
+    derived = make.column("v", kind, None, transform="split_part(s, '|', 1)")
+    found = make.conform(make.contract(make.table(make.column("s"), derived)), f"s\n{text}|x\n".encode()).tables["t"]
+    assert found.rules == ({"v.type": 1} if value == "type" else {})
+    assert [row["v"] for row in make.rows(found.bronze)] == ([] if value == "type" else [value])
 
 
 def test_an_expression_that_fails_on_a_row_refuses_the_row(make: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,31 @@ def test_loading_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=SHIPPED.parents[1]
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_names_of_headers_have_no_blanks_around_them(base: Any, columns: Any, tmp_path: Path) -> None:
+    """As headers are read; a member of JSON is called what it is called."""
+    columns[2]["physicalName"] = "\u3000score "
+    extension = base["customProperties"][0]["value"]
+    variant = {"id": "old", "columns": {"score": {"source": "points\u00a0"}}, "ignored": ["\tnote"]}
+    extension["tables"]["visit"]["header_variants"] = [variant]
+    table = load_contract(_write(tmp_path, base)).table("visit")
+    (found,) = table.header_variants
+    assert (table.column("score").source, found.columns["score"].source, found.ignored) == ("score", "points", ["note"])
+    del extension["tables"]["visit"]["header_variants"]
+    extension["format"] = {"type": "ndjson"}
+    extension["tables"]["visit"]["columns"]["score"] = {"path": '$."\u3000score "'}
+    assert load_contract(_write(tmp_path, base)).table("visit").column("score").source == "\u3000score "
+
+
+def test_limits_and_codes_keep_their_digits(base: Any, columns: Any, tmp_path: Path) -> None:
+    columns[2] |= {"logicalType": "number", "physicalType": "DECIMAL(38,20)"}
+    base["customProperties"][0]["value"]["tables"]["visit"]["columns"]["score"] = {"missing": ["CODE", "1e3"]}
+    text = yaml.safe_dump(base, allow_unicode=True)
+    text = text.replace("minimum: 0", "minimum: 0.10000000000000000555").replace("maximum: 100", "maximum: 1.0e+20")
+    text = text.replace("CODE", "-999.00000000000000001")
+    path = tmp_path / "visit.yaml"
+    path.write_text(text, encoding="utf-8")
+    score = load_contract(path).table("visit").column("score")
+    assert (score.minimum, score.maximum) == (Decimal("0.10000000000000000555"), Decimal(10**20))
+    assert score.spec.missing == [Decimal("-999.00000000000000001"), "1e3"]

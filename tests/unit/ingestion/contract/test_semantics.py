@@ -304,7 +304,7 @@ def test_a_fixed_width_layout_that_cannot_be(citylake: Any, problems: Any) -> No
 
 def test_settings_that_came_later_count_only_where_they_are_set() -> None:
     """A contract's revision, and with it its bronze, stays when the vocabulary grows."""
-    assert not {"formats", "implied_decimals"} & set(_spelled(ColumnSpec(format="iso")))
+    assert not {"formats", "implied_decimals", "blanks"} & set(_spelled(ColumnSpec(format="iso")))
     assert _spelled(ColumnSpec(implied_decimals=1))["implied_decimals"] == 1
 
 
@@ -314,3 +314,29 @@ def test_a_list_of_records_is_found_by_member_names(citylake: Any, problems: Any
     assert "is not a path of member names" in problems()[where]
     citylake["format"] = {"type": "json", "records": '$.data."odd key".数据'}
     assert where not in problems()
+
+
+def test_blanks_may_be_kept_around_texts_only(citylake: Any, problems: Any) -> None:
+    columns = citylake["tables"]["visit"]["columns"]
+    columns["visit_id"] = {"blanks": "keep"}
+    columns["score"] = {"blanks": "trim"}
+    assert problems() == {}
+    columns["score"] = {"blanks": "keep"}
+    found = problems()["customProperties[0].value.tables.visit.columns.score.blanks"]
+    assert found == "`keep` is for VARCHAR: no value of INTEGER has blanks around it"
+    columns["score"] = {"blanks": "cut"}
+    assert "is not allowed" in problems()["customProperties[0].value.tables.visit.columns.score.blanks"]
+
+
+def test_fixed_width_says_of_its_fields_what_blanks_are(citylake: Any, problems: Any) -> None:
+    fields = {name: {"start": n * 10 + 1, "width": 10} for n, name in enumerate(("id", "day", "score", "badge"))}
+    citylake["format"] = {"type": "fixed_width", "min_length": 40, "fields": fields}
+    citylake["tables"]["visit"]["columns"]["visit_id"] = {"blanks": "keep"}
+    where = "customProperties[0].value.tables.visit.columns.visit_id.blanks"
+    _only(problems(), where, "fixed width text says it of its fields (`fields.<name>.blanks`)")
+
+
+@pytest.mark.parametrize("value", ["３", "1_0", "1.0"])
+def test_allowed_whole_numbers_are_plain(columns: Any, problems: Any, value: str) -> None:
+    columns[2]["enum"] = [{"value": value}]
+    assert "is not a value of INTEGER" in problems()["schema[0].properties[2].enum[0].value"]

@@ -120,7 +120,7 @@ def test_standard_keys_nothing_acts_on_are_refused(
 
 def test_number_where_text_is_needed_says_to_quote(base: Any, problems: Any) -> None:
     base["version"] = 1.0
-    assert problems() == {"version": "must be text, not a float; put it in quotes"}
+    assert problems() == {"version": "must be text, not a number; put it in quotes"}
 
 
 def test_another_custom_property_is_refused(base: Any, problems: Any) -> None:

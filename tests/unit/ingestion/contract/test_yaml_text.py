@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,26 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
 def test_missing_file_is_a_contract_problem(tmp_path: Path) -> None:
     with pytest.raises(InvalidContract, match="cannot be read: No such file"):
         read_yaml(tmp_path / "none.yaml")
+
+
+def test_numbers_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "contract.yaml"
+    path.write_text("a: 0.10000000000000000555\nb: -0.5\nc: 12345678901234567890123\nd: 1.5e+3\ne: '010'\nf: +7\n")
+    data, _ = read_yaml(path)
+    assert data == {
+        "a": Decimal("0.10000000000000000555"), "b": Decimal("-0.5"), "c": 12345678901234567890123,
+        "d": Decimal(1500), "e": "010", "f": 7,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "number", ["010", "1_000", "0x1F", "0b11", "12:30", "1_0.5", ".inf", ".nan", "12:30.5", "-0o7"]
+)
+def test_what_yaml_would_read_as_another_number_is_refused(tmp_path: Path, number: str) -> None:
+    """010 is 8 to YAML 1.1, and 12:30 is 750."""
+    path = tmp_path / "contract.yaml"
+    path.write_text(f"a:\n  missing: [{number}]\n")
+    if number == "-0o7":  # text to YAML 1.1
+        assert read_yaml(path)[0] == {"a": {"missing": ["-0o7"]}}
+    else:
+        assert f"contract.yaml:2: not YAML: {number} is no plain number" in _message(tmp_path, path.read_bytes())

@@ -1,0 +1,35 @@
+"""What is blank: Unicode's White_Space and U+FEFF, the byte order mark that ends up inside files put together.
+
+The one definition (docs/adr/0017), as text, set, regular expression and SQL; `parsers.blank_cells` has it for columns.
+`str.strip` is another: it takes U+001C to U+001F, which are no White_Space, and leaves U+FEFF. DuckDB's `trim` takes
+the ASCII space only, RE2's `\\s` five ASCII characters. Zero-width characters such as U+200B are not blank.
+"""
+
+from __future__ import annotations
+
+from ingestion.sql import literal
+
+BLANKS = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""Unicode Character Database, PropList.txt, White_Space; then U+FEFF."""
+
+BLANK_SET = frozenset(BLANKS)
+BLANK_CLASS = f"[{BLANKS}]"
+"""A character class, for RE2 and for Python's `re`."""
+
+
+def strip(text: str) -> str:
+    """`text` without the blanks around it; those inside stay."""
+    return text.strip(BLANKS)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing but blanks is there; true of an empty text."""
+    return not text.strip(BLANKS)
+
+
+def stripped_sql(text: str) -> str:
+    """SQL: a VARCHAR expression without the blanks around it."""
+    return f"trim({text}, {literal(BLANKS)})"
