@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ingestion.conform.checks import CHECKS
 from ingestion.conform.direct import arrow_type, directly
+from ingestion.conform.local_expressions import exact_times
 from ingestion.conform.typing import checked, cleaned, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
@@ -134,13 +135,19 @@ class TablePlan:
         made = []
         for column in self.table.columns:
             if column.source is None:
-                made.append(f"try(cast(({column.transform}) as {column.type})) as {identifier(column.name)}")
+                derived = self._derived(column)
+                made.append(f"try({derived}) as {identifier(column.name)}")
                 # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
-                probe = f"try(coalesce(cast(cast(({column.transform}) as {column.type}) as varchar), ''))"
+                probe = f"try(coalesce(cast({derived} as varchar), ''))"
                 made.append(f"{probe} is null as {identifier(f'_failed_{column.name}')}")
         made.append(f"{literal(self._content_date)} as content_date")
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)
+
+    def _derived(self, column: Column) -> str:
+        types = {c.name: c.type for c in self.table.source_columns}
+        expression = f"cast(({column.transform}) as {column.type})"
+        return exact_times(expression, types, self.zone, column.spec.ambiguous_time)
 
     def _text(self, column: Column) -> str:
         raw = identifier(f"_raw_{column.name}")

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from ingestion.conform import local_time
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.contract.date_formats import ERAS
@@ -121,7 +122,8 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
             epoch = "timestamp '1970-01-01'"
             epoch = epoch if family == "timestamp" else f"timezone({literal(column.spec.timezone or zone)}, {epoch})"
             within += f" and ({value} <> {epoch} or lower(trim({text})) <> 'epoch')"
-        return f"case when {within} then {value} end"
+        moment = _exact(column, text, value, column.spec.timezone or zone) if family == "timestamptz" else value
+        return f"case when {within} then {moment} end"
     return value
 
 
@@ -176,12 +178,25 @@ def generalised(column: Column, value: str) -> str:
     if rule.to == "division_6":
         return f"left({value}, 6)"
     if rule.to == "hour":
-        return f"date_trunc('hour', {value})"
+        return _hour(column, value)
     if rule.to == "birth_band_5y":
         digits = f"case when length({value}) = 18 then substr({value}, 7, 4) else left({value}, 4) end"
         year = f"try_cast({digits} as integer)" if kind(column) == "text" else f"year({value})"
         return f"cast({year} - {year} % 5 as varchar) || '-' || cast({year} - {year} % 5 + 4 as varchar)"
-    return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {value}) as date)"
+    # Of the local time: DuckDB cuts a moment at a midnight that clocks may have left out.
+    local = f"cast({value} as timestamp)" if kind(column) == "timestamptz" else value
+    return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {local}) as date)"
+
+
+def _hour(column: Column, value: str) -> str:
+    """The first moment of the local hour; of an hour that came twice, its own: DuckDB's takes the later one's."""
+    if kind(column) != "timestamptz":
+        return f"date_trunc('hour', {value})"
+    return (
+        f"list_transform([{value}], lambda v: list_transform([cast(v as timestamp)], lambda l: list_transform("
+        f"[make_timestamptz(epoch_us(v) - epoch_us(l) + epoch_us(date_trunc('hour', l)))], lambda b: "
+        f"make_timestamptz(epoch_us(b) + epoch_us(date_trunc('hour', l)) - epoch_us(cast(b as timestamp))))[1])[1])[1]"
+    )
 
 
 def _without(text: str, words: list[str]) -> str:
@@ -200,6 +215,33 @@ def _temporal(column: Column, text: str, family: str, form: str | None, zone: st
     if family == "date":
         return f"cast({_parsed(text, _strptime(form, '%Y-%m-%d'))} as date)"
     return _moment(text, family, form, zone)
+
+
+def _exact(column: Column, text: str, value: str, zone: str) -> str:
+    """The moment read, or NULL where clocks never showed that reading, or twice and nothing says which.
+
+    Text is read again only near a change of clocks. The first format that fits is the one: its refusal is final.
+    """
+    far = local_time.quiet(value, zone)
+    if far is None:
+        return value
+    moment = value
+    for form in reversed(column.spec.readings):
+        reading = _reading(text, form)
+        if reading is None:
+            continue
+        local = f"{local_time.INSTANT}({literal(zone)}, {reading}, {literal(column.spec.ambiguous_time)})"
+        moment = f"case when {reading} is not null then {local} else {moment} end"
+    return value if moment == value else f"case when {far} then {value} else try({moment}) end"
+
+
+def _reading(text: str, form: str | None) -> str | None:
+    """The reading of clocks in a text; NULL where it has an offset of its own. None for formats that always have."""
+    if form in DATE_MACROS:
+        return f"{DATE_MACROS[form]}({text})"
+    if form in (None, "iso"):
+        return f"case when not regexp_matches({text}, {literal(_OFFSET)}) then {_naive(text)} end"
+    return None if "%z" in str(form) else f"cast({_parsed(text, str(form))} as timestamp)"
 
 
 def _decimal(text: str, type_name: str) -> str:
@@ -230,9 +272,7 @@ def _scaled(text: str, type_name: str, places: int) -> str:
 def _moment(text: str, family: str, form: str | None, zone: str) -> str:
     """`try` takes what ICU cannot count in a zone: years far from ours, which the cast before it lets pass."""
     if form in (None, "iso"):
-        # The cast leaves out what follows the seconds, an offset too; most text is of the first form.
-        bare = f"({text} like '____-__-_____:__:__' or not regexp_matches({text}, {literal(_AFTER_SECONDS)}))"
-        naive = f"case when {bare} then try_cast({text} as timestamp) end"
+        naive = _naive(text)
         if family == "timestamp":
             return naive
         with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
@@ -243,9 +283,15 @@ def _moment(text: str, family: str, form: str | None, zone: str) -> str:
     parsed = _parsed(text, str(form))
     if family == "timestamp":
         return f"cast({parsed} as timestamp)"
-    if "%z" in str(form).lower():  # the format itself gives the offset
+    if "%z" in str(form):  # the format itself gives the offset
         return f"cast({parsed} as timestamptz)"
     return f"try(timezone({literal(zone)}, {parsed}))"
+
+
+def _naive(text: str) -> str:
+    """The cast leaves out what follows the seconds, an offset too; most text is of the first form."""
+    bare = f"({text} like '____-__-_____:__:__' or not regexp_matches({text}, {literal(_AFTER_SECONDS)}))"
+    return f"case when {bare} then try_cast({text} as timestamp) end"
 
 
 def _parsed(text: str, form: str) -> str:

@@ -215,6 +215,8 @@ class Declared:
             )
             if problem:
                 self.wrong_spec("timezone", problem)
+        if "ambiguous_time" in self.spec.model_fields_set and kind.name != "TIMESTAMPTZ":
+            self.wrong_spec("ambiguous_time", f"is for TIMESTAMPTZ, not {kind.text}")
         if self.spec.trace and not kind.is_numeric:
             self.wrong_spec("trace", f"gives numbers; the column is {kind.text}")
         if self.spec.normalise and kind.name != "VARCHAR":

@@ -142,6 +142,9 @@ class ColumnSpec(Strict):
         default=None, ge=1, le=9, description="The source writes whole numbers of 10^-n: 123 with 1 is 12.3."
     )
     timezone: str | None = Field(default=None, description="Zone of a naive source timestamp; default the calendar's.")
+    ambiguous_time: Literal["earlier", "later", "refuse"] = Field(
+        default="refuse", description="A local time that came twice, where clocks were set back and no offset is sent."
+    )
     missing: list[str | int | float] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
     trace: dict[str, float] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
     normalise: list[Literal["upper", "nfkc", "digits"]] = []
