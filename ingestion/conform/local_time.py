@@ -67,7 +67,8 @@ _OWN_OFFSET = r"[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
 _AS_INSTANT = f"""
 create or replace macro {AS_INSTANT}(thing, zone, choice, settled) as list_transform([thing], lambda t: case
     when typeof(t) = 'TIMESTAMP WITH TIME ZONE' then cast(t as timestamptz)
-    when typeof(t) = 'VARCHAR' and regexp_matches(cast(t as varchar), {literal(_OWN_OFFSET)}) then cast(t as timestamptz)
+    when typeof(t) = 'VARCHAR' and regexp_matches(cast(t as varchar), {literal(_OWN_OFFSET)})
+        then cast(t as timestamptz)
     else {STRICT_INSTANT}(zone, cast(t as timestamp), choice, settled)
 end)[1]
 """

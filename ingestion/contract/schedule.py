@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingestion.clocks import set_back
 from ingestion.intervals import Step
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
@@ -53,11 +54,19 @@ def timezone_problem(name: str) -> str | None:
 
 
 def repeats_an_hour(name: str, since: date) -> bool:
-    """Whether local time gives two hours of some day one name: clocks go back within two years of `since`."""
+    """Whether local time gives two hours one name: clocks go back after `since`."""
+    return not timezone_problem(name) and bool(set_back(name, since))
+
+
+def repeats_midnight(name: str, since: date) -> bool:
+    """Whether some day after `since` has two midnights, so that its beginning has no name of its own."""
     if timezone_problem(name):
         return False
-    zone, first = ZoneInfo(name), datetime(since.year, since.month, since.day)  # noqa: DTZ001 - local times are asked about
-    return len({zone.utcoffset(first + timedelta(days=offset)) for offset in range(2 * 366)}) > 1
+    return any(
+        first <= datetime.combine(day, time.min) < last
+        for first, last in set_back(name, since)
+        for day in {first.date(), last.date()}
+    )
 
 
 def path_problem(path: str, every: Step) -> str | None:

@@ -46,16 +46,22 @@ def parse_interval(contract: Contract, text: str) -> Interval:
     from ingestion.errors import ConfigurationError
     from ingestion.intervals import check_days
 
+    wrong = f"is not a moment such as 2026-03-02 or 2026-03-02T05 ({contract.calendar.timezone})"
     try:
         moment = datetime.fromisoformat(text)
-        check_days(moment.date(), moment.date())
-        return contract.calendar.at(moment)
     except ValueError:
-        raise ConfigurationError(
-            f"--interval {text!r} is not a moment such as 2026-03-02 or 2026-03-02T05 ({contract.calendar.timezone})",
-            feed=f"{contract.department}.{contract.feed}",
-            left="nothing was done",
-        ) from None
+        moment = None
+    if moment is not None:
+        check_days(moment.date(), moment.date())
+        try:
+            return contract.calendar.at(moment)
+        except ValueError as error:
+            wrong = f"is no interval: {error}"
+    raise ConfigurationError(
+        f"--interval {text!r} {wrong}",
+        feed=f"{contract.department}.{contract.feed}",
+        left="nothing was done",
+    )
 
 
 def account(by: str | None) -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
+from ingestion.clocks import begins
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from warehouse.gate.verdict import CheckResult
@@ -49,9 +50,9 @@ def due(contract: Contract, as_of: date, came: Iterable[datetime]) -> list[Inter
     first_seen = min(came, default=None)
     if first_seen is None:
         return []
-    midnight = datetime.combine(as_of, datetime.min.time(), contract.calendar.zone)
-    end = (midnight + timedelta(days=1)).astimezone(UTC)
-    begin = max(midnight.astimezone(UTC) - contract.citylake.recapture, first_seen)
+    zone = contract.calendar.zone
+    end = begins(zone, as_of + timedelta(days=1))
+    begin = max(begins(zone, as_of) - contract.citylake.recapture, first_seen)
     return [i for i in contract.calendar.between(begin, end) if i.end + contract.citylake.deadline <= end]
 
 
