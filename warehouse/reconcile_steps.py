@@ -101,7 +101,7 @@ def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
     """From the calendar's start to the newest interval with a receipt."""
     calendar = contract.calendar
     first = calendar.meeting(calendar.start)[0]
-    for interval in calendar.between(first.start, lake.clock()):
+    for interval in calendar.between(first.start, lake.city_time()):
         if calendar.local_date(interval).isoformat() > last:
             return
         yield interval

@@ -69,7 +69,7 @@ def tell(lake: Lake) -> None:
     from warehouse.incidents.sweep import sweep
 
     try:
-        swept = sweep(lake, lake.city_time())
+        swept = sweep(lake)
     except CitylakeError as error:
         log.warning("incidents were not swept: %s", error)
         return

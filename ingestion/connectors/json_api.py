@@ -58,7 +58,8 @@ class JsonApiConnector:
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """One delivery of all pages; empty where the interval has not ended or the API does not know it (404)."""
-        if contract.citylake.delivery != "snapshot" and interval.end > now:
+        city = now if self.lake.settings.city_time is None else self.lake.city_time()
+        if contract.citylake.delivery != "snapshot" and interval.end > city:
             return []
         start = self._session.url(self.source.url)
         params = fill_params(self.source, contract, interval)

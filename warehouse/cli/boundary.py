@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from typer import Typer
 
+from ingestion import clocks
 from warehouse.cli.session import Session
 
 FAILED = 1
@@ -63,7 +63,7 @@ def _write_crash_log(error: Exception, session: Session) -> Path | None:
     try:
         folder = session.settings.state_root / "crashes"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{type(error).__name__}.log"
+        path = folder / f"{clocks.now():%Y%m%dT%H%M%SZ}-{type(error).__name__}.log"
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         path.chmod(0o600)
     except (OSError, ValueError):
