@@ -58,8 +58,7 @@ class JsonApiConnector:
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """One delivery of all pages; empty where the interval has not ended or the API does not know it (404)."""
-        city = now if self.lake.settings.city_time is None else self.lake.city_time()
-        if contract.citylake.delivery != "snapshot" and interval.end > city:
+        if contract.citylake.delivery != "snapshot" and interval.end > now:
             return []
         start = self._session.url(self.source.url)
         params = fill_params(self.source, contract, interval)

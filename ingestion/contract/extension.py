@@ -277,6 +277,9 @@ class Citylake(Strict):
     empty: Literal["refuse", "no_data"] = "refuse"
     content_as_of: Literal["modified", "interval_end", "fetched"] = "modified"
     calendar: CalendarSpec
+    on_change: bool = Field(
+        default=False, description="The source sends when something changes: no interval is owed, none is late."
+    )
     schedule: str = Field(description="Cron expression in the calendar's time zone.")
     retries: int = Field(default=3, ge=0)
     deadline: timedelta = Field(description="After the interval's end; later is late.")

@@ -20,6 +20,13 @@ _NEEDED: dict[Step, tuple[str, ...]] = {
     "quarter": ("Y", "m"),
     "year": ("Y",),
 }
+CYCLES: dict[Step, tuple[str, ...]] = {
+    "hour": ("每小时", "实时"), "day": ("每日",), "week": ("每周",), "month": ("每月",), "quarter": ("每季度",),
+    "year": ("每年",),
+}  # fmt: skip
+"""更新周期 of a calendar, the one a draft says first."""
+UNOWED = ("不定期", "不更新")
+_SLOWER = ("实时", "每小时", "每日", "每周", "每月", "每季度", "每半年", "每年")
 _DIRECTIVES = "YymdHjGV"
 
 
@@ -67,6 +74,24 @@ def repeats_midnight(name: str, since: date) -> bool:
         for first, last in set_back(name, since)
         for day in {first.date(), last.date()}
     )
+
+
+def cycle_problem(cycle: str, every: Step, *, on_change: bool) -> str | None:
+    """What is wrong with a catalogue's update cycle beside a calendar: it says less than the calendar asks for.
+
+    A calendar owes a delivery an interval, so its cycle is its own, or a faster one (a year's file may be sent every
+    day). A feed that owes none says so by `on_change`; its cycle is 不定期, 不更新, or slower than its calendar.
+    """
+    own = CYCLES[every][0]
+    if on_change:
+        fits = cycle in UNOWED or _SLOWER.index(cycle) > _SLOWER.index(own)
+        return None if fits else f"{cycle} with `on_change: true`, which owes nothing: 不定期, or no on_change"
+    if cycle in UNOWED or _SLOWER.index(cycle) > _SLOWER.index(own):
+        return (
+            f"{cycle} disagrees with the calendar, which owes a delivery every {every}: {own}; where the source sends "
+            "when something changes, `on_change: true`"
+        )
+    return None
 
 
 def path_problem(path: str, every: Step) -> str | None:
