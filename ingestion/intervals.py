@@ -73,6 +73,14 @@ class Calendar:
         """The `dt` of an interval."""
         return interval.start.astimezone(self.zone).date()
 
+    def named(self, interval: Interval) -> datetime:
+        """The local time an interval is called by in file names: its start, and of a day whose midnight was left out
+        that midnight all the same."""
+        start = interval.start.astimezone(self.zone)
+        if self.every == "hour" or interval.start != begins(self.zone, start.date()):
+            return start
+        return start.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
     def at(self, moment: datetime) -> Interval:
         """The interval that holds `moment` (naive is local time; of a day and longer its date alone counts).
 

@@ -52,7 +52,7 @@ class FileDropConnector:
     def _pattern(self, contract: Contract, interval: Interval) -> str:
         source = contract.citylake.source
         declared = source.path if isinstance(source, FileDrop) else ""
-        local = interval.start.astimezone(contract.calendar.zone)
+        local = contract.calendar.named(interval)
         pattern, count = _INTERVAL.subn(lambda match: formatted(local, match[1]), declared)
         parts = PurePosixPath(pattern).parts
         unsafe = pattern.startswith("/") or "\\" in pattern or "\x00" in pattern or ".." in parts or "**" in pattern

@@ -15,8 +15,8 @@ _MOMENT = re.compile(r"\{(start|end):([^{}]*)\}")
 
 
 def fill_interval(text: str, contract: Contract, interval: Interval) -> str:
-    """`{interval:<strftime>}` as the interval's start in the calendar's local time."""
-    local = interval.start.astimezone(contract.calendar.zone)
+    """`{interval:<strftime>}` as the interval's name in the calendar's local time."""
+    local = contract.calendar.named(interval)
     return _INTERVAL.sub(lambda match: formatted(local, match[1]), text)
 
 

@@ -121,6 +121,14 @@ def test_what_is_shown_and_sent_is_one_moment(monkeypatch: pytest.MonkeyPatch) -
     assert moments(zone, datetime(2026, 11, 1, 1, 30)) == [first, second]  # noqa: DTZ001 - local time
 
 
+def test_a_day_without_a_midnight_keeps_its_name() -> None:
+    """Its file was looked for under one o'clock."""
+    calendar = Calendar("day", "America/Sao_Paulo", date(2018, 1, 1))
+    (found,) = calendar.meeting(date(2018, 11, 4))
+    assert found.start.astimezone(calendar.zone).hour == 1
+    assert f"{calendar.named(found):%Y%m%d%H}" == "2018110400"
+
+
 def test_readings_that_come_twice() -> None:
     assert set_back("Asia/Shanghai", date(1992, 1, 1)) == ()
     ((first, last),) = set_back("Asia/Shanghai", date(1991, 1, 1))
