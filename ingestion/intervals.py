@@ -2,7 +2,9 @@
 
 An interval is `[start, end)` in UTC; its `dt` is the local date of its start, never
 event time. Calendars step by hour, day, week (Monday), month, quarter or year of local
-time, so a local day with a clock change is 23 or 25 hours long in UTC.
+time, so a local day with a clock change is 23 or 25 hours long in UTC. A day begins at its first midnight, or at the
+change of clocks that left midnight out. An hour is the time in which clocks show one hour at one offset: one that
+comes twice is two intervals, and a change within it ends it. Intervals leave no gap and never overlap (docs/adr/0018).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from ingestion.clocks import begins, change, moments
 from ingestion.errors import ConfigurationError
 
 Step = Literal["hour", "day", "week", "month", "quarter", "year"]
@@ -70,29 +73,63 @@ class Calendar:
         """The `dt` of an interval."""
         return interval.start.astimezone(self.zone).date()
 
+    def named(self, interval: Interval) -> datetime:
+        """The local time an interval is called by in file names: its start, and of a day whose midnight was left out
+        that midnight all the same."""
+        start = interval.start.astimezone(self.zone)
+        if self.every == "hour" or interval.start != begins(self.zone, start.date()):
+            return start
+        return start.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
     def at(self, moment: datetime) -> Interval:
-        """The interval that holds `moment` (naive is local time)."""
-        local = moment.replace(tzinfo=self.zone) if moment.tzinfo is None else moment.astimezone(self.zone)
+        """The interval that holds `moment` (naive is local time; of a day and longer its date alone counts).
+
+        Raises ValueError for a naive time that clocks left out, or, by the hour, showed twice.
+        """
         if self.every == "hour":
-            start = local.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-            return Interval(start, start + timedelta(hours=1))
+            return self._hour(moment)
+        local = moment if moment.tzinfo is None else moment.astimezone(self.zone)
         first = _floor(local.date(), self.every)
-        return Interval(self._midnight(first), self._midnight(_next(first, self.every)))
+        found = self._from(first)
+        if found.start == found.end:
+            raise ValueError(f"{first} was left out in {self.timezone}")
+        if moment.tzinfo is not None and moment >= found.end:
+            # Clocks were set back over midnight: the date before once more.
+            found = self._from(_next(first, self.every))
+        return found
 
     def meeting(self, day: date) -> list[Interval]:
         """Every interval that starts on or covers the local `day`, oldest first."""
-        begin, end = self._midnight(day), self._midnight(day + timedelta(days=1))
+        begin, end = begins(self.zone, day), begins(self.zone, day + timedelta(days=1))
         return list(self.between(begin, end))
 
     def between(self, begin: datetime, end: datetime) -> Iterator[Interval]:
         """Every interval meeting `[begin, end)`, oldest first, none before the calendar's start."""
-        interval = self.at(max(begin, self._midnight(self.start)))
+        interval = self.at(max(begin, begins(self.zone, self.start)))
         while interval.start < end:
             yield interval
             interval = self.at(interval.end)
 
-    def _midnight(self, day: date) -> datetime:
-        return datetime(day.year, day.month, day.day, tzinfo=self.zone).astimezone(UTC)
+    def _from(self, first: date) -> Interval:
+        return Interval(begins(self.zone, first), begins(self.zone, _next(first, self.every)))
+
+    def _hour(self, moment: datetime) -> Interval:
+        if moment.tzinfo is None:
+            found = moments(self.zone, moment)
+            if len(found) != 1:
+                wrong = "comes twice: give it with its offset" if found else "was left out"
+                raise ValueError(f"{moment:%Y-%m-%dT%H:%M} {wrong} in {self.timezone}")
+            moment = found[0]
+        moment = moment.astimezone(UTC)
+        local = moment.astimezone(self.zone)
+        offset = local.utcoffset() or timedelta()
+        start = local.replace(tzinfo=UTC, minute=0, second=0, microsecond=0) - offset
+        end = start + timedelta(hours=1)
+        if start.astimezone(self.zone).utcoffset() != offset:
+            start = change(self.zone, start, moment)
+        if end.astimezone(self.zone).utcoffset() != offset:
+            end = change(self.zone, moment, end)
+        return Interval(start, end)
 
 
 def _floor(day: date, every: Step) -> date:

@@ -12,9 +12,9 @@ import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
+from ingestion import clocks
 from ingestion.disk import as_disk_error
 from ingestion.errors import CitylakeError, LakeBusy, ObjectNotFound, StoreError, UnexpectedError
 from ingestion.settings import Settings
@@ -74,7 +74,7 @@ def write_crash_log(error: Exception, settings: Settings) -> Path | None:
     try:
         folder = settings.state_root / "crashes"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}-{type(error).__name__}.log"
+        name = f"{clocks.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}-{type(error).__name__}.log"
         path = folder / name
         path.touch(mode=0o600)
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")

@@ -12,16 +12,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from zoneinfo import ZoneInfo
 
 from filelock import FileLock, Timeout
 
+from ingestion.clocks import city_time, now
 from ingestion.contract.model import Contract
-from ingestion.errors import ConfigurationError, LakeBusy, StoreError
+from ingestion.errors import LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
@@ -63,10 +63,6 @@ def _conform(contract: Contract, payload: Path, **facts: Any) -> Conformed:
     return conform(contract, payload, **facts)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _no_step(name: str) -> None:
     """Do nothing at a step."""
 
@@ -80,7 +76,7 @@ class Lake:
     log: ReceiptLog
     open_keys: Callable[[], PseudonymKeys]
     contracts: Mapping[str, Contract]
-    clock: Callable[[], datetime] = _now
+    clock: Callable[[], datetime] = now
     conform: Conform = _conform
     connections: Callable[[str], Connection] | None = None
     """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
@@ -89,22 +85,11 @@ class Lake:
     stored_quarantine (once an object), committed."""
 
     def city_time(self) -> datetime:
-        """The time ages are judged at, in the city's zone: a simulated city's own, else the clock.
+        """The time ages and lateness are judged at, in the city's zone (ingestion.clocks).
 
         Raises ConfigurationError.
         """
-        zone, file = ZoneInfo(self.settings.timezone), self.settings.city_time
-        if file is None:
-            return self.clock().astimezone(zone)
-        try:
-            told = datetime.fromisoformat(file.read_text(encoding="utf-8").strip())
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"CITYLAKE_CITY_TIME={str(file)!r} holds no ISO time: {error}",
-                left="nothing was done",
-                next_step="unset it, or let the simulated city write it",
-            ) from error
-        return told.astimezone(zone) if told.tzinfo else told.replace(tzinfo=zone)
+        return city_time(self.settings, self.clock)
 
     @cached_property
     def keys(self) -> PseudonymKeys:

@@ -73,8 +73,8 @@ class Settings(BaseSettings):
     max_record_bytes: int = Field(default=8 * 2**20, description="Longest record; longer ones are refused rows.")
     city_time: Path | None = Field(
         default=None,
-        description="File with the ISO time a simulated city is at; default the machine's clock. Only ages are "
-        "judged by it (freshness, lateness): receipts keep the machine's time.",
+        description="File with the ISO time a simulated city is at; default the machine's clock. Default days, ages "
+        "and lateness are judged by it; receipts and retention keep the machine's time.",
     )
     schedule_until: date | None = Field(
         default=None, description="Last local day of the DAGs' schedules; default none. A simulated city ends."

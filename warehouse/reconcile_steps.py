@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
 from ingestion import keys
+from ingestion.clocks import begins
 from ingestion.compaction.catalogue import listed, read
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
@@ -82,7 +84,7 @@ def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
         if not batches:
             continue
         connector = connector_for(lake, contract)
-        looked = list(_intervals(contract, max(batches), lake))
+        looked = list(_intervals(contract, date.fromisoformat(max(batches))))
         back = contract.citylake.recapture if remote else None
         for interval in looked if back is None else [i for i in looked if i.end > looked[-1].start - back]:
             dt = contract.calendar.local_date(interval).isoformat()
@@ -97,14 +99,10 @@ def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
                 yield _source_row(feed, dt, interval, found, batches.get(dt, set()), deep=deep)
 
 
-def _intervals(contract: Contract, last: str, lake: Lake) -> Iterator[Interval]:
-    """From the calendar's start to the newest interval with a receipt."""
+def _intervals(contract: Contract, last: date) -> Iterator[Interval]:
+    """From the calendar's start to the last local day with a receipt."""
     calendar = contract.calendar
-    first = calendar.meeting(calendar.start)[0]
-    for interval in calendar.between(first.start, lake.clock()):
-        if calendar.local_date(interval).isoformat() > last:
-            return
-        yield interval
+    return calendar.between(begins(calendar.zone, calendar.start), begins(calendar.zone, last + timedelta(days=1)))
 
 
 def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], batches: set[str], *, deep: bool) -> Row:

@@ -6,15 +6,15 @@ the tasks import what they need when they run.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
+from airflow.sdk import DAG, TriggerRule, task
 
 from dags.factory.assets import bronze
 from dags.factory.doc import feed_doc
 from dags.factory.failures import report_failure
-from dags.factory.settings import LONGEST_TASK, day_param
+from dags.factory.settings import ALWAYS, LONGEST_TASK, day_param, ticking
 from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
@@ -31,22 +31,20 @@ def feed_dags() -> dict[str, DAG]:
 def feed_dag(contract: Contract, settings: Settings) -> DAG:
     """The DAG of one contract."""
     spec = contract.citylake
-    zone = contract.calendar.zone
-    until = settings.schedule_until
-    start = datetime.combine(spec.calendar.start, datetime.min.time(), zone)
     with DAG(
         dag_id=contract.name,
         dag_display_name=f"{contract.title} · {contract.name}",
         description=contract.description,
         doc_md=feed_doc(contract),
-        schedule=CronTriggerTimetable(spec.schedule, timezone=spec.calendar.timezone),
-        start_date=start,
-        end_date=datetime.combine(until, datetime.max.time(), zone) if until else None,
+        schedule=ticking(spec.schedule, spec.calendar.timezone, settings, since=spec.calendar.start),
+        start_date=ALWAYS,
         catchup=False,
         max_active_runs=1,
         tags=_tags(contract),
         params={
-            "from": day_param("From / 起", "First local day; default the run's own day."),
+            "from": day_param(
+                "From / 起", "First local day; default that of the run's date, and today where that is still to come."
+            ),
             "to": day_param("To / 止", "Last local day; default the first."),
         },
         default_args={

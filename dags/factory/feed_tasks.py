@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.failures import mended, tell_of
-from dags.factory.runtime import days, folded, for_operators, log, open_lake
+from dags.factory.runtime import feed_days, folded, for_operators, log, nothing_new, open_lake
 from ingestion.delivery import Delivery, open_reason
 from ingestion.ingest import Waiting
 from ingestion.intervals import Interval
@@ -22,7 +22,7 @@ def extract(feed: str) -> dict[str, Any]:
     """Land every new file of the run's days; what waits to be conformed, for the next task."""
     with for_operators():
         lake = open_lake()
-        first, last = days(lake)
+        first, last = feed_days(lake, feed)
         extracted = Extracted()
         log.info("%s: files of %s to %s and the recapture before", feed, first, last)
         try:
@@ -44,7 +44,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
     deliveries: list[Delivery] = []
     with for_operators():
         lake = open_lake()
-        first, last = days(lake)
+        first, last = feed_days(lake, feed)
         presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
         try:
             for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
@@ -54,7 +54,10 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
             tell_of(lake, deliveries)
         mended(lake, feed, "conform")
     if extracted is not None and not deliveries:
-        raise AirflowSkipException("nothing new")
+        with for_operators():
+            said = nothing_new(lake, feed, first, last, extracted.get("awaited", 0))
+        get_current_context()["ti"].xcom_push(key="nothing_new", value=said)
+        raise AirflowSkipException(said)
     refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     get_current_context()["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import DAG, task
 
 from dags.factory.assets import release
 from dags.factory.failures import report_failure
-from dags.factory.settings import LONGEST_TASK
+from dags.factory.settings import ALWAYS, LONGEST_TASK, ticking
 from ingestion.settings import Settings
 
 
@@ -93,15 +92,13 @@ def maintenance_dags() -> dict[str, DAG]:
 
 
 def _dag(chore: Chore, settings: Settings) -> DAG:
-    zone, until = ZoneInfo(settings.timezone), settings.schedule_until
     with DAG(
         dag_id=f"maintenance.{chore.name}",
         dag_display_name=f"{chore.title} · {chore.name}",
         description=chore.says,
         doc_md=_DOC.format(title=chore.title, name=chore.name, says=chore.says, command=chore.command),
-        schedule=CronTriggerTimetable(chore.when, timezone=settings.timezone) if chore.when else [release()],
-        start_date=datetime(2026, 1, 1, tzinfo=zone),
-        end_date=datetime.combine(until, datetime.max.time(), zone) if until and chore.when else None,
+        schedule=ticking(chore.when, settings.timezone, settings) if chore.when else [release()],
+        start_date=ALWAYS,
         catchup=False,
         max_active_runs=1,
         tags=["maintenance"],

@@ -18,8 +18,11 @@ def compaction(lake: Lake) -> None:
     """Merge small settled bronze files."""
     from warehouse.maintenance import compact
 
-    for feed, done in compact(lake).items():
+    found = compact(lake)
+    for feed, done in found.items():
         log.info("%s: %d merged, %d left", feed, len(done.merged), len(done.left))
+    if not any(done.merged for done in found.values()):
+        log.info("nothing to merge")
 
 
 def retention(lake: Lake) -> None:
@@ -71,5 +74,7 @@ def run(operation: str) -> None:
 
 
 def _told(objects: dict[str, list[str]]) -> None:
+    if not any(objects.values()):
+        log.info("nothing to remove")
     for where, keys in objects.items():
         log.info("%s: %d objects removed", where, len(keys))

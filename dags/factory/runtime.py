@@ -95,11 +95,48 @@ def parameter(name: str) -> Any:
 
 
 def own_day(lake: Lake) -> date:
-    """The local day of the run: that of its logical date; a run without one is about now."""
-    from zoneinfo import ZoneInfo
+    """The local day of the run: that of its logical date, and today in the city where that is still to come there.
 
+    The trigger form offers the machine's time, which a simulated city has not reached. Raises ConfigurationError.
+    """
+    now = lake.city_time()
     logical = get_current_context().get("logical_date")
-    return logical.astimezone(ZoneInfo(lake.settings.timezone)).date() if logical else lake.city_time().date()
+    return min(logical.astimezone(now.tzinfo).date(), now.date()) if logical else now.date()
+
+
+class OutOfRange(AirflowFailException):
+    """The run's days hold nothing that could be done: red, since Airflow shows an empty run as a success.
+
+    The person who asked for them reads it; no steward is told (dags.factory.failures).
+    """
+
+
+def feed_days(lake: Lake, feed: str) -> tuple[date, date]:
+    """As `days`. Raises OutOfRange where the feed's calendar has no interval in them."""
+    from warehouse.capture import intervals_of
+
+    first, last = days(lake)
+    contract = lake.contracts[feed]
+    if not intervals_of(contract, first) and not intervals_of(contract, last):
+        begun = contract.calendar.start
+        raise OutOfRange(
+            f"{feed}: no interval in {first} to {last}; its calendar begins on {begun} ({contract.calendar.timezone})\n"
+            "  left:  nothing was done\n"
+            f"  next:  trigger it with `from` and `to` on or after {begun}"
+        )
+    return first, last
+
+
+def nothing_new(lake: Lake, feed: str, first: date, last: date, awaited: int) -> str:
+    """What to tell of a run that found nothing new. Raises OutOfRange where its days are still to come."""
+    today = lake.city_time().date()
+    if first > today:
+        raise OutOfRange(
+            f"{feed}: {first} is still to come, it is {today} in the city; no file lies there for it yet\n"
+            "  left:  nothing was done\n"
+            f"  next:  trigger it with `from` on or before {today}, or clear this run when the day has come"
+        )
+    return f"nothing new in {first} to {last} and the recapture before; {awaited} intervals of them have no file yet"
 
 
 def days(lake: Lake) -> tuple[date, date]:

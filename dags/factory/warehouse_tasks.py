@@ -67,8 +67,11 @@ def publish() -> bool:
         report = _report(lake)
         verdicts = _verdicts(lake, report)
         run = get_current_context()["run_id"]
-        for one in publish(lake, report, verdicts, approver=f"airflow warehouse {run}"):
-            log.info("%s: %s %s %s", one.edition, one.outcome, one.release or "", one.message or "")
+        published = publish(lake, report, verdicts, approver=f"airflow warehouse {run}")
+        said = [f"{one.edition}: {one.outcome} {one.release or ''} {one.message or ''}" for one in published]
+        for line in said:
+            log.info(line)
+        get_current_context()["ti"].xcom_push(key="published", value=said)
         mended(lake, "warehouse", "publish")
         tell(lake)
     blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +21,7 @@ from infra.simulator.city import DAYS, SEED, START, City
 from infra.stack.processes import StackError
 from infra.stack.stack import Stack
 from infra.web_contracts import web_contracts
+from ingestion import clocks
 from ingestion.errors import CitylakeError
 from ingestion.lake import open_lake
 from ingestion.settings import Settings
@@ -80,7 +80,7 @@ def demo_settings(home: Path, city: City) -> Settings:
 
 
 def _run(days: Days, *, once: bool) -> None:
-    since = datetime.now(UTC)
+    since = clocks.now()
     days.remember()
     for day in sorted(days.done):
         days.console.print(f"[bold]{day}[/bold]  done before")
@@ -88,11 +88,11 @@ def _run(days: Days, *, once: bool) -> None:
         summary.show(days.lake, days.console, days.done, since)
         summary.show_next_steps(days.lake, days.console)
         return
-    started = datetime.now(UTC)
+    started = clocks.now()
     serve_departments(days.stack, days.folder)
     days.lake.settings.save()
     days.stack.up()
-    days.console.print(f"            Airflow answers after {(datetime.now(UTC) - started).total_seconds():.0f} s")
+    days.console.print(f"            Airflow answers after {(clocks.now() - started).total_seconds():.0f} s")
     for day in days.left:
         days.play(day)
     summary.show(days.lake, days.console, days.done, since)

@@ -70,7 +70,7 @@ def due(lake: Lake, contract: Contract, connection: duckdb.DuckDBPyConnection) -
     spec = contract.citylake
     if spec.delivery == "snapshot" or spec.calendar.every not in ("hour", "day", "week"):
         return []
-    before = (lake.clock() - spec.deadline - spec.recapture).astimezone(contract.calendar.zone).date()
+    before = (lake.city_time() - spec.deadline - spec.recapture).astimezone(contract.calendar.zone).date()
     query = _SETTLED.format(standing=standing((contract.department, contract.feed)))
     rows = connection.execute(query, {"before": before, "small": SMALL_BYTES}).fetchall()
     files = [_File(row[0], row[1], row[2], row[3], row[4], _member(row[5:])) for row in rows]

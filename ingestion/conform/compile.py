@@ -134,7 +134,7 @@ class TablePlan:
         made = []
         for column in self.table.columns:
             if column.source is None:
-                value, shown = derived(column, self.zone)
+                value, shown = derived(column, self.zone, {c.name: c.type for c in self.table.source_columns})
                 made.append(f"{value} as {identifier(column.name)}")
                 made.append(f"{shown} is null as {identifier(f'_failed_{column.name}')}")
         made.append(f"{literal(self._content_date)} as content_date")

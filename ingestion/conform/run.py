@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion import engines
-from ingestion.conform import checks, legacy_dates
+from ingestion.conform import checks, legacy_dates, local_time
 from ingestion.conform.compile import TablePlan
 from ingestion.conform.output import BronzeFile, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
@@ -236,3 +236,4 @@ def _set_up(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute("set disabled_optimizers = 'common_subexpressions'")
     checks.install(engine)
     legacy_dates.install(engine)
+    local_time.install(engine)

@@ -8,15 +8,16 @@ out the offset of a moment that has one. Numbers are `numbers`'. Which rule a NU
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ingestion.blanks import strip, stripped_sql
-from ingestion.conform import numbers
+from ingestion.conform import local_time, numbers
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
+from ingestion.conform.local_expressions import exact_times
 from ingestion.contract.date_formats import ERAS
 from ingestion.contract.model import Column
 from ingestion.numbers import canonical, exact
@@ -119,17 +120,19 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
             epoch = "timestamp '1970-01-01'"
             epoch = epoch if family == "timestamp" else f"timezone({literal(column.spec.timezone or zone)}, {epoch})"
             within += f" and ({value} <> {epoch} or lower({text}) <> 'epoch')"
-        return f"case when {within} then {value} end"
+        moment = _exact(column, text, value, column.spec.timezone or zone) if family == "timestamptz" else value
+        return f"case when {within} then {moment} end"
     return value
 
 
-def derived(column: Column, zone: str) -> tuple[str, str]:
+def derived(column: Column, zone: str, types: Mapping[str, str]) -> tuple[str, str]:
     """A column made by an expression: its value, and a text that is NULL where the expression fails.
 
-    A text that it gives is read as one that was sent; what else it gives is cast.
+    A text that it gives is read as one that was sent; what else it gives is cast. `types` are those of the columns
+    it may name.
     """
     made = f"({column.transform})"
-    value = f"cast({made} as {column.type})"
+    value = exact_times(f"cast({made} as {column.type})", types, zone, column.spec.ambiguous_time)
     # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
     shown = f"coalesce(cast({value} as varchar), '')"
     if kind(column) in ("integer", "float", "decimal", "boolean"):
@@ -188,13 +191,26 @@ def generalised(column: Column, value: str) -> str:
     if rule.to == "division_6":
         return f"left({value}, 6)"
     if rule.to == "hour":
-        return f"date_trunc('hour', {value})"
+        return _hour(column, value)
     if rule.to == "birth_band_5y":
         digits = f"case when length({value}) = 18 then substr({value}, 7, 4) else left({value}, 4) end"
         year = f"try_cast(regexp_extract({digits}, '^[0-9]{{4}}$') as integer)"
         year = year if kind(column) == "text" else f"year({value})"
         return f"cast({year} - {year} % 5 as varchar) || '-' || cast({year} - {year} % 5 + 4 as varchar)"
-    return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {value}) as date)"
+    # Of the local time: DuckDB cuts a moment at a midnight that clocks may have left out.
+    local = f"cast({value} as timestamp)" if kind(column) == "timestamptz" else value
+    return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {local}) as date)"
+
+
+def _hour(column: Column, value: str) -> str:
+    """The first moment of the local hour; of an hour that came twice, its own: DuckDB's takes the later one's."""
+    if kind(column) != "timestamptz":
+        return f"date_trunc('hour', {value})"
+    return (
+        f"list_transform([{value}], lambda v: list_transform([cast(v as timestamp)], lambda l: list_transform("
+        f"[make_timestamptz(epoch_us(v) - epoch_us(l) + epoch_us(date_trunc('hour', l)))], lambda b: "
+        f"make_timestamptz(epoch_us(b) + epoch_us(date_trunc('hour', l)) - epoch_us(cast(b as timestamp))))[1])[1])[1]"
+    )
 
 
 def _temporal(column: Column, text: str, family: str, form: str | None, zone: str) -> str:
@@ -211,12 +227,37 @@ def _temporal(column: Column, text: str, family: str, form: str | None, zone: st
     return _moment(text, family, form, zone)
 
 
+def _exact(column: Column, text: str, value: str, zone: str) -> str:
+    """The moment read, or NULL where clocks never showed that reading, or twice and nothing says which.
+
+    Text is read again only near a change of clocks. The first format that fits is the one: its refusal is final.
+    """
+    far = local_time.quiet(value, zone)
+    if far is None:
+        return value
+    moment = value
+    for form in reversed(column.spec.readings):
+        reading = _reading(text, form)
+        if reading is None:
+            continue
+        local = f"{local_time.INSTANT}({literal(zone)}, {reading}, {literal(column.spec.ambiguous_time)})"
+        moment = f"case when {reading} is not null then {local} else {moment} end"
+    return value if moment == value else f"case when {far} then {value} else try({moment}) end"
+
+
+def _reading(text: str, form: str | None) -> str | None:
+    """The reading of clocks in a text; NULL where it has an offset of its own. None for formats that always have."""
+    if form in DATE_MACROS:
+        return f"{DATE_MACROS[form]}({text})"
+    if form in (None, "iso"):
+        return f"case when not regexp_matches({text}, {literal(_OFFSET)}) then {_naive(text)} end"
+    return None if "%z" in str(form) else f"cast({_parsed(text, str(form))} as timestamp)"
+
+
 def _moment(text: str, family: str, form: str | None, zone: str) -> str:
     """`try` takes what ICU cannot count in a zone: years far from ours, which the cast before it lets pass."""
     if form in (None, "iso"):
-        # The cast leaves out what follows the seconds, an offset too; most text is of the first form.
-        bare = f"({text} like '____-__-_____:__:__' or not regexp_matches({text}, {literal(_AFTER_SECONDS)}))"
-        naive = f"case when {bare} then try_cast({text} as timestamp) end"
+        naive = _naive(text)
         if family == "timestamp":
             return naive
         with_offset = f"regexp_matches({text}, {literal(_OFFSET)})"
@@ -227,9 +268,15 @@ def _moment(text: str, family: str, form: str | None, zone: str) -> str:
     parsed = _parsed(text, str(form))
     if family == "timestamp":
         return f"cast({parsed} as timestamp)"
-    if "%z" in str(form).lower():  # the format itself gives the offset
+    if "%z" in str(form):  # the format itself gives the offset
         return f"cast({parsed} as timestamptz)"
     return f"try(timezone({literal(zone)}, {parsed}))"
+
+
+def _naive(text: str) -> str:
+    """The cast leaves out what follows the seconds, an offset too; most text is of the first form."""
+    bare = f"({text} like '____-__-_____:__:__' or not regexp_matches({text}, {literal(_AFTER_SECONDS)}))"
+    return f"case when {bare} then try_cast({text} as timestamp) end"
 
 
 def _parsed(text: str, form: str) -> str:

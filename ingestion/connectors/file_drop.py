@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
+from ingestion.clocks import formatted
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.local_file import cannot_be_read, name_as_text
 from ingestion.contract.model import Contract
@@ -51,8 +52,8 @@ class FileDropConnector:
     def _pattern(self, contract: Contract, interval: Interval) -> str:
         source = contract.citylake.source
         declared = source.path if isinstance(source, FileDrop) else ""
-        local = interval.start.astimezone(contract.calendar.zone)
-        pattern, count = _INTERVAL.subn(lambda match: local.strftime(match[1]), declared)
+        local = contract.calendar.named(interval)
+        pattern, count = _INTERVAL.subn(lambda match: formatted(local, match[1]), declared)
         parts = PurePosixPath(pattern).parts
         unsafe = pattern.startswith("/") or "\\" in pattern or "\x00" in pattern or ".." in parts or "**" in pattern
         if count != 1 or unsafe or not parts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from ingestion import clocks
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
@@ -80,7 +81,7 @@ def retry_after(value: str | None, said_at: str | None = None) -> float | None:
     try:
         now = http_date(said_at or "")
     except ValueError:
-        now = datetime.now(UTC)
+        now = clocks.now()
     return max(0.0, (moment - now).total_seconds())
 
 

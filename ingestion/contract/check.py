@@ -17,6 +17,7 @@ from ingestion.contract.identifiers import is_uscc
 from ingestion.contract.load import read_contracts
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.problem import KeyPath, Problem, Report
+from ingestion.contract.schedule import cycle_problem
 from ingestion.contract.yaml_text import read_yaml
 from ingestion.sql import identifier, literal
 
@@ -75,6 +76,9 @@ def _feed(contract: Contract, base: KeyPath) -> Iterator[Finding]:
         yield (*base, "catalogue", "provider_code"), "required key is missing: 提供方代码, one of the 12 core items"
     elif not is_uscc(citylake.catalogue.provider_code):
         yield (*base, "catalogue", "provider_code"), "is not a unified social credit code (check character)"
+    cycle = cycle_problem(citylake.catalogue.update_cycle, citylake.calendar.every, on_change=citylake.on_change)
+    if cycle:
+        yield (*base, "catalogue", "update_cycle"), cycle
     if "@" not in citylake.steward.email:
         yield (*base, "steward", "email"), "is not an e-mail address"
 

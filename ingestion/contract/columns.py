@@ -216,18 +216,24 @@ class Declared:
             self.wrong_spec("formats", "gtfs_time stands alone, as `format`")
         if self.spec.implied_decimals is not None and kind.name not in ("DECIMAL", "DOUBLE"):
             self.wrong_spec("implied_decimals", f"is for DECIMAL and DOUBLE, not {kind.text}")
-        if self.spec.timezone is not None:
-            problem = timezone_problem(self.spec.timezone) or (
-                None if kind.name == "TIMESTAMPTZ" else f"is for TIMESTAMPTZ, not {kind.text}"
-            )
-            if problem:
-                self.wrong_spec("timezone", problem)
+        self._local_time(kind)
         if self.spec.blanks == "keep" and kind.name != "VARCHAR":
             self.wrong_spec("blanks", f"`keep` is for VARCHAR: no value of {kind.text} has blanks around it")
         if self.spec.trace and not kind.is_numeric:
             self.wrong_spec("trace", f"gives numbers; the column is {kind.text}")
         if self.spec.normalise and kind.name != "VARCHAR":
             self.wrong_spec("normalise", f"is for VARCHAR, not {kind.text}")
+
+    def _local_time(self, kind: ColumnType) -> None:
+        """Zone and choice of a time that came twice are for moments."""
+        if self.spec.timezone is not None:
+            problem = timezone_problem(self.spec.timezone) or (
+                None if kind.name == "TIMESTAMPTZ" else f"is for TIMESTAMPTZ, not {kind.text}"
+            )
+            if problem:
+                self.wrong_spec("timezone", problem)
+        if "ambiguous_time" in self.spec.model_fields_set and kind.name != "TIMESTAMPTZ":
+            self.wrong_spec("ambiguous_time", f"is for TIMESTAMPTZ, not {kind.text}")
 
     def deidentification(self, kind: ColumnType) -> None:
         """The de-identification fits the type and the key."""

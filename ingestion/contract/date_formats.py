@@ -18,6 +18,8 @@ def problem(form: str, type_name: str) -> str | None:
         return f"is for DATE, TIMESTAMP and TIMESTAMPTZ, not {type_name}"
     if form in ERAS:
         return None if type_name == "DATE" else f"{form} gives days: the column must be DATE, not {type_name}"
+    if "%Z" in form:
+        return f"{form!r}: %Z reads a name (CST is Chicago and Shanghai); read offsets by %z, or declare `timezone`"
     if form != "iso" and form not in LEGACY and "%" not in form:
         named = ", ".join(f"`{name}`" for name in ("iso", *LEGACY))
         return f"{form!r}: a strptime format such as %Y-%m-%d, {named} or `gtfs_time`"

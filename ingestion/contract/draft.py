@@ -20,10 +20,12 @@ from ingestion.contract.drafting.render import comment, quoted, scalar, settings
 from ingestion.contract.drafting.sample import Sample, is_workbook, read_sample
 from ingestion.contract.drafting.tables import load_tables
 from ingestion.contract.drafting.workbook import read_workbook
+from ingestion.contract.schedule import CYCLES
 from ingestion.errors import ContractError
+from ingestion.intervals import Step
 
 TIMEZONE = "Asia/Shanghai"
-_STAMPS = (
+_STAMPS: tuple[tuple[re.Pattern[str], str, Step], ...] = (
     (re.compile(r"(?<!\d)(19|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])(?!\d)"), "%Y%m%d%H", "hour"),
     (re.compile(r"(?<!\d)(19|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\d)"), "%Y%m%d", "day"),
     (re.compile(r"(?<!\d)(19|20)\d{2}-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?!\d)"), "%Y-%m-%d", "day"),
@@ -115,7 +117,7 @@ def _extension(path: Path, sample: Sample, department: str, feed: str, tables: l
         f"        share_type: 有条件共享{comment(decide='无条件共享, 有条件共享 or 不予共享')}",
         f"        share_condition: {scalar('to be decided')}{comment(decide='共享条件')}",
         f"        open_attribute: 不予开放{comment(decide='无条件开放, 有条件开放 or 不予开放')}",
-        f"        update_cycle: 不定期{comment(decide='更新周期')}",
+        f"        update_cycle: {CYCLES[step][0]}{comment(guess='the calendar')}",
         f"        published: 2026-01-01{comment(decide='发布日期')}",
         f"      licence: {scalar('internal use')}{comment(decide='the licence')}",
         "      retention:",
@@ -125,7 +127,7 @@ def _extension(path: Path, sample: Sample, department: str, feed: str, tables: l
     ]
 
 
-def _pattern(name: str) -> tuple[str, str, str]:
+def _pattern(name: str) -> tuple[str, Step, str]:
     """The file name with its date as `{interval:…}`; calendar step; why."""
     name = re.sub(r"[{}\[\]?*]", "_", name)
     stem, dot, suffix = name.rpartition(".")

@@ -20,13 +20,21 @@ _WORDS = frozenset(
         r"\w+",
         """and or not is null in like ilike similar to between case when then else end true false distinct from escape
         cast try_cast as at time zone interval year years month months day days hour hours minute minutes second
-        seconds week weeks quarter quarters epoch dow isodow doy collate glob any all some current_date varchar
+        seconds week weeks quarter quarters epoch dow isodow doy collate glob any all some varchar
         boolean integer bigint smallint tinyint double decimal date timestamp timestamptz hugeint""",
     )
 )
 CONTEXT = ("content_date",)
 """Names a rule may use beside columns: `content_date`, the local date of the delivery's content as-of."""
 
+_CLOCK = frozenset(
+    re.findall(
+        r"\w+",
+        """current_date current_time current_timestamp localtime localtimestamp now today get_current_time
+        get_current_timestamp transaction_timestamp""",
+    )
+)
+"""What a value is must not depend on when it is read."""
 _STATEMENTS = frozenset(
     ("select", "with", "values", "insert", "update", "delete", "copy", "attach", "install", "load", "pragma", "set")
 )
@@ -62,6 +70,10 @@ def _names(expression: str, found: list[str]) -> list[str]:
             word = token.group().casefold()
             if word in _STATEMENTS and following != "(":
                 found.append(f"`{token.group()}` is not allowed: one scalar expression over the columns of a row")
+            elif _asks_the_time(word, following):
+                found.append(
+                    f"`{token.group()}` differs at each reading; a rule has `content_date`, the delivery's day"
+                )
             elif following != "(" and word not in _WORDS:
                 names.append(token.group())
         elif token.group() == ";":
@@ -69,6 +81,10 @@ def _names(expression: str, found: list[str]) -> list[str]:
     if _comment(tokens):
         found.append("SQL comments are not allowed; the rule's description says why")
     return names
+
+
+def _asks_the_time(word: str, following: str) -> bool:
+    return word in _CLOCK and (following == "(" or word not in ("now", "today"))
 
 
 def _comment(tokens: list[re.Match[str]]) -> bool:

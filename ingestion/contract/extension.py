@@ -156,6 +156,9 @@ class ColumnSpec(Strict):
     blanks: Literal["trim", "keep"] | None = Field(
         default=None, description="Whether blanks around a VARCHAR's values belong to them; default the format's."
     )
+    ambiguous_time: Literal["earlier", "later", "refuse"] = Field(
+        default="refuse", description="A local time that came twice, where clocks were set back and no offset is sent."
+    )
     missing: list[Code] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
     trace: dict[str, Decimal] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
     normalise: list[Literal["upper", "nfkc", "digits"]] = []
@@ -288,6 +291,9 @@ class Citylake(Strict):
     empty: Literal["refuse", "no_data"] = "refuse"
     content_as_of: Literal["modified", "interval_end", "fetched"] = "modified"
     calendar: CalendarSpec
+    on_change: bool = Field(
+        default=False, description="The source sends when something changes: no interval is owed, none is late."
+    )
     schedule: str = Field(description="Cron expression in the calendar's time zone.")
     retries: int = Field(default=3, ge=0)
     deadline: timedelta = Field(description="After the interval's end; later is late.")

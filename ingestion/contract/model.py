@@ -148,6 +148,7 @@ class Contract:
 def _spelled(spec: ColumnSpec) -> dict[str, Any]:
     """Keys that came later are left out while unset, so that adding one re-makes nobody's bronze."""
     later = {key for key in ("formats", "implied_decimals", "blanks") if getattr(spec, key) is None}
+    later |= {"ambiguous_time"} if spec.ambiguous_time == "refuse" else set()
     return spec.model_dump(mode="json", exclude=later)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingestion.clocks import set_back
 from ingestion.intervals import Step
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 7))
@@ -19,6 +20,13 @@ _NEEDED: dict[Step, tuple[str, ...]] = {
     "quarter": ("Y", "m"),
     "year": ("Y",),
 }
+CYCLES: dict[Step, tuple[str, ...]] = {
+    "hour": ("每小时", "实时"), "day": ("每日",), "week": ("每周",), "month": ("每月",), "quarter": ("每季度",),
+    "year": ("每年",),
+}  # fmt: skip
+"""更新周期 of a calendar, the one a draft says first."""
+UNOWED = ("不定期", "不更新")
+_SLOWER = ("实时", "每小时", "每日", "每周", "每月", "每季度", "每半年", "每年")
 _DIRECTIVES = "YymdHjGV"
 
 
@@ -53,11 +61,37 @@ def timezone_problem(name: str) -> str | None:
 
 
 def repeats_an_hour(name: str, since: date) -> bool:
-    """Whether local time gives two hours of some day one name: clocks go back within two years of `since`."""
+    """Whether local time gives two hours one name: clocks go back after `since`."""
+    return not timezone_problem(name) and bool(set_back(name, since))
+
+
+def repeats_midnight(name: str, since: date) -> bool:
+    """Whether some day after `since` has two midnights, so that its beginning has no name of its own."""
     if timezone_problem(name):
         return False
-    zone, first = ZoneInfo(name), datetime(since.year, since.month, since.day)  # noqa: DTZ001 - local times are asked about
-    return len({zone.utcoffset(first + timedelta(days=offset)) for offset in range(2 * 366)}) > 1
+    return any(
+        first <= datetime.combine(day, time.min) < last
+        for first, last in set_back(name, since)
+        for day in {first.date(), last.date()}
+    )
+
+
+def cycle_problem(cycle: str, every: Step, *, on_change: bool) -> str | None:
+    """What is wrong with a catalogue's update cycle beside a calendar: it says less than the calendar asks for.
+
+    A calendar owes a delivery an interval, so its cycle is its own, or a faster one (a year's file may be sent every
+    day). A feed that owes none says so by `on_change`; its cycle is 不定期, 不更新, or slower than its calendar.
+    """
+    own = CYCLES[every][0]
+    if on_change:
+        fits = cycle in UNOWED or _SLOWER.index(cycle) > _SLOWER.index(own)
+        return None if fits else f"{cycle} with `on_change: true`, which owes nothing: 不定期, or no on_change"
+    if cycle in UNOWED or _SLOWER.index(cycle) > _SLOWER.index(own):
+        return (
+            f"{cycle} disagrees with the calendar, which owes a delivery every {every}: {own}; where the source sends "
+            "when something changes, `on_change: true`"
+        )
+    return None
 
 
 def path_problem(path: str, every: Step) -> str | None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.contract.extension import Citylake, JsonFormat
 from ingestion.contract.problem import KeyPath
-from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour
+from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour, repeats_midnight
 from ingestion.contract.sources import FileDrop, HttpFile, JsonApi
 
 ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
@@ -39,22 +39,32 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
 
 
 def _hours(citylake: Citylake) -> Iterator[Finding]:
-    """Two hours of one name would be one file taken twice, or one hour asked for twice and the other never."""
+    """Two hours of one name would be one file taken twice, or one hour asked for twice and the other never; two
+    midnights of one day would be a day asked for with an hour too many or too few."""
     calendar, source = citylake.calendar, citylake.source
-    if calendar.every != "hour" or not repeats_an_hour(calendar.timezone, calendar.start):
+    by_hour = calendar.every == "hour"
+    if not (repeats_an_hour if by_hour else repeats_midnight)(calendar.timezone, calendar.start):
         return
     if isinstance(source, JsonApi):
-        is_told = source.time == "utc" or all(
-            "%z" in form for v in source.params.values() for _, form in _PARAM.findall(v)
-        )
-        if not is_told:
+        if source.time == "local" and not all(_is_told(form, by_hour) for form in _forms(source)):
             yield ("source", "time"), f"clocks in {calendar.timezone} go back: hours need `utc`, or %z in every time"
         return
-    yield (
-        ("calendar", "timezone"),
-        f"clocks in {calendar.timezone} go back, and two hours have one name: an hourly calendar needs a zone without "
-        "clock changes, such as UTC or Asia/Shanghai",
-    )
+    if by_hour:
+        yield (
+            ("calendar", "timezone"),
+            f"clocks in {calendar.timezone} go back, and two hours have one name: an hourly calendar needs a zone "
+            "without clock changes, such as UTC or Asia/Shanghai",
+        )
+
+
+def _forms(source: JsonApi) -> list[str]:
+    return [form for value in source.params.values() for _, form in _PARAM.findall(value)]
+
+
+def _is_told(form: str, by_hour: bool) -> bool:
+    """Whether a time of this form is one moment; a mere date is, but among hours."""
+    given = set(re.findall(r"%(.)", form))
+    return bool(given & {"z", "s"}) or not (by_hour or given & set("HMS"))
 
 
 def _url(source: HttpFile | JsonApi, citylake: Citylake) -> Iterator[Finding]:

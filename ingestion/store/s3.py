@@ -24,6 +24,7 @@ from minio.error import MinioException
 from minio.helpers import ObjectWriteResult
 from urllib3.exceptions import ProtocolError
 
+from ingestion import clocks
 from ingestion.errors import StoreError
 from ingestion.keys import check_key
 from ingestion.store import duckdb_s3
@@ -316,4 +317,4 @@ def _md5(data: bytes = b"") -> hashlib._Hash:
 def _moment(written: ObjectWriteResult) -> datetime:
     """The server's own time of its answer."""
     said = written.http_headers.get("date")
-    return parsedate_to_datetime(said).astimezone(UTC) if said else datetime.now(UTC)
+    return parsedate_to_datetime(said).astimezone(UTC) if said else clocks.now()

@@ -66,6 +66,35 @@ def test_environment_is_read_in_settings_only() -> None:
     assert not found
 
 
+_CLOCKS = re.compile(
+    r"datetime\.(now|today|utcnow)\b|\bdate\.today\b|\btime\.(time|time_ns|localtime|gmtime|ctime)\("
+    r"|(?<![\w.])(now|today|get_current_time(stamp)?|transaction_timestamp)\(\)"
+    r"|\b(current_date|current_time|current_timestamp|localtimestamp)\b",
+    re.IGNORECASE,
+)
+
+
+def test_the_time_is_asked_in_one_place() -> None:
+    """ingestion.clocks knows what the machine's time is for, and what the city's; everything else asks it.
+
+    `expressions` names SQL's clocks to refuse them.
+    """
+    own = ("ingestion/clocks.py", "ingestion/contract/expressions.py")
+    sources = [path for package in PACKAGES for path in python(package)]
+    sources += tracked("dbt_project/*.sql", "dbt_project/*.yml", "ingestion/*.yaml")
+    assert len(sources) > 300
+    found = [
+        f"{shown(path)}:{number}"
+        for path in sources
+        if shown(path) not in own
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if _CLOCKS.search(line.replace("clocks.now()", ""))
+    ]
+    assert not found
+    for line in ("x = datetime.now(UTC)", "date.today()", "time.time()", "where at < now()", "current_date - 1"):
+        assert _CLOCKS.search(line)
+
+
 def _raises_bare(node: ast.AST) -> bool:
     if not isinstance(node, ast.Raise) or node.exc is None:
         return False

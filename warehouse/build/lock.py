@@ -11,11 +11,11 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ingestion import clocks
 from ingestion.errors import LakeBusy
 
 
@@ -37,7 +37,7 @@ def build_lock(state: Path, *, timeout: float = 0.0) -> Iterator[None]:
             next_step="wait for it to end, then run the command again; or set CITYLAKE_LOCK_TIMEOUT_SECONDS to wait",
         ) from error
     try:
-        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{clocks.now():%Y-%m-%dT%H:%M:%SZ}"}
         holder.write_text(json.dumps(note), encoding="utf-8")
         yield
     finally:

@@ -15,12 +15,13 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from ingestion import clocks
 from ingestion.contract.model import Contract
 from ingestion.isolation import as_known_error
 from ingestion.settings import Settings
@@ -163,7 +164,7 @@ class Builder:
         dbt: Dbt | None = None,
     ) -> ModelsMade | BuildReport:
         """As the function `make_models`, from given effective files, without the lock."""
-        started_at = datetime.now(UTC)
+        started_at = clocks.now()
         messages: list[str] = []
         digest = project_digest(self.settings.dbt_project, self.contracts)
         opened = open_build_file(self.settings.build_path)
@@ -232,7 +233,7 @@ class Builder:
                 build_id=made.build_id,
                 as_of=made.as_of,
                 started_at=made.started_at,
-                finished_at=datetime.now(UTC),
+                finished_at=clocks.now(),
                 full_refresh=made.full_refresh,
                 nothing_new=False,
                 dbt_version=str(made.results["metadata"]["dbt_version"]),
@@ -285,7 +286,7 @@ class Builder:
     def _unchanged(self, last: BuildReport, started_at: datetime) -> BuildReport:
         """The last report again, so that a gate can judge anew (an accepted failure, a lifted hold)."""
         self.progress("nothing new since the last build")
-        times = {"started_at": started_at, "finished_at": datetime.now(UTC)}
+        times = {"started_at": started_at, "finished_at": clocks.now()}
         return last.model_copy(update={"nothing_new": True, **times})
 
     def _dbt(self) -> Dbt:

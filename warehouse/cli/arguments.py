@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from ingestion.contract.model import Contract
     from ingestion.intervals import Interval
+    from ingestion.settings import Settings
 
 Feed = Annotated[str, typer.Argument(metavar="FEED", help="department.feed, as in `citylake contracts list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -26,16 +27,16 @@ By = Annotated[
 ]
 
 
-def local_day(day: datetime | None, timezone: str) -> date:
+def local_day(day: datetime | None, settings: Settings) -> date:
     """The day asked for, or today in the city. Raises ConfigurationError."""
     if day is not None:
         from ingestion.intervals import check_days
 
         check_days(day.date(), day.date())
         return day.date()
-    from zoneinfo import ZoneInfo
+    from ingestion.clocks import city_time
 
-    return datetime.now(ZoneInfo(timezone)).date()
+    return city_time(settings).date()
 
 
 def parse_interval(contract: Contract, text: str) -> Interval:
@@ -46,16 +47,22 @@ def parse_interval(contract: Contract, text: str) -> Interval:
     from ingestion.errors import ConfigurationError
     from ingestion.intervals import check_days
 
+    wrong = f"is not a moment such as 2026-03-02 or 2026-03-02T05 ({contract.calendar.timezone})"
     try:
         moment = datetime.fromisoformat(text)
-        check_days(moment.date(), moment.date())
-        return contract.calendar.at(moment)
     except ValueError:
-        raise ConfigurationError(
-            f"--interval {text!r} is not a moment such as 2026-03-02 or 2026-03-02T05 ({contract.calendar.timezone})",
-            feed=f"{contract.department}.{contract.feed}",
-            left="nothing was done",
-        ) from None
+        moment = None
+    if moment is not None:
+        check_days(moment.date(), moment.date())
+        try:
+            return contract.calendar.at(moment)
+        except ValueError as error:
+            wrong = f"is no interval: {error}"
+    raise ConfigurationError(
+        f"--interval {text!r} {wrong}",
+        feed=f"{contract.department}.{contract.feed}",
+        left="nothing was done",
+    )
 
 
 def account(by: str | None) -> str:

@@ -69,7 +69,7 @@ def _intervals(session: Session, contract: Contract, interval: str | None, day: 
         return [parse_interval(contract, interval)]
     from warehouse.capture import intervals_of
 
-    return intervals_of(contract, local_day(day, session.settings.timezone))
+    return intervals_of(contract, local_day(day, session.settings))
 
 
 def reconform_command(

@@ -101,7 +101,7 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str
 
 
 def shown(value: object) -> str:
-    """A cell: thousands separated, UTC times to the minute, nothing for None."""
+    """A cell: thousands separated, UTC times to the minute (one without a zone as it is), nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -109,7 +109,7 @@ def shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, datetime):
-        return f"{value.astimezone(UTC) if value.tzinfo else value:%Y-%m-%d %H:%MZ}"
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%MZ}" if value.tzinfo else f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, float):
         return f"{value:,.4g}"
     return str(value)

@@ -37,7 +37,7 @@ def run_command(context: typer.Context, day: Day = None, by: By = None, as_json:
 
     session: Session = context.obj
     with progress("open the lake") as say:
-        report = run(session.lake, local_day(day, session.settings.timezone), approver=account(by), progress=say)
+        report = run(session.lake, local_day(day, session.settings), approver=account(by), progress=say)
     if as_json:
         write_json({**vars(report), "exit_code": report.exit_code})
     else:
@@ -61,7 +61,7 @@ def build_command(
     with progress("build") as say:
         report = build(
             lake,
-            local_day(as_of, session.settings.timezone),
+            local_day(as_of, session.settings),
             full_refresh=full_refresh,
             released=released_inputs(lake),
             progress=say,

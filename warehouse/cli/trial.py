@@ -8,12 +8,13 @@ from __future__ import annotations
 import secrets
 import tempfile
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from ingestion.clocks import city_time
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.run import conform
 from ingestion.contract.model import Contract
@@ -73,7 +74,7 @@ def try_file(
     """Conform `file` as a delivery of `interval`. Raises CitylakeError leaves other than DeliveryRefused."""
     keyed = settings.model_copy(update={"pseudonym_key": SecretStr(secrets.token_hex(32))})
     trial = Trial(f"{contract.department}.{contract.feed}", file.name, str(interval))
-    now = datetime.now(UTC)
+    now = city_time(settings).astimezone(UTC)
     with tempfile.TemporaryDirectory(prefix="citylake-try-") as folder:
         try:
             conformed: Conformed | None = conform(

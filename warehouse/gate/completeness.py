@@ -1,9 +1,10 @@
 """Which intervals were due and have no delivery: a warning on every product that reads the feed.
 
-An interval is due when its end plus the contract's deadline lies within the day judged. Looked at are the
-intervals of the feed's recapture before that day, from its first delivery on; feeds that send when
-something changes (update cycle 不定期 or 不更新) owe none. A refused delivery is one that came; whether
-it blocks is warehouse.gate.deliveries' business, and whether content is too old that of freshness checks.
+An interval is due when its end plus the contract's deadline lies within the day judged. Looked at are the intervals
+of the feed's recapture before that day, from its first delivery on; a feed that sends when something changes
+(`on_change` of its contract) owes none, whatever the catalogue calls its update cycle. A refused delivery is one that
+came; whether it blocks is warehouse.gate.deliveries' business, and whether content is too old that of freshness
+checks.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
+from ingestion.clocks import begins
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from warehouse.gate.verdict import CheckResult
-
-ON_CHANGE = ("不定期", "不更新")
 
 _CAME = """
 select distinct department || '.' || feed as feed, interval_start
@@ -34,7 +34,7 @@ def judge_completeness(
     log: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract], as_of: date
 ) -> dict[str, CheckResult]:
     """One result per feed that owes deliveries; the message names the first missing interval and how many."""
-    owing = {name: c for name, c in contracts.items() if c.citylake.catalogue.update_cycle not in ON_CHANGE}
+    owing = {name: c for name, c in contracts.items() if not c.citylake.on_change}
     since = datetime.combine(as_of, datetime.min.time(), UTC) - timedelta(days=400)
     came: dict[str, set[datetime]] = {}
     for feed, start in log.execute(_CAME, {"since": since}).fetchall():
@@ -49,9 +49,9 @@ def due(contract: Contract, as_of: date, came: Iterable[datetime]) -> list[Inter
     first_seen = min(came, default=None)
     if first_seen is None:
         return []
-    midnight = datetime.combine(as_of, datetime.min.time(), contract.calendar.zone)
-    end = (midnight + timedelta(days=1)).astimezone(UTC)
-    begin = max(midnight.astimezone(UTC) - contract.citylake.recapture, first_seen)
+    zone = contract.calendar.zone
+    end = begins(zone, as_of + timedelta(days=1))
+    begin = max(begins(zone, as_of) - contract.citylake.recapture, first_seen)
     return [i for i in contract.calendar.between(begin, end) if i.end + contract.citylake.deadline <= end]
 
 

@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from ingestion.isolation import raise_unless_unexpected
 from warehouse.build.lock import build_lock
@@ -51,7 +50,7 @@ def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[
     evidence = gather(lake, report)
     results = {product: _results(lake, evidence, product) for product in evidence.products()}
     require_known(register, path, {product: {r.name for r in found} for product, found in results.items()})
-    today = today or lake.clock().astimezone(ZoneInfo(lake.settings.timezone)).date()
+    today = today or lake.city_time().date()
     verdicts = decide(evidence, results, Terms(register, today, decision_time(lake)))
     record(lake, verdicts)
     return verdicts

@@ -13,7 +13,6 @@ import json
 import logging
 import smtplib
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +26,7 @@ from typing import Protocol
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from ingestion import clocks
 from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings
 from warehouse.incidents.model import ChannelName
@@ -132,7 +132,7 @@ class Webhook:
         """HMAC-SHA256 over `<timestamp>.<body>`, so that a captured notice cannot be played again later."""
         if self.settings.webhook_secret is None:
             return {}
-        moment = str(int(time.time()))
+        moment = str(int(clocks.now().timestamp()))
         key = self.settings.webhook_secret.get_secret_value().encode()
         digest = hmac.new(key, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
         return {"X-Citylake-Timestamp": moment, "X-Citylake-Signature": f"sha256={digest}"}

@@ -20,7 +20,6 @@ import duckdb
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
-from warehouse.gate.completeness import ON_CHANGE
 from warehouse.incidents.model import Kind, kind_of
 
 LOOK_BACK = timedelta(days=30)
@@ -103,7 +102,7 @@ def missing(
     contract: Contract, now: datetime, came: set[datetime], *, first: datetime | None, since: datetime | None = None
 ) -> list[Interval]:
     """Intervals that are late at `now`, oldest first. `came` and `first` are interval starts, UTC."""
-    if contract.citylake.catalogue.update_cycle in ON_CHANGE:
+    if contract.citylake.on_change:
         return []
     begin = now - LOOK_BACK - contract.citylake.deadline
     # Where it never delivered, what is owed begins with the open incident, if there is one.

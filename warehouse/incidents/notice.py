@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ingestion.clocks import shown
 from warehouse.incidents.model import Incident, Said
 from warehouse.incidents.wording import WORDS
 
@@ -65,11 +66,11 @@ def _facts(incident: Incident, name: tuple[str, str], named: str, timezone: str)
     if incident.synthetic:
         lines.append(f"注意 Note: {_SYNTHETIC}（模拟城市，非真实业务数据 · made by the simulated city）")
     if incident.first is not None and incident.last is not None:
-        span = f"{_local(incident.first.start, zone)} – {_local(incident.last.end, zone)} ({timezone})"
+        span = f"{shown(incident.first.start, zone)} – {shown(incident.last.end, zone)} ({timezone})"
         lines.append(f"时段 Intervals: {span}; {incident.intervals}")
-    lines.append(f"开始 Since: {_local(incident.opened_at, zone)}; 次数 occurrences: {incident.occurrences}")
+    lines.append(f"开始 Since: {shown(incident.opened_at, zone)}; 次数 occurrences: {incident.occurrences}")
     if incident.resolved_at is not None:
-        lines.append(f"结束 Over: {_local(incident.resolved_at, zone)}; {incident.resolution or ''}".rstrip("; "))
+        lines.append(f"结束 Over: {shown(incident.resolved_at, zone)}; {incident.resolution or ''}".rstrip("; "))
     return [*lines, f"情况 What: {incident.message}"]
 
 
@@ -86,7 +87,3 @@ def _advice(incident: Incident, said: Said) -> list[str]:
 def _document(incident: Incident, said: Said, subject: str, body: str) -> dict[str, Any]:
     facts = incident.model_dump(mode="json", exclude={"notices", "occurrence", "sequence", "event", "closed_by"})
     return {"schema_version": 1, "event": said, "subject": subject, "text": body, "incident": facts}
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> str:
-    return f"{moment.astimezone(UTC).astimezone(zone):%Y-%m-%d %H:%M}"

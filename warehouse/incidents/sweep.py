@@ -34,11 +34,11 @@ class Swept:
 
 
 def sweep(lake: Lake, now: datetime | None = None) -> Swept:
-    """Open, count, resolve and tell. `now` is what lateness is judged for, default the lake's clock.
+    """Open, count, resolve and tell. `now` is what lateness is judged for, default the time in the city.
 
     Raises StoreError, LakeBusy, IntegrityError; what was done before stays, the next sweep does the rest.
     """
-    now = now or lake.clock()
+    now = now or lake.city_time()
     book, swept = Book(lake), Swept()
     active = book.active()
     found = troubles(lake, now, _since(active))

@@ -14,7 +14,6 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from zoneinfo import ZoneInfo
 
 import duckdb
 from pydantic import Field
@@ -132,7 +131,7 @@ class _Release:
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
         register = load_register(self.lake.settings.accepted_failures_path)
-        today = self.lake.clock().astimezone(ZoneInfo(self.lake.settings.timezone)).date()
+        today = self.lake.city_time().date()
 
         def find(product: str, check: str) -> AcceptedFailure | None:
             entry = register.find(product, check)

@@ -9,12 +9,13 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.demo.days import EVENING
 from infra.simulator.deliver import deliver
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
@@ -165,6 +166,23 @@ def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over
     opened, resolved = _letters(running)
     assert "Resolved" in resolved and "Resolved" not in opened
     _clean(running.lake)
+
+
+def test_the_forms_default_date_does_the_citys_day_and_a_wrong_one_is_red(running: Running) -> None:
+    """The machine's date lies after the last scheduled day: Airflow made no task, and showed the run as a success."""
+    api, now = running.stack.api(), datetime.now(UTC)
+    running.days.tell_time(AFTER, EVENING)
+    chore = "maintenance.incidents"
+    runs = {WEATHER: "click", LICENCE: "wrong", chore: "click"}
+    api.trigger(WEATHER, "click", at=now)
+    api.trigger(LICENCE, "wrong", at=now, conf={"from": "2019-01-01"})
+    api.trigger(chore, "click", at=now)
+    assert api.wait(runs, seconds=180) == {WEATHER: "success", LICENCE: "failed", chore: "success"}
+    assert api.tasks(WEATHER, "click")["extract"] == "success"
+    assert f"files of {AFTER} to {AFTER}" in _log_of(api, WEATHER, "click", "extract")
+    assert api.tasks(LICENCE, "wrong")["extract"] == "failed"
+    assert "no interval in 2019-01-01 to 2019-01-01" in _log_of(api, LICENCE, "wrong", "extract")
+    assert api.tasks(chore, "click") == {"incidents": "success"}
 
 
 def _letters(running: Running) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -130,3 +130,15 @@ def _secret(url: str) -> object:
     from pydantic import SecretStr
 
     return SecretStr(url)
+
+
+def test_lateness_is_judged_by_the_citys_clock(make: Make, tmp_path: Path) -> None:
+    """Months after a simulated city's last day, `citylake incidents sweep` found every day since to be late."""
+    clock = tmp_path / "time.txt"
+    clock.write_text("2026-03-03T12:00:00+00:00", encoding="utf-8")
+    made = make(now=datetime(2026, 11, 20, tzinfo=UTC), city_time=clock)
+    arrive(made, 0)
+    arrive(made, 1)
+    assert sweep(made).opened == []
+    clock.write_text("2026-03-05T12:00:00+00:00", encoding="utf-8")
+    assert len(sweep(made).opened) == 1

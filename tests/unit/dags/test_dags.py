@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -53,6 +54,44 @@ def test_each_feed_carries_what_its_contract_says(dags: dict[str, Any]) -> None:
         assert [asset.name for asset in dag.task_dict["conform"].outlets] == [name]
         for told in (spec.steward.email, spec.schedule, "When it is red", f"citylake quarantine {name}", "Backfill"):
             assert told in dag.doc_md
+
+
+def test_no_date_bounds_a_run_that_is_triggered(dags: dict[str, Any]) -> None:
+    """Outside a DAG's start and end Airflow makes no task and calls the run a success."""
+    for name, dag in dags.items():
+        bounds = [(dag.start_date, dag.end_date), *((task.start_date, task.end_date) for task in dag.tasks)]
+        assert all(first is None or first <= datetime(1970, 1, 1, tzinfo=UTC) for first, _ in bounds), name
+        assert all(last is None for _, last in bounds), name
+
+
+@pytest.mark.parametrize(
+    ("until", "since", "ticks"), [(-1, None, False), (0, None, True), (None, 1, False), (1, 0, True)]
+)
+def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int | None, ticks: bool) -> None:
+    from dags.factory.maintenance import maintenance_dags
+    from dags.factory.settings import ticking
+    from ingestion import clocks
+    from ingestion.settings import Settings
+
+    today = clocks.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
+    last, first = (None if days is None else today + timedelta(days=days) for days in (until, since))
+    found = ticking("0 8 * * *", "Asia/Shanghai", Settings(schedule_until=last), since=first)
+    assert (found is not None) == ticks
+    assert maintenance_dags()["maintenance.incidents"].schedule is not None
+
+
+def test_a_daily_schedule_ticks_once_a_day_over_a_change_of_clocks() -> None:
+    """Of a time that is left out, and of one that comes twice: Airflow's own reckoning, which the lake relies on."""
+    from airflow.timetables.trigger import CronTriggerTimetable
+
+    for cron, first in (("30 2 * * *", "2026-03-06"), ("30 1 * * *", "2026-10-30")):
+        table = CronTriggerTimetable(cron, timezone="America/New_York")
+        at = datetime.fromisoformat(f"{first}T12:00:00+00:00")
+        days = []
+        for _ in range(5):
+            at = table._get_next(at)
+            days.append(at.astimezone(ZoneInfo("America/New_York")).date())
+        assert [(after - before).days for before, after in itertools.pairwise(days)] == [1, 1, 1, 1]
 
 
 def test_any_feed_rings_the_warehouse_and_its_tasks_share_one_slot(dags: dict[str, Any]) -> None:

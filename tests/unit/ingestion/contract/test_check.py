@@ -11,6 +11,7 @@ import yaml
 
 from ingestion.contract.check import check
 from ingestion.contract.draft import draft
+from ingestion.contract.schedule import cycle_problem
 
 SHIPPED = Path(__file__).parents[4] / "ingestion" / "contracts"
 VALUE = "customProperties[0].value"
@@ -81,6 +82,39 @@ def test_columns(found: Found, columns: Any, column: int, change: Any, path: str
 def test_feed(found: Found, citylake: Any, change: Any, path: str) -> None:
     citylake.update(change)
     assert list(found()) == [f"{VALUE}.{path}"]
+
+
+@pytest.mark.parametrize(
+    ("every", "cycle", "on_change", "fits"),
+    [
+        ("day", "每日", False, True),
+        ("day", "不定期", False, False),
+        ("day", "不更新", False, False),
+        ("day", "每月", False, False),
+        ("day", "每日", True, False),
+        ("day", "不定期", True, True),
+        ("day", "每半年", True, True),
+        ("hour", "实时", False, True),
+        ("quarter", "每半年", False, False),
+        ("year", "每日", False, True),
+    ],
+)
+def test_the_update_cycle_follows_the_calendar(every: str, cycle: str, on_change: bool, fits: bool) -> None:
+    """不定期 beside a daily calendar switched completeness off, and nobody was told."""
+    assert (cycle_problem(cycle, every, on_change=on_change) is None) == fits  # type: ignore[arg-type]
+
+
+def test_a_contradicting_update_cycle_is_found(found: Found, citylake: Any) -> None:
+    citylake["catalogue"]["update_cycle"] = "不定期"
+    assert "owes a delivery every" in found()[f"{VALUE}.catalogue.update_cycle"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cycle"), [("v_20260302.csv", "每日"), ("v_2026030205.csv", "每小时"), ("v_202603.csv", "每月")]
+)
+def test_a_draft_says_the_cycle_of_its_calendar(tmp_path: Path, name: str, cycle: str) -> None:
+    (tmp_path / name).write_text("id,v\na,1\nb,2\n")
+    assert f"update_cycle: {cycle}  # guess: the calendar" in draft(tmp_path / name, department="syj", feed="visit")
 
 
 @pytest.mark.parametrize("code", [None, "91110000600037341M"])

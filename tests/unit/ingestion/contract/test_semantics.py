@@ -74,9 +74,18 @@ def test_direct_identifiers_need_deidentification(
     assert [path for path in found] == (["schema[0].properties[2].name"] if refused else [])
 
 
+@pytest.mark.parametrize("clock", ["current_date", "NOW()", "today ()", "current_timestamp", "get_current_time()"])
+def test_an_expression_asks_no_clock(columns: Any, problems: Any, clock: str) -> None:
+    """Read again, the same bytes would give other values; a rule has `content_date`."""
+    columns[2] = {k: v for k, v in columns[2].items() if k != "physicalName"}
+    columns[2]["transformLogic"] = f"cast(date_diff('day', visited_at, {clock}) as integer)"
+    assert any("differs at each reading" in told for told in problems().values())
+
+
 @pytest.mark.parametrize(
     ("spec", "key", "text"),
     [
+        ({"ambiguous_time": "earlier"}, "ambiguous_time", "is for TIMESTAMPTZ, not INTEGER"),
         ({"format": "%Y"}, "format", "is for DATE, TIMESTAMP and TIMESTAMPTZ, not INTEGER"),
         ({"timezone": "Mars/Base"}, "timezone", "not an IANA time zone"),
         ({"normalise": ["upper"]}, "normalise", "is for VARCHAR"),

@@ -110,6 +110,9 @@ def test_another_source_is_not_another_revision() -> None:
 
 
 BERLIN = {"every": "hour", "timezone": "Europe/Berlin", "start": "2026-01-01"}
+SINCE_1986 = {"every": "hour", "timezone": "Asia/Shanghai", "start": "1980-01-01"}
+HAVANA = {"every": "day", "timezone": "America/Havana", "start": "2026-01-01"}
+"""Its clocks go back from one o'clock to midnight: a day has two."""
 SHORT = {"from": "{start:%Y-%m-%dT%H:%M}", "to": "{end:%Y-%m-%dT%H:%M}"}
 
 
@@ -123,6 +126,13 @@ SHORT = {"from": "{start:%Y-%m-%dT%H:%M}", "to": "{end:%Y-%m-%dT%H:%M}"}
         (BERLIN, API, None),
         ({**BERLIN, "timezone": "Asia/Shanghai"}, {"path": "v_{interval:%Y%m%d%H}.csv"}, None),
         ({**BERLIN, "every": "day"}, {"path": "v_{interval:%Y%m%d}.csv"}, None),
+        ({**BERLIN, "start": "2031-06-01"}, {"path": "v_{interval:%Y%m%d%H}.csv"}, "calendar.timezone"),
+        (SINCE_1986, {"path": "v_{interval:%Y%m%d%H}.csv"}, "calendar.timezone"),
+        (BERLIN, {**API, "params": {"from": "{start:%s}"}}, None),
+        (HAVANA, {**API, "params": SHORT}, "source.time"),
+        (HAVANA, {**API, "params": {"day": "{start:%Y-%m-%d}"}}, None),
+        (HAVANA, {**API, "params": {"from": "{start:%s}"}}, None),
+        ({**BERLIN, "every": "day"}, {**API, "params": SHORT}, None),
         ({**BERLIN, "timezone": "Mars/Olympus"}, {"path": "v_{interval:%Y%m%d%H}.csv"}, None),
     ],
 )

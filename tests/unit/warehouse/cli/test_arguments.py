@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from ingestion.errors import ConfigurationError
+from ingestion.settings import Settings
 from warehouse.cli.arguments import account, local_day, parse_interval
 from warehouse.cli.session import Session
 
@@ -38,7 +41,7 @@ def test_a_time_nobody_can_mean_is_told(session: Session, text: str) -> None:
     with pytest.raises(ConfigurationError, match="days go from 1970-01-01 to 2199-12-31"):
         parse_interval(session.contract("syj.complaint"), text)
     with pytest.raises(ConfigurationError, match="days go from 1970-01-01 to 2199-12-31"):
-        local_day(datetime.fromisoformat(text), "Asia/Shanghai")
+        local_day(datetime.fromisoformat(text), Settings())
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", ""])
@@ -48,9 +51,25 @@ def test_a_wrong_interval_says_what_is_right(session: Session, text: str) -> Non
 
 
 def test_the_day_is_the_citys() -> None:
-    assert local_day(datetime(2026, 3, 2, tzinfo=UTC), "Asia/Shanghai") == date(2026, 3, 2)
-    ahead, behind = local_day(None, "Pacific/Kiritimati"), local_day(None, "Pacific/Niue")
+    assert local_day(datetime(2026, 3, 2, tzinfo=UTC), Settings()) == date(2026, 3, 2)
+    ahead, behind = (local_day(None, Settings(timezone=f"Pacific/{name}")) for name in ("Kiritimati", "Niue"))
     assert (ahead - behind).days in (1, 2)
+
+
+def test_the_default_day_is_a_simulated_citys_own(tmp_path: Path) -> None:
+    """`citylake run` without a day took the machine's, months after the city's last."""
+    (tmp_path / "time.txt").write_text("2026-03-07T23:00:00+08:00", encoding="utf-8")
+    assert local_day(None, Settings(city_time=tmp_path / "time.txt")) == date(2026, 3, 7)
+
+
+def test_an_hour_that_clocks_left_out_or_doubled_is_named(session: Session) -> None:
+    hourly = session.contract("qxj.wx_station_hourly")
+    calendar = hourly.citylake.calendar.model_copy(update={"timezone": "America/New_York"})
+    moved = replace(hourly, citylake=hourly.citylake.model_copy(update={"calendar": calendar}))
+    for text, wrong in (("2026-03-08T02", "was left out"), ("2026-11-01T01", "comes twice: give it with its offset")):
+        with pytest.raises(ConfigurationError, match=wrong):
+            parse_interval(moved, text)
+    assert parse_interval(moved, "2026-11-01T01:00-05:00").start == datetime(2026, 11, 1, 6, tzinfo=UTC)
 
 
 def test_who_decides_is_as_given() -> None:

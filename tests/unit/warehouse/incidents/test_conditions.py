@@ -45,10 +45,11 @@ def test_the_look_back_is_bounded_unless_an_incident_reaches_further() -> None:
     assert len(missing(feed, at(100), {at(0)}, first=at(0), since=at(50))) == 49
 
 
-@pytest.mark.parametrize("cycle", ["不定期", "不更新"])
-def test_feeds_that_send_on_change_are_never_late(cycle: str) -> None:
+@pytest.mark.parametrize("cycle", ["每日", "不定期", "不更新"])
+def test_what_is_owed_follows_the_calendar_and_not_the_catalogues_word(cycle: str) -> None:
     spec = contract().citylake.catalogue.model_dump() | {"update_cycle": cycle}
-    assert missing(contract(catalogue=spec), at(50), {at(0)}, first=at(0)) == []
+    assert days(missing(contract(catalogue=spec), at(3, 2), {at(0)}, first=at(0))) == [1, 2]
+    assert missing(contract(catalogue=spec, on_change=True), at(50), {at(0)}, first=at(0)) == []
 
 
 def test_a_later_snapshot_makes_up_for_an_earlier_one() -> None:
