@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
@@ -66,6 +66,12 @@ class Table:
     rules: tuple[RowRule, ...]
     header_variants: tuple[HeaderVariant, ...] = ()
     repeated_headers: tuple[dict[str, str], ...] = ()
+    repeats: Literal["drop", "keep"] = "drop"
+
+    @property
+    def keeps_repeats(self) -> bool:
+        """Whether every row sent is a row: bronze then has `_record_number`, unique within a batch (docs/adr/0020)."""
+        return self.repeats == "keep"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -168,4 +174,5 @@ def _meaning(table: Table) -> dict[str, Any]:
         "columns": columns,
         "rules": rules,
         **{key: found for key, found in headers.items() if found},
+        **({"repeats": table.repeats} if table.keeps_repeats else {}),
     }

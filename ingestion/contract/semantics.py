@@ -35,10 +35,26 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     keyless = [table.name for table in tables if not table.key]
     if keyless and citylake.correction == "delta":
         report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
+    for table in tables:
+        if table.keeps_repeats:
+            _check_repeats(citylake, table, (*path, "tables", table.name, "repeats"), report)
     _check_format(citylake, tables, path, report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
         report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
+
+
+def _check_repeats(citylake: Citylake, table: Table, where: KeyPath, report: Report) -> None:
+    """Rows told apart by their place in a delivery: only where a delivery replaces the one before (ADR 0020)."""
+    if table.key:
+        report.add(where, f"keep is for a table without a key; the key of {table.name} is {', '.join(table.key)}")
+    if citylake.delivery == "events" or citylake.correction == "delta":
+        kind = "events" if citylake.delivery == "events" else "interval with correction delta"
+        report.add(
+            where,
+            f"keep is for delivery snapshot, or interval with correction full; the rows of {kind} are "
+            "compared across deliveries by key",
+        )
 
 
 def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -138,7 +154,7 @@ def _check_unique(table: Table, here: KeyPath, report: Report) -> None:
 
 
 def _check_key(table: Table, here: KeyPath, report: Report) -> None:
-    """A table may have no key (then only identical rows are repeats); a key counts 1, 2, …"""
+    """A table may have no key (then identical rows are repeats, unless it keeps them); a key counts 1, 2, …"""
     positions = sorted(c.primary_key for c in table.columns if c.primary_key is not None)
     if positions != list(range(1, len(positions) + 1)):
         found = ", ".join(str(position) for position in positions)
