@@ -42,15 +42,15 @@ def test_it_stands_where_a_delivery_replaces_the_one_before(
 
 
 @pytest.mark.parametrize(
-    ("delivery", "correction", "named"),
-    [("events", None, "the rows of events"), ("interval", "delta", "the rows of interval with correction delta")],
+    ("delivery", "correction"),
+    [("events", None), ("interval", "delta")],
 )
 def test_it_is_refused_where_rows_are_compared_across_deliveries(
-    citylake: dict[str, Any], keyless: dict[str, Any], problems: Any, delivery: str, correction: str | None, named: str
+    citylake: dict[str, Any], keyless: dict[str, Any], problems: Any, delivery: str, correction: str | None
 ) -> None:
     citylake.update({"delivery": delivery, "correction": correction})
     keyless["repeats"] = "keep"
-    assert named in problems()[WHERE]
+    assert "keep is for delivery snapshot, or interval with correction full" in problems()[WHERE]
 
 
 def test_it_is_refused_beside_a_key(citylake: dict[str, Any], problems: Any) -> None:
@@ -90,3 +90,13 @@ def test_it_makes_bronze_again_and_the_default_does_not(
             keyless["repeats"] = value
         revisions.append(load_contract(_path(base, tmp_path)).revision)
     assert revisions[0] == revisions[1] != revisions[2]
+
+
+@pytest.mark.parametrize(
+    ("delivery", "correction", "where"), [("events", None, "delivery"), ("interval", "delta", "correction")]
+)
+def test_without_it_and_a_key_rows_of_several_deliveries_cannot_be_compared(
+    citylake: dict[str, Any], keyless: dict[str, Any], problems: Any, delivery: str, correction: str | None, where: str
+) -> None:
+    citylake.update({"delivery": delivery, "correction": correction})
+    assert "visit has none" in problems()[f"customProperties[0].value.{where}"]

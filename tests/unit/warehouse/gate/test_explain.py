@@ -18,6 +18,7 @@ from warehouse.build.runner import REPORT, last_report
 from warehouse.cli import main
 from warehouse.gate.decide import gate
 from warehouse.gate.explain import explain, verdicts_to_explain
+from warehouse.release import layout
 from warehouse.release.publish import publish
 
 _BUILDING = """
@@ -97,7 +98,7 @@ def test_it_does_not_wait_for_a_build(city: SmallCity) -> None:
 
 READING = [
     ["gate", "--explain", "food"],
-    ["gate", "--explain", "weather", "--json"],
+    ["gate", "--explain", "food", "--json"],
     ["trace", "fct_weather"],
     ["trace", "fct_weather", "--day", "2026-03-03"],
     ["reconcile"],
@@ -124,7 +125,10 @@ def test_reading_commands_answer_alike_during_a_build_and_after_one_died(
 
     before = answers()
     assert all(lines for _, lines in before.values())
-    assert {words: code for words, (code, _) in before.items() if code} == {"gate --explain food": 3}
+    assert {words: code for words, (code, _) in before.items() if code} == {
+        "gate --explain food": 3,
+        "gate --explain food --json": 3,
+    }
     with building(city):
         assert answers() == before
     begin_build(city)
@@ -168,3 +172,11 @@ def test_a_report_is_replaced_whole(city: SmallCity, monkeypatch: pytest.MonkeyP
         report.model_copy(update={"build_id": "next"}).save(path)
     monkeypatch.undo()
     assert last_report(city.lake.settings) == report
+
+
+def test_a_folder_of_verdicts_left_empty_hides_none(city: SmallCity) -> None:
+    """A gate of a later day was killed between making the folder and the object."""
+    begin_build(city)
+    before = told(city)
+    Path(city.lake.store.url(f"{layout.VERDICTS}/decided=9999-01-01")).mkdir()
+    assert told(city) == before
