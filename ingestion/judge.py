@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
@@ -36,11 +36,12 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Loss:
-    """Keys of one table that the delivery in force has and the new one has not."""
+    """Keys of one table that the delivery in force has and the new one has not; rows where the table has no key."""
 
     table: str
     lost: int
     keys: int
+    unit: Literal["keys", "rows"] = "keys"
 
     @property
     def share(self) -> float:
@@ -72,7 +73,7 @@ def judge(
 
 def hold_message(contract: Contract, losses: Sequence[Loss]) -> str:
     """Why a correction waits for the steward."""
-    facts = "; ".join(f"{loss.lost} of {loss.keys} keys of {loss.table} ({loss.share:.0%})" for loss in losses)
+    facts = "; ".join(f"{loss.lost} of {loss.keys} {loss.unit} of {loss.table} ({loss.share:.0%})" for loss in losses)
     return (
         f"would lose {facts}; the contract allows {contract.citylake.max_key_loss:.0%}. "
         f"The steward ({contract.citylake.steward.name}) decides"
@@ -87,10 +88,11 @@ def losses_past_limit(
     *,
     same_keys: bool,
 ) -> list[Loss]:
-    """Keyed tables that would lose more than `max_key_loss`. Values are Parquet paths by table name.
+    """Tables that would lose more than `max_key_loss`. Values are Parquet paths by table name.
 
     `same_keys` says that pseudonyms of both sides come from one key version; where they do not, or
-    a key column is new, key counts are compared instead of keys.
+    a key column is new, key counts are compared instead of keys. Rows without a key cannot be told apart from those
+    of another delivery: they are counted.
     """
     limit = contract.citylake.max_key_loss
     losses = []
@@ -100,7 +102,7 @@ def losses_past_limit(
         reading(lake.store, connection, "compare the correction with what it meets"),
     ):
         for table in contract.tables:
-            if table.key and old.get(table.name):
+            if old.get(table.name):
                 loss = _loss(connection, table, old[table.name], new.get(table.name, ()), same_keys=same_keys)
                 if loss.share > limit:
                     losses.append(loss)
@@ -132,6 +134,9 @@ def _same_rows(
 def _loss(
     connection: duckdb.DuckDBPyConnection, table: Table, old: Sequence[str], new: Sequence[str], *, same_keys: bool
 ) -> Loss:
+    if not table.key:
+        had, has = _rows(connection, old), _rows(connection, new)
+        return Loss(table.name, max(0, had - has), had, "rows")
     before, after = _keys(connection, table, old), _keys(connection, table, new)
     pseudonymised = any(table.column(name).spec.deidentify is not None for name in table.key)
     if before is None or (new and after is None) or (pseudonymised and not same_keys):

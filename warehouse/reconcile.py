@@ -38,7 +38,10 @@ class Reconciliation(Document):
 
 
 def reconcile(lake: Lake, *, deep: bool = False) -> Reconciliation:
-    """Compare every step. Raises LakeBusy while a build writes, IntegrityError for a broken ledger or manifest."""
+    """Compare every step; of the build its report is read, so one may run meanwhile.
+
+    Raises IntegrityError for a broken ledger or manifest.
+    """
     lake.log.refresh()
     with closing(lake.log.connect()) as log:
         rows = [

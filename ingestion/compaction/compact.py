@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion import keys
+from ingestion import keys, row_identity
 from ingestion.compaction.catalogue import listed, members
 from ingestion.compaction.model import Compaction
 from ingestion.compaction.plan import Group, due
@@ -186,12 +186,13 @@ def _write(lake: Lake, group: Group, paths: list[Path], target: Path, folder: Pa
         except (duckdb.InvalidInputException, duckdb.BinderException, duckdb.ConversionException) as error:
             raise IntegrityError("members differ in their columns") from error
         merged = f"read_parquet({literal(target)})"
-        same_types = _types(connection, source) == _types(connection, merged)
-        content = _content(connection, source)
+        types = _types(connection, source)
+        content = _content(connection, source, types)
         expected = _rows_by_batch(group)
-        if not same_types or content != _content(connection, merged):
+        same_types = list(types.items()) == list(_types(connection, merged).items())
+        if not same_types or content != _content(connection, merged, types):
             raise IntegrityError("the merged file differs from its members; nothing was stored")
-        if {batch: rows for batch, rows, _ in content} != expected:
+        if {batch: rows for batch, rows, _, _ in content} != expected:
             raise IntegrityError("rows of the members differ from their receipts")
 
 
@@ -202,14 +203,15 @@ def _rows_by_batch(group: Group) -> dict[str, int]:
     return {batch: rows for batch, rows in found.items() if rows}
 
 
-def _types(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, str]]:
+def _types(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
+    """Column to type, in order."""
     described = connection.execute(f"describe from {source}").fetchall()
-    return [(str(row[0]), str(row[1])) for row in described]
+    return {str(row[0]): str(row[1]) for row in described}
 
 
-def _content(connection: duckdb.DuckDBPyConnection, source: str) -> list[tuple[str, int, int]]:
-    query = (
-        "select bronze._batch_id, count(*), sum(cast(hash(bronze) as hugeint)) "
-        f"from {source} as bronze group by 1 order by 1"
-    )
+def _content(
+    connection: duckdb.DuckDBPyConnection, source: str, types: dict[str, str]
+) -> list[tuple[str, int, int, int]]:
+    """Per batch, what tells its rows from any others in whatever order (`row_identity.rows`)."""
+    query = f"select _batch_id, {row_identity.rows(types)} from {source} group by 1 order by 1"
     return connection.execute(query).fetchall()

@@ -15,6 +15,7 @@ from datetime import date
 
 import pyarrow as pa
 
+from ingestion import row_identity
 from ingestion.blanks import strip
 from ingestion.conform import numbers
 from ingestion.conform.bounds import outside
@@ -29,9 +30,6 @@ from ingestion.sql import identifier, literal
 
 BITS = 63
 """Rules per mask column."""
-
-_INLINED = 12
-"""Bytes of text DuckDB keeps within a value, and hashes by another function."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class TablePlan:
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
         if self.event_day:
             outputs.append(f"{self._event_date()} as _event_date")
-        outputs += [f"{self._key_hash()} as _key", f"{self._content_hash(0)} as _content"]
+        outputs += [f"{self._key_hash()} as _key", f"{self._content_hash()} as _content"]
         suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
         outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
         outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
@@ -172,19 +170,21 @@ class TablePlan:
     def _bronze(self, column: Column) -> str:
         return generalised(column, self._value(column))
 
-    def _hashed(self, column: Column) -> str:
-        return identifier(f"_p_{column.name}") if column in self.pseudonyms else _spread(column, self._bronze(column))
-
     def _key_hash(self) -> str:
+        """Of the key; without one, a second hash of the row beside `_content`."""
         if not self.table.key:
-            return self._content_hash(1)
+            return row_identity.other(self._pseudonym(c) or self._bronze(c) for c in self.table.bronze_columns)
         columns = [self.table.column(name) for name in self.table.key]
-        parts = [identifier(f"_p_{c.name}") if c in self.pseudonyms else _spread(c, self._value(c)) for c in columns]
-        return f"hash({', '.join(parts)})"
+        return row_identity.row(self._pseudonym(c) or row_identity.value(self._value(c), c.type) for c in columns)
 
-    def _content_hash(self, seed: int) -> str:
-        parts = [self._hashed(c) for c in self.table.bronze_columns]
-        return f"hash({', '.join([*parts, *(['1'] if seed else [])])})"
+    def _content_hash(self) -> str:
+        """Of what bronze holds; a generalised value is of its column's type, or short text."""
+        columns = self.table.bronze_columns
+        return row_identity.row(self._pseudonym(c) or row_identity.value(self._bronze(c), c.type) for c in columns)
+
+    def _pseudonym(self, column: Column) -> str | None:
+        """The first 64 bits of a pseudonym: a hash already."""
+        return identifier(f"_p_{column.name}") if column in self.pseudonyms else None
 
     def _event_date(self) -> str:
         """The local date, from the bronze value: a generalised time must not show its day."""
@@ -194,20 +194,6 @@ class TablePlan:
         if kind(column) == "timestamptz" and to not in ("date", "month", "year"):
             value = f"timezone({literal(self.zone)}, {value})"
         return f"cast({value} as date)"
-
-
-def _spread(column: Column, value: str) -> str:
-    """What stands for a value in a row's hash: for longer text not DuckDB's own hash.
-
-    That one takes eight bytes at a time and lets a change in the last of them cancel with one eight bytes on, so
-    numbered identifiers of 16 and more characters meet by the thousand; whoever compares hashes takes the second for
-    a repeat of the first. Up to 12 bytes nothing can cancel, and it is faster than MD5.
-    """
-    if kind(column) != "text":
-        return value
-    if value != identifier(column.name):
-        return f"md5_number_lower({value})"
-    return f"case when strlen({value}) <= {_INLINED} then hash({value}) else md5_number_lower({value}) end"
 
 
 def _plainly(column: Column) -> bool:

@@ -1,9 +1,12 @@
 """Which rows are the first of their key, in one pass over any number of rows.
 
-Rows come in record order, segment by segment, as two 64-bit hashes: key and content. A table of
-slots tells which rows surely are the first of their key; the others, the real repeats and a few per
+Rows come in record order, segment by segment, as two 64-bit hashes (`ingestion.row_identity`): key and content. A
+table of slots tells which rows surely are the first of their key; the others, the real repeats and a few per
 cent that share a slot by chance, are held back and judged exactly at the end. Memory is 20 bytes a
 row plus at most 256 MB of slots. Only rows that broke no rule take part.
+
+Where the source has a key, two keys that share a hash show: the later row is a conflict, in quarantine. Where the
+whole row is the key, nothing would show, so there a repeat is a row that both hashes say is one.
 """
 
 from __future__ import annotations
@@ -43,9 +46,13 @@ class Verdicts:
 
 @dataclass
 class Firsts:
-    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the number of slots."""
+    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the number of slots.
+
+    `whole_rows`: the two hashes are two of the whole row, and only together say which rows are the same.
+    """
 
     size_hint: int
+    whole_rows: bool = False
     _passed: list[_Seen] = field(default_factory=list)
     _held: list[_Seen] = field(default_factory=list)
 
@@ -77,9 +84,11 @@ class Firsts:
         key = np.concatenate((partners.key, held.key))
         content = np.concatenate((partners.content, held.content))
         record = np.concatenate((partners.record, held.record))
-        order = np.lexsort((record, key))
+        order = np.lexsort((record, content, key) if self.whole_rows else (record, key))
         begins = np.ones(len(order), dtype=bool)
         begins[1:] = key[order][1:] != key[order][:-1]
+        if self.whole_rows:
+            begins[1:] |= content[order][1:] != content[order][:-1]
         leader = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
         first_of = np.empty(len(order), np.int64)
         first_of[order] = leader

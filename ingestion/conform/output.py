@@ -23,6 +23,8 @@ from ingestion.parsers.blocks import Array
 
 _ROW_GROUP = 1_000_000
 _WAITING = 2
+_PLACED_LAST = ("_record_number", "_event_date")
+"""The lake's own columns that come with the rows; `_batch_id` and `_loaded_at` stand before them."""
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -127,7 +129,7 @@ class BronzeFile:
     def _write(self, table: pa.Table) -> None:
         count = table.num_rows
         batch = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([self._batch]))
-        at = len(table.schema.names) - (1 if "_event_date" in table.schema.names else 0)
+        at = len([name for name in table.schema.names if name not in _PLACED_LAST])
         table = table.add_column(at, "_batch_id", batch)
         table = table.add_column(at + 1, "_loaded_at", pa.repeat(self._loaded_at, count))
         self._file.write(table)

@@ -29,7 +29,6 @@ from ingestion.parsers.blocks import Array, Block, Segment, Source
 from ingestion.parsers.text import shown
 
 _T = TypeVar("_T")
-_MODULUS = 2**128
 
 
 @dataclass
@@ -44,11 +43,12 @@ class Counts:
     flags: Counter[str] = field(default_factory=Counter)
     days: Counter[str] = field(default_factory=Counter)
     content: int = 0
+    parity: int = 0
 
     @property
     def row_hash(self) -> str:
-        """Order-independent hash of the accepted rows' data columns: rows and sum of row hashes."""
-        return f"{self.accepted}-{self.content % _MODULUS:032x}"
+        """Of the accepted rows' data columns in any order, as `row_identity.rows`: rows, sum and XOR of row hashes."""
+        return f"{self.accepted}-{self.content:032x}-{self.parity:016x}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class TableConform:
 
     def run(self, source: Source) -> None:
         """Read every segment of the source."""
-        firsts = Firsts(source.size_hint)
+        firsts = Firsts(source.size_hint, whole_rows=not self._plan.table.key)
         # Three threads: fields are read, rows are judged in SQL, rows are counted and sorted out.
         for segment, judged in _read_ahead(self._judgements(_read_ahead(source.segments()))):
             self._segment(segment, judged, firsts)
@@ -119,9 +119,9 @@ class TableConform:
         if judged is None:
             return
         good = self._refuse_judged(segment, judged)
-        key, content = judged.values["_key"].to_numpy()[good], judged.values["_content"].to_numpy()[good]
-        fresh = firsts.pass_through(key, content, block.first, segment.rows[good])
-        bronze = self._assembled(judged)
+        content = judged.values["_content"].to_numpy()[good]
+        fresh = self._fresh(segment, good, judged.values["_key"].to_numpy()[good], content, firsts)
+        bronze = self._assembled(judged, block.number(segment.rows))
         flags = _taken(judged.values, "_flag_", self._plan.flags)
         kept = good[fresh]
         if len(kept) == bronze.num_rows:
@@ -135,6 +135,14 @@ class TableConform:
             places = _places(block, segment.rows[held])
             rows = bronze.take(pa.array(held))
             self._held.append(_Judged(rows, [f[held] for f in flags], content[~fresh], places))
+
+    def _fresh(self, segment: Segment, good: Array, key: Array, content: Array, firsts: Firsts) -> Array:
+        """Which of the good rows surely repeat none before them; the rest is held."""
+        if self._plan.table.keeps_repeats:
+            return np.ones(len(good), dtype=bool)
+        # Without a key both are hashes of the row, `_content` the stronger: slots are made of it.
+        first, second = (content, key) if firsts.whole_rows else (key, content)
+        return firsts.pass_through(first, second, segment.block.first, segment.rows[good])
 
     def _settle(self, firsts: Firsts) -> None:
         """Decide the rows held back as possible repeats."""
@@ -161,6 +169,7 @@ class TableConform:
         counts = self.counts
         counts.accepted += rows.bronze.num_rows
         counts.content += _total(rows.content)
+        counts.parity ^= int(np.bitwise_xor.reduce(rows.content))
         for rule, count in _bit_counts(self._plan.flags, rows.flags):
             counts.flags[rule.id] += count
         if self._plan.event_day:
@@ -202,11 +211,13 @@ class TableConform:
         self._connection.unregister("segment")
         return result
 
-    def _assembled(self, judged: _Result) -> pa.Table:
-        """Bronze columns in contract order, then `_event_date`."""
+    def _assembled(self, judged: _Result, record: Array) -> pa.Table:
+        """Bronze columns in contract order, then `_record_number` and `_event_date` where the table has them."""
         made = {**judged.pseudonyms, **judged.passed}
         names = [c.name for c in self._plan.table.bronze_columns]
         columns = {name: made[name] if name in made else judged.values[name] for name in names}
+        if self._plan.table.keeps_repeats:
+            columns["_record_number"] = pa.array(record)
         if self._plan.event_day:
             columns["_event_date"] = judged.values["_event_date"]
         return pa.table(columns)

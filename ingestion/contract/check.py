@@ -84,8 +84,12 @@ def _feed(contract: Contract, base: KeyPath) -> Iterator[Finding]:
 
 
 def _table(table: Table, here: KeyPath) -> Iterator[Finding]:
-    if not table.key:
-        yield (*here, "properties"), "no key: mark at least one column primaryKey: true"
+    if not table.key and not table.keeps_repeats:
+        yield (
+            (*here, "properties"),
+            "no key: mark at least one column primaryKey: true; where equal rows are as many facts, "
+            f"set `repeats: keep` under tables.{table.name}",
+        )
     yield from _prose(table.title, table.description, here)
     for position, column in enumerate(table.columns):
         at = (*here, "properties", position)

@@ -225,6 +225,8 @@ class TableSpec(Strict):
 
     `repeated_headers` are headers inside the data (files put together from several): each maps columns to the words
     in those cells; an empty one is the file's own header. Such a record goes to quarantine, rule `repeated_header`.
+    `repeats` says what equal rows of a table without a key are: one row sent again, of which the first is kept
+    (`drop`), or as many facts (`keep`, docs/adr/0020).
     """
 
     event_time: str | None = Field(default=None, description="DATE or timestamp column that gives the event day.")
@@ -232,6 +234,7 @@ class TableSpec(Strict):
     rules: list[RowRule] = []
     header_variants: list[HeaderVariant] = []
     repeated_headers: list[dict[str, str]] = []
+    repeats: Literal["drop", "keep"] = "drop"
 
 
 class Catalogue(Strict):

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
@@ -67,6 +67,12 @@ class Table:
     rules: tuple[RowRule, ...]
     header_variants: tuple[HeaderVariant, ...] = ()
     repeated_headers: tuple[dict[str, str], ...] = ()
+    repeats: Literal["drop", "keep"] = "drop"
+
+    @property
+    def keeps_repeats(self) -> bool:
+        """Whether every row sent is a row: bronze then has `_record_number`, unique within a batch (docs/adr/0020)."""
+        return self.repeats == "keep"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -170,4 +176,5 @@ def _meaning(table: Table) -> dict[str, Any]:
         "columns": columns,
         "rules": rules,
         **{key: found for key, found in headers.items() if found},
+        **({"repeats": table.repeats} if table.keeps_repeats else {}),
     }

@@ -164,6 +164,7 @@ def _tables(
             rules=tuple(spec.rules),
             header_variants=tuple(spec.header_variants),
             repeated_headers=tuple(spec.repeated_headers),
+            repeats=spec.repeats,
         )
         check_table(table, spec, index, path, report)
         tables.append(table)

@@ -32,13 +32,30 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     for name in citylake.tables:
         if name not in {table.name for table in tables}:
             report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")
-    keyless = [table.name for table in tables if not table.key]
-    if keyless and citylake.correction == "delta":
-        report.add((*path, "correction"), f"delta updates by key, and {', '.join(keyless)} has none")
+    _check_identity(citylake, tables, path, report)
     _check_format(citylake, tables, path, report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
         report.add((*path, "retention"), "raw and quarantine must be kept for a time above zero")
+
+
+def _check_identity(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """What tells rows apart (ADR 0020): a key wherever rows of several deliveries are compared.
+
+    The place of a row in its delivery is enough only where a delivery replaces the one before whole.
+    """
+    keyless = ", ".join(table.name for table in tables if not table.key)
+    if keyless and citylake.correction == "delta":
+        report.add((*path, "correction"), f"delta updates by key, and {keyless} has none")
+    if keyless and citylake.delivery == "events":
+        report.add((*path, "delivery"), f"events are told from repeats by key, and {keyless} has none")
+    several = citylake.delivery == "events" or citylake.correction == "delta"
+    for table in (table for table in tables if table.keeps_repeats):
+        where = (*path, "tables", table.name, "repeats")
+        if table.key:
+            report.add(where, f"keep is for a table without a key; the key of {table.name} is {', '.join(table.key)}")
+        if several:
+            report.add(where, "keep is for delivery snapshot, or interval with correction full")
 
 
 def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -142,7 +159,7 @@ def _check_unique(table: Table, here: KeyPath, report: Report) -> None:
 
 
 def _check_key(table: Table, here: KeyPath, report: Report) -> None:
-    """A table may have no key (then only identical rows are repeats); a key counts 1, 2, …"""
+    """A table may have no key (then identical rows are repeats, unless it keeps them); a key counts 1, 2, …"""
     positions = sorted(c.primary_key for c in table.columns if c.primary_key is not None)
     if positions != list(range(1, len(positions) + 1)):
         found = ", ".join(str(position) for position in positions)

@@ -13,13 +13,14 @@ from typing import Any
 import yaml
 
 from ingestion.contract.model import Column, Contract, Table
-from warehouse.build.sources import EVENT_DATE, SYSTEM_COLUMNS, source_name
+from warehouse.build.sources import lake_columns, row_key, source_name
 
 REPAIR = "make generate"
 _HEADER = f"# Written from the contracts by `{REPAIR}`; edit the contract, not this file.\n"
 _LAKE_COLUMNS = {
     "_batch_id": "批次编号 · Batch the row came from: interval start and content hash.",
     "_loaded_at": "入湖时间 · When the delivery was fetched, UTC.",
+    "_record_number": "记录序号 · Number of the record in its delivery, from 1, header excluded.",
     "_event_date": "事件日期 · Local date of the event time.",
 }
 
@@ -43,14 +44,14 @@ def _text(department: str, contracts: Iterable[Contract]) -> str:
 
 
 def _table(contract: Contract, table: Table) -> dict[str, Any]:
-    lake = [*SYSTEM_COLUMNS, *(EVENT_DATE if table.event_time else {})]
+    key = {"key": row_key(table)} if table.keeps_repeats else {}
     return {
         "name": source_name(contract, table),
         "description": f"{table.title} · {table.description}",
-        "config": {"meta": {"feed": contract.name, "table": table.name}},
+        "config": {"meta": {"feed": contract.name, "table": table.name, **key}},
         "columns": [
             *(_column(column) for column in table.bronze_columns),
-            *({"name": name, "description": _LAKE_COLUMNS[name]} for name in lake),
+            *({"name": name, "description": _LAKE_COLUMNS[name]} for name in lake_columns(table)),
         ],
     }
 

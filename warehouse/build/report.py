@@ -5,6 +5,7 @@ The gate reads verdict material from here and from the receipts, never from dbt'
 
 from __future__ import annotations
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +71,13 @@ class CheckRun(Document):
     relation: Relation | None = None
 
 
+def _replace(path: Path, text: str) -> None:
+    """The whole text or the file before: others read it while a build ends, and a build may be killed there."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
 class ModelsMade(Document):
     """A build between `dbt run` and `dbt test`, for runs whose two halves are two processes.
 
@@ -88,7 +96,7 @@ class ModelsMade(Document):
 
     def save(self, path: Path) -> None:
         """Write it beside the build file."""
-        path.write_text(self.model_dump_json(), encoding="utf-8")
+        _replace(path, self.model_dump_json())
 
     @classmethod
     def load(cls, path: Path) -> ModelsMade:
@@ -122,7 +130,7 @@ class BuildReport(Document):
 
     def save(self, path: Path) -> None:
         """Write it beside the build file."""
-        path.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+        _replace(path, self.model_dump_json(indent=1))
 
     @classmethod
     def load(cls, path: Path) -> BuildReport:

@@ -19,6 +19,7 @@ from ingestion.contract.model import Contract, Table
 from ingestion.sql import identifier, literal
 
 SYSTEM_COLUMNS = {"_batch_id": "VARCHAR", "_loaded_at": "TIMESTAMP WITH TIME ZONE"}
+RECORD_NUMBER = {"_record_number": "BIGINT"}
 EVENT_DATE = {"_event_date": "DATE"}
 
 
@@ -41,8 +42,21 @@ def source_name(contract: Contract, table: Table) -> str:
 
 def view_columns(table: Table) -> dict[str, str]:
     """Column name to DuckDB type, in the order of the contract, then the lake's own."""
-    columns = {column.name: column.type for column in table.bronze_columns}
-    return columns | SYSTEM_COLUMNS | (EVENT_DATE if table.event_time else {})
+    return {column.name: column.type for column in table.bronze_columns} | lake_columns(table)
+
+
+def lake_columns(table: Table) -> dict[str, str]:
+    """The lake's own columns of a table, name to DuckDB type, in order."""
+    numbered = RECORD_NUMBER if table.keeps_repeats else {}
+    return SYSTEM_COLUMNS | numbered | (EVENT_DATE if table.event_time else {})
+
+
+def row_key(table: Table) -> list[str]:
+    """Columns that tell the rows of a source view apart: the key, or where a row is in which delivery (ADR 0020).
+
+    Empty where the source has no key and repeats are dropped.
+    """
+    return ["_batch_id", *RECORD_NUMBER] if table.keeps_repeats else list(table.key)
 
 
 def dated_tables(contracts: Iterable[Contract]) -> list[tuple[str, str]]:

@@ -76,23 +76,35 @@ def build_command(
 
 def gate_command(
     context: typer.Context,
-    explain: Annotated[str | None, typer.Option("--explain", metavar="PRODUCT", help="Everything considered.")] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="PRODUCT", help="Everything considered, as recorded while a build runs."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge every product of the last build. Exit 3 when one is blocked."""
     from warehouse.cli.render import show_verdicts
-    from warehouse.gate.explain import explain as explained
 
     session: Session = context.obj
-    verdicts = _verdicts(session)
-    if explain is not None and not as_json:
-        write(explained(verdicts, explain))
-    elif as_json:
-        write_json([v for v in verdicts if explain in (None, v.product)])
-    else:
+    verdicts = _verdicts(session) if explain is None else _explained(session, explain, as_json=as_json)
+    if explain is None and not as_json:
         show_verdicts(verdicts, results())
-    if any(v.decision != "passed" for v in verdicts if explain in (None, v.product)):
+    elif as_json:
+        write_json(verdicts)
+    if any(v.decision != "passed" for v in verdicts):
         raise typer.Exit(BLOCKED)
+
+
+def _explained(session: Session, product: str, *, as_json: bool) -> list[Verdict]:
+    """Write why the product is green or red, unless JSON is asked for; its verdict."""
+    from warehouse.build.runner import last_report
+    from warehouse.gate.explain import explain, verdicts_to_explain
+
+    found = verdicts_to_explain(session.lake, last_report(session.settings))
+    text = explain(found, product)
+    if not as_json:
+        write(text)
+    return [verdict for verdict in found.verdicts if verdict.product == product]
 
 
 def publish_command(context: typer.Context, by: By = None, as_json: AsJson = False) -> None:

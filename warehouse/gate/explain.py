@@ -1,19 +1,60 @@
-"""A verdict as a person reads it (`citylake gate --explain PRODUCT`)."""
+"""A verdict as a person reads it (`citylake gate --explain PRODUCT`), whether or not the build can still be read.
+
+While a build runs, and after one died, the tables that were judged are gone; what was decided about them is in the
+store. So the last build is judged where that needs no waiting, and otherwise the recorded verdicts answer.
+"""
 
 from __future__ import annotations
 
-from ingestion.errors import ConfigurationError
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
+from warehouse.gate.decide import gate
+from warehouse.gate.record import latest
 from warehouse.gate.verdict import CheckResult, Verdict
 
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+    from warehouse.build.report import BuildReport
 
-def explain(verdicts: list[Verdict], product: str) -> str:
+
+@dataclass(frozen=True)
+class Explained:
+    """Verdicts to explain. `why_recorded` says why they are recorded ones; None where they were reached just now."""
+
+    verdicts: list[Verdict]
+    why_recorded: str | None = None
+
+
+def verdicts_to_explain(lake: Lake, report: BuildReport | None) -> Explained:
+    """The verdicts on the last build, or the newest recorded ones where it cannot be judged now. Never waits.
+
+    Raises what the gate raises (LakeBusy, IntegrityError, ConfigurationError) where nothing was recorded yet.
+    """
+    impatient = replace(lake, settings=lake.settings.model_copy(update={"lock_timeout_seconds": 0.0}))
+    try:
+        if report is None:
+            raise ConfigurationError("nothing was built yet", left="nothing was done", next_step="citylake run")
+        return Explained(gate(impatient, report))
+    except (LakeBusy, IntegrityError, ConfigurationError) as error:
+        recorded = latest(lake.store)
+        if recorded is None:
+            raise
+        return Explained(recorded.verdicts, error.message)
+
+
+def explain(explained: Explained, product: str) -> str:
     """Decision, reasons, then every result considered. Raises ConfigurationError for an unknown product."""
+    verdicts = explained.verdicts
     verdict = next((v for v in verdicts if v.product == product), None)
     if verdict is None:
         known = ", ".join(v.product for v in verdicts) or "none"
         raise ConfigurationError(f"no verdict on product {product!r}; judged: {known}", next_step="citylake gate")
     score = "" if verdict.score is None else f", {verdict.score:.0%} of {len(verdict.checks)} results good"
     lines = [f"{product}: {verdict.decision} (build {verdict.build_id}, as of {verdict.as_of}{score})"]
+    if explained.why_recorded:
+        lines.append(f"  recorded {verdict.decided_at:%Y-%m-%d %H:%MZ}, not judged again: {explained.why_recorded}")
     lines += [f"  because  {reason}" for reason in verdict.reasons]
     for edition, reasons in verdict.blocked_editions.items():
         lines += [f"  not in the {edition} edition  {reason}" for reason in reasons]

@@ -24,11 +24,12 @@ class VerdictSet(Document):
 
 def latest(store: Store) -> VerdictSet | None:
     """The newest recorded set; None when the gate never decided."""
-    folders = store.list_folders(layout.VERDICTS)
-    if not folders:
-        return None
-    newest = [info.key for info in store.list(f"{layout.VERDICTS}/{folders[-1]}")][-1]
-    return VerdictSet.model_validate_json(store.get_bytes(newest))
+    for folder in reversed(list(store.list_folders(layout.VERDICTS))):
+        # A gate that was killed may have left its folder empty.
+        found = [info.key for info in store.list(f"{layout.VERDICTS}/{folder}")]
+        if found:
+            return VerdictSet.model_validate_json(store.get_bytes(found[-1]))
+    return None
 
 
 def decision_time(lake: Lake) -> datetime:

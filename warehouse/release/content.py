@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 from pydantic import Field
 
+from ingestion import row_identity
 from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
 from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
@@ -28,7 +29,7 @@ from warehouse.release.manifest import Manifest, TableEntry
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-ENGINE = f"duckdb-{duckdb.__version__}-2"
+ENGINE = f"duckdb-{duckdb.__version__}-3"
 """Hashes of another engine version are not compared: everything counts as changed."""
 
 BUILD = "built"
@@ -173,7 +174,7 @@ class _Reader:
             "rows": rows,
         }
         if model.day_column is None:
-            query = f"select {_fingerprint(self.columns)} from {relation(model.name)}"
+            query = f"select {row_identity.rows(self.columns)} from {relation(model.name)}"
             row = self.connection.execute(query).fetchone()
             return TableContent(**facts, content=_digest(self.columns, row or ()))
         base = baseline.tables.get(model.name) if baseline else None
@@ -205,7 +206,7 @@ class _Reader:
             return {}
         day = day_expression(self.model.day_column or "", self.columns)
         found = self.connection.execute(
-            f"""select strftime({day}, '%Y-%m-%d') as day, {_fingerprint(self.columns)}
+            f"""select strftime({day}, '%Y-%m-%d') as day, {row_identity.rows(self.columns)}
                 from {relation(self.model.name)}
                 where {day} is not null and {days_filter(day, wanted)} group by {day}"""
         ).fetchall()
@@ -251,19 +252,6 @@ def days_filter(day: str, wanted: Iterable[str] | None) -> str:
         return "false"
     listed = ", ".join(f"date {literal(d)}" for d in days)
     return f"{day} between date {literal(days[0])} and date {literal(days[-1])} and {day} in ({listed})"
-
-
-def _fingerprint(columns: dict[str, str]) -> str:
-    row = f"hash({', '.join(_told_apart(name, kind) for name, kind in columns.items())})"
-    return f"count(*), coalesce(sum({row}), 0), coalesce(bit_xor({row}), 0)"
-
-
-def _told_apart(name: str, kind: str) -> str:
-    """DuckDB's hash of longer text lets changes eight bytes apart cancel (ingestion.conform.compile); MD5 does not."""
-    column = identifier(name)
-    if kind != "VARCHAR":
-        return column
-    return f"case when strlen({column}) <= 12 then hash({column}) else md5_number_lower({column}) end"
 
 
 def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:

@@ -1,5 +1,10 @@
-{# The grain: the columns together are unique and none is null. One row a broken key. #}
-{% test primary_key(model, columns) %}
+{#
+    The grain: the columns together are unique and none is null. One row a broken key. Without `columns`
+    the key is what the contract gives the model's source (a table that keeps repeats).
+#}
+{% test primary_key(model, columns=none) %}
+
+{%- set columns = columns or source_key() %}
 
 with counted as (
     select

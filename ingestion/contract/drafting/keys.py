@@ -11,6 +11,7 @@ from itertools import combinations
 
 import duckdb
 
+from ingestion import row_identity
 from ingestion.contract.drafting.profile import Profile
 from ingestion.contract.drafting.tables import SampledTable
 from ingestion.sql import identifier
@@ -39,7 +40,7 @@ def likely_key(
     """
     if not table.rows:
         return (), "the sample has no rows"
-    rows = _count(connection, table, [f"({', '.join(identifier(s.column) for s in table.sources)})"])[0]
+    rows = _count(connection, table, [tuple(s.column for s in table.sources)])[0]
     usable = [p for p in profiles if p.filled == table.rows and p.type != "DOUBLE" and p.source.column not in moment]
     groups: list[tuple[str, ...]] = [(p.source.column,) for p in sorted(usable, key=_rank)]
     counters = {p.source.column for p in usable if p.counter and not is_identifying(p.source.name)}
@@ -75,13 +76,14 @@ def _unique(
     connection: duckdb.DuckDBPyConnection, table: SampledTable, groups: list[tuple[str, ...]], size: int, rows: int
 ) -> list[tuple[str, ...]]:
     candidates = [tuple(c for group in chosen for c in group) for chosen in combinations(groups, size)]
-    tuples = [f"({', '.join(identifier(column) for column in columns)})" for columns in candidates]
-    counts = _count(connection, table, tuples) if tuples else []
+    counts = _count(connection, table, candidates) if candidates else []
     return [columns for columns, count in zip(candidates, counts, strict=True) if count == rows]
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: SampledTable, tuples: list[str]) -> list[int]:
-    wanted = ", ".join(f"count(distinct hash{columns})" for columns in tuples)
+def _count(connection: duckdb.DuckDBPyConnection, table: SampledTable, groups: list[tuple[str, ...]]) -> list[int]:
+    """How many rows each group of columns tells apart."""
+    texts = [dict.fromkeys(columns, "VARCHAR") for columns in groups]
+    wanted = ", ".join(f"count(distinct {row_identity.of_columns(columns)})" for columns in texts)
     row = connection.execute(f"select {wanted} from {identifier(table.relation)}").fetchone()
     return list(row or ())
 

@@ -54,7 +54,10 @@ def table_lines(table: DraftedTable, *, zipped: bool) -> list[str]:
         f"    description: {scalar(f'Records of {title}.')}{comment(decide='what a record is')}",
         "    dataGranularityDescription: "
         + scalar(f"One row per {_keys(table.columns) or 'record'}.")
-        + comment(guess=f"{table.key_why}{rejected}"),
+        + comment(
+            guess=f"{table.key_why}{rejected}",
+            decide="" if _keys(table.columns) else f"a key, or repeats: keep under tables.{table.name}",
+        ),
         "    properties:",
         *(
             f"     {comment(decide=f'{scalar(name)} heads two columns; only the first is read')}"

@@ -361,3 +361,34 @@ def test_every_draft_loads_whatever_the_header_says(tmp_path: Path, headers: lis
     out = tmp_path / "visit.yaml"
     out.write_text(text, encoding="utf-8")
     load_contract(out)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda i: (f"JY14420{i % 10}{i // 600:07d}{i // 60 % 10}0", f"JY14420{i % 7}{i % 60:07d}{i % 3}0"),
+        lambda i: (i // 60 * 7, i % 60 * 1000),
+        lambda i: (f"2026-03-{i % 28 + 1:02d}", f"station-number-{i // 28:08d}"),
+        lambda i: (f"00000000-0000-{i // 60:04d}-0000-000000000000", f"00000000-0000-{i % 60:04d}-0000-000000000000"),
+        lambda i: (i // 60 * (2**64 + 1), i % 60 * (2**64 + 1)),
+    ],
+    ids=["licences", "numbers", "dates and stations", "uuids", "wide numbers"],
+)
+def test_pairs_that_tell_rows_apart_are_the_key(drafted: Drafter, pair: Callable[[int], tuple[object, object]]) -> None:
+    """Also where DuckDB's own hash gives many of them one hash."""
+    rows = [pair(i) for i in range(3_000)]
+    assert len(set(rows)) == 3_000
+    text, contract = drafted("alpha,beta,kind\n" + "".join(f"{a},{b},x\n" for a, b in rows))
+    assert _table(contract).key == ("alpha", "beta")
+    assert "unique together over all 3000 rows" in text
+    assert "of them repeats" not in text
+
+
+def test_without_a_key_the_draft_asks_what_repeats_are(drafted: Drafter) -> None:
+    asked = "decide: a key, or repeats: keep under tables.visit"
+    text, contract = drafted("kind,size\na,\n,1\na,\n,2\n")
+    assert (_table(contract).key, _table(contract).repeats) == ((), "drop")
+    assert asked in text
+    text, contract = drafted("kind,size\na,\nb,1\nb,1\n")
+    assert _table(contract).key == ("kind",)
+    assert asked not in text

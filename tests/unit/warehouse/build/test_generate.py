@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -42,3 +43,16 @@ def test_the_text_is_deterministic_and_does_not_depend_on_order(tmp_path: Path) 
 def test_a_dropped_column_is_no_source_column(tmp_path: Path) -> None:
     text = "".join(source_files(load_contracts(Settings().contracts), tmp_path).values())
     assert "complainant" not in text
+
+
+def test_a_table_that_keeps_repeats_has_its_record_number_and_key(tmp_path: Path) -> None:
+    contract = load_contracts(Settings().contracts)["syj.food_inspection"]
+    columns = tuple(replace(column, primary_key=None) for column in contract.tables[0].columns)
+    keeping = replace(contract, tables=(replace(contract.tables[0], columns=columns, repeats="keep"),))
+    (text,) = source_files({contract.name: keeping}, tmp_path).values()
+    (table,) = yaml.safe_load(text)["sources"][0]["tables"]
+    assert [column["name"] for column in table["columns"]][-4:] == [
+        "_batch_id", "_loaded_at", "_record_number", "_event_date",
+    ]  # fmt: skip
+    assert table["config"]["meta"]["key"] == ["_batch_id", "_record_number"]
+    assert " · " in table["columns"][-2]["description"]

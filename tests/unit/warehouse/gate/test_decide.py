@@ -12,7 +12,7 @@ from ingestion.errors import ConfigurationError
 from tests.support.small_city import SmallCity, changed, check
 from warehouse.build.report import BuildReport
 from warehouse.gate.decide import gate
-from warehouse.gate.explain import explain
+from warehouse.gate.explain import Explained, explain
 from warehouse.gate.record import latest
 from warehouse.gate.verdict import Verdict
 from warehouse.release import layout
@@ -221,9 +221,9 @@ def test_verdicts_are_written_once_while_nothing_changes(city: SmallCity) -> Non
 
 def test_explain_shows_decision_reasons_and_every_result(city: SmallCity) -> None:
     verdicts = gate(city.lake, changed(city.build(), "key_fct_inspection", status="failed", failures=7))
-    text = explain(verdicts, "food")
+    text = explain(Explained(verdicts), "food")
     assert text.startswith("food: blocked")
     assert "key key_fct_inspection: failed, 7 failing" in text
     assert "reconciliation_fct_inspection" in text
     with pytest.raises(ConfigurationError, match="judged: food, places, weather"):
-        explain(verdicts, "tax")
+        explain(Explained(verdicts), "tax")
