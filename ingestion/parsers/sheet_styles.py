@@ -7,27 +7,55 @@ Source: ECMA-376 part 1, 18.8.30 (built-in formats, with those of the Chinese, J
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 
 import numpy as np
 
 from ingestion.parsers.blocks import Array
 from ingestion.parsers.opc import Package, xml_parser
 
-_BUILT_IN = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
-_NO_PART = re.compile(r'"[^"]*"?|\\.|[_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]|general', re.I | re.S)
+_TIMES = frozenset((*range(18, 22), 32, 33, 45, 47))
+_ELAPSED = frozenset((46,))
+_DATES = frozenset((*range(14, 23), *range(27, 37), *range(50, 59))) - _TIMES
+_NO_PART = re.compile(r'"[^"]*"?|\\.|[_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]|general|am/pm|a/p', re.I | re.S)
 """What stands in a format code for itself: quoted and escaped text, widths, colours, conditions, locales, General."""
-_DATED = re.compile(r"[ymdhsg]|e(?![+-])", re.I)
+_OF_DAYS = re.compile(r"[ydg]|e(?![+-])", re.I)
+_OF_TIMES = re.compile(r"[hs]", re.I)
 
 
-def shows_date(code: str) -> bool:
-    """Whether a format code shows a date or a time."""
-    return _DATED.search(_NO_PART.sub("", code)) is not None
+class Shown(IntEnum):
+    """How a cell shows its number."""
+
+    NUMBER = 0
+    DATE = 1
+    TIME = 2
+    ELAPSED = 3
 
 
-def dated_styles(package: Package, part: str | None, limit: int) -> Array:
-    """One truth per cell style, by its number. Raises DeliveryRefused (`workbook_damaged`, `workbook_unsafe`)."""
+def shown_as(code: str) -> Shown:
+    """How a format code shows a number."""
+    plain = _NO_PART.sub("", code).lower()
+    if "[" in plain:
+        return Shown.ELAPSED
+    if _OF_DAYS.search(plain):
+        return Shown.DATE
+    if _OF_TIMES.search(plain):
+        return Shown.TIME
+    return Shown.DATE if "m" in plain else Shown.NUMBER
+
+
+def _built_in(number: str) -> Shown:
+    known = int(number) if number.isdecimal() and len(number) < 4 else 0
+    for numbers, shown in ((_DATES, Shown.DATE), (_TIMES, Shown.TIME), (_ELAPSED, Shown.ELAPSED)):
+        if known in numbers:
+            return shown
+    return Shown.NUMBER
+
+
+def styles_shown(package: Package, part: str | None, limit: int) -> Array:
+    """A `Shown` per cell style, by its number. Raises DeliveryRefused (`workbook_damaged`, `workbook_unsafe`)."""
     if part is None:
-        return np.zeros(0, bool)
+        return np.zeros(0, np.int64)
     codes: dict[str, str] = {}
     numbers: list[str] = []
     inside: list[str] = []
@@ -46,8 +74,5 @@ def dated_styles(package: Package, part: str | None, limit: int) -> Array:
     parser = xml_parser(part)
     parser.StartElementHandler, parser.EndElementHandler = start, end
     package.parse(part, parser, limit)
-    built_in = {str(number) for number in _BUILT_IN}
-    shown = {
-        number: shows_date(codes[number]) if number in codes else number in built_in for number in set(numbers)
-    }
-    return np.array([shown[number] for number in numbers], bool)
+    shown = {number: shown_as(codes[number]) if number in codes else _built_in(number) for number in set(numbers)}
+    return np.array([int(shown[number]) for number in numbers], np.int64)

@@ -4,8 +4,9 @@ The rule, for a declared column (docs/adr/0009):
 
 - A boolean is a value of BOOLEAN and, as 1 or 0, of text; of no number and no date.
 - A number is a value of numbers and text, and of a date where a format reads it; of no BOOLEAN.
-- A number shown as a date is a value of a date with a serial format only. As text or a number it would be a
-  serial nobody has seen: the row is refused, unless the contract says `date_cells: serial`.
+- A number shown as a date is a value of a date with a serial format. In a text column it is the day it shows, as ISO 8601
+  (`date_cells: iso`): its serial nobody has seen. A column of numbers and a date without a serial format refuse it, unless
+  the contract says `date_cells: serial`; so does text where it says `refuse`, and where the number is no day or a duration.
 - Text is read by the column's type, as in any format, but never as a serial: a serial is a number.
 - A number of more than 15 digits before its point is none of text, whole numbers and DECIMAL: a workbook's numbers are doubles
   and its programs keep 15 digits, so an identifier that was typed as a number has lost some already (`number_precision`).
@@ -16,7 +17,7 @@ Words and codes that mean no value are none of it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -27,40 +28,39 @@ from ingestion.contract.model import Column
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.parsers.blocks import Array
 from ingestion.parsers.sheet_cells import Fault, Kind
+from ingestion.parsers.sheet_dates import iso_texts, serial_text
+from ingestion.parsers.sheet_styles import Shown
 from ingestion.parsers.sheet_values import Values
 
-_SERIALS = {"excel_serial": datetime(1899, 12, 30), "excel_serial_1904": datetime(1904, 1, 1)}
+_SERIALS = ("excel_serial", "excel_serial_1904")
 _TEXTS = (Kind.SHARED, Kind.FORMULA_TEXT, Kind.INLINE)
 _FROM_DIGITS = 1e15
 _LIKE_SERIAL = r"^\s*[0-9]{1,7}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?\s*$"
-_LEAP = datetime(1900, 3, 1)
 _MIDNIGHT = r"T00:00(:00(\.0+)?)?$"
 
 
 class ColumnJudge:
-    """One declared column. `dated` says which cell styles show a date."""
+    """One declared column. `shown` says how each cell style shows a number (`sheet_styles.Shown`)."""
 
-    def __init__(self, column: Column, spec: XlsxFormat, dated: Array) -> None:
+    def __init__(self, column: Column, spec: XlsxFormat, shown: Array, *, date_1904: bool) -> None:
         found = column_type(column.type)
         self._type = found.name if isinstance(found, ColumnType) else column.type.upper()
         self._logical = found.logical if isinstance(found, ColumnType) else "string"
         self._serial = next((form for form in column.spec.readings if form in _SERIALS), None)
         self._others = [form for form in column.spec.readings if form and "%" in form]
-        self._kept = spec.date_cells == "serial"
-        self._dated = dated
+        self._dates = spec.date_cells
+        self._shown = shown
+        self._date_1904 = date_1904
         self._nulls = pa.array([*spec.null_values, *map(str, column.spec.missing)], pa.large_string())
         self._codes = [float(code) for code in column.spec.missing if _is_number(code)]
 
-    def faults(self, values: Values) -> Array:
-        """The fault of every cell of the column, its own or one against the column."""
+    def read(self, values: Values) -> tuple[Array, pa.LargeStringArray]:
+        """The fault of every cell of the column, its own or one against the column; and its text for the column."""
         fault = values.fault.copy()
         fine = (fault == Fault.NONE) & np.asarray(pc.is_valid(values.text))
         number = values.kind == Kind.NUMBER
-        style = values.style
-        dated = np.zeros(len(values), bool)
-        if self._dated.any():
-            known = style < len(self._dated)
-            dated = number & known & self._dated[np.where(known, style, 0)]
+        shown = self._shown_as(values, number)
+        dated = shown != Shown.NUMBER
         self._set(fault, fine & self._contradicts(values, number, dated), Fault.TYPE, values)
         if self._logical in ("string", "integer") or self._type == "DECIMAL":
             many = fine & number & ~dated & (np.abs(np.nan_to_num(values.number)) >= _FROM_DIGITS)
@@ -68,16 +68,38 @@ class ColumnJudge:
         if (fault == Fault.ERROR).any():
             excused = np.asarray(pc.is_in(pc.utf8_trim_whitespace(values.text), self._nulls))
             fault[(fault == Fault.ERROR) & excused] = Fault.NONE
-        return fault
+        text = self._iso_as_read(values)
+        if self._logical == "string" and self._dates == "iso" and (dated & fine).any():
+            text = self._days(values, text, shown, fine & dated, fault)
+        return fault, text
+
+    def _shown_as(self, values: Values, number: Array) -> Array:
+        shown = np.zeros(len(values), np.int64)
+        if self._shown.any():
+            known = number & (values.style < len(self._shown))
+            shown[known] = self._shown[values.style[known]]
+        return shown
+
+    def _days(
+        self, values: Values, text: pa.LargeStringArray, shown: Array, at: Array, fault: Array
+    ) -> pa.LargeStringArray:
+        """Numbers shown as dates as the days they show; what is no day is against the column."""
+        days = iso_texts(values.number[at], shown[at], date_1904=self._date_1904)
+        none = np.zeros(len(values), bool)
+        none[at] = np.asarray(pc.is_null(days))
+        self._set(fault, none, Fault.TYPE, values)
+        said = text.filter(pa.array(at))
+        kept = pc.or_(pc.is_null(days), pc.is_in(said, self._nulls))
+        return pc.replace_with_mask(text, pa.array(at), pc.if_else(kept, said, days))
 
     def _contradicts(self, values: Values, number: Array, dated: Array) -> Array:
         boolean, day = values.kind == Kind.BOOLEAN, values.kind == Kind.DATE
         if self._logical == "string":
-            return dated & (not self._kept)
+            return dated & (self._dates == "refuse")
         if self._logical == "boolean":
             return number | day
         if self._logical in ("integer", "number"):
-            return np.asarray(boolean | day | (dated & (not self._kept)))
+            return np.asarray(boolean | day | (dated & (self._dates != "serial")))
         if self._serial is None:
             return np.asarray(boolean | dated)
         return np.asarray(boolean | self._serials_as_text(values))
@@ -101,14 +123,14 @@ class ColumnJudge:
             excused |= np.isin(values.number[at], self._codes)
             fault[at[~excused]] = which
 
-    def texts(self, values: Values) -> pa.LargeStringArray:
-        """The column's text as its type reads it: ISO 8601 cells as the serial, day or moment the column takes."""
+    def _iso_as_read(self, values: Values) -> pa.LargeStringArray:
+        """ISO 8601 cells as the serial, day or moment that the column reads."""
         day = (values.kind == Kind.DATE) & (values.fault == Fault.NONE)
         if not day.any() or self._logical not in ("date", "timestamp"):
             return values.text
         found = values.text.filter(pa.array(day))
         if self._serial is not None:
-            found = pa.array([_serial(text, self._serial) for text in found.to_pylist()], pa.large_string())
+            found = pa.array([serial_text(text, self._serial) for text in found.to_pylist()], pa.large_string())
         elif self._logical == "date":
             found = pc.replace_substring_regex(found, _MIDNIGHT, "")
         return pc.replace_with_mask(values.text, pa.array(day), found)
@@ -130,18 +152,3 @@ def _reads(text: str, forms: Iterable[str]) -> bool:
             continue
         return True
     return False
-
-
-def _serial(text: str | None, system: str) -> str | None:
-    """An ISO 8601 day or moment as a serial; one with an offset stays as it is, a serial has none."""
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return text
-    if moment.tzinfo is not None:
-        return text
-    apart = moment - _SERIALS[system]
-    if system == "excel_serial" and moment < _LEAP:
-        apart -= timedelta(days=1)
-    seconds = apart.seconds + round(apart.microseconds / 1e6)
-    return str(apart.days) if not seconds else f"{apart.days + seconds / 86400:.10f}"

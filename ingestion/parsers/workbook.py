@@ -21,7 +21,7 @@ from ingestion.parsers.opc import AGAIN, Link, Package, damaged, refused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.shared_text import shared_text
 from ingestion.parsers.sheet_shape import SheetReader
-from ingestion.parsers.sheet_styles import dated_styles
+from ingestion.parsers.sheet_styles import styles_shown
 from ingestion.settings import Settings
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -100,9 +100,9 @@ class Workbook:
         return shared_text(self._package, self._shared, self._limit)
 
     @cached_property
-    def dated(self) -> Array:
-        """Which cell styles show a date, by number."""
-        return dated_styles(self._package, self._styles, self._limit)
+    def shown(self) -> Array:
+        """How each cell style shows a number, by its own number (`sheet_styles.Shown`)."""
+        return styles_shown(self._package, self._styles, self._limit)
 
     def _main_part(self) -> str:
         """The part that is the workbook, as the package's relationship or its content types say."""

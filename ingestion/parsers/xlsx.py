@@ -192,7 +192,7 @@ class _Rows:
         self._judges: dict[int, list[ColumnJudge]] = {}
         for column in table.source_columns:
             at = layout.columns[places[str(column.source)]]
-            self._judges.setdefault(at, []).append(ColumnJudge(column, spec, book.dated))
+            self._judges.setdefault(at, []).append(ColumnJudge(column, spec, book.shown, date_1904=book.date_1904))
         fill = spec.merged == "fill"
         self._merges = Merges(shape.merged, list(self._judges), layout.first, shape.rows, fill=fill)
         self.statement = self._statement(table, places)
@@ -223,11 +223,10 @@ class _Rows:
         """One column's text by row; its cells' faults are added where the column is declared."""
         text = cells.text
         for judge in self._judges.get(column, ()):
-            found = judge.faults(cells)
+            found, text = judge.read(cells)
             wrong = np.flatnonzero(found)
             if len(wrong):
                 np.bitwise_or.at(faults, rows[wrong], 1 << found[wrong].astype(np.int64))
-            text = judge.texts(cells)
         at = np.full(len(faults), -1, np.int64)
         at[rows] = np.arange(len(rows))
         return text.take(pa.array(at, mask=at < 0))

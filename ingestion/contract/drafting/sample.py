@@ -44,7 +44,10 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample file: one text, or one per ZIP member; what was left out and why."""
+    """A sample file: one text, or one per ZIP member; what was left out and why.
+
+    `serials` maps names whose cells a workbook holds as dates to the format that reads them.
+    """
 
     kind: Kind
     texts: dict[str, Encoded]
@@ -52,6 +55,7 @@ class Sample:
     left_out: dict[str, str] = field(default_factory=dict)
     header_row: int = 1
     namespaces: dict[str, str] = field(default_factory=dict)
+    serials: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Encoded:
