@@ -141,9 +141,10 @@ class XlsxFormat(Strict):
     sheet. `header_row` is the sheet's row of the column names; with `header_rows` above 1 (merged headings)
     a column's name is its headings from the top down, joined by `/`, each heading once.
     `footer` is a regular expression: from the first row on whose first filled cell it matches, nothing is data.
-    Rows without any value are no records. A row that a merged cell among the data touches is refused; `merged: fill` puts
-    the merge's value in each of its cells. A cell that shows its number as a date gives a text column
-    the day (`iso`: 2026-03-31), its `serial`, or refuses the row, as `date_cells` says; columns of numbers take `serial` only.
+    Rows without any value are no records. A row that a merged cell among the data touches is refused;
+    `merged: fill` puts the merge's value in each of its cells. A cell that shows its number as a date gives a text
+    column the day (`iso`: 2026-03-31), its `serial`, or refuses the row, as `date_cells` says; columns of numbers take
+    it with `serial` only.
     """
 
     type: Literal["xlsx"] = "xlsx"

@@ -1,4 +1,4 @@
-"""The parts of an Office document by the rules of the Open Packaging Conventions: which are there, and which names which.
+"""The parts of an Office document by the Open Packaging Conventions: which are there, and which names which.
 
 Source of the rules: ECMA-376 part 2. Part names are compared without regard to ASCII case (6.2.2.3), a part is found by
 its relationship and never by its usual name (6.5), targets are resolved like relative addresses (6.4), and a content
@@ -130,7 +130,7 @@ class Package:
                 yield chunk
 
 
-class well_formed:  # noqa: N801  a context manager, read as a phrase
+class well_formed:
     """Tells what is not XML as a damaged workbook."""
 
     def __init__(self, part: str) -> None:

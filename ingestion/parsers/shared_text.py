@@ -19,12 +19,14 @@ SPACES = (
 )
 """SpreadsheetML: transitional (ECMA-376 part 4) and strict (part 1, also ISO/IEC 29500-1)."""
 
+_ITEM_DEPTH = 2
 _T = rb'<t(?: xml:space="preserve")?>([^<>\r]*)</t>'
 _READING = rb'<rPh [^<>]*><t(?: xml:space="preserve")?>[^<>]*</t></rPh>'
 _PLAIN = re.compile(rb"<si>(?:" + _T + rb"|<t/>)(?:" + _READING + rb")*(?:<phoneticPr [^<>]*/>)?</si>")
 _HEAD = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*(?:<\?xml version="1\.0" encoding="(?:UTF|utf)-8"(?: standalone="yes")?\s*\?>)?\s*'
-    rb'<sst xmlns="(?:' + b"|".join(re.escape(space.encode()) for space in SPACES) + rb')"(?: (?:count|uniqueCount)="\d+")*>'
+    rb'<sst xmlns="(?:' + b"|".join(re.escape(space.encode()) for space in SPACES) + rb')"'
+    rb'(?: (?:count|uniqueCount)="\d+")*>'
 )
 _TAIL = re.compile(rb"\s*</sst>\s*")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -76,7 +78,7 @@ class _Reader:
         ours = name if space in SPACES else tag
         if self._item is not None:
             self._item.start(ours)
-        elif self._depth == 2 and ours == "si":
+        elif self._depth == _ITEM_DEPTH and ours == "si":
             self._item = RichText()
 
     def end(self, tag: str) -> None:

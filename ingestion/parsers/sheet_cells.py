@@ -87,7 +87,7 @@ class Cells:
         return len(self.row)
 
 
-class NotPlain(Exception):  # noqa: N818  no error: the other reader is to be asked
+class NotPlain(Exception):
     """The sheet is not of the plain spelling."""
 
 

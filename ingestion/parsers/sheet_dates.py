@@ -1,7 +1,8 @@
 """Serial numbers of days as ISO 8601 text, and back.
 
-A serial counts days from 1900 or from 1904 (ECMA-376 part 1, 18.17.4.1); its fraction is the time of day, to the second. In the
-1900 system 60 is 29 February 1900, which never was, and 0 is no day. Formats of a contract are read by conform.
+A serial counts days from 1900 or from 1904 (ECMA-376 part 1, 18.17.4.1); its fraction is the time of day, to the
+second. In the 1900 system 60 is 29 February 1900, which never was, and 0 is no day. Formats of a contract are read by
+conform.
 """
 
 from __future__ import annotations
@@ -17,27 +18,32 @@ from ingestion.parsers.sheet_styles import Shown
 _DAY = 86_400
 _FROM_1900, _FROM_1900_EARLY, _FROM_1904 = -25_569, -25_568, -24_107
 """1899-12-30, 1899-12-31 and 1904-01-01 as days since 1970."""
+_NO_LEAP_DAY = 60
+_FAR = 1e7
 _LAST_DAY = 2_932_896
 """9999-12-31."""
-_SERIALS = {"excel_serial": datetime(1899, 12, 30), "excel_serial_1904": datetime(1904, 1, 1)}
-_LEAP = datetime(1900, 3, 1)
+_SERIALS = {
+    "excel_serial": datetime.fromisoformat("1899-12-30"),
+    "excel_serial_1904": datetime.fromisoformat("1904-01-01"),
+}
+_LEAP = datetime.fromisoformat("1900-03-01")
 
 
 def iso_texts(number: Array, shown: Array, *, date_1904: bool) -> pa.LargeStringArray:
     """What each number is as a day, a moment or a time of day; NULL where it is none.
 
-    `shown` is how its cell shows it (`sheet_styles.Shown`). A time of day is a number below 1 that is shown as a time, or
-    has no day.
+    `shown` is how its cell shows it (`sheet_styles.Shown`). A time of day is a number below 1 that is shown as a
+    time, or has no day.
     """
-    fine = np.isfinite(number) & (number >= 0) & (number < 1e7) & (shown != Shown.ELAPSED)
+    fine = np.isfinite(number) & (number >= 0) & (number < _FAR) & (shown != Shown.ELAPSED)
     seconds = np.round(np.where(fine, number, 0) * _DAY).astype(np.int64)
     day, rest = seconds // _DAY, seconds % _DAY
     timed = (day == 0) & ((shown == Shown.TIME) | (rest > 0))
     if date_1904:
         since = day + _FROM_1904
     else:
-        since = day + np.where(day >= 61, _FROM_1900, _FROM_1900_EARLY)
-        fine &= timed | ((day >= 1) & (day != 60))
+        since = day + np.where(day > _NO_LEAP_DAY, _FROM_1900, _FROM_1900_EARLY)
+        fine &= timed | ((day >= 1) & (day != _NO_LEAP_DAY))
     fine &= since <= _LAST_DAY
     since = np.where(fine, since, 0)
     days = np.datetime_as_string(since.astype("datetime64[D]"))

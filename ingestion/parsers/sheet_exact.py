@@ -30,6 +30,8 @@ from ingestion.parsers.sheet_cells import (
 from ingestion.parsers.sheet_text import RichText
 
 _BATCH = 100_000
+_IN_DATA, _IN_ROW = 2, 3
+"""Depth of rows, and of cells."""
 _REF = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _MERGED = re.compile(rf"{_REF.pattern}:{_REF.pattern}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,6}")
@@ -74,7 +76,7 @@ class SheetXml:
 
     def cells(self, *, rest: bool = False) -> Iterator[Cells]:
         """Whole rows, once there are many, or `rest`: all there are."""
-        if self._made.row and (rest or (len(self._made.row) >= _BATCH and len(self._path) == 2)):
+        if self._made.row and (rest or (len(self._made.row) >= _BATCH and len(self._path) == _IN_DATA)):
             yield self._made.cells(self._row)
             self._made = _Made()
 
@@ -86,11 +88,11 @@ class SheetXml:
         if self._cell is not None:
             self._cell.start(ours)
         elif self.in_data:
-            if depth == 2 and ours == "row":
+            if depth == _IN_DATA and ours == "row":
                 self._begin_row(attributes)
-            elif depth == 3 and ours == "c":
+            elif depth == _IN_ROW and ours == "c":
                 self._begin_cell(attributes)
-            elif depth < 3 or (depth == 3 and ours != "extLst"):
+            elif depth < _IN_ROW or (depth == _IN_ROW and ours != "extLst"):
                 raise damaged(f"sheet {self._name!r} has an element {name!r} where a row or a cell is expected")
         elif depth == 0 and ours != "worksheet":
             raise damaged(f"sheet {self._name!r} is no worksheet: its part {self.part} holds {tag!r}")
@@ -105,7 +107,7 @@ class SheetXml:
         self._path.pop()
         depth = len(self._path)
         if self._cell is not None:
-            if depth == 3:
+            if depth == _IN_ROW:
                 self._end_cell(self._cell)
                 self._cell = None
             else:
@@ -116,7 +118,7 @@ class SheetXml:
     def _data(self, text: str) -> None:
         if self._cell is not None:
             self._cell.data(text)
-        elif self.in_data and len(self._path) <= 3 and text.strip(" \t\r\n"):
+        elif self.in_data and len(self._path) <= _IN_ROW and text.strip(" \t\r\n"):
             raise damaged(f"sheet {self._name!r} has text outside of its cells")
 
     def _begin_row(self, attributes: dict[str, str]) -> None:

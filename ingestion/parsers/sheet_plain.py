@@ -29,24 +29,25 @@ _PADDING = bytes(32)
 _LT, _GT, _SLASH, _SPACE, _QUOTE, _EQUALS = (ord(c) for c in '<>/ "=')
 _PRESERVE = b' xml:space="preserve"'
 _CODES = 17
+_ALPHABET, _NINE, _DIGITS = 26, 9, 7
 
 ROW, ROW0, ROW_, C, C0, C_, V, V0, V_, F, F0, F_, IS, IS_, T, T_ = range(1, _CODES)
 """Tags: as they begin, `0` closed in themselves (one more than the open one), `_` ends. 0 is any other."""
 
 _FOLLOWS = np.zeros((_CODES, _CODES), bool)
 for _before, _after in (
-    (ROW, (C, C0, ROW_)), (ROW0, (ROW, ROW0)), (ROW_, (ROW, ROW0)), (C, (V, V0, F, F0, IS, C_)), (V, (V_,)), (V_, (C_,)),
-    (V0, (C_,)), (F, (F_,)), (F_, (V, V0, C_)), (F0, (V, V0, C_)), (IS, (T,)), (T, (T_,)), (T_, (IS_,)), (IS_, (C_,)),
-    (C_, (C, C0, ROW_)), (C0, (C, C0, ROW_)),
+    (ROW, (C, C0, ROW_)), (ROW0, (ROW, ROW0)), (ROW_, (ROW, ROW0)), (C, (V, V0, F, F0, IS, C_)), (C0, (C, C0, ROW_)),
+    (C_, (C, C0, ROW_)), (V, (V_,)), (V_, (C_,)), (V0, (C_,)), (F, (F_,)), (F_, (V, V0, C_)), (F0, (V, V0, C_)),
+    (IS, (T,)), (T, (T_,)), (T_, (IS_,)), (IS_, (C_,)),
 ):  # fmt: skip
     _FOLLOWS[_before, list(_after)] = True
 
 _LETTERS = np.zeros(2**16, np.uint8)
 _SIZE = np.zeros(_CODES, np.int64)
 for _code, _spelt, _whole in (
-    (ROW, b"ro", 0), (ROW_, b"/r", 4), (C, b"c ", 0), (C_, b"/c", 2), (V, b"v>", 1), (V0, b"v/", 0), (V0, b"v ", 0), (V_, b"/v", 2),
-    (F, b"f ", 0), (F, b"f>", 0), (F0, b"f/", 2), (F_, b"/f", 2), (IS, b"is", 2), (IS_, b"/i", 3), (T, b"t>", 0),
-    (T, b"t ", 0), (T_, b"/t", 2),
+    (ROW, b"ro", 0), (ROW_, b"/r", 4), (C, b"c ", 0), (C_, b"/c", 2), (V, b"v>", 1), (V0, b"v/", 0), (V0, b"v ", 0),
+    (V_, b"/v", 2), (F, b"f ", 0), (F, b"f>", 0), (F0, b"f/", 2), (F_, b"/f", 2), (IS, b"is", 2), (IS_, b"/i", 3),
+    (T, b"t>", 0), (T, b"t ", 0), (T_, b"/t", 2),
 ):  # fmt: skip
     _LETTERS[_spelt[0] | _spelt[1] << 8] = _code
     _SIZE[_code] = _whole
@@ -88,7 +89,7 @@ def plain_cells(chunks: Iterator[bytes], name: str, frame: Callable[[bytes], Non
 
 
 class _Tags:
-    """Every tag of a text: where it begins and ends, and which it is. `quotes` are those within tags, `of` their tags."""
+    """Every tag of a text: where it begins and ends, and its code. `quotes` are those within tags, `of` their tags."""
 
     def __init__(self, text: bytes) -> None:
         self.data = data = np.frombuffer(text + _PADDING, np.uint8)
@@ -129,7 +130,7 @@ class _Tags:
         if ((end - begin)[hollow] != len("<v />") - 1).any() or (data[end[hollow] - 1] != _SLASH).any():
             raise NotPlain
         self._check_kept(np.flatnonzero((code == T) & (end - begin > len("<t"))))
-        return code
+        return np.asarray(code)
 
     def _check_kept(self, at: Array) -> None:
         """A `t` with more than its name has `xml:space="preserve"`, and nothing else."""
@@ -261,7 +262,7 @@ def _reference(data: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
     column, letters = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
     for step in range(3):
         letter = data[starts + step] - np.uint8(ord("A"))  # what is no letter wraps around to more than 25
-        here = (letter < 26) & (letters == step)
+        here = (letter < _ALPHABET) & (letters == step)
         if not here.any():
             break
         column = np.where(here, column * 26 + letter + 1, column)
@@ -279,14 +280,14 @@ def _number(data: Array, starts: Array, ends: Array) -> Array:
     size = ends - starts
     if not len(size):
         return np.zeros(0, np.int64)
-    if size.min() < 1 or size.max() > 7:
+    if size.min() < 1 or size.max() > _DIGITS:
         raise NotPlain
     number = np.zeros(len(starts), np.int32)
     for step in range(int(size.max())):
         digit = data[ends - 1 - step] - np.uint8(ord("0"))
         if size.min() <= step:
             digit = np.where(step < size, digit, np.uint8(0))
-        if digit.max() > 9:
+        if digit.max() > _NINE:
             raise NotPlain
         number += digit.astype(np.int32) * np.int32(10**step)
     return number.astype(np.int64)

@@ -1,8 +1,8 @@
 """What one pass over a worksheet must tell before its rows are read: how far it reaches, its heading, merges, formulas.
 
 Merges stand after the rows, and whether a column was computed shows only at its end, so a sheet is passed twice. Of a
-sheet that is not large the first pass keeps the cells. Opening the workbook is left to `workbook`, what the cells mean to
-`sheet_values` and `xlsx`.
+sheet that is not large the first pass keeps the cells. Opening the workbook is left to `workbook`, what the cells mean
+to `sheet_values` and `xlsx`.
 """
 
 from __future__ import annotations

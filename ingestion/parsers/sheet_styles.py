@@ -15,6 +15,7 @@ from ingestion.parsers.blocks import Array
 from ingestion.parsers.opc import Package, xml_parser
 
 _TIMES = frozenset((*range(18, 22), 32, 33, 45, 47))
+_LONG = 4
 _ELAPSED = frozenset((46,))
 _DATES = frozenset((*range(14, 23), *range(27, 37), *range(50, 59))) - _TIMES
 _NO_PART = re.compile(r'"[^"]*"?|\\.|[_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]|general|am/pm|a/p', re.I | re.S)
@@ -45,7 +46,7 @@ def shown_as(code: str) -> Shown:
 
 
 def _built_in(number: str) -> Shown:
-    known = int(number) if number.isdecimal() and len(number) < 4 else 0
+    known = int(number) if number.isdecimal() and len(number) < _LONG else 0
     for numbers, shown in ((_DATES, Shown.DATE), (_TIMES, Shown.TIME), (_ELAPSED, Shown.ELAPSED)):
         if known in numbers:
             return shown

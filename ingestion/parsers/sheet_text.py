@@ -1,12 +1,13 @@
 """What a cell's text is: rich text without its reading aids, and the escapes of workbooks.
 
-Source of the rules: ECMA-376 part 1, 18.4 (CT_Rst: `t`, or runs `r` each with a `t`; `rPh` is how to read the text and no
-part of it) and 22.9.2.19 (ST_Xstring: `_xHHHH_` is one UTF-16 unit). Which cell holds what is left to the readers.
+Source of the rules: ECMA-376 part 1, 18.4 (CT_Rst: `t`, or runs `r` each with a `t`; `rPh` is how to read the text and
+no part of it) and 22.9.2.19 (ST_Xstring: `_xHHHH_` is one UTF-16 unit). Which cell holds what is left to the readers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -71,7 +72,7 @@ def _characters(found: re.Match[str]) -> str:
 
 def all_without_escapes(texts: pa.Array) -> pa.Array:
     """`without_escapes` of every text; only those with an escape are touched."""
-    return _changed(texts, "_x", lambda text: without_escapes(text))
+    return _changed(texts, "_x", without_escapes)
 
 
 def without_entities(texts: pa.Array) -> pa.Array:
@@ -79,12 +80,12 @@ def without_entities(texts: pa.Array) -> pa.Array:
     return _changed(texts, "&", lambda text: _ENTITY.sub(lambda found: _ENTITIES[found[1]], text))
 
 
-def _changed(texts: pa.Array, mark: str, change: "callable") -> pa.Array:  # type: ignore[valid-type]
+def _changed(texts: pa.Array, mark: str, change: Callable[[str], str]) -> pa.Array:
     data = texts.buffers()[2]
     if data is None or mark.encode() not in memoryview(data).tobytes():
         return texts
     at = pc.fill_null(pc.match_substring(texts, mark), False)
-    new = [change(text) for text in texts.filter(at).to_pylist()]  # type: ignore[operator]
+    new = [change(text) for text in texts.filter(at).to_pylist()]
     return pc.replace_with_mask(texts, at, pa.array(new, texts.type))
 
 

@@ -4,12 +4,13 @@ The rule, for a declared column (docs/adr/0009):
 
 - A boolean is a value of BOOLEAN and, as 1 or 0, of text; of no number and no date.
 - A number is a value of numbers and text, and of a date where a format reads it; of no BOOLEAN.
-- A number shown as a date is a value of a date with a serial format. In a text column it is the day it shows, as ISO 8601
-  (`date_cells: iso`): its serial nobody has seen. A column of numbers and a date without a serial format refuse it, unless
-  the contract says `date_cells: serial`; so does text where it says `refuse`, and where the number is no day or a duration.
+- A number shown as a date is a value of a date with a serial format. In a text column it is the day it shows, as ISO
+  8601 (`date_cells: iso`): its serial nobody has seen. A column of numbers and a date without a serial format refuse
+  it, unless the contract says `date_cells: serial`; so does text where it says `refuse`, and where the number is no day
+  or a duration.
 - Text is read by the column's type, as in any format, but never as a serial: a serial is a number.
-- A number of more than 15 digits before its point is none of text, whole numbers and DECIMAL: a workbook's numbers are doubles
-  and its programs keep 15 digits, so an identifier that was typed as a number has lost some already (`number_precision`).
+- A number of more than 15 digits before its point is none of text, whole numbers and DECIMAL: a workbook's numbers are
+  doubles and its programs keep 15 digits, so an identifier typed as a number has lost some (`number_precision`).
 
 Words and codes that mean no value are none of it.
 """
@@ -95,7 +96,7 @@ class ColumnJudge:
     def _contradicts(self, values: Values, number: Array, dated: Array) -> Array:
         boolean, day = values.kind == Kind.BOOLEAN, values.kind == Kind.DATE
         if self._logical == "string":
-            return dated & (self._dates == "refuse")
+            return np.asarray(dated & (self._dates == "refuse"))
         if self._logical == "boolean":
             return number | day
         if self._logical in ("integer", "number"):
@@ -147,7 +148,7 @@ def _is_number(code: str | float) -> bool:
 def _reads(text: str, forms: Iterable[str]) -> bool:
     for form in forms:
         try:
-            datetime.strptime(text.strip(), form)
+            datetime.strptime(text.strip(), form)  # noqa: DTZ007  whether it can be read is all that is asked
         except ValueError:
             continue
         return True

@@ -1,8 +1,8 @@
 """What each cell of a worksheet holds, by its own type, and which cells hold nothing that can be told.
 
-Source of the rules: ECMA-376 part 1, 18.3.1.4 (`c`), 18.18.11 (ST_CellType). A shared text is looked up by its number; a number
-must be one (xsd:double without INF and NaN), a boolean 0, 1, true or false, a date ISO 8601. What is none is BROKEN, and
-never another cell's text or a bare number. What a column makes of a cell is left to `sheet_types`.
+Source of the rules: ECMA-376 part 1, 18.3.1.4 (`c`), 18.18.11 (ST_CellType). A shared text is looked up by its number;
+a number must be one (xsd:double without INF and NaN), a boolean 0, 1, true or false, a date ISO 8601. What is none is
+BROKEN, and never another cell's text or a bare number. What a column makes of a cell is left to `sheet_types`.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ class Values:
 
     def take(self, at: Array) -> Values:
         """Some of them, in the order given."""
-        arrays = (self.row, self.column, self.kind, self.style, self.fault, self.number)
-        return Values(*(each[at] for each in arrays), self.text.take(pa.array(at)), self.last)
+        return Values(
+            self.row[at], self.column[at], self.kind[at], self.style[at], self.fault[at], self.number[at],
+            self.text.take(pa.array(at)), self.last,
+        )  # fmt: skip
 
     def at(self, row: Array, column: Array) -> Values:
         """The same values in other cells."""
@@ -59,9 +61,12 @@ def joined(runs: Sequence[Values]) -> Values:
     """Runs one after another."""
     if len(runs) == 1:
         return runs[0]
-    names = ("row", "column", "kind", "style", "fault", "number")
-    arrays = (np.concatenate([getattr(run, name) for run in runs]) for name in names)
-    return Values(*arrays, pa.concat_arrays([run.text for run in runs]), runs[-1].last)
+    row, column, kind, style, fault, number = (
+        np.concatenate([getattr(run, name) for run in runs])
+        for name in ("row", "column", "kind", "style", "fault", "number")
+    )
+    text = pa.concat_arrays([run.text for run in runs])
+    return Values(row, column, kind, style, fault, number, text, runs[-1].last)
 
 
 def values_of(cells: Cells, shared: pa.LargeStringArray) -> Values:
@@ -131,9 +136,7 @@ def _dates(texts: pa.LargeStringArray, at: Array, fault: Array) -> pa.LargeStrin
     return pc.replace_with_mask(texts, pa.array(at), found)
 
 
-def _looked_up(
-    texts: pa.LargeStringArray, at: Array, fault: Array, shared: pa.LargeStringArray
-) -> pa.LargeStringArray:
+def _looked_up(texts: pa.LargeStringArray, at: Array, fault: Array, shared: pa.LargeStringArray) -> pa.LargeStringArray:
     """Shared text by its number. A cell that names none, or an item that is no text, keeps what it says."""
     if not at.any():
         return texts

@@ -1,9 +1,9 @@
 """One sheet of an Excel workbook: header found by name, cells as text, rows counted.
 
-Every cell is text, so that a number in an identifier column stays as the file writes it and a date stays a serial, which
-a contract declares (docs/adr/0009). A formula's value is the one saved with it; hidden rows and columns are data like
-others. What the cells hold is read by `sheet_shape` and `sheet_values`, and held against the columns by `sheet_types`;
-typing is left to conform.
+Every cell is text, so that a number in an identifier column stays as the file writes it and a date stays a serial,
+which a contract declares (docs/adr/0009). A formula's value is the one saved with it; hidden rows and columns are data
+like others. What the cells hold is read by `sheet_shape` and `sheet_values`, and held against the columns by
+`sheet_types`; typing is left to conform.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ class Xlsx:
 
     def _check_formulas(self, places: dict[str, int], sheet: Sheet, shape: Shape) -> None:
         """A column that nobody computed refuses the delivery; single cells refuse their rows (`_segment`)."""
-        hollow = {n: shape.unvalued[at] for n, at in places.items() if 2 * shape.unvalued.get(at, (0, 0))[0] > shape.rows}
+        counted = {name: shape.unvalued.get(at, (0, 0)) for name, at in places.items()}
+        hollow = {name: (count, row) for name, (count, row) in counted.items() if 2 * count > shape.rows}
         if hollow:
             first_cells = ", ".join(
                 f"{column_letters(places[n])}{row} ({n}, {count:,} cells)" for n, (count, row) in hollow.items()
