@@ -54,8 +54,8 @@ class Merges:
             self._before = None
             return values
         source = self._sources(known, live)
-        made, of = self._covered(live, first, last)
-        result = self._placed(values, known, made, source[of])
+        made, of, own = self._covered(live, first, last)
+        result = self._placed(values, known, made[~own], source[of[~own]], _overlapping(made, of)[~own])
         goes_on = (self._merged[live, 3] > last) & (source >= 0)
         self._before = known.take(np.unique(source[goes_on])) if goes_on.any() else None
         return result
@@ -70,8 +70,8 @@ class Merges:
         holds = np.asarray(pc.is_valid(known.text)) | (known.fault != Fault.NONE)
         return np.where((keys[found] == wanted) & holds[found], found, -1)
 
-    def _covered(self, live: Array, first: int, last: int) -> tuple[Array, Array]:
-        """Keys of every declared cell under a live merge in these rows, but for its first one; and whose it is."""
+    def _covered(self, live: Array, first: int, last: int) -> tuple[Array, Array, Array]:
+        """Keys of every declared cell under a live merge in these rows, whose it is, and which is its first one."""
         top = np.maximum(self._merged[live, 1], first)
         count = (np.minimum(self._merged[live, 3], last) - top + 1) * self._width[live]
         of = np.repeat(np.arange(len(live)), count)
@@ -79,12 +79,10 @@ class Merges:
         row = top[of] + step // self._width[live][of]
         column = self._columns[self._begun[live][of] + step % self._width[live][of]]
         own = (row == self._merged[live, 1][of]) & (column == self._merged[live, 0][of])
-        return (row * MAX_COLUMNS + column)[~own], of[~own]
+        return row * MAX_COLUMNS + column, of, own
 
-    def _placed(self, values: Values, known: Values, made: Array, source: Array) -> Values:
+    def _placed(self, values: Values, known: Values, made: Array, source: Array, twice: Array) -> Values:
         own = values.row * MAX_COLUMNS + values.column
-        keys, times = np.unique(made, return_counts=True)
-        twice = np.isin(made, keys[times > 1])
         place = np.minimum(np.searchsorted(own, made), max(len(own) - 1, 0))
         there = (own[place] == made) if len(own) else np.zeros(len(made), bool)
         given = known.text.take(pa.array(source, mask=source < 0))
@@ -93,8 +91,13 @@ class Merges:
         apart = np.asarray(pc.and_not(pc.is_valid(mine), alike))
         kept = known.take(np.maximum(source, 0)).at(made // MAX_COLUMNS, made % MAX_COLUMNS)
         kept.fault[twice | apart] = Fault.MERGED
-        kept = kept.take(np.flatnonzero((source >= 0) | apart))
+        kept = kept.take(np.flatnonzero((source >= 0) | apart | twice))
         rest = values.take(np.flatnonzero(~np.isin(own, made)))
         both = joined([rest, kept])
-        order = np.argsort(both.row * MAX_COLUMNS + both.column, kind="stable")
-        return both.take(order)
+        return both.take(np.argsort(both.row * MAX_COLUMNS + both.column, kind="stable"))
+
+
+def _overlapping(made: Array, of: Array) -> Array:
+    """Which cells are of a merge that shares one with another."""
+    keys, times = np.unique(made, return_counts=True)
+    return np.asarray(np.isin(of, of[np.isin(made, keys[times > 1])]))

@@ -67,7 +67,7 @@ class ColumnJudge:
             many = fine & number & ~dated & (np.abs(np.nan_to_num(values.number)) >= _FROM_DIGITS)
             self._set(fault, many & (fault == Fault.NONE), Fault.PRECISION, values)
         if (fault == Fault.ERROR).any():
-            excused = np.asarray(pc.is_in(pc.utf8_trim_whitespace(values.text), self._nulls))
+            excused = self._excused(values.text)
             fault[(fault == Fault.ERROR) & excused] = Fault.NONE
         text = self._iso_as_read(values)
         if self._logical == "string" and self._dates == "iso" and (dated & fine).any():
@@ -98,7 +98,7 @@ class ColumnJudge:
         if self._logical == "string":
             return np.asarray(dated & (self._dates == "refuse"))
         if self._logical == "boolean":
-            return number | day
+            return np.asarray(number | day)
         if self._logical in ("integer", "number"):
             return np.asarray(boolean | day | (dated & (self._dates != "serial")))
         if self._serial is None:
@@ -119,10 +119,13 @@ class ColumnJudge:
     def _set(self, fault: Array, wrong: Array, which: Fault, values: Values) -> None:
         at = np.flatnonzero(wrong)
         if len(at):
-            text = values.text.take(pa.array(at))
-            excused = np.asarray(pc.is_in(pc.utf8_trim_whitespace(text), self._nulls))
-            excused |= np.isin(values.number[at], self._codes)
+            excused = self._excused(values.text.take(pa.array(at))) | np.isin(values.number[at], self._codes)
             fault[at[~excused]] = which
+
+    def _excused(self, text: pa.LargeStringArray) -> Array:
+        """Which texts are words for no value."""
+        words = pc.utf8_trim_whitespace(text)
+        return np.asarray(pc.fill_null(pc.and_(pc.is_in(words, self._nulls), pc.not_equal(words, "")), False))
 
     def _iso_as_read(self, values: Values) -> pa.LargeStringArray:
         """ISO 8601 cells as the serial, day or moment that the column reads."""

@@ -105,6 +105,8 @@ def _numbers(texts: pa.LargeStringArray, at: Array, fault: Array, number: Array)
         found = _trimmed(found)
         texts = pc.replace_with_mask(texts, pa.array(at), found)
     try:
+        if not _made_of(found, _OF_NUMBERS):  # Arrow takes words for numbers, `INF`
+            raise pa.ArrowInvalid
         read = found.cast(pa.float64())
     except pa.ArrowInvalid:
         fine = pc.match_substring_regex(found, f"^{NUMBER}$")
