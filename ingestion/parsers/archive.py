@@ -138,6 +138,8 @@ def _check_overlap(infos: list[zipfile.ZipInfo], directory: int) -> None:
     """Members that share bytes are one way to make a bomb; an honest archive has none."""
     before, end = None, 0
     for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < 0:
+            raise _damaged(f"member {info.orig_filename!r} is said to lie before the archive begins")
         if info.header_offset < end:
             raise _unsafe(f"members {before!r} and {info.orig_filename!r} overlap")
         before = info.orig_filename

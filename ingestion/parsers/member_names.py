@@ -24,8 +24,8 @@ _LOCATOR64, _LOCATOR64_BYTES = b"PK\x06\x07", 20
 _END64, _END64_BYTES = b"PK\x06\x06", 56
 """APPNOTE 6.3.10, 4.3.14 to 4.3.16."""
 _ENTRY, _ENTRY_BYTES, _FLAGS_AT, _LENGTHS_AT = b"PK\x01\x02", 46, 8, 28
-_UTF8_BYTE = 9
-"""Place of the flag's byte in an entry of the directory; the flag is its bit 3."""
+_UTF8_BYTE, _OWN_UTF8_BYTE, _OFFSET_AT = 9, 7, 42
+"""Place of the flag's byte in an entry of the directory and in a member's own header; the flag is its bit 3."""
 
 
 def raw_name(info: zipfile.ZipInfo) -> bytes:
@@ -93,20 +93,22 @@ class _Unflagged(io.RawIOBase):
 
 
 def _untrue_flags(file: BinaryIO) -> list[int]:
-    """Places of the flag bytes of entries that promise UTF-8 and are none."""
-    end, size = _directory(file)
-    file.seek(max(0, end - size))
-    base = file.tell()
+    """Places of the flag bytes of entries, and of their members, that promise UTF-8 and are none."""
+    end, size, said = _directory(file)
+    base = max(0, end - size)
+    file.seek(base)
     data = file.read(size)
     file.seek(0)
-    places, at = [], 0
+    places: list[int] = []
+    at = 0
     while data.startswith(_ENTRY, at) and at + _ENTRY_BYTES <= len(data):
         name, extra, comment = struct.unpack_from("<3H", data, at + _LENGTHS_AT)
         if data[at + _UTF8_BYTE] & (_UTF8 >> 8):
             try:
                 data[at + _ENTRY_BYTES : at + _ENTRY_BYTES + name].decode("utf-8")
             except UnicodeDecodeError:
-                places.append(base + at + _UTF8_BYTE)
+                own = struct.unpack_from("<L", data, at + _OFFSET_AT)[0] + base - said
+                places += [base + at + _UTF8_BYTE, own + _OWN_UTF8_BYTE]
         at += _ENTRY_BYTES + name + extra + comment
     return places
 
@@ -117,8 +119,8 @@ def directory_bytes(path: Path) -> int:
         return _directory(file)[1]
 
 
-def _directory(file: BinaryIO) -> tuple[int, int]:
-    """Where the directory ends, and its size."""
+def _directory(file: BinaryIO) -> tuple[int, int, int]:
+    """Where the directory ends, its size, and where it is said to begin."""
     size = file.seek(0, os.SEEK_END)
     begin = max(0, size - _LONGEST_COMMENT - _END_BYTES - _LOCATOR64_BYTES - _END64_BYTES)
     file.seek(begin)
@@ -127,9 +129,11 @@ def _directory(file: BinaryIO) -> tuple[int, int]:
     if at < 0 or not (tail[at:].startswith(_END) and tail.endswith(b"\x00\x00")):
         at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:
-        return 0, 0
+        return 0, 0, 0
     locator = at - _LOCATOR64_BYTES
     record = locator - _END64_BYTES
     if record >= 0 and tail.startswith(_LOCATOR64, locator) and tail.startswith(_END64, record):
-        return begin + record, int(struct.unpack_from("<Q", tail, record + 40)[0])
-    return begin + at, int(struct.unpack_from("<L", tail, at + 12)[0])
+        listed, said = struct.unpack_from("<2Q", tail, record + 40)
+        return begin + record, int(listed), int(said)
+    listed, said = struct.unpack_from("<2L", tail, at + 12)
+    return begin + at, int(listed), int(said)

@@ -211,7 +211,9 @@ def test_shared_text_by_the_parser_and_by_the_pattern_is_the_same(make: Any) -> 
     )
     word = '<c t="s"><v>{}</v></c>'
     for extra in ("", "<!-- by hand -->"):
-        found = read(make, "VARCHAR", word.format(0), word.format(1), word.format(2), workbook={"shared": items + extra})
+        found = read(
+            make, "VARCHAR", word.format(0), word.format(1), word.format(2), workbook={"shared": items + extra}
+        )
         assert found == ["東京", "a&b_\r".replace("_\r", "\r"), None]
 
 

@@ -86,7 +86,9 @@ def test_elements_of_other_namespaces_are_no_rows(make: Any, given: Any) -> None
 
 NO_TEXTS = f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" Type="{DOC}/worksheet" '
 NO_TEXTS += 'Target="worksheets/sheet1.xml"/></Relationships>'
-TWICE = NO_TEXTS.replace("</Relationships>", f'<Relationship Id="rId1" Type="{DOC}/styles" Target="x"/></Relationships>')
+TWICE = NO_TEXTS.replace(
+    "</Relationships>", f'<Relationship Id="rId1" Type="{DOC}/styles" Target="x"/></Relationships>'
+)
 OUTSIDE = NO_TEXTS.replace("Target=", 'TargetMode="External" Target=')
 FOREIGN = WORKSHEET.replace(MAIN, "urn:other")
 
