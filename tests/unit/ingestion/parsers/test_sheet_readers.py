@@ -60,16 +60,16 @@ def plain(text: bytes, size: int) -> list[tuple[Any, ...]]:
     return found
 
 
-WORDS = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="<>&\ufffe\uffff"), max_size=9
-)
+LETTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="<>&{}\ufffe\uffff")
+WORDS = st.text(LETTERS, max_size=9)
 VALUES = st.one_of(
     st.just('<c r="{}"/>'), st.just('<c r="{}" s="3" />'), st.just('<c r="{}" t="s"></c>'),
     st.integers(0, 10**12).map(lambda n: f'<c r="{{}}" s="12"><v>{n}</v></c>'),
     st.integers(0, 99).map(lambda n: f'<c r="{{}}" t="s" s="1"><v>{n}</v></c>'),
-    WORDS.map(lambda w: f'<c r="{{}}" t="inlineStr"><is><t>{w.replace("{", "").replace("}", "")}&amp;</t></is></c>'),
-    WORDS.map(lambda w: f'<c r="{{}}" t="str"><f>A1</f><v>{w.replace("{", "").replace("}", "")}</v></c>'),
-    st.just('<c r="{}"><f t="shared" si="0"/><v/></c>'), st.just('<c r="{}"><f>1&lt;2</f></c>'), st.just('<c r="{}"><v /></c>'),
+    WORDS.map(lambda w: f'<c r="{{}}" t="inlineStr"><is><t>{w}&amp;</t></is></c>'),
+    WORDS.map(lambda w: f'<c r="{{}}" t="str"><f>A1</f><v>{w}</v></c>'),
+    st.just('<c r="{}"><f t="shared" si="0"/><v/></c>'), st.just('<c r="{}"><f>1&lt;2</f></c>'),
+    st.just('<c r="{}"><v /></c>'),
 )  # fmt: skip
 ODD = st.sampled_from(
     ["<!-- c -->", '<c r="{}"><v>1</v><v>2</v></c>', "<c r='{}'><v>1</v></c>", '<c r="{}" cm="1"><v>1</v></c>',
@@ -198,8 +198,8 @@ def test_real_workbooks_against_an_independent_reader(stamp: str, tmp_path: Path
 
 
 def stripped(row: tuple[str | None, ...]) -> list[str | None]:
-    """Cells without spaces around; a blank one is none."""
-    return [(cell or "").strip(" ") or None for cell in row]
+    """Cells without blanks around; a blank one is none."""
+    return [(cell or "").strip() or None for cell in row]
 
 
 def json_row(text: bytes) -> int:
