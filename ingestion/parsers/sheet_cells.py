@@ -6,10 +6,11 @@ What a cell's value is comes after, in `sheet_values`. Columns count from 0, row
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
 import pyarrow as pa
 
 from ingestion.errors import DeliveryRefused
@@ -85,6 +86,26 @@ class Cells:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def parts(self, most: int) -> Iterator[Cells]:
+        """The run as runs of whole rows with at most so many cells, or one row."""
+        begin, texts = 0, self.texts() if len(self) > most else None
+        while texts is not None and len(self) - begin > most:
+            row = self.row[begin + most]
+            end = int(np.searchsorted(self.row, row))
+            end = end if end > begin else int(np.searchsorted(self.row, row, "right"))
+            if end == len(self):
+                break
+            yield self._part(begin, end, texts, int(self.row[end - 1]))
+            begin = end
+        yield self._part(begin, len(self), texts, self.last) if texts is not None else self
+
+    def _part(self, begin: int, end: int, texts: pa.LargeStringArray, last: int) -> Cells:
+        at = slice(begin, end)
+        return Cells(
+            self.row[at], self.column[at], self.kind[at], self.style[at], self.valued[at], self.formula[at],
+            self.fault[at], last, lambda: pa.concat_arrays([texts.slice(begin, end - begin)]),
+        )  # fmt: skip
 
 
 class NotPlain(Exception):

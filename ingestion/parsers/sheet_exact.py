@@ -29,7 +29,7 @@ from ingestion.parsers.sheet_cells import (
 )
 from ingestion.parsers.sheet_text import RichText
 
-_BATCH = 100_000
+_BATCH, _BATCH_LETTERS = 100_000, 16 * 2**20
 _IN_DATA, _IN_ROW = 2, 3
 """Depth of rows, and of cells."""
 _REF = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
@@ -76,7 +76,7 @@ class SheetXml:
 
     def cells(self, *, rest: bool = False) -> Iterator[Cells]:
         """Whole rows, once there are many, or `rest`: all there are."""
-        if self._made.row and (rest or (len(self._made.row) >= _BATCH and len(self._path) == _IN_DATA)):
+        if self._made.row and (rest or (self._made.full and len(self._path) == _IN_DATA)):
             yield self._made.cells(self._row)
             self._made = _Made()
 
@@ -239,6 +239,12 @@ class _Made:
         self._column: list[int] = []
         self._cells: list[tuple[int, int, bool, bool, int]] = []
         self._texts: list[str | None] = []
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to make arrays of them."""
+        return len(self.row) >= _BATCH or self._size >= _BATCH_LETTERS
 
     def add(self, row: int, column: int, cell: _Cell, fault: Fault) -> None:
         style = cell.attributes.get("s", "0").strip()
@@ -247,6 +253,7 @@ class _Made:
         number = int(style) if style.isdecimal() and len(style) < _LONG else 0
         self._cells.append((int(cell.kind), number, cell.value is not None, cell.formula, int(fault)))
         self._texts.append(cell.value)
+        self._size += len(cell.value or "")
 
     def cells(self, last: int) -> Cells:
         """All of them, by row and column."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.parsers.blocks import Array
 from ingestion.parsers.sheet_cells import MAX_COLUMNS, Cells, Fault, NotPlain
@@ -19,8 +20,10 @@ from ingestion.parsers.sheet_exact import SheetXml
 from ingestion.parsers.sheet_plain import plain_cells
 from ingestion.parsers.sheet_values import Values, joined, values_of
 
-_KEPT = 1_500_000
-"""Cells that the first pass keeps: some 50 bytes each, and their text."""
+_KEPT, _KEPT_BYTES = 1_500_000, 128 * 2**20
+"""Cells that the first pass keeps, some 50 bytes each, and bytes of their text."""
+_TEXT_BYTES, _FEWEST = 16 * 2**20, 1_000
+"""Shared text is looked up for so many bytes at once, by its longest, or for so few cells."""
 
 
 @dataclass
@@ -50,6 +53,8 @@ class SheetReader:
         self._part = part
         self._name = name
         self._shared = shared
+        longest = pc.max(pc.binary_length(shared)).as_py() or 1
+        self._most = max(_FEWEST, _TEXT_BYTES // longest)
         self._plain = True
         self._kept: list[Cells] | None = None
 
@@ -64,7 +69,12 @@ class SheetReader:
     def values(self) -> Iterator[Values]:
         """Whole rows with what their cells hold."""
         for cells in self._cells(self._xml()) if self._kept is None else self._kept:
-            yield values_of(cells, self._shared)
+            yield from self._values(cells)
+
+    def _values(self, cells: Cells) -> Iterator[Values]:
+        """A run's values, in parts where shared text would make it large."""
+        for part in cells.parts(self._most):
+            yield values_of(part, self._shared)
 
     def _xml(self) -> SheetXml:
         return SheetXml(self._part, self._name)
@@ -85,18 +95,19 @@ class SheetReader:
         where = np.zeros(MAX_COLUMNS, np.int64)
         head: list[Values] = []
         kept: list[Cells] | None = []
-        count = 0
+        count = size = 0
         for cells in self._cells(xml):
             used[cells.column[cells.valued | cells.formula | (cells.fault != Fault.NONE)]] = True
             shape.rows = cells.last
-            if len(cells) and cells.row[0] <= last and cells.last >= first:
-                found = values_of(cells, self._shared)
-                head.append(found.take(np.flatnonzero((found.row >= first) & (found.row <= last))))
-            if cells.formula.any():
-                found = values_of(cells, self._shared)
+            wanted = bool(len(cells)) and cells.row[0] <= last and cells.last >= first
+            for found in self._values(cells) if wanted or cells.formula.any() else ():
+                if wanted:
+                    head.append(found.take(np.flatnonzero((found.row >= first) & (found.row <= last))))
                 _note(found, hollow, where)
             count += len(cells)
-            kept = [*kept, _held(cells)] if kept is not None and count <= _KEPT else None
+            held = _held(cells) if kept is not None and count <= _KEPT else None
+            size += held.texts().nbytes if held is not None else 0
+            kept = [*(kept or ()), held] if held is not None and size <= _KEPT_BYTES else None
         self._kept = kept
         shape.columns = np.flatnonzero(used).tolist()
         shape.unvalued = {int(at): (int(hollow[at]), int(where[at])) for at in np.flatnonzero(hollow)}

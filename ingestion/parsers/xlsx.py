@@ -32,6 +32,8 @@ from ingestion.sql import identifier, literal
 
 _CELLS = 200_000
 """At least so many cells are judged at once, while there are as many."""
+_BYTES = 16 * 2**20
+"""Or cells with so much text."""
 
 _FOOTER_ROWS = 20
 _ERRORS = (
@@ -266,7 +268,7 @@ def _runs(reader: SheetReader) -> Iterator[Values]:
     runs: list[Values] = []
     for values in reader.values():
         runs.append(values)
-        if sum(map(len, runs)) >= _CELLS:
+        if sum(map(len, runs)) >= _CELLS or sum(run.text.nbytes for run in runs) >= _BYTES:
             yield joined(runs)
             runs = []
     if runs:

@@ -205,3 +205,17 @@ def stripped(row: tuple[str | None, ...]) -> list[str | None]:
 def json_row(text: bytes) -> int:
     """The number of a row in its sheet."""
     return int(text.split(b":", 1)[1].split(b",", 1)[0])
+
+
+def test_long_shared_text_is_looked_up_a_few_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One long text that a hundred thousand cells name must not be there as often at once."""
+    monkeypatch.setattr("ingestion.parsers.sheet_shape._FEWEST", 4)
+    monkeypatch.setattr("ingestion.parsers.sheet_shape._TEXT_BYTES", 1)
+    monkeypatch.setattr("ingestion.parsers.xlsx._CELLS", 1)
+    rows = [(f"k{n}", "2026-03-02", '<c t="s"><v>0</v></c>') for n in range(40)]
+    path = tmp_path / "long.xlsx"
+    path.write_bytes(book(cells(("id", "seen", "value"), *rows), shared="<si><t>7</t></si>"))
+    (source,) = open_payload(FEED, path, Settings(home=tmp_path), date(2026, 3, 2)).sources
+    segments = list(source.segments())
+    assert max(len(segment.block) for segment in segments) == 1
+    assert [name for s in segments for name in s.columns["id"].to_pylist()] == [f"k{n}" for n in range(40)]
