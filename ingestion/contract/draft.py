@@ -15,7 +15,7 @@ import duckdb
 
 from ingestion.conform import legacy_dates
 from ingestion.contract.columns import NAME
-from ingestion.contract.drafting.guess import DraftedTable, draft_table, table_name
+from ingestion.contract.drafting.guess import DraftedTable, draft_table, table_name, with_serials
 from ingestion.contract.drafting.render import comment, quoted, scalar, settings_lines, table_lines
 from ingestion.contract.drafting.sample import Sample, is_workbook, read_sample
 from ingestion.contract.drafting.tables import load_tables
@@ -53,7 +53,7 @@ def draft(path: Path, *, department: str, feed: str) -> str:
         for entry in sampled:
             name = table_name(entry.member, taken) if sample.kind == "zip" else feed
             taken.add(name)
-            tables.append(draft_table(connection, entry, name))
+            tables.append(with_serials(draft_table(connection, entry, name), sample.serials))
     lines = [
         *_head(path, sample, department, feed, {**sample.left_out, **left_out}),
         "schema:",

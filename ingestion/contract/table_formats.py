@@ -141,7 +141,10 @@ class XlsxFormat(Strict):
     sheet. `header_row` is the sheet's row of the column names; with `header_rows` above 1 (merged headings)
     a column's name is its headings from the top down, joined by `/`, each heading once.
     `footer` is a regular expression: from the first row on whose first filled cell it matches, nothing is data.
-    Rows without any value are no records.
+    Rows without any value are no records. A row that a merged cell among the data touches is refused;
+    `merged: fill` puts the merge's value in each of its cells. A cell that shows its number as a date gives a text
+    column the day (`iso`: 2026-03-31), its `serial`, or refuses the row, as `date_cells` says; columns of numbers take
+    it with `serial` only.
     """
 
     type: Literal["xlsx"] = "xlsx"
@@ -150,6 +153,8 @@ class XlsxFormat(Strict):
     header_row: int = Field(default=1, ge=1, le=1000)
     header_rows: int = Field(default=1, ge=1, le=10)
     footer: str | None = None
+    merged: Literal["refuse", "fill"] = "refuse"
+    date_cells: Literal["iso", "serial", "refuse"] = "iso"
     null_values: list[str] = [""]
     trim: bool = True
     lenient_extra_columns: bool = False

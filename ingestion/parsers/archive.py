@@ -2,23 +2,23 @@
 
 Sizes are counted while unpacking; what the archive's own directory claims is never trusted. Only deflated and stored
 members are read: Python unpacks the other methods a whole piece at a time, before anything could be counted.
-Archives inside archives are not opened.
+Archives inside archives are not opened. How the bytes of a name are read is in `member_names`.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers.member_names import aliases, directory_bytes, raw_name, reading, with_readable_names
 
 _ENCRYPTED = 0x1
 _RATIO_FROM = 2**20
@@ -26,11 +26,12 @@ _PIECE = 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_DIRECTORY = 8 * 2**20
 """Of the directory, which is held in memory many times over: enough for the 99,999 pages of a paged delivery."""
-_END, _END_BYTES, _LONGEST_COMMENT = b"PK\x05\x06", 22, 2**16
-_LOCATOR64, _LOCATOR64_BYTES = b"PK\x06\x07", 20
-_END64, _END64_BYTES = b"PK\x06\x06", 56
-"""APPNOTE 6.3.10, 4.3.14 to 4.3.16."""
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError)
+_LOCAL_BYTES = 30
+_DAMAGED = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError, ValueError,
+    OverflowError, IndexError,
+)  # fmt: skip
+"""What Python's reader raises on archives that contradict themselves; a name that cannot be decoded is a ValueError."""
 
 
 class Archive:
@@ -43,14 +44,28 @@ class Archive:
         self._unpacked = 0
         if path.stat().st_size == 0:
             raise DeliveryRefused("the archive is empty (0 bytes)", rule="empty", next_step=_AGAIN)
-        listed = _directory_bytes(path)
+        listed = directory_bytes(path)
         if listed > _MAX_DIRECTORY:
             raise _unsafe(f"the archive's directory has {listed:,} bytes; at most {_MAX_DIRECTORY:,} are read")
-        try:
-            with zipfile.ZipFile(path) as opened:
-                self._members = {info.filename: info for info in self._checked(opened.infolist())}
-        except _DAMAGED as error:
-            raise _damaged(f"the archive cannot be read: {error}") from error
+        with self._opened() as opened, _as_damage("the archive cannot be read"):
+            infos = opened.infolist()
+            _check_overlap(infos, opened.start_dir)
+            self._members: dict[str, zipfile.ZipInfo] = {}
+            for name, info in self._checked(infos):
+                self._members[name] = info
+        self._aliases = aliases({name: raw_name(info) for name, info in self._members.items()})
+
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
+        with ExitStack() as stack:
+            with _as_damage("the archive cannot be read"):
+                file = stack.enter_context(with_readable_names(self._path))
+                opened = stack.enter_context(zipfile.ZipFile(file))
+            yield opened
+
+    def find(self, name: str) -> str | None:
+        """The member of a name as a contract writes it, whichever encoding the archive's maker wrote it in."""
+        return name if name in self._members else self._aliases.get(name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,12 +79,12 @@ class Archive:
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """The member's bytes; damage and excess are found while they are read."""
-        with zipfile.ZipFile(self._path) as opened, self._stream(opened, name) as stream:
+        with self._opened() as opened, self._stream(opened, name) as stream:
             yield stream
 
     def each(self, names: Iterable[str], *, max_bytes: int) -> Iterator[bytes]:
         """The bytes of many small members, each whole; the directory is read once. A longer member is refused."""
-        with zipfile.ZipFile(self._path) as opened:
+        with self._opened() as opened:
             for name in names:
                 content = bytearray()
                 with self._stream(opened, name) as stream:
@@ -82,10 +97,8 @@ class Archive:
     @contextmanager
     def _stream(self, opened: zipfile.ZipFile, name: str) -> Iterator[BinaryIO]:
         info = self._members[name]
-        try:
+        with _as_damage(f"member {name!r} cannot be unpacked"):
             stream = opened.open(info)
-        except _DAMAGED as error:
-            raise _damaged(f"member {name!r} cannot be unpacked: {error}") from error
         with stream:
             yield cast(BinaryIO, _Counted(self, stream, info))
 
@@ -97,13 +110,17 @@ class Archive:
         if unpacked > max(_RATIO_FROM, self._max_ratio * max(info.compress_size, 1)):
             raise _unsafe(f"member {info.filename!r} unpacks to more than {self._max_ratio} times its packed size")
 
-    def _checked(self, infos: list[zipfile.ZipInfo]) -> Iterator[zipfile.ZipInfo]:
+    def _checked(self, infos: list[zipfile.ZipInfo]) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+        """Files with their names; folders are looked at too."""
         seen: set[str] = set()
         for info in infos:
-            name = info.orig_filename.replace("\\", "/")
+            own = reading(raw_name(info))
+            if own is None:
+                raise _damaged(f"the name of member {info.orig_filename!r} is text in no encoding this reader knows")
+            name = own.replace("\\", "/")
             parts = PurePosixPath(name).parts
             if name.startswith("/") or ".." in parts or "\x00" in name or (parts and ":" in parts[0]):
-                raise _unsafe(f"member {info.orig_filename!r} points outside the archive")
+                raise _unsafe(f"member {own!r} points outside the archive")
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise _unsafe(f"member {name!r} is a symbolic link")
             if info.flag_bits & _ENCRYPTED:
@@ -114,7 +131,30 @@ class Archive:
                 raise _unsafe(f"member {name!r} is there twice")
             seen.add(name)
             if not info.is_dir():
-                yield info
+                yield own, info
+
+
+def _check_overlap(infos: list[zipfile.ZipInfo], directory: int) -> None:
+    """Members that share bytes are one way to make a bomb; an honest archive has none."""
+    before, end = None, 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < 0:
+            raise _damaged(f"member {info.orig_filename!r} is said to lie before the archive begins")
+        if info.header_offset < end:
+            raise _unsafe(f"members {before!r} and {info.orig_filename!r} overlap")
+        before = info.orig_filename
+        end = info.header_offset + _LOCAL_BYTES + len(raw_name(info)) + info.compress_size
+        if end > directory:
+            raise _damaged(f"member {before!r} reaches beyond the archive's members")
+
+
+@contextmanager
+def _as_damage(what: str) -> Iterator[None]:
+    """What the reader raises, as a damaged archive."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise _damaged(f"{what}: {error}") from error
 
 
 class _Counted(io.RawIOBase):
@@ -128,10 +168,8 @@ class _Counted(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; short only at the end."""
-        try:
+        with _as_damage(f"member {self._info.filename!r} cannot be unpacked"):
             data = self._stream.read(size)
-        except _DAMAGED as error:
-            raise _damaged(f"member {self._info.filename!r} cannot be unpacked: {error}") from error
         self._out += len(data)
         self._archive.count(self._info, self._out, len(data))
         return data
@@ -142,24 +180,6 @@ _AGAIN = "ask the department to send the archive again"
 
 def _method(info: zipfile.ZipInfo) -> str:
     return {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}.get(info.compress_type, f"no. {info.compress_type}")
-
-
-def _directory_bytes(path: Path) -> int:
-    """Size of the directory that `zipfile` would read whole, as the archive's end declares it; 0 without an end."""
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _LONGEST_COMMENT - _END_BYTES - _LOCATOR64_BYTES - _END64_BYTES))
-        tail = file.read()
-    at = len(tail) - _END_BYTES
-    if not (tail[at:].startswith(_END) and tail.endswith(b"\x00\x00")):
-        at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < _END_BYTES:
-        return 0
-    locator = at - _LOCATOR64_BYTES
-    record = locator - _END64_BYTES
-    if record >= 0 and tail.startswith(_LOCATOR64, locator) and tail.startswith(_END64, record):
-        return int(struct.unpack_from("<Q", tail, record + 40)[0])
-    return int(struct.unpack_from("<L", tail, at + 12)[0])
 
 
 def _damaged(message: str) -> DeliveryRefused:

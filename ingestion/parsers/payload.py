@@ -77,11 +77,12 @@ def _archive(contract: Contract, spec: ZipFormat, path: Path, settings: Settings
     archive = Archive(path, max_bytes=settings.max_uncompressed_bytes, max_ratio=settings.max_compression_ratio)
     optional = set(spec.optional_members)
     wanted = {str(table.source): table for table in contract.tables}
+    members = {name: archive.find(name) for name in wanted}
     missing = [
         name for name, table in wanted.items()
-        if name not in archive.names and not optional & {name, table.name}
+        if members[name] is None and not optional & {name, table.name}
     ]  # fmt: skip
-    ignored = tuple(name for name in archive.names if name not in wanted)
+    ignored = tuple(name for name in archive.names if name not in members.values())
     if missing:
         raise DeliveryRefused(
             f"the archive lacks {', '.join(missing)}"
@@ -91,11 +92,12 @@ def _archive(contract: Contract, spec: ZipFormat, path: Path, settings: Settings
         )
     sources = []
     for name, table in wanted.items():
-        if name in archive.names:
-            opener = partial(archive.open, name)
+        member = members[name]
+        if member is not None:
+            opener = partial(archive.open, member)
             found = _delimited(
                 table, spec.member, opener, f"member {name}", settings.max_record_bytes, content_date
             )  # fmt: skip
             required = not optional & {name, table.name}
-            sources.append(Source(found.table, found.segments, archive.size(name), required=required))
+            sources.append(Source(found.table, found.segments, archive.size(member), required=required))
     return Payload(tuple(sources), ignored)

@@ -1,34 +1,32 @@
-"""An Excel workbook opened with care: what it is, which sheets it has, and what a sheet holds that must be known first.
+"""An Excel workbook opened with care: what it is, which sheets it has, and what its cells refer to.
 
-Everything is counted while it is unpacked (`archive`), before any reader opens the file. Refused: encrypted
-and old binary workbooks, macros, links to other files, document type declarations, UTF-16 parts. Nothing is
-fetched, no formula is computed. What a sheet's text tells is left to `sheet_shape`, reading cells to `xlsx`.
+Everything is counted while it is unpacked (`archive`), and parts are found as the package says (`opc`). Refused:
+encrypted and old binary workbooks, macros, links to other files, document type declarations, UTF-16 parts. Nothing is
+fetched, no formula is computed. Transitional and Strict workbooks are read alike (ECMA-376, ISO/IEC 29500). Reading
+cells is left to `sheet_shape`, rows to `xlsx`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from xml.parsers import expat
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
 
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.archive import Archive
+from ingestion.parsers.blocks import Array
+from ingestion.parsers.opc import AGAIN, Link, Package, damaged, refused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
-from ingestion.parsers.sheet_shape import Shape, shape_of
+from ingestion.parsers.shared_text import shared_text
+from ingestion.parsers.sheet_shape import SheetReader
+from ingestion.parsers.sheet_styles import styles_shown
 from ingestion.settings import Settings
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_CHUNK = 4 * 2**20
-_MAX_DIRECTORY = 4 * 2**20
-_WORKBOOK = "xl/workbook.xml"
-_SHARED = "xl/sharedStrings.xml"
-_STYLES = "xl/styles.xml"
-_TYPES = "[Content_Types].xml"
-_AGAIN = "ask the department to save the table as an Excel workbook (.xlsx) without password and macros, or as CSV"
-_DAMAGED = "ask the department to send it again"
+_MAIN = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+_TRUE = ("1", "true", "on")
 
 
 @dataclass(frozen=True)
@@ -47,25 +45,26 @@ class Workbook:
 
     def __init__(self, path: Path, settings: Settings) -> None:
         _check_container(path)
-        self._archive = Archive(
-            path, max_bytes=settings.max_uncompressed_bytes, max_ratio=settings.max_compression_ratio
-        )
-        self._check_parts()
-        targets: dict[str, str] = {}
-        for attributes in self._elements("xl/_rels/workbook.xml.rels", "Relationship"):
-            if attributes.get("Type", "").endswith("/worksheet"):
-                target = PurePosixPath("/xl") / attributes.get("Target", "")
-                targets[attributes.get("Id", "")] = str(target).lstrip("/")
+        self._limit = settings.max_document_bytes
+        self._package = Package(path, settings)
+        self._part = self._main_part()
+        links = self._package.links(self._part)
+        self._check_parts(links)
+        worksheets = {link.id: link.target for link in links if link.kind == "worksheet"}
+        known = {link.id for link in links}
+        listed = self._package.elements(self._part, "sheet")
+        unlinked = next((found.get("name", "") for found in listed if found.get("id") not in known), None)
+        if unlinked is not None:
+            raise damaged(f"sheet {unlinked!r} names no part of the workbook")
         self.sheets = tuple(
-            Sheet(found.get("name", ""), targets[found["id"]], found.get("state", "visible") == "visible")
-            for found in self._elements(_WORKBOOK, "sheet")
-            if found.get("id") in targets
+            Sheet(found.get("name", ""), worksheets[found["id"]], found.get("state", "visible") == "visible")
+            for found in listed
+            if found["id"] in worksheets
         )
-        properties = next(iter(self._elements(_WORKBOOK, "workbookPr")), {})
-        self.date_1904 = properties.get("date1904") in ("1", "true")
-        for part in (_TYPES, _STYLES, _SHARED):  # the reader holds these in memory
-            if part in self._archive.names:
-                deque(self._text(part, settings.max_document_bytes), maxlen=0)
+        properties = next(iter(self._package.elements(self._part, "workbookPr")), {})
+        self.date_1904 = properties.get("date1904", "").strip().lower() in _TRUE
+        self._styles = next((link.target for link in links if link.kind == "styles"), None)
+        self._shared = next((link.target for link in links if link.kind == "sharedStrings"), None)
 
     def sheet(self, spec: XlsxFormat) -> Sheet:
         """The declared sheet. Raises DeliveryRefused (rule `sheet`)."""
@@ -73,14 +72,15 @@ class Workbook:
         shown = [sheet for sheet in self.sheets if sheet.visible]
         if spec.sheet is not None:
             found = [sheet for sheet in self.sheets if sheet.name == spec.sheet]
-            problem = f"no sheet is named {spec.sheet!r}"
+            problem = f"{len(found)} sheets are" if len(found) > 1 else "no sheet is"
+            problem += f" named {spec.sheet!r}"
         elif spec.sheet_number is not None:
             found = list(self.sheets[spec.sheet_number - 1 : spec.sheet_number])
             problem = f"there is no sheet number {spec.sheet_number}"
         else:
-            found = shown if len(shown) == 1 else []
+            found = shown
             problem = f"the contract names no sheet and {len(shown)} are visible"
-        if not found:
+        if len(found) != 1:
             raise DeliveryRefused(
                 f"{problem}; the workbook has {names or 'no sheets'}",
                 rule="sheet",
@@ -88,57 +88,51 @@ class Workbook:
             )
         return found[0]
 
-    def shape(self, sheet: Sheet) -> Shape:
-        """How far the sheet reaches, and what its cells do not say; see `sheet_shape`."""
-        return shape_of(self._text(sheet.part, None), sheet.name)
+    def reader(self, sheet: Sheet) -> SheetReader:
+        """What gives the sheet's cells."""
+        return SheetReader(lambda: self._package.text(sheet.part, None), sheet.part, sheet.name, self.shared)
 
-    def _check_parts(self) -> None:
-        names = self._archive.names
-        if _WORKBOOK not in names:
-            raise _refused("the file is a ZIP archive, not an Excel workbook (.xlsx)", "container", _AGAIN)
-        if any(name.lower().endswith("vbaproject.bin") for name in names):
-            raise _refused("the workbook holds macros (an .xlsm file?)", "workbook_macros", _AGAIN)
-        if any(name.startswith("xl/externalLinks/") for name in names):
-            raise _refused(
+    @cached_property
+    def shared(self) -> pa.LargeStringArray:
+        """The text that cells name by number."""
+        if self._shared is None:
+            return pa.array([], pa.large_string())
+        return shared_text(self._package, self._shared, self._limit)
+
+    @cached_property
+    def shown(self) -> Array:
+        """How each cell style shows a number, by its own number (`sheet_styles.Shown`)."""
+        return styles_shown(self._package, self._styles, self._limit)
+
+    def _main_part(self) -> str:
+        """The part that is the workbook, as the package's relationship or its content types say."""
+        package = self._package
+        if "mimetype" in package.names and not package.find("[Content_Types].xml"):
+            raise refused("the file is an OpenDocument file (.ods?), not an Excel workbook (.xlsx)", "container", AGAIN)
+        main = next((link.target for link in package.links() if link.kind == "officeDocument"), None)
+        part = main or package.of_type(_MAIN)
+        if part is None or package.find(part) is None:
+            raise refused("the file is a ZIP archive, not an Excel workbook (.xlsx)", "container", AGAIN)
+        kind = package.content_type(part)
+        if "macroenabled" in kind and "binary" not in kind:
+            raise refused("the workbook holds macros (an .xlsm file?)", "workbook_macros", AGAIN)
+        if "sheet.binary" in kind or part.lower().endswith(".bin"):
+            raise refused("the file is a binary workbook (.xlsb)", "xlsb_binary", AGAIN)
+        if "wordprocessingml" in kind or "presentationml" in kind:
+            raise refused("the file is an Office document of another kind than a workbook", "container", AGAIN)
+        return part
+
+    def _check_parts(self, links: list[Link]) -> None:
+        names = self._package.names
+        if any(name.endswith("vbaproject.bin") for name in names) or any(link.kind == "vbaProject" for link in links):
+            raise refused("the workbook holds macros (an .xlsm file?)", "workbook_macros", AGAIN)
+        outside = [link for link in links if link.external or link.kind == "externalLink"]
+        if outside or any(name.startswith("xl/externallinks/") for name in names):
+            raise refused(
                 "the workbook takes values from other files (external links), which may be stale",
                 "workbook_links",
                 "ask the department to paste the values and break the links (Data, Edit Links)",
             )
-
-    def _elements(self, part: str, name: str) -> list[dict[str, str]]:
-        """Attributes (without namespaces) of every element of that local name in a small part."""
-        found: list[dict[str, str]] = []
-
-        def start(tag: str, attributes: dict[str, str]) -> None:
-            if tag.rpartition(" ")[2] == name:
-                found.append({key.rpartition(" ")[2]: value for key, value in attributes.items()})
-
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartElementHandler = start
-        try:
-            for chunk in self._text(part, _MAX_DIRECTORY):
-                parser.Parse(chunk)
-            parser.Parse(b"", True)
-        except expat.ExpatError as error:
-            raise _refused(f"{part} is not well-formed XML: {error}", "workbook_damaged", _DAMAGED) from error
-        return found
-
-    def _text(self, part: str, limit: int | None) -> Iterator[bytes]:
-        """A part's bytes in pieces, checked for what no reader should meet."""
-        if part not in self._archive.names:
-            raise _refused(f"the workbook lacks its part {part}", "workbook_damaged", _DAMAGED)
-        tail, size = b"", 0
-        with self._archive.open(part) as stream:
-            while chunk := stream.read(_CHUNK):
-                if not size and (chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:8]):
-                    raise _refused(f"{part} is not UTF-8", "workbook_unsafe", _AGAIN)
-                size += len(chunk)
-                if limit is not None and size > limit:
-                    raise _refused(f"{part} unpacks to more than {limit:,} bytes", "workbook_unsafe", _AGAIN)
-                if b"<!DOCTYPE" in tail + chunk:
-                    raise _refused(f"{part} declares a document type (entities)", "workbook_unsafe", _AGAIN)
-                tail = chunk[-16:]
-                yield chunk
 
 
 def _check_container(path: Path) -> None:
@@ -153,17 +147,13 @@ def _check_container(path: Path) -> None:
     except DeliveryRefused as refusal:
         if refusal.rule in ("empty", "html_page"):
             raise
-    raise _refused(
-        "the file is not an Excel workbook (.xlsx)", "container", "correct `format` in the contract, or " + _AGAIN
+    raise refused(
+        "the file is not an Excel workbook (.xlsx)", "container", "correct `format` in the contract, or " + AGAIN
     )
 
 
 def _binary(rest: bytes, head: bytes) -> DeliveryRefused:
     """An OLE container is an encrypted .xlsx or an old .xls."""
     if "EncryptedPackage".encode("utf-16-le") in head + rest:
-        return _refused("the workbook is encrypted with a password", "workbook_encrypted", _AGAIN)
-    return _refused("the file is an old binary workbook (.xls)", "xls_binary", _AGAIN)
-
-
-def _refused(message: str, rule: str, next_step: str) -> DeliveryRefused:
-    return DeliveryRefused(message, rule=rule, next_step=next_step)
+        return refused("the workbook is encrypted with a password", "workbook_encrypted", AGAIN)
+    return refused("the file is an old binary workbook (.xls)", "xls_binary", AGAIN)

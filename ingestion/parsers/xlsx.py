@@ -1,13 +1,13 @@
 """One sheet of an Excel workbook: header found by name, cells as text, rows counted.
 
-Reading is DuckDB's excel extension with every cell as text, so that a number in an identifier column
-stays as the file writes it and a date stays a serial, which a contract declares (docs/adr/0009). A formula's
-value is the one saved with it. What is in the package is checked by `workbook` first. Typing is left to conform.
+Every cell is text, so that a number in an identifier column stays as the file writes it and a date stays a serial,
+which a contract declares (docs/adr/0009). A formula's value is the one saved with it; hidden rows and columns are data
+like others. What the cells hold is read by `sheet_shape` and `sheet_values`, and held against the columns by
+`sheet_types`; typing is left to conform.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +15,28 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ingestion.blanks import is_blank, strip, stripped_sql
+from ingestion.blanks import BLANKS, is_blank, strip, stripped_sql
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
-from ingestion.extensions import load
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.header import check_header
-from ingestion.parsers.sheet_shape import Shape, column_letters
+from ingestion.parsers.sheet_cells import RULES, Fault, column_letters
+from ingestion.parsers.sheet_merges import Merges
+from ingestion.parsers.sheet_shape import Shape, SheetReader
+from ingestion.parsers.sheet_types import ColumnJudge
+from ingestion.parsers.sheet_values import Values, joined
 from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
-_ROWS = 50_000
+_CELLS = 200_000
+"""At least so many cells are judged at once, while there are as many."""
+_BYTES = 16 * 2**20
+"""Or cells with so much text."""
+
 _FOOTER_ROWS = 20
 _ERRORS = (
     "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA",
@@ -39,11 +47,17 @@ _ERRORS = (
 
 @dataclass(frozen=True)
 class _Layout:
-    """`names` by column; an unnamed column is None. `first` is the sheet's first row of data."""
+    """`names` by place in `columns`, the sheet's columns with content; an unnamed one is None. `first` is the sheet's
+    first row of data."""
 
+    columns: list[int]
     names: list[str | None]
     first: int
-    last: int
+
+    @property
+    def letters(self) -> list[str]:
+        """The letters of the columns."""
+        return [column_letters(column) for column in self.columns]
 
 
 class Xlsx:
@@ -54,36 +68,25 @@ class Xlsx:
         self._spec = spec
         self._path = path
         self._settings = settings
-        self._unvalued: Array = np.empty(0, np.int64)
-        self._wordless: Array = np.empty(0, np.int64)
 
     def segments(self) -> Iterator[Segment]:
         """Every row with a value, in order, once.
 
         Raises DeliveryRefused: those of `workbook`, and `sheet`, `header`, `formula_without_value`,
-        `date_system`, `footer`.
+        `date_system`, `footer`, `sheet_order`.
         """
         book = Workbook(self._path, self._settings)
         self._check_dates(book)
         sheet = book.sheet(self._spec)
-        shape = book.shape(sheet)
+        reader = book.reader(sheet)
+        top = self._spec.header_row
+        shape = reader.shape(top, top + self._spec.header_rows - 1)
+        layout = self._layout(sheet, shape)
+        places = self._places(layout, sheet, shape)
         with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
             connection.execute(f"set threads = {self._settings.threads}")
             connection.execute(f"set memory_limit = {literal(self._settings.memory_limit)}")
-            load(connection, "excel")
-            try:
-                layout = self._layout(connection, sheet, shape)
-                places = self._places(layout.names, sheet, shape)
-                if layout.first <= layout.last:
-                    self._unvalued = _row_numbers(shape.unvalued, places)
-                    self._wordless = _row_numbers(shape.wordless, places)
-                    yield from self._rows(connection, sheet, layout, places)
-            except duckdb.Error as error:
-                raise DeliveryRefused(
-                    f"sheet {sheet.name!r} cannot be read: {str(error).splitlines()[0]}",
-                    rule="workbook_damaged",
-                    next_step="ask the department to send it again",
-                ) from error
+            yield from self._rows(connection, _Rows(self._table, self._spec, book, layout, places, shape), reader)
 
     def _check_dates(self, book: Workbook) -> None:
         """Serials of one date system read as the other's would all be four years off."""
@@ -97,43 +100,40 @@ class Xlsx:
                 next_step="correct the format of these columns in the contract",
             )
 
-    def _layout(self, connection: duckdb.DuckDBPyConnection, sheet: Sheet, shape: Shape) -> _Layout:
+    def _layout(self, sheet: Sheet, shape: Shape) -> _Layout:
         """The heading of every column, merged headings carried over the cells they cover."""
         top, rows = self._spec.header_row, self._spec.header_rows
-        grid: list[list[str | None]] = []
-        if shape.columns and shape.rows >= top:
-            relation = cells(self._path, sheet, shape.columns, top, top + rows - 1)
-            grid = [list(row) for row in connection.execute(f"select * from {relation}").fetchall()]
-        for first, upper, last, lower in shape.merged:
-            covered = [row for row in range(upper, lower + 1) if top <= row < top + len(grid)]
-            if upper >= top and covered and first < shape.columns:
-                word = grid[upper - top][first]
-                end = min(last + 1, shape.columns)
+        grid = _grid(shape, sheet, top, rows) if shape.rows >= top else []
+        for first, upper, last, lower in shape.merged[shape.merged[:, 1] < top + rows].tolist():
+            covered = [row for row in range(upper, min(lower, top + rows - 1) + 1) if row >= top]
+            begin, end = np.searchsorted(shape.columns, [first, last + 1]).tolist()
+            if upper >= top and covered and begin < end and shape.columns[begin] == first and grid:
                 for row in covered:
-                    grid[row - top][first:end] = [word] * (end - first)
-        names = ["/".join(dict.fromkeys(strip(w) for w in column if w and not is_blank(w))) for column in zip(*grid)]  # noqa: B905  rows of one relation are of one length
-        return _Layout([name or None for name in names], top + rows, shape.rows)
+                    grid[row - top][begin:end] = [grid[upper - top][begin]] * (end - begin)
+        names = ["/".join(dict.fromkeys(strip(w) for w in column if w and not is_blank(w))) for column in zip(*grid)]  # noqa: B905  rows of one grid are of one length
+        return _Layout(shape.columns, [name or None for name in names], top + rows)
 
-    def _places(self, names: list[str | None], sheet: Sheet, shape: Shape) -> dict[str, int]:
-        """Column index per source name."""
+    def _places(self, layout: _Layout, sheet: Sheet, shape: Shape) -> dict[str, int]:
+        """Place in the layout per source name."""
         wanted = list(dict.fromkeys(str(column.source) for column in self._table.source_columns))
         places = check_header(
-            [name for name in names if name],
+            [name for name in layout.names if name],
             wanted,
             what=f"sheet {sheet.name!r} (row {self._spec.header_row})",
             lenient=self._spec.lenient_extra_columns,
         )
-        filled = [index for index, name in enumerate(names) if name]
+        filled = [index for index, name in enumerate(layout.names) if name]
         found = {name: filled[place] for name, place in places.items()}
-        self._check_formulas(found, sheet, shape)
+        self._check_formulas({name: layout.columns[place] for name, place in found.items()}, sheet, shape)
         return found
 
     def _check_formulas(self, places: dict[str, int], sheet: Sheet, shape: Shape) -> None:
         """A column that nobody computed refuses the delivery; single cells refuse their rows (`_segment`)."""
-        hollow = {n: shape.unvalued[at] for n, at in places.items() if 2 * len(shape.unvalued.get(at, ())) > shape.rows}
+        counted = {name: shape.unvalued.get(at, (0, 0)) for name, at in places.items()}
+        hollow = {name: (count, row) for name, (count, row) in counted.items() if 2 * count > shape.rows}
         if hollow:
             first_cells = ", ".join(
-                f"{column_letters(places[n])}{rows[0]} ({n}, {len(rows):,} cells)" for n, rows in hollow.items()
+                f"{column_letters(places[n])}{row} ({n}, {count:,} cells)" for n, (count, row) in hollow.items()
             )
             raise DeliveryRefused(
                 f"formulas without a saved value in sheet {sheet.name!r}, from {first_cells}: the program "
@@ -142,25 +142,24 @@ class Xlsx:
                 next_step="ask the department to open the workbook in Excel, save it, and send it again",
             )
 
-    def _rows(
-        self, connection: duckdb.DuckDBPyConnection, sheet: Sheet, layout: _Layout, places: dict[str, int]
-    ) -> Iterator[Segment]:
+    def _rows(self, connection: duckdb.DuckDBPyConnection, rows: _Rows, reader: SheetReader) -> Iterator[Segment]:
         number, after = 1, 0
-        with connection.execute(self._statement(sheet, layout, places)).to_arrow_reader(_ROWS) as batches:
-            for batch in batches:
-                found = pa.Table.from_batches([batch])
-                if after:
-                    after += found.num_rows
-                    self._check_footer(after)
-                    continue
-                ends = np.flatnonzero(found["_footer"].to_numpy())
-                if len(ends):
-                    after = found.num_rows - int(ends[0])
-                    self._check_footer(after)
-                    found = found.slice(0, int(ends[0]))
-                if found.num_rows:
-                    yield self._segment(found, number)
-                    number += found.num_rows
+        for values in _runs(reader):
+            if after:
+                after += rows.filled(values)
+                self._check_footer(after)
+                continue
+            connection.register("sheet_rows", rows.table(values))
+            found = connection.execute(rows.statement).to_arrow_table()
+            connection.unregister("sheet_rows")
+            ends = np.flatnonzero(found["_footer"].to_numpy())
+            if len(ends):
+                after = found.num_rows - int(ends[0])
+                self._check_footer(after)
+                found = found.slice(0, int(ends[0]))
+            if found.num_rows:
+                yield self._segment(found, number)
+                number += found.num_rows
 
     def _check_footer(self, rows: int) -> None:
         if rows > _FOOTER_ROWS:
@@ -175,61 +174,133 @@ class Xlsx:
         offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
         starts, ends = offsets[:-1], offsets[1:]
         block = Block(text.buffers()[2].to_pybytes(), None, number, starts, ends, ends - starts, "utf-8")
-        numbers = found["_row"].to_numpy()
+        faults = found["_faults"].to_numpy()
         judged = (
-            ("cell_error", _true(found["_cell_error"])),
-            ("formula_without_value", np.flatnonzero(np.isin(numbers, self._unvalued))),
-            ("text_without_value", np.flatnonzero(np.isin(numbers, self._wordless))),
+            ("cell_error", _true(found["_cell_error"]) | (faults & _bit(Fault.ERROR) > 0)),
+            *((rule, faults & _bit(fault) > 0) for fault, rule in RULES.items() if fault != Fault.ERROR),
             ("unnamed_column", _true(found["_unnamed_column"])),
         )
-        refused = tuple((rule, rows) for rule, rows in judged if len(rows))
+        refused = tuple((rule, np.flatnonzero(rows)) for rule, rows in judged if rows.any())
         rows = readable(len(block), refused)
         columns = found.select([column.name for column in self._table.source_columns])
         return Segment(block, rows, columns.take(pa.array(rows)) if refused else columns, refused)
 
-    def _statement(self, sheet: Sheet, layout: _Layout, places: dict[str, int]) -> str:
-        """SQL over the sheet: declared columns, the row as a person may read it, and what is wrong with it."""
-        letters = [identifier(column_letters(index)) for index in range(len(layout.names))]
+
+class _Rows:
+    """Cells as rows of text columns under the sheet's letters, with what is wrong with each row."""
+
+    def __init__(
+        self, table: Table, spec: XlsxFormat, book: Workbook, layout: _Layout, places: dict[str, int], shape: Shape
+    ) -> None:
+        self._spec = spec
+        self._layout = layout
+        self._judges: dict[int, list[ColumnJudge]] = {}
+        for column in table.source_columns:
+            at = layout.columns[places[str(column.source)]]
+            self._judges.setdefault(at, []).append(ColumnJudge(column, spec, book.shown, date_1904=book.date_1904))
+        fill = spec.merged == "fill"
+        self._merges = Merges(shape.merged, list(self._judges), layout.first, shape.rows, fill=fill)
+        self.statement = self._statement(table, places)
+
+    def table(self, values: Values) -> pa.Table:
+        """A run's rows of data: a column per letter, `_row` (int64), `_faults` (int64, a bit per Fault)."""
+        values = self._merges.filled(values)
+        values = values.take(np.flatnonzero(values.row >= self._layout.first))
+        rows, place = np.unique(values.row, return_inverse=True)
+        faults = np.zeros(len(rows), np.int64)
+        order = np.argsort(values.column, kind="stable")
+        sorted_ = values.column[order]
+        columns: dict[str, pa.Array] = {}
+        for column, letters in zip(self._layout.columns, self._layout.letters, strict=True):
+            at = order[np.searchsorted(sorted_, column) : np.searchsorted(sorted_, column, "right")]
+            columns[letters] = self._column(values.take(at), column, place[at], faults)
+        misplaced = values.fault == Fault.MISPLACED
+        faults[place[misplaced]] |= _bit(Fault.MISPLACED)
+        faults[self._merges.touched(rows)] |= _bit(Fault.MERGED)
+        return pa.table({**columns, "_row": rows.astype(np.int64), "_faults": faults})
+
+    def filled(self, values: Values) -> int:
+        """Rows of the run with a value."""
+        texts = pc.fill_null(pc.not_equal(pc.utf8_trim(values.text, characters=BLANKS), ""), False)
+        return len(np.unique(values.row[np.asarray(texts, dtype=bool)]))
+
+    def _column(self, cells: Values, column: int, rows: Array, faults: Array) -> pa.Array:
+        """One column's text by row; its cells' faults are added where the column is declared."""
+        text = cells.text
+        for judge in self._judges.get(column, ()):
+            found, text = judge.read(cells)
+            wrong = np.flatnonzero(found)
+            if len(wrong):
+                np.bitwise_or.at(faults, rows[wrong], 1 << found[wrong].astype(np.int64))
+        at = np.full(len(faults), -1, np.int64)
+        at[rows] = np.arange(len(rows))
+        return text.take(pa.array(at, mask=at < 0))
+
+    def _statement(self, table: Table, places: dict[str, int]) -> str:
+        """SQL over `sheet_rows`: declared columns, the row as a person may read it, and what is wrong with it."""
+        names, letters = self._layout.names, [identifier(word) for word in self._layout.letters]
         filled = [f"nullif({stripped_sql(letter)}, '')" for letter in letters]
         nulls = ", ".join(literal(word) for word in self._spec.null_values) or "null"
         values = {name: letters[index] for name, index in places.items()}
         kept = [
             f"case when {values[str(c.source)]} in ({nulls}) then null "
             f"else {values[str(c.source)]} end as {identifier(c.name)}"
-            for c in self._table.source_columns
+            for c in table.source_columns
         ]
         errors = ", ".join(literal(word) for word in _ERRORS if word not in self._spec.null_values)
         wrong = " or ".join(f"coalesce({value} in ({errors}), false)" for value in values.values())
-        unnamed = [filled[index] for index, name in enumerate(layout.names) if name is None]
+        unnamed = [filled[index] for index, name in enumerate(names) if name is None]
         loose = (
             f"coalesce({', '.join(unnamed)}) is not null"
             if unnamed and not self._spec.lenient_extra_columns
             else "false"
         )
         footer = f"regexp_matches(coalesce({', '.join(filled)}), {literal(self._spec.footer)})"
-        relation = cells(self._path, sheet, len(layout.names), layout.first, layout.last)
         return (
-            f"select {', '.join(kept)}, cast({_shown(layout.names, letters)} as varchar) as _text, _row, "
+            f"select {', '.join(kept)}, cast({_shown(names, letters)} as varchar) as _text, _row, _faults, "
             f"({wrong}) as _cell_error, ({loose}) as _unnamed_column, "
-            f"{footer if self._spec.footer else 'false'} as _footer "
-            f"from (select *, row_number() over () + {layout.first - 1} as _row from {relation}) "
-            f"where coalesce({', '.join(filled)}) is not null"
+            f"coalesce({footer if self._spec.footer else 'false'}, false) as _footer "
+            f"from sheet_rows where coalesce({', '.join(filled)}) is not null "
+            f"or (_faults & {~_bit(Fault.MERGED)}) <> 0"
         )
 
 
-def _row_numbers(found: dict[int, array[int]], places: dict[str, int]) -> Array:
-    """Rows of the sheet in which a declared column is one of the cells found."""
-    rows = [np.asarray(found[place], np.int64) for place in places.values() if place in found]
-    return np.unique(np.concatenate(rows)) if rows else np.empty(0, np.int64)
+def _runs(reader: SheetReader) -> Iterator[Values]:
+    """The sheet's cells, many at once."""
+    runs: list[Values] = []
+    for values in reader.values():
+        runs.append(values)
+        if sum(map(len, runs)) >= _CELLS or sum(run.text.nbytes for run in runs) >= _BYTES:
+            yield joined(runs)
+            runs = []
+    if runs:
+        yield joined(runs)
 
 
-def cells(path: Path, sheet: Sheet, columns: int, first: int, last: int) -> str:
-    """A rectangle of the sheet as VARCHAR columns A, B, …"""
-    span = f"A{first}:{column_letters(columns - 1)}{last}"
-    return (
-        f"read_xlsx({literal(path)}, sheet = {literal(sheet.name)}, range = {literal(span)}, header = false, "
-        "all_varchar = true, stop_at_empty = false)"
-    )
+def _grid(shape: Shape, sheet: Sheet, top: int, rows: int) -> list[list[str | None]]:
+    """The rows of the heading, a text per column with content. Raises DeliveryRefused (`header`)."""
+    grid: list[list[str | None]] = [[None] * len(shape.columns) for _ in range(rows)]
+    if shape.head is None:
+        return grid
+    head = shape.head
+    unread = np.flatnonzero((head.fault != Fault.NONE) & (head.fault != Fault.ERROR))
+    if len(unread):
+        at = int(unread[0])
+        raise DeliveryRefused(
+            f"the heading in {column_letters(int(head.column[at]))}{head.row[at]} of sheet {sheet.name!r} cannot be "
+            f"told ({RULES[Fault(int(head.fault[at]))]})",
+            rule="header",
+            next_step="ask the department to open the workbook in Excel, save it, and send it again",
+        )
+    places = {column: place for place, column in enumerate(shape.columns)}
+    for row, column, text in zip(head.row.tolist(), head.column.tolist(), head.text.to_pylist(), strict=True):
+        if column in places:
+            grid[row - top][places[column]] = text
+    return grid
+
+
+def _bit(fault: Fault) -> int:
+    return 1 << int(fault)
 
 
 def _shown(names: list[str | None], letters: list[str]) -> str:
@@ -237,12 +308,13 @@ def _shown(names: list[str | None], letters: list[str]) -> str:
     used: set[str] = {"row"}
     members = ["'row': _row"]
     for index, letter in enumerate(letters):
-        name = names[index] or column_letters(index)
-        name = f"{name} ({column_letters(index)})" if name.casefold() in used else name
+        letters_ = letter.strip('"')
+        name = names[index] or letters_
+        name = f"{name} ({letters_})" if name.casefold() in used else name
         used.add(name.casefold())
         members.append(f"{literal(name)}: {letter}")
     return f"to_json({{{', '.join(members)}}})"
 
 
 def _true(column: pa.ChunkedArray) -> Array:
-    return np.flatnonzero(column.to_numpy())
+    return np.asarray(column.to_numpy())

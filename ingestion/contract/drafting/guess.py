@@ -83,6 +83,17 @@ def draft_table(connection: duckdb.DuckDBPyConnection, table: SampledTable, name
     return DraftedTable(name, table, tuple(columns), why, _event_time(columns, table.rows), tuple(codes))
 
 
+def with_serials(table: DraftedTable, serials: dict[str, str]) -> DraftedTable:
+    """The table with days and moments that a workbook holds as serials read as such; `serials` by source name."""
+    columns = tuple(
+        replace(column, format=serials[column.source], why="cells shown as dates")
+        if column.source in serials and column.type in ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
+        else column
+        for column in table.columns
+    )
+    return replace(table, columns=columns)
+
+
 def table_name(member: str, taken: set[str]) -> str:
     """A table name from a member's file name."""
     base = snake(member.rsplit("/", 1)[-1].rsplit(".", 1)[0]) or "table"

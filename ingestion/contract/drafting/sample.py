@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +15,9 @@ from typing import Any, Literal
 import charset_normalizer
 
 from ingestion.contract.drafting.xml_sample import read_xml
-from ingestion.errors import ContractError
+from ingestion.errors import ContractError, DeliveryRefused
+from ingestion.parsers.archive import Archive
+from ingestion.settings import Settings
 
 SAMPLE_BYTES = 8 * 2**20
 MEMBER_BYTES = 2 * 2**20
@@ -26,6 +26,7 @@ MAX_MEMBERS = 60
 _PAIRED = 0.9
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _ALIKE, _LONG = 5, 20
+_TYPES = "[content_types].xml"
 _DELIMITED = (".csv", ".txt", ".tsv", ".tab")
 
 Kind = Literal["csv", "zip", "ndjson", "json", "xlsx", "xml"]
@@ -44,7 +45,10 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample file: one text, or one per ZIP member; what was left out and why."""
+    """A sample file: one text, or one per ZIP member; what was left out and why.
+
+    `serials` maps names whose cells a workbook holds as dates to the format that reads them.
+    """
 
     kind: Kind
     texts: dict[str, Encoded]
@@ -52,6 +56,7 @@ class Sample:
     left_out: dict[str, str] = field(default_factory=dict)
     header_row: int = 1
     namespaces: dict[str, str] = field(default_factory=dict)
+    serials: dict[str, str] = field(default_factory=dict)
 
     @property
     def first(self) -> Encoded:
@@ -148,27 +153,31 @@ def _zip(path: Path) -> Sample:
     texts: dict[str, Encoded] = {}
     left_out: dict[str, str] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
-            if "[Content_Types].xml" in names:
-                raise _refusal(path, "is an Office document; ask for CSV")
-            for name in names[:MAX_MEMBERS]:
-                problem = _unfit(name)
-                if problem:
-                    left_out[name] = problem
-                    continue
-                with archive.open(name) as member:
-                    data = member.read(MEMBER_BYTES + 1)
-                if data.strip():
-                    texts[name] = _encoded(data, MEMBER_BYTES)
-                else:
-                    left_out[name] = "empty"
-            left_out |= {name: f"more than {MAX_MEMBERS} members" for name in names[MAX_MEMBERS:]}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise _refusal(path, f"is a damaged or encrypted ZIP: {error}") from error
+        archive = _opened(path)
+        if _TYPES in map(str.lower, archive.names):
+            raise _refusal(path, "is an Office document; ask for CSV")
+        for name in archive.names[:MAX_MEMBERS]:
+            problem = _unfit(name)
+            if problem:
+                left_out[name] = problem
+                continue
+            with archive.open(name) as member:
+                data = member.read(MEMBER_BYTES + 1)
+            if data.strip():
+                texts[name] = _encoded(data, MEMBER_BYTES)
+            else:
+                left_out[name] = "empty"
+        left_out |= {name: f"more than {MAX_MEMBERS} members" for name in archive.names[MAX_MEMBERS:]}
+    except DeliveryRefused as refusal:
+        raise _refusal(path, f"is a damaged or encrypted ZIP: {refusal.message}") from refusal
     if not texts:
         raise _refusal(path, "is a ZIP without delimited text members (.csv, .txt, .tsv)")
     return Sample("zip", texts, left_out=left_out)
+
+
+def _opened(path: Path) -> Archive:
+    settings = Settings()
+    return Archive(path, max_bytes=settings.max_uncompressed_bytes, max_ratio=settings.max_compression_ratio)
 
 
 def _fixed_length(text: str) -> int | None:
@@ -180,12 +189,17 @@ def _fixed_length(text: str) -> int | None:
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether the file is an .xlsx, read by `drafting.workbook`."""
+    """Whether the file is a package of Office parts, read by `drafting.workbook`."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        return False
+        archive = _opened(path)
+        for name in archive.names:
+            if name.lower() == _TYPES:
+                with archive.open(name) as part:
+                    said = part.read(MEMBER_BYTES).lower()
+                return b"spreadsheetml" in said or b"ms-excel" in said
+    except DeliveryRefused:
+        pass
+    return False
 
 
 def _unfit(name: str) -> str | None:
