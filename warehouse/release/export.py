@@ -55,7 +55,7 @@ def _copy(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest)
     comments = from_catalogue(connection, _RELEASE)
     for name, entry in manifest.tables.items():
         copied, source = identifier(_COPY, "main", name), identifier(_RELEASE, "main", name)
-        query = facts_query(lake, entry) if entry.day_column else f"select * from {source}"
+        query = facts_query(lake, entry) if entry.is_view else f"select * from {source}"
         connection.execute(f"create table {copied} as {query}")
         row = connection.execute(f"select count(*) from {copied}").fetchone()
         if row is None or row[0] != entry.rows:
