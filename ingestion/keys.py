@@ -30,9 +30,14 @@ MERGED = "merged"
 RECEIPTS = "receipts"
 DECISIONS = "decisions"
 PUBLISHED = "published"
+PUBLISHED_INTERNAL = f"{PUBLISHED}/internal"
+PUBLISHED_OPEN = f"{PUBLISHED}/open"
 EDITIONS = "editions"
 LEDGER = "ledger"
 INCIDENTS = "incidents"
+VERDICTS = "verdicts"
+PRIVATE = (RAW, BRONZE, QUARANTINE, MERGED, RECEIPTS, DECISIONS, EDITIONS, LEDGER, INCIDENTS, VERDICTS)
+"""Every zone but what is published."""
 
 
 def batch_id(interval: Interval, sha256: str) -> str:

@@ -35,6 +35,7 @@ from infra.stack.processes import (
     wait_until,
 )
 from infra.stack.secrets import StackSecrets, stack_secrets
+from ingestion.rights import keep_private, own_folder
 from ingestion.settings import Settings
 
 Say = Callable[[str], None]
@@ -107,7 +108,11 @@ class Stack:
         return AirflowApi(self.airflow.url, account, self.secrets.accounts[account])
 
     def up(self) -> None:
-        """Start what does not run, and wait until all of it answers. Raises StackError."""
+        """Start what does not run, and wait until all of it answers. Raises StackError.
+
+        What the services write is this account's: they inherit its umask (ingestion.rights).
+        """
+        keep_private()
         self.reserve()
         with self._lock():
             self._up_postgres()
@@ -218,8 +223,8 @@ class Stack:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(self.root / "stack.lock")
+        own_folder(self.root)
+        lock = FileLock(self.root / "stack.lock", mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

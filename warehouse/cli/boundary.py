@@ -60,9 +60,10 @@ def _write_crash_log(error: Exception, session: Session) -> Path | None:
 
     Values of variables are left out, since they may hold personal data.
     """
+    from ingestion.rights import own_folder
+
     try:
-        folder = session.settings.state_root / "crashes"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = own_folder(own_folder(session.settings.state_root) / "crashes")
         path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{type(error).__name__}.log"
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         path.chmod(0o600)

@@ -15,11 +15,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
+from ingestion import keys
 from ingestion.keys import LEDGER, PUBLISHED, edition_hold, edition_record, safe_name
 
 Edition = Literal["internal", "open"]
 EDITIONS: tuple[Edition, ...] = get_args(Edition)
-VERDICTS = "verdicts"
+VERDICTS = keys.VERDICTS
 
 
 def is_public(edition: str) -> bool:
