@@ -86,7 +86,7 @@ class Stack:
     def airflow(self) -> Airflow:
         """Its Airflow."""
         lake = {**self.settings.environment(), "CITYLAKE_HOME": str(self.settings.root)}
-        return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url("airflow"), self.secrets, lake)
+        return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url(), self.secrets, lake)
 
     @property
     def postgres(self) -> Postgres:
@@ -170,7 +170,11 @@ class Stack:
             stop([running[SCHEDULER]])
         self.postgres.prepare()
         self.start(self.postgres.service(), self.postgres.answers)
-        self.postgres.create_databases()
+        if self.postgres.settle():
+            stale = [one for name, one in self.running().items() if name.startswith("airflow-")]
+            if stale:
+                self.say("ending Airflow, which gets a role of its own in the database")
+                stop(stale)
 
     def _up_pages(self) -> None:
         (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
