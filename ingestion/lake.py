@@ -25,7 +25,7 @@ from ingestion.errors import ConfigurationError, LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
-from ingestion.rights import keep_private, own_folder, tighten_passage
+from ingestion.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.settings import Settings
 from ingestion.store import LocalStore, Store, open_store
 
@@ -201,5 +201,6 @@ def _create_folders(settings: Settings) -> None:
     if settings.pseudonym_keys is None:
         private.append(settings.pseudonym_keys_path.parent)
     tighten_passage(settings.root)
+    close_drop(settings.root, settings.drop_root)
     for folder in private:
         own_folder(folder)

@@ -3,7 +3,7 @@
 All that the lake keeps is its own account's (0700, 0600), but for what is published: the internal edition is its
 group's (0750, 0640), the open one everybody's (0755, 0644), and whoever may read it may pass through the folders above
 it (0711) without listing them. It owns the rule and the means; a bucket's rights are its policy's (ADR 0022). Left
-alone: folders of other accounts, and where departments drop their files (their transfer decides who may write there).
+alone: folders of other accounts, and a drop folder that others write to (their transfer decides who may).
 """
 
 from __future__ import annotations
@@ -89,6 +89,15 @@ def passage(path: Path) -> Path:
         path.mkdir(exist_ok=True)
         set_mode(path, PASSAGE)
     return path
+
+
+def close_drop(home: Path, drop: Path) -> None:
+    """Close the folder of `home` that the drop folder lies in, where nobody but this account can deliver there."""
+    if home not in drop.parents or not drop.is_dir():
+        return
+    info = drop.stat()
+    if info.st_uid == os.geteuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        set_mode(home / drop.relative_to(home).parts[0], OWN.folder)
 
 
 def tighten_passage(path: Path) -> None:

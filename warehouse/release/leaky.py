@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import ObjectNotFound
 from warehouse.release import layout, ledger, pointer
+from warehouse.release.manifest import Manifest
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -31,6 +32,12 @@ def leaky(store: Store, edition: str) -> list[str]:
         return []
     clean = {info.key.rsplit("/", 1)[-1].removesuffix(".json") for info in store.list(records)}
     return [name for name in store.list_folders(f"{layout.releases(edition)}/") if name not in clean]
+
+
+def is_whole(store: Store, manifest: Manifest) -> bool:
+    """Are all its objects there? What is left of a damaged release cannot be taken over."""
+    keys = [manifest.warehouse.key, *(file.key for table in manifest.tables.values() for file in table.files)]
+    return all(store.head(key) is not None for key in keys)
 
 
 def remove(lake: Lake, edition: str, releases: list[str]) -> list[str]:

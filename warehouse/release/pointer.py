@@ -91,7 +91,7 @@ def _require_published(edition: str, release: str, data: bytes, sha256: str | No
 
 def hold(lake: Lake, edition: str) -> Hold | None:
     """The named hold, if one is set; one that an earlier version set counts too."""
-    for key in (layout.hold(edition), layout.earlier_hold(edition)):
+    for key in dict.fromkeys([layout.hold(edition), layout.earlier_hold(edition)]):
         try:
             return Hold.model_validate_json(lake.store.get_bytes(key))
         except ObjectNotFound:

@@ -125,6 +125,8 @@ class _Release:
         lake = self.lake
         at = pointer.pointer(lake.store, edition)
         parent = pointer.current(lake, edition)
+        if parent is not None and parent.id in stale and not leaky.is_whole(lake.store, parent):
+            parent = None
         plan = make_plan(edition, self.candidate, parent)
         with lake.scratch() as scratch, closing(open_build(lake)) as connection:
             if parent is not None:

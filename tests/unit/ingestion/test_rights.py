@@ -200,3 +200,12 @@ def test_shared_folders_and_those_that_are_there_keep_their_modes(tmp_path: Path
     tighten_passage(shared)
     own_folder(shared / "a" / "b")
     assert [oct(mode(path)) for path in (shared, shared / "a", shared / "a" / "b")] == ["0o1777", "0o711", "0o700"]
+
+
+def test_a_drop_folder_is_closed_where_only_this_account_delivers(tmp_path: Path) -> None:
+    own, others = tmp_path / "own", tmp_path / "others"
+    for home, drop in ((own, 0o755), (others, 0o775)):
+        (home / "city" / "drop").mkdir(parents=True)
+        (home / "city" / "drop").chmod(drop)
+        open_lake(Settings(home=home))
+    assert [oct(mode(home / "city")) for home in (own, others)] == ["0o700", "0o755"]

@@ -227,6 +227,15 @@ def test_a_held_edition_loses_what_an_earlier_version_released_and_stays_held(ci
     assert leaks(city) == []
 
 
+def test_what_is_left_of_a_damaged_release_is_removed_too(city: SmallCity) -> None:
+    with earlier_version():
+        run(city)
+    city.lake.store.delete(current(city).tables["pub_weather"].files[0].key)
+    assert run(city).outcome == "published"
+    assert rows(city) == 3
+    assert leaks(city) == []
+
+
 def test_a_replacement_killed_after_the_pointer_moved_is_finished(city: SmallCity, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     with earlier_version():
         run(city)
