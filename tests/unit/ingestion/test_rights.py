@@ -207,5 +207,6 @@ def test_a_drop_folder_is_closed_where_only_this_account_delivers(tmp_path: Path
     for home, drop in ((own, 0o755), (others, 0o775)):
         (home / "city" / "drop").mkdir(parents=True)
         (home / "city" / "drop").chmod(drop)
+    for home in (own, others):
         open_lake(Settings(home=home))
     assert [oct(mode(home / "city")) for home in (own, others)] == ["0o700", "0o755"]
