@@ -17,6 +17,7 @@ from pathlib import Path
 from ingestion import clocks
 from ingestion.disk import as_disk_error
 from ingestion.errors import CitylakeError, LakeBusy, ObjectNotFound, StoreError, UnexpectedError
+from ingestion.rights import own_folder
 from ingestion.settings import Settings
 
 _STORE_FAILURES = 2
@@ -72,8 +73,7 @@ def write_crash_log(error: Exception, settings: Settings) -> Path | None:
     Values of variables are left out, since they may hold personal data.
     """
     try:
-        folder = settings.state_root / "crashes"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = own_folder(own_folder(settings.state_root) / "crashes")
         name = f"{clocks.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}-{type(error).__name__}.log"
         path = folder / name
         path.touch(mode=0o600)

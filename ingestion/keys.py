@@ -7,6 +7,7 @@ merged/<department>/<feed>/<table>/<day or month>/<members>-<attempt>.{parquet,j
 receipts/committed=<date>/<time>-<department>.<feed>-<batch>-<attempt>.json
 decisions/<time>-<batch>-<verb>.json
 published/<edition>/…                       (see warehouse.release)
+editions/<edition>/…                        what an edition's readers may not know (see warehouse.release)
 ledger/<edition>/<sequence>-<event>.json
 incidents/active/<kind>/<subject>/<id>.json        replaced while the incident lasts, then gone
 incidents/history/<id>/<sequence>-<event>.json     append-only
@@ -29,8 +30,14 @@ MERGED = "merged"
 RECEIPTS = "receipts"
 DECISIONS = "decisions"
 PUBLISHED = "published"
+PUBLISHED_INTERNAL = f"{PUBLISHED}/internal"
+PUBLISHED_OPEN = f"{PUBLISHED}/open"
+EDITIONS = "editions"
 LEDGER = "ledger"
 INCIDENTS = "incidents"
+VERDICTS = "verdicts"
+PRIVATE = (RAW, BRONZE, QUARANTINE, MERGED, RECEIPTS, DECISIONS, EDITIONS, LEDGER, INCIDENTS, VERDICTS)
+"""Every zone but what is published."""
 
 
 def batch_id(interval: Interval, sha256: str) -> str:
@@ -115,6 +122,17 @@ def receipt(committed_at: datetime, department: str, feed: str, batch: str, atte
 def decision(decided_at: datetime, batch: str, verb: str) -> str:
     """A person's word on one batch."""
     return f"{DECISIONS}/{decided_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{batch}-{verb}.json"
+
+
+def edition_record(edition: str, release: str | None = None) -> str:
+    """The private record of one release of an edition, or the folder of them all: never below `published/`."""
+    folder = f"{EDITIONS}/{safe_name(edition)}/releases"
+    return f"{folder}/{safe_name(release)}.json" if release else folder
+
+
+def edition_hold(edition: str) -> str:
+    """The hold of an edition whose readers may not know who set it and why."""
+    return f"{EDITIONS}/{safe_name(edition)}/hold.json"
 
 
 def incidents_active(kind: str | None = None, subject: str | None = None) -> str:

@@ -25,6 +25,7 @@ from ingestion.errors import LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
+from ingestion.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.settings import Settings
 from ingestion.store import LocalStore, Store, open_store
 
@@ -126,7 +127,7 @@ class Lake:
         Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
         """
         folder = self.settings.state_root / "locks"
-        lock = FileLock(folder / f"{contract.department}.{contract.feed}.lock", timeout=FEED_LOCK_SECONDS)
+        lock = FileLock(folder / f"{contract.department}.{contract.feed}.lock", timeout=FEED_LOCK_SECONDS, mode=0o600)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -151,15 +152,18 @@ class Lake:
 
 
 def open_lake(settings: Settings) -> Lake:
-    """The lake of the settings; folders are created on first use, private ones with mode 0700.
+    """The lake of the settings; folders are created on first use, with the rights of ingestion.rights.
 
+    From here on this process makes private files (its umask is 077). An earlier version's lake is closed here.
     Raises ContractError and ConfigurationError.
     """
     from ingestion.contract.load import load_contracts
 
+    keep_private()
     _create_folders(settings)
     store = open_store(settings)
-    _close_raw_zones(store)
+    if isinstance(store, LocalStore):
+        store.tighten(RAW, QUARANTINE)
     return Lake(
         settings=settings,
         store=store,
@@ -181,15 +185,7 @@ def _create_folders(settings: Settings) -> None:
     private = [settings.scratch_root, settings.state_root]
     if settings.pseudonym_keys is None:
         private.append(settings.pseudonym_keys_path.parent)
+    tighten_passage(settings.root)
+    close_drop(settings.root, settings.drop_root)
     for folder in private:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-
-
-def _close_raw_zones(store: Store) -> None:
-    """Raw and quarantine hold personal data as sent: in a folder store only the lake's own user reads them."""
-    if isinstance(store, LocalStore):
-        for zone in (RAW, QUARANTINE):
-            folder = store.root / zone
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder.chmod(0o700)
+        own_folder(folder)

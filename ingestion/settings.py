@@ -16,6 +16,8 @@ from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingestion.rights import passage
+
 PACKAGE_ROOT = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_ROOT.parent
 
@@ -49,6 +51,10 @@ class Settings(BaseSettings):
     s3_retries: int = Field(default=5, ge=0, le=20, description="Tries after the first, with growing pauses.")
     s3_part_bytes: int = Field(
         default=16 * 2**20, ge=5 * 2**20, description="Larger files go in parts of this size, one in memory at a time."
+    )
+    internal_group: str | None = Field(
+        default=None,
+        description="Group that reads the internal edition in a folder store; default the group of the lake's account.",
     )
     contracts: Path = Field(default=PACKAGE_ROOT / "contracts", description="Folder of contract files.")
     dbt_project: Path = Field(default=PROJECT_ROOT / "dbt_project")
@@ -126,7 +132,7 @@ class Settings(BaseSettings):
     def save(self) -> Path:
         """Write these settings and connections as `<home>/citylake.env` (mode 0600), for later commands; the file."""
         file = self.root / "citylake.env"
-        self.root.mkdir(parents=True, exist_ok=True)
+        passage(self.root)
         file.touch(mode=0o600)
         # One that was there may have been everybody's to read.
         file.chmod(0o600)

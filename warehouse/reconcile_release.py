@@ -62,7 +62,7 @@ def _table(
     lake: Lake, connection: duckdb.DuckDBPyConnection, edition: str, name: str, entry: TableEntry, *, deep: bool
 ) -> Iterator[Row]:
     shown = f"{edition}.{name}"
-    if entry.day_column is None:
+    if not entry.is_view:
         query = f"select count(*) from {identifier('released', 'main', name)}"
         row = connection.execute(query).fetchone()
         yield compare("release", entry.rows, row[0] if row else None, table=shown)

@@ -85,7 +85,7 @@ def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest)
     connection.execute(f"use {identifier(manifest.edition)}")
     if lake.store.url(PUBLISHED) != f"{manifest.root}/{PUBLISHED}":
         for name, entry in manifest.tables.items():
-            if entry.day_column:
+            if entry.is_view:
                 connection.execute(f"create temp view {identifier(name)} as {facts_query(lake, entry)}")
     connection.execute(f"set allowed_paths = {literal(files)}")
     connection.execute("set enable_external_access = false")

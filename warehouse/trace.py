@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import ConfigurationError
 from warehouse.build.report import Document
-from warehouse.release.manifest import FactFile, Manifest, TableEntry
+from warehouse.release.manifest import FactDay, FactFile, Manifest, TableEntry
 from warehouse.sql import released
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def trace(
     manifest = released(lake, edition, release)
     entry = _entry(manifest, table)
     product = manifest.products[entry.product]
-    files = entry.files
-    if day is not None:
-        files = _of_day(manifest, table, entry, day)
+    days = [_of_day(manifest, table, entry, day)] if day is not None else entry.by_day()
     origins = [
         Origin(feed=feed, **batch.model_dump()) for feed in entry.feeds for batch in product.inputs.get(feed, [])
     ]
@@ -74,9 +72,9 @@ def trace(
         made_in=product.release,
         product=entry.product,
         day=day.isoformat() if day else None,
-        rows=sum(f.rows for f in files) if entry.day_column else entry.rows,
-        content=files[0].content if day else entry.content,
-        files=[f.key for f in files] or [manifest.warehouse.key],
+        rows=sum(d.rows for d in days) if entry.day_column else entry.rows,
+        content=days[0].content if day else entry.content,
+        files=[d.key for d in days if isinstance(d, FactFile)] or [manifest.warehouse.key],
         objects=_holding(lake, origins, day) if day else origins,
     )
 
@@ -90,17 +88,18 @@ def _entry(manifest: Manifest, table: str) -> TableEntry:
     return manifest.tables[table]
 
 
-def _of_day(manifest: Manifest, table: str, entry: TableEntry, day: date) -> list[FactFile]:
-    files = [f for f in entry.files if f.day == day.isoformat()]
-    if not files:
-        first, last = (entry.files[0].day, entry.files[-1].day) if entry.files else ("none", "none")
+def _of_day(manifest: Manifest, table: str, entry: TableEntry, day: date) -> FactFile | FactDay:
+    days = entry.by_day()
+    found = next((d for d in days if d.day == day.isoformat()), None)
+    if found is None:
+        first, last = (days[0].day, days[-1].day) if days else ("none", "none")
         raise ConfigurationError(
             f"table {table} of release {manifest.id} has no day {day}; its days run from {first} to {last}"
             if entry.day_column
             else f"table {table} is not kept by day",
             next_step=f"citylake trace {table}",
         )
-    return files
+    return found
 
 
 def _holding(lake: Lake, origins: list[Origin], day: date) -> list[Origin]:

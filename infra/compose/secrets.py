@@ -2,7 +2,8 @@
 
 `.env.compose` is what the compose file's `${…}` stand for. `.env.city` is what tasks are told of the city: here the
 simulated one; a city writes its own departments' connections there. Both are private (0600) and not tracked.
-Neither is ever replaced: PostgreSQL and MinIO keep the passwords they were first started with.
+Neither is ever replaced: PostgreSQL and MinIO keep the passwords they were first started with. A secret that a newer
+version needs and `.env.compose` lacks is added to it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def texts() -> dict[str, str]:
     token = secrets.token_urlsafe(24)
     made = {
         "POSTGRES_PASSWORD": secrets.token_urlsafe(24),
+        "POSTGRES_ADMIN_PASSWORD": secrets.token_urlsafe(24),
         "MINIO_ROOT_USER": f"citylake{secrets.token_hex(4)}",
         "MINIO_ROOT_PASSWORD": secrets.token_urlsafe(30),
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -54,6 +56,21 @@ def texts() -> dict[str, str]:
         for name in DEPARTMENTS
     }
     return {STACK: _STACK_HEAD + _lines(made), CITY: _CITY_HEAD + _lines(reached)}
+
+
+def add_missing(folder: Path) -> list[str]:
+    """Add secrets that the stack's file lacks; their names. Empty where there is no such file or it has all."""
+    path = folder / STACK
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    known = {line.split("=", 1)[0] for line in text.splitlines()}
+    made = [line for line in texts()[STACK].splitlines() if "=" in line and not line.startswith("#")]
+    missing = [line for line in made if line.split("=", 1)[0] not in known]
+    if missing:
+        path.chmod(0o600)
+        path.write_text("\n".join([text.rstrip("\n"), *missing, ""]), encoding="utf-8")
+    return [line.split("=", 1)[0] for line in missing]
 
 
 def write(folder: Path) -> list[Path]:
@@ -73,6 +90,10 @@ def write(folder: Path) -> list[Path]:
 def main(arguments: Sequence[str]) -> int:
     """Write into the folder given, default the repository; exit code 1 where a file is there already."""
     folder = Path(arguments[0]) if arguments else PROJECT
+    added = add_missing(folder)
+    if added:
+        sys.stdout.write(f"compose-secrets: added {', '.join(added)} to {STACK}\n")
+        return 0
     try:
         written = write(folder)
     except FileExistsError as error:

@@ -24,6 +24,7 @@ from infra.web_contracts import web_contracts
 from ingestion import clocks
 from ingestion.errors import CitylakeError
 from ingestion.lake import open_lake
+from ingestion.rights import keep_private, own_folder
 from ingestion.settings import Settings
 from warehouse.cli.output import results
 
@@ -43,6 +44,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End everything after the last day's release.")] = False,
 ) -> None:
     """Run the simulated city through Airflow, from the first delivery to the release."""
+    keep_private()
     console = results()
     console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
     # SIGINT too: whoever starts this from a script in the background has it ignored.
@@ -68,6 +70,8 @@ def demo(
 def demo_settings(home: Path, city: City) -> Settings:
     """The demonstration's lake: departments on the web, the city's own time, schedules that end with its last day,
     quick retries."""
+    # What departments deliver is as private as the raw zone.
+    own_folder(home / "city")
     return Settings(
         home=home,
         contracts=web_contracts(home / "city" / "contracts"),

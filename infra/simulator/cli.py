@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import date, datetime, time
 from pathlib import Path
@@ -27,6 +28,12 @@ Days = Annotated[int, typer.Option(min=1, help="Days of the run.")]
 Scale = Annotated[int, typer.Option(min=1, help="Multiplies rows and planted counts.")]
 Clock = Annotated[Path | None, typer.Option(help="File told the city's time: the evening of the last day delivered.")]
 EVENING = time(23, tzinfo=LOCAL)
+
+
+@app.callback()
+def private() -> None:
+    """A simulated city that hands over synthetic files; they are its account's, as real deliveries would be."""
+    os.umask(0o077)
 
 
 @app.command("deliver")

@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 from infra.stack.processes import Service, StackError
 from infra.stack.secrets import ROLES, StackSecrets
+from ingestion.rights import own_folder
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = PROJECT / "infra" / "airflow.env"
@@ -86,10 +87,11 @@ class Airflow:
 
     def prepare(self, log: Path) -> None:
         """Write the password file and bring the database to this version. Raises StackError."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_folder(self.root)
         passwords = {account: self.secrets.accounts[account].get_secret_value() for account in ROLES}
         path = self._passwords
         path.touch(mode=0o600)
+        path.chmod(0o600)
         path.write_text(json.dumps(passwords), encoding="utf-8")
         self.run("db", "migrate", log=log)
 

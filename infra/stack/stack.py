@@ -35,6 +35,7 @@ from infra.stack.processes import (
     wait_until,
 )
 from infra.stack.secrets import StackSecrets, stack_secrets
+from ingestion.rights import keep_private, own_folder
 from ingestion.settings import Settings
 
 Say = Callable[[str], None]
@@ -85,7 +86,7 @@ class Stack:
     def airflow(self) -> Airflow:
         """Its Airflow."""
         lake = {**self.settings.environment(), "CITYLAKE_HOME": str(self.settings.root)}
-        return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url("airflow"), self.secrets, lake)
+        return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url(), self.secrets, lake)
 
     @property
     def postgres(self) -> Postgres:
@@ -107,7 +108,11 @@ class Stack:
         return AirflowApi(self.airflow.url, account, self.secrets.accounts[account])
 
     def up(self) -> None:
-        """Start what does not run, and wait until all of it answers. Raises StackError."""
+        """Start what does not run, and wait until all of it answers. Raises StackError.
+
+        What the services write is this account's: they inherit its umask (ingestion.rights).
+        """
+        keep_private()
         self.reserve()
         with self._lock():
             self._up_postgres()
@@ -165,7 +170,11 @@ class Stack:
             stop([running[SCHEDULER]])
         self.postgres.prepare()
         self.start(self.postgres.service(), self.postgres.answers)
-        self.postgres.create_databases()
+        if self.postgres.settle():
+            stale = [one for name, one in self.running().items() if name.startswith("airflow-")]
+            if stale:
+                self.say("ending Airflow, which gets a role of its own in the database")
+                stop(stale)
 
     def _up_pages(self) -> None:
         (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
@@ -218,8 +227,8 @@ class Stack:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(self.root / "stack.lock")
+        own_folder(self.root)
+        lock = FileLock(self.root / "stack.lock", mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

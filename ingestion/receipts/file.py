@@ -36,7 +36,7 @@ class LogFile:
         """The lock; raises LakeBusy when it is not free in time, and tells a failing disk as StoreError."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._path.with_suffix(".lock"), timeout=self._lock_seconds):
+            with FileLock(self._path.with_suffix(".lock"), timeout=self._lock_seconds, mode=0o600):
                 yield
         except Timeout as error:
             raise _busy("another process holds the receipt log") from error

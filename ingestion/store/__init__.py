@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ingestion.errors import ConfigurationError
+from ingestion.rights import group_id
 from ingestion.settings import Settings
 from ingestion.store.base import ObjectInfo, Store
 from ingestion.store.local import LocalStore
@@ -13,9 +14,9 @@ __all__ = ["LocalStore", "ObjectInfo", "Store", "open_store"]
 def open_store(settings: Settings) -> Store:
     """The store of the settings; a folder is created on first use, a bucket never is."""
     if settings.store is None:
-        return LocalStore(settings.lake_root)
+        return LocalStore(settings.lake_root, group_id(settings.internal_group))
     if settings.store.startswith("file://"):
-        return LocalStore.from_url(settings.store)
+        return LocalStore.from_url(settings.store, group_id(settings.internal_group))
     if settings.store.startswith("s3://"):
         # Imported here: a lake in a folder needs no S3 client.
         from ingestion.store.s3 import S3Store

@@ -1,8 +1,8 @@
 """A folder as an object store: write beside, sync, then link into place.
 
 Owns durability on one machine: an object is whole and synced before its name exists, so a
-crash leaves at worst a nameless file in `.incoming`, which `sweep` removes. Access rights
-of zones and the meaning of keys are left to others.
+crash leaves at worst a nameless file in `.incoming`, which `sweep` removes. It gives what it makes the rights that
+ingestion.rights says, whatever the umask; the meaning of keys is left to others.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
+from ingestion import rights
 from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.keys import check_key
 from ingestion.store.base import ObjectInfo
@@ -33,14 +34,32 @@ Placing = Callable[[Path, Path], object]
 class LocalStore:
     """See ingestion.store.base.Store."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, group: int | None = None) -> None:
+        """`group` (an id) reads the internal edition; None keeps the owner's."""
         self.root = root
+        self._group = group
         self._incoming = root / INCOMING
 
     @classmethod
-    def from_url(cls, url: str) -> LocalStore:
+    def from_url(cls, url: str, group: int | None = None) -> LocalStore:
         """The store of a `file:///absolute/folder` address."""
-        return cls(Path(unquote(urlparse(url).path)))
+        return cls(Path(unquote(urlparse(url).path)), group)
+
+    def tighten(self, *zones: str) -> None:
+        """Give the folders of an existing store their rights, and make these zones. Raises StoreError."""
+        try:
+            rights.passage(self.root)
+            for zone in zones:
+                self._make_folders(self.root / zone)
+            if self._incoming.is_dir():
+                rights.own_folder(self._incoming)
+            rights.tighten_store(self.root, self._group)
+        except OSError as error:
+            raise StoreError(
+                f"the rights of {self.root} cannot be set: {error.strerror or error}",
+                left="nothing of the lake was changed",
+                next_step="run as the account that owns the folder",
+            ) from error
 
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
         """See Store.list."""
@@ -72,7 +91,7 @@ class LocalStore:
         try:
             with self._temporary() as temporary:
                 temporary.write_bytes(data)
-                _sync(temporary)
+                self._finish(temporary, key)
                 self._into_place(temporary, target, Path.replace)
         except OSError as error:
             raise _store_error("replace", key, error) from error
@@ -159,7 +178,8 @@ class LocalStore:
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._incoming.is_dir():
+            rights.own_folder(self._incoming)
         temporary = self._incoming / uuid.uuid4().hex
         try:
             yield temporary
@@ -173,7 +193,7 @@ class LocalStore:
         try:
             with self._temporary() as temporary:
                 yield temporary
-                _sync(temporary)
+                self._finish(temporary, key)
                 try:
                     self._into_place(temporary, target, os.link)
                 except FileExistsError:
@@ -181,10 +201,33 @@ class LocalStore:
         except OSError as error:
             raise _store_error("put", key, error) from error
 
+    def _finish(self, temporary: Path, key: str) -> None:
+        """Its rights and its bytes are whole before its name exists."""
+        given = rights.of_key(key)
+        rights.set_mode(temporary, given.file, self._group if given.has_group else None)
+        _sync(temporary)
+
+    def _make_folders(self, folder: Path) -> None:
+        """Create missing folders and sync the parent of each, so that their names survive a power cut."""
+        if folder.is_dir():
+            return
+        if folder == self.root:
+            rights.passage(folder)
+            return
+        self._make_folders(folder.parent)
+        key = folder.relative_to(self.root).as_posix()
+        try:
+            folder.mkdir(mode=rights.OWN.folder)
+        except FileExistsError:
+            return
+        given = rights.of_key(key)
+        rights.set_mode(folder, rights.of_folder(key), self._group if given.has_group else None)
+        _sync(folder.parent)
+
     def _into_place(self, temporary: Path, target: Path, place: Placing) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                _make_folders(target.parent)
+                self._make_folders(target.parent)
                 place(temporary, target)
                 break
             except FileNotFoundError:
@@ -219,15 +262,6 @@ def _modified_before(path: Path, moment: datetime) -> bool:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment
     except FileNotFoundError:
         return False
-
-
-def _make_folders(folder: Path) -> None:
-    """Create missing folders and sync the parent of each, so that their names survive a power cut."""
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync(folder.parent)
 
 
 def _linked(source: Path, target: Path) -> bool:

@@ -200,8 +200,8 @@ class Native:
         said = self.services["postgres"]["environment"]
         empty = SecretStr("")
         secrets = StackSecrets(
-            postgres=SecretStr(said["POSTGRES_PASSWORD"]), fernet_key=empty, jwt_secret=empty, session_key=empty,
-            accounts={},
+            postgres=empty, postgres_admin=SecretStr(said["POSTGRES_PASSWORD"]), fernet_key=empty, jwt_secret=empty,
+            session_key=empty, accounts={},
         )  # fmt: skip
         self._postgres = Postgres(self.volume("postgres"), self.ports["postgres", 5432], secrets)
         self._postgres.prepare()
@@ -210,7 +210,6 @@ class Native:
         assert program == "postgres"
         first = start(Service("postgres", service.command, service.environment, service.user), self.log("postgres"))
         _until(self._postgres.answers)
-        self._postgres.create_databases()
         stop([first], first=signal.SIGINT)
         return Service("postgres", [*service.command, *arguments], service.environment, service.user)
 

@@ -75,7 +75,8 @@ def unnamed(lake: Lake) -> dict[str, list[str]]:
         for line in ledger.verify_ledger(lake, edition):
             manifest = pointer.load(lake.store, edition, line.release or "", line.manifest_sha256)
             named |= {layout.manifest(edition, manifest.id), layout.open_sql(edition, manifest.id)}
+            named.add(layout.record(edition, manifest.id))
             named |= {manifest.warehouse.key}
             named |= {file.key for table in manifest.tables.values() for file in table.files}
-    zones = (keys.RAW, keys.BRONZE, keys.QUARANTINE, keys.PUBLISHED)
+    zones = (keys.RAW, keys.BRONZE, keys.QUARANTINE, keys.PUBLISHED, keys.EDITIONS)
     return {zone: [i.key for i in lake.store.list(f"{zone}/") if i.key not in named] for zone in zones}

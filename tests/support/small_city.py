@@ -62,6 +62,10 @@ class SmallCity:
         self.lake = open_small_lake(self.home)
         self.lake.settings.state_root.mkdir(parents=True)
         self.lake.settings.scratch_root.mkdir(parents=True)
+        self.fill()
+
+    def fill(self) -> None:
+        """Three days, in an open lake."""
         (self.home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         self.inputs = {feed: [] for feed in DELIVERY}
         self.deliver("syj.town", "2026-03-02")

@@ -26,7 +26,7 @@ def build_lock(state: Path, *, timeout: float = 0.0) -> Iterator[None]:
     `timeout` is in seconds; 0 does not wait. Raises LakeBusy naming process, host and since when.
     """
     state.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(state / "build.lock")
+    lock = FileLock(state / "build.lock", mode=0o600)
     holder = state / "build.lock.holder"
     try:
         lock.acquire(timeout=timeout)

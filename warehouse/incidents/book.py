@@ -105,7 +105,7 @@ class Book:
     def _lock(self, name: str) -> FileLock:
         folder = self.lake.settings.state_root / "locks" / "incidents"
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{keys.safe_name(name)}.lock")
+        return FileLock(folder / f"{keys.safe_name(name)}.lock", mode=0o600)
 
     def _mend_history(self, incident: Incident) -> None:
         """Put the event the state stands for, where it is missing. A state that was only touched since has it."""

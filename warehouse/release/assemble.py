@@ -1,4 +1,7 @@
-"""The release's own files: `warehouse.duckdb` (tables, views over fact files, comments) and `open.sql`."""
+"""The release's own files: `warehouse.duckdb` (tables, views over fact files, comments) and `open.sql`.
+
+A public edition's file holds tables only: a view's text would name the store (ADR 0022), and the file stands alone.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,16 @@ def write_warehouse(
     queries: dict[str, str],
     comments: dict[str, Comment],
 ) -> None:
-    """Make the file: `queries` give the rows of every table, facts become views. Raises IntegrityError."""
+    """Make the file: `queries` give every table's rows; a fact with files becomes a view. Raises IntegrityError."""
     connection.execute(f"attach {literal(path)} as {NEW}")
     try:
         for name, entry in sorted(tables.items()):
             target = identifier(NEW, "main", name)
-            kind = "view" if entry.day_column else "table"
+            kind = "view" if entry.is_view else "table"
             connection.execute(f"create {kind} {target} as {queries[name]}")
-            if not entry.day_column:
+            if not entry.is_view:
                 _require_rows(connection, name, target, entry.rows)
-            if name in comments:
-                write(connection, NEW, name, kind, comments[name])
+            write(connection, NEW, name, kind, comments[name])
     finally:
         connection.execute(f"detach {NEW}")
 
@@ -53,7 +55,11 @@ def open_sql(manifest: Manifest) -> str:
     lines = [
         f"-- Release {manifest.id} of edition {manifest.edition}. Start DuckDB in the folder that holds `published/`:",
         f"--   duckdb -init {layout.open_sql(manifest.edition, manifest.id)}",
-        "-- Views inside warehouse.duckdb hold absolute paths; these replace them with relative ones.",
+        *(
+            ["-- Views inside warehouse.duckdb hold absolute paths; these replace them with relative ones."]
+            if any(entry.is_view for entry in manifest.tables.values())
+            else []
+        ),
         *(["-- Synthetic data: made by the simulated city."] if manifest.synthetic else []),
         f"attach {literal(manifest.warehouse.key)} as {alias} (read_only);",
         f"use {alias};",

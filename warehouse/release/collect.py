@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ingestion.errors import ObjectNotFound
 from warehouse.release import layout, ledger, pointer
 from warehouse.release.lock import publisher
 
@@ -13,16 +14,25 @@ if TYPE_CHECKING:
 
 def orphans(lake: Lake, edition: str) -> list[str]:
     """Keys no published release names, in key order. Run under the publisher lock, or between publications."""
-    published = {e.release for e in ledger.entries(lake.store, edition) if e.release}
+    lines = ledger.entries(lake.store, edition)
+    published = {e.release for e in lines if e.release}
+    withdrawn = {e.release for e in lines if e.event == "withdrawn"}
     at = pointer.pointer(lake.store, edition)
     if at is not None and at.release is not None:
         published.add(at.release)
     named: set[str] = set()
     for release in published:
-        manifest = pointer.load(lake.store, edition, release)
+        try:
+            manifest = pointer.load(lake.store, edition, release)
+        except ObjectNotFound:
+            if release not in withdrawn:
+                raise
+            continue  # Withdrawn and removed (warehouse.release.leaky).
         named |= {layout.manifest(edition, release), layout.open_sql(edition, release), manifest.warehouse.key}
+        named.add(layout.record(edition, release))
         named |= {file.key for table in manifest.tables.values() for file in table.files}
-    zones = (layout.releases(edition), layout.facts(edition))
+    records = layout.records(edition)
+    zones = (layout.releases(edition), layout.facts(edition), *([records] if records else []))
     return sorted(info.key for zone in zones for info in lake.store.list(zone) if info.key not in named)
 
 

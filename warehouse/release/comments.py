@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingestion.sql import identifier, literal
+from warehouse.release.plan import Plan
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -20,6 +21,21 @@ class Comment:
 
     table: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """What is said of every table of a plan: by dbt where the table comes from the build, else by the parent."""
+
+    plan: Plan
+    build: dict[str, Comment]
+    parent: dict[str, Comment]
+
+    def of(self, table: str) -> Comment:
+        """As the plan is now; empty where nothing is said."""
+        if self.plan.source(table) == "build" and table in self.build:
+            return self.build[table]
+        return self.parent.get(table, Comment())
 
 
 def from_dbt(lake: Lake) -> dict[str, Comment]:

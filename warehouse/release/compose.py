@@ -43,6 +43,8 @@ class Composer:
         self.plan = plan
         self.report = report
         self.accepts = accepts
+        self.clean: set[tuple[str, str]] = set()
+        """Tables (and how their product is chosen) that warehouse.release.lake_facts found nothing in."""
         self.catalogue = _catalogue(report)
         connection.execute(f"attach ':memory:' as {identifier(self.catalogue)}")
 
@@ -91,9 +93,16 @@ class Composer:
             return self._parent_select(table)
         return None
 
+    def changed(self, table: str) -> str | None:
+        """Query text that gives the rows of a fresh table that the parent does not have, by whole days."""
+        product = self.plan.product_of(table)
+        content = next((t for t in product.tables if t.name == table), None) if product else None
+        query = self.select(table)
+        return f"select * from ({query}) where {self._changed_days(content)}" if query and content else query
+
     def _parent_select(self, table: str) -> str:
         entry = self._released(table)
-        if entry is not None and entry.day_column:
+        if entry is not None and entry.is_view:
             return facts_query(self.lake, entry)
         return f"select * from {relation(table, PARENT)}"
 
@@ -162,7 +171,7 @@ class Composer:
         base = self._released(table.name)
         if table.day_column is None or base is None or base.columns != table.columns:
             return "true"
-        kept = {file.day: file.content for file in base.files}
+        kept = {day.day: day.content for day in base.by_day()}
         changed = [day for day, content in table.days.items() if kept.get(day) != content.content]
         return days_filter(day_expression(table.day_column, table.columns), changed)
 

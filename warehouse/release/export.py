@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingestion.errors import ConfigurationError, IntegrityError
+from ingestion.rights import OPEN, OWN
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
+from warehouse.release import layout
 from warehouse.release.comments import from_catalogue, write
 from warehouse.release.compose import facts_query
 from warehouse.release.manifest import Manifest
@@ -25,6 +27,7 @@ _RELEASE, _COPY = "released", "copied"
 def export(lake: Lake, target: Path, *, edition: str = "internal", release: str | None = None) -> Manifest:
     """Write the file, with comments and a table `_release` (id, edition, created_at, is_synthetic).
 
+    A copy of the open edition is everybody's to read, one of the internal edition its maker's (0600).
     Raises ConfigurationError when the target exists or nothing was released, IntegrityError when rows differ
     from the manifest; a half-written file is removed.
     """
@@ -41,10 +44,12 @@ def export(lake: Lake, target: Path, *, edition: str = "internal", release: str 
         ):
             path = lake.store.fetch(manifest.warehouse.key, scratch / "release.duckdb")
             connection.execute(f"set memory_limit = {literal(lake.settings.memory_limit)}")
+            connection.execute(f"set temp_directory = {literal(scratch / 'duckdb')}")
             connection.execute(f"attach {literal(path)} as {_RELEASE} (read_only)")
             connection.execute(f"attach {literal(partial)} as {_COPY}")
             _copy(lake, connection, manifest)
             connection.execute(f"detach {_COPY}")
+        partial.chmod((OPEN if layout.is_public(edition) else OWN).file)
         partial.rename(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -55,7 +60,7 @@ def _copy(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest)
     comments = from_catalogue(connection, _RELEASE)
     for name, entry in manifest.tables.items():
         copied, source = identifier(_COPY, "main", name), identifier(_RELEASE, "main", name)
-        query = facts_query(lake, entry) if entry.day_column else f"select * from {source}"
+        query = facts_query(lake, entry) if entry.is_view else f"select * from {source}"
         connection.execute(f"create table {copied} as {query}")
         row = connection.execute(f"select count(*) from {copied}").fetchone()
         if row is None or row[0] != entry.rows:

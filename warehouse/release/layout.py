@@ -1,9 +1,11 @@
 """Object keys of what is published. The only place that spells them.
 
 published/<edition>/current.json                                    the pointer
-published/<edition>/hold.json                                       a named hold, while it lasts
+published/internal/hold.json                                        a named hold, while it lasts
 published/<edition>/releases/<id>/{warehouse.duckdb,manifest.json,open.sql}
-published/<edition>/facts/<table>/day=<date>/<release id>.parquet   immutable, shared between releases
+published/internal/facts/<table>/day=<date>/<release id>.parquet    immutable, shared between releases
+editions/open/releases/<id>.json                                    private twin of a public manifest (ADR 0022)
+editions/open/hold.json                                             the open edition's hold: it names a person
 ledger/<edition>/<sequence:08d>-<event>.json                        append-only
 verdicts/decided=<date>/<time>-<build>.json
 """
@@ -13,11 +15,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from ingestion.keys import LEDGER, PUBLISHED, safe_name
+from ingestion import keys
+from ingestion.keys import LEDGER, PUBLISHED, edition_hold, edition_record, safe_name
 
 Edition = Literal["internal", "open"]
 EDITIONS: tuple[Edition, ...] = get_args(Edition)
-VERDICTS = "verdicts"
+VERDICTS = keys.VERDICTS
+
+
+def is_public(edition: str) -> bool:
+    """Is everything below `published/<edition>` for readers outside the administration (ADR 0022)?"""
+    return edition != "internal"
 
 
 def current(edition: str) -> str:
@@ -26,7 +34,12 @@ def current(edition: str) -> str:
 
 
 def hold(edition: str) -> str:
-    """The named hold of an edition, present while it lasts."""
+    """The named hold of an edition, present while it lasts; of a public edition it is kept private."""
+    return edition_hold(edition) if is_public(edition) else earlier_hold(edition)
+
+
+def earlier_hold(edition: str) -> str:
+    """Where earlier versions kept the hold of every edition."""
     return f"{PUBLISHED}/{edition}/hold.json"
 
 
@@ -48,6 +61,16 @@ def warehouse(edition: str, release_id: str) -> str:
 def manifest(edition: str, release_id: str) -> str:
     """What a release consists of."""
     return f"{release(edition, release_id)}/manifest.json"
+
+
+def record(edition: str, release_id: str) -> str:
+    """The whole manifest of a release: of a public edition the private twin, else the manifest itself."""
+    return edition_record(edition, release_id) if is_public(edition) else manifest(edition, release_id)
+
+
+def records(edition: str) -> str | None:
+    """Folder of the private twins; None where an edition has none."""
+    return edition_record(edition) if is_public(edition) else None
 
 
 def open_sql(edition: str, release_id: str) -> str:

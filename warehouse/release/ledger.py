@@ -71,8 +71,7 @@ def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
 
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)
-    moving = [line for line in lines if line.event != "resumed"]
-    expected = None if not moving or moving[-1].event == "withdrawn" else moving[-1].release
+    expected = standing(lines)
     if (at.release if at else None) != expected:
         raise IntegrityError(
             f"the ledger of {edition} ends with release {expected}, the pointer says {at.release if at else None}",
@@ -80,6 +79,17 @@ def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
             next_step="run `citylake publish`: it writes the line a crash left out",
         )
     return lines
+
+
+def standing(lines: Sequence[Entry]) -> str | None:
+    """The release that is current after these lines. A release may be withdrawn after another took its place."""
+    release: str | None = None
+    for line in lines:
+        if line.event in ("published", "rollback"):
+            release = line.release
+        elif line.event == "withdrawn" and line.release == release:
+            release = None
+    return release
 
 
 def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
@@ -123,12 +133,11 @@ def repair(lake: Lake, edition: str) -> list[Entry]:
     at = pointer.pointer(lake.store, edition)
     if at is None:
         return lines
-    moving = [line for line in lines if line.event != "resumed"]
-    expected = None if not moving or moving[-1].event == "withdrawn" else moving[-1].release
+    expected = standing(lines)
     if at.release == expected:
         return lines
     event: Event = "withdrawn" if at.release is None else "published"
-    if at.release is not None and any(line.release == at.release for line in moving):
+    if at.release is not None and any(line.release == at.release for line in lines if line.event != "resumed"):
         event = "rollback"
     held = pointer.hold(lake, edition) if event != "published" else None
     reason = held.reason if held else "line added after an interrupted command"

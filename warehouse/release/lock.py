@@ -19,7 +19,7 @@ def publisher(lake: Lake) -> Iterator[None]:
     """Hold the publisher lock. Raises LakeBusy."""
     folder = lake.settings.state_root
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "publish.lock", timeout=lake.settings.lock_timeout_seconds)
+    lock = FileLock(folder / "publish.lock", timeout=lake.settings.lock_timeout_seconds, mode=0o600)
     try:
         lock.acquire()
     except Timeout as error:

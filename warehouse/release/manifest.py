@@ -1,15 +1,18 @@
-"""What a release says about itself: `manifest.json`. Immutable; the ledger and the pointer carry its sha256.
+"""What a release says about itself. Immutable; the ledger and the pointer carry the sha256 of `manifest.json`.
 
 `tables` lists everything a reader sees; `products` says which release each product came
-from, on which inputs, under which verdict. A fact's rows are in `files`, shared between releases.
+from, on which inputs, under which verdict. A fact's rows are in `files`, shared between releases, or in the
+release file itself. A public edition's `manifest.json` is a `PublicManifest`: what its readers may know, and the
+sha256 of the whole manifest, which is kept private (ADR 0022).
 """
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from warehouse.build.report import Document, Kind
 from warehouse.gate.verdict import AcceptedUse
@@ -34,8 +37,19 @@ class FactFile(Document):
     content: str
 
 
+class FactDay(Document):
+    """One day of a fact whose rows are in the release file. `content` is the order-free hash of its rows."""
+
+    day: str
+    rows: int
+    content: str
+
+
 class TableEntry(Document):
-    """One released table. `columns` maps name to DuckDB type, in order; `feeds` are what it is made from."""
+    """One released table. `columns` maps name to DuckDB type, in order; `feeds` are what it is made from.
+
+    A fact has `files`, and the release file a view of them; or, `materialised`, it is a table there and has `days`.
+    """
 
     product: str
     kind: Kind | None
@@ -45,6 +59,24 @@ class TableEntry(Document):
     feeds: list[str]
     day_column: str | None = None
     files: list[FactFile] = Field(default=[])
+    materialised: bool = False
+    days: list[FactDay] = Field(default=[])
+
+    @property
+    def is_view(self) -> bool:
+        """Are its rows in files of their own?"""
+        return self.day_column is not None and not self.materialised
+
+    def by_day(self) -> list[FactFile] | list[FactDay]:
+        """A fact's days, in order."""
+        return self.days if self.materialised else self.files
+
+    def as_table(self) -> TableEntry:
+        """The same rows, kept in the release file."""
+        if not self.is_view:
+            return self
+        days = [FactDay(day=file.day, rows=file.rows, content=file.content) for file in self.files]
+        return self.model_copy(update={"files": [], "materialised": True, "days": days})
 
 
 class SourceBatch(Document):
@@ -103,3 +135,58 @@ class Manifest(Document):
     def entry(self, product: str) -> ProductEntry | None:
         """The product's entry; None when the release does not hold it."""
         return self.products.get(product)
+
+
+class PublicTable(Document):
+    """A released table as its readers see it; `columns` maps name to DuckDB type, in order."""
+
+    product: str
+    rows: int
+    columns: dict[str, str]
+
+
+class PublicManifest(Document):
+    """What readers of a public edition may know of a release: which data, of which day, in which file.
+
+    `as_of` is the local day each product's tables were made for. `record_sha256` binds the private manifest.
+    """
+
+    schema_version: Literal[2] = 2
+    id: str
+    edition: str
+    created_at: datetime
+    synthetic: bool
+    duckdb: str
+    warehouse: StoredFile
+    as_of: dict[str, date]
+    tables: dict[str, PublicTable]
+    record_sha256: str
+
+    @classmethod
+    def of(cls, manifest: Manifest, record: bytes) -> PublicManifest:
+        """The public part of a manifest, written as `record`. A field is named here or it is not published."""
+        return cls(
+            id=manifest.id,
+            edition=manifest.edition,
+            created_at=manifest.created_at,
+            synthetic=manifest.synthetic,
+            duckdb=manifest.tools["duckdb"],
+            warehouse=manifest.warehouse,
+            as_of={name: entry.as_of for name, entry in manifest.products.items()},
+            tables={
+                name: PublicTable(product=entry.product, rows=entry.rows, columns=entry.columns)
+                for name, entry in manifest.tables.items()
+            },
+            record_sha256=hashlib.sha256(record).hexdigest(),
+        )
+
+
+class _Version(BaseModel):
+    """The one field every version of a manifest has."""
+
+    schema_version: int
+
+
+def is_whole(data: bytes) -> bool:
+    """Is this a whole manifest, as the internal edition has and every edition of an earlier version had?"""
+    return _Version.model_validate_json(data).schema_version == 1

@@ -14,7 +14,7 @@ from ingestion.errors import ConfigurationError, IntegrityError, ObjectNotFound
 from warehouse.build.report import Document
 from warehouse.release import layout, ledger
 from warehouse.release.lock import publisher
-from warehouse.release.manifest import Manifest
+from warehouse.release.manifest import Manifest, PublicManifest, is_whole
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -67,23 +67,36 @@ def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]
 
 
 def load(store: Store, edition: str, release: str, sha256: str | None = None) -> Manifest:
-    """One release's manifest, checked against `sha256` where given. Raises ObjectNotFound, IntegrityError."""
+    """One release's whole manifest, checked against the published one's `sha256` where given.
+
+    Of a public edition the published manifest leads to the private one. Raises ObjectNotFound, IntegrityError.
+    """
     data = store.get_bytes(layout.manifest(edition, release))
+    _require_published(edition, release, data, sha256)
+    if layout.is_public(edition) and not is_whole(data):
+        public = PublicManifest.model_validate_json(data)
+        data = store.get_bytes(layout.record(edition, release))
+        _require_published(edition, release, data, public.record_sha256)
+    return Manifest.model_validate_json(data)
+
+
+def _require_published(edition: str, release: str, data: bytes, sha256: str | None) -> None:
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise IntegrityError(
             f"the manifest of release {release} ({edition}) is not the one that was published",
             left="the pointer was not moved",
             next_step=f"citylake rollback --edition {edition} to a release whose manifest is whole",
         )
-    return Manifest.model_validate_json(data)
 
 
 def hold(lake: Lake, edition: str) -> Hold | None:
-    """The named hold, if one is set."""
-    try:
-        return Hold.model_validate_json(lake.store.get_bytes(layout.hold(edition)))
-    except ObjectNotFound:
-        return None
+    """The named hold, if one is set; one that an earlier version set counts too."""
+    for key in dict.fromkeys([layout.hold(edition), layout.earlier_hold(edition)]):
+        try:
+            return Hold.model_validate_json(lake.store.get_bytes(key))
+        except ObjectNotFound:
+            continue
+    return None
 
 
 def move(store: Store, edition: str, release: str | None, sha256: str | None, moved_at: datetime) -> Pointer:
@@ -105,7 +118,7 @@ def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Mani
                 left="the current release is unchanged, no hold was set",
                 next_step=f"citylake releases --edition {edition}",
             )
-        manifest = load(lake.store, edition, to, published[to])
+        manifest = _still_there(lake, edition, to, published[to], entries)
         _set_hold(lake, edition, reason, by)
         move(lake.store, edition, to, published[to], lake.clock())
         ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
@@ -135,7 +148,23 @@ def resume(lake: Lake, edition: str, *, by: str) -> None:
         # The ledger first: a crash in between leaves the hold, and resuming again only repeats the line.
         release, sha256 = (at.release, at.manifest_sha256) if at else (None, None)
         ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
-        lake.store.delete(layout.hold(edition))
+        for key in {layout.hold(edition), layout.earlier_hold(edition)}:
+            lake.store.delete(key)
+
+
+def _still_there(lake: Lake, edition: str, to: str, sha256: str | None, entries: list[ledger.Entry]) -> Manifest:
+    """The manifest of an earlier release. Raises ConfigurationError where it was withdrawn and removed."""
+    try:
+        return load(lake.store, edition, to, sha256)
+    except ObjectNotFound:
+        last = [entry for entry in entries if entry.release == to][-1]
+        if last.event != "withdrawn":
+            raise
+        raise ConfigurationError(
+            f"release {to} of edition {edition} was withdrawn: {last.reason}",
+            left="the current release is unchanged, no hold was set",
+            next_step=f"citylake releases --edition {edition}",
+        ) from None
 
 
 def _set_hold(lake: Lake, edition: str, reason: str, by: str) -> None:

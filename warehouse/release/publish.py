@@ -1,8 +1,9 @@
 """Publish: compose, write immutable objects, then move one pointer.
 
-Order: fact files → warehouse.duckdb → open.sql → manifest → pointer → ledger. Until the pointer
-moves, readers see the old release; what a crash leaves before that is collectable
-(warehouse.release.collect), what it leaves after is repaired by the next publish.
+Order: fact files → warehouse.duckdb → open.sql → manifest → pointer → ledger; of a public edition the private
+record comes before the manifest that names it (ADR 0022). Until the pointer moves, readers see the old release; what
+a crash leaves before that is collectable (warehouse.release.collect), what it leaves after is repaired by the next
+publish.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from warehouse.build.report import BuildReport, Document
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
 from warehouse.gate.verdict import Verdict
-from warehouse.release import comments, layout, ledger, pointer
+from warehouse.release import comments, layout, leaky, ledger, pointer
 from warehouse.release.assemble import open_sql, write_warehouse
 from warehouse.release.compose import PARENT, Accepts, Composer, facts_query
 from warehouse.release.content import ENGINE, TableContent, measure, open_build
 from warehouse.release.facts import FactExport, sha256_of
+from warehouse.release.lake_facts import keep_out
 from warehouse.release.lineage import lineage
 from warehouse.release.lock import publisher
-from warehouse.release.manifest import Manifest, ProductEntry, StoredFile, TableEntry
+from warehouse.release.manifest import FactDay, Manifest, ProductEntry, PublicManifest, StoredFile, TableEntry
 from warehouse.release.plan import Candidate, Plan, ProductPlan, make_plan
 
 if TYPE_CHECKING:
@@ -102,31 +104,57 @@ class _Release:
         """Compose and publish one edition, unless it is on hold or nothing is new."""
         lake = self.lake
         ledger.repair(lake, edition)
-        at = pointer.pointer(lake.store, edition)
-        parent = pointer.current(lake, edition)
+        stale = leaky.leaky(lake.store, edition)
         held = pointer.hold(lake, edition)
         if held is not None:
+            gone = leaky.remove(lake, edition, stale)
+            parent = pointer.current(lake, edition)
+            removed = f"; what an earlier version released of it was withdrawn: {leaky.REASON}" if gone else ""
             message = (
                 f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
-                f"`citylake resume --edition {edition}` lifts it"
+                f"`citylake resume --edition {edition}` lifts it{removed}"
             )
             return self._result(edition, "on_hold", parent, message)
+        result = self._compose(edition, stale)
+        leaky.remove(lake, edition, stale)
+        return result
+
+    def _compose(self, edition: str, stale: Sequence[str]) -> Published:
+        """A release on top of the current one; of what is the same where the current one is stale."""
+        lake = self.lake
+        at = pointer.pointer(lake.store, edition)
+        parent = pointer.current(lake, edition)
+        if parent is not None and parent.id in stale and not leaky.is_whole(lake.store, parent):
+            parent = None
         plan = make_plan(edition, self.candidate, parent)
         with lake.scratch() as scratch, closing(open_build(lake)) as connection:
             if parent is not None:
                 path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
                 connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
             composer = Composer(lake, connection, plan, self.report, self._accepts())
-            composer.settle()
-            if not plan.chosen("fresh"):
-                outcome: Outcome = "nothing_new" if parent else "nothing_releasable"
-                return self._result(edition, outcome, parent, _idle_message(edition, parent), plan)
-            manifest = self._write(plan, composer, scratch)
+            again = parent is not None and parent.id in stale
+            earlier = comments.from_catalogue(connection, PARENT) if parent else {}
+            described = comments.Descriptions(plan, comments.from_dbt(lake), earlier)
+            keep_out(lake, composer, described, is_parent_stale=again)
+            if not plan.chosen("fresh") and not (again and plan.chosen("kept")):
+                left = None if again else parent
+                outcome: Outcome = "nothing_new" if left else "nothing_releasable"
+                return self._result(edition, outcome, left, _idle_message(edition, left), plan)
+            manifest = self._write(plan, composer, scratch, described)
+        sha256 = self._put_manifest(manifest)
+        self._move(edition, at, manifest.id, sha256)
+        fresh = ", ".join(p.name for p in plan.chosen("fresh")) or "the same tables again"
+        cleaned = f"; {parent.id} is withdrawn: {leaky.REASON}" if parent is not None and again else ""
+        return self._result(edition, "published", manifest, f"released {fresh}{cleaned}", plan)
+
+    def _put_manifest(self, manifest: Manifest) -> str:
+        """Put what readers see of the manifest; its sha256."""
         data = manifest.model_dump_json(indent=1).encode()
-        lake.store.put_bytes(layout.manifest(edition, manifest.id), data)
-        self._move(edition, at, manifest.id, hashlib.sha256(data).hexdigest())
-        fresh = [p.name for p in plan.chosen("fresh")]
-        return self._result(edition, "published", manifest, f"released {', '.join(fresh)}", plan)
+        if layout.is_public(manifest.edition):
+            self.lake.store.put_bytes(layout.record(manifest.edition, manifest.id), data)
+            data = PublicManifest.of(manifest, data).model_dump_json(indent=1).encode()
+        self.lake.store.put_bytes(layout.manifest(manifest.edition, manifest.id), data)
+        return hashlib.sha256(data).hexdigest()
 
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
@@ -139,18 +167,16 @@ class _Release:
 
         return find
 
-    def _write(self, plan: Plan, composer: Composer, scratch: Path) -> Manifest:
+    def _write(self, plan: Plan, composer: Composer, scratch: Path, described: comments.Descriptions) -> Manifest:
         """Put every object of the release but the manifest."""
         lake, edition = self.lake, plan.edition
         tables = self._tables(plan, composer.connection, scratch)
         queries = {
-            name: facts_query(lake, entry) if entry.day_column else composer.select(name) or ""
+            name: facts_query(lake, entry) if entry.is_view else composer.select(name) or ""
             for name, entry in tables.items()
         }
         path = scratch / "warehouse.duckdb"
-        described = comments.from_catalogue(composer.connection, PARENT) if plan.parent else {}
-        described |= {name: c for name, c in comments.from_dbt(lake).items() if plan.source(name) == "build"}
-        write_warehouse(composer.connection, path, tables, queries, described)
+        write_warehouse(composer.connection, path, tables, queries, {name: described.of(name) for name in tables})
         key = layout.warehouse(edition, self.id)
         info = lake.store.put_file(key, path)
         manifest = Manifest(
@@ -177,6 +203,10 @@ class _Release:
         tables = {
             name: parent_tables[name] for p in plan.chosen("kept") for name in (p.parent.tables if p.parent else [])
         }
+        if layout.is_public(plan.edition):
+            fresh = [_materialised(table) for product in plan.chosen("fresh") for table in product.tables]
+            tables = {name: entry.as_table() for name, entry in tables.items()} | dict(fresh)
+            return dict(sorted(tables.items()))
         export = FactExport(self.lake, connection, plan.edition, self.id, scratch)
         for product in plan.chosen("fresh"):
             for table in product.tables:
@@ -245,6 +275,14 @@ def _table_entry(table: TableContent) -> TableEntry:
         feeds=table.feeds,
         day_column=table.day_column,
     )
+
+
+def _materialised(table: TableContent) -> tuple[str, TableEntry]:
+    """A table of a public edition, in the release file whatever its kind."""
+    if not table.day_column:
+        return table.name, _table_entry(table)
+    days = [FactDay(day=day, rows=c.rows, content=c.content) for day, c in sorted(table.days.items())]
+    return table.name, _table_entry(table).model_copy(update={"materialised": True, "days": days})
 
 
 def _idle_message(edition: str, parent: Manifest | None) -> str:

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Run once before Airflow's services, and safe to run again: bucket, Airflow's database and pool, the page's accounts.
+# Run once before Airflow's services, and safe to run again: bucket, Airflow's role, database and pool, the page's
+# accounts.
 set -euo pipefail
 
 citylake store create
+python -m infra.compose.database
 airflow db migrate
 airflow pools set build 1 "The build file has one writer." >/dev/null
 

@@ -79,6 +79,20 @@ def test_every_secret_is_made_private_random_and_never_replaced(secrets_made: Pa
     }
 
 
+def test_a_secret_that_a_newer_version_needs_is_added(secrets_made: Path, tmp_path: Path) -> None:
+    kept = (secrets_made / ".env.compose").read_text(encoding="utf-8").splitlines()
+    earlier = [line for line in kept if not line.startswith("POSTGRES_ADMIN_PASSWORD")]
+    (tmp_path / ".env.compose").write_text("\n".join(earlier), encoding="utf-8")
+    command = [sys.executable, "-m", "infra.compose.secrets", str(tmp_path)]
+    said = subprocess.run(command, cwd=REPO, check=True, capture_output=True, text=True).stdout
+    assert said == "compose-secrets: added POSTGRES_ADMIN_PASSWORD to .env.compose\n"
+    found, before = env_file(tmp_path / ".env.compose"), env_file(secrets_made / ".env.compose")
+    assert found.pop("POSTGRES_ADMIN_PASSWORD") != before.pop("POSTGRES_ADMIN_PASSWORD")
+    assert found == before
+    assert [path.name for path in tmp_path.iterdir()] == [".env.compose"]
+    assert stat.S_IMODE((tmp_path / ".env.compose").stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("name", sorted(MIDDLE))
 def test_without_a_secret_nothing_starts(variables: dict[str, str], name: str) -> None:
     with pytest.raises(MissingVariable, match=f"{name}: run `make compose-secrets`"):
@@ -180,7 +194,8 @@ def test_who_gets_which_secret(services: dict[str, dict[str, Any]], variables: d
 
     airflow = {name for name in SERVICES if name.startswith("airflow-")} | {"init"}
     assert knows("MINIO_ROOT_PASSWORD") == {"minio", "init", "airflow-scheduler", "airflow-dag-processor"}
-    assert knows("POSTGRES_PASSWORD") == airflow | {"postgres"}
+    assert knows("POSTGRES_PASSWORD") == airflow
+    assert knows("POSTGRES_ADMIN_PASSWORD") == {"postgres", "init"}
     assert knows("AIRFLOW_ADMIN_PASSWORD") == {"init"}
     assert knows("SIMULATOR_TOKEN") == {"simulator"}
     keys = {n for n, s in services.items() if any(v.startswith("keys:") for v in s.get("volumes", []))}

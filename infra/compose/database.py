@@ -1,0 +1,34 @@
+"""`python -m infra.compose.database`: Airflow's role and database on the compose file's server; run by `init`.
+
+In the environment: POSTGRES_ADDRESS (host:port), POSTGRES_ADMIN_PASSWORD, POSTGRES_PASSWORD (of Airflow's role).
+Safe to repeat; a volume of an earlier version, where Airflow was the administrator, is brought forward.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import psycopg2
+
+from infra.stack.postgres_roles import ADMINISTRATOR, OWNER, Server, settle_roles
+
+
+def main() -> int:
+    """Exit code 0, or 1 where the server cannot be reached or refuses both passwords."""
+    host, port = os.environ["POSTGRES_ADDRESS"].rsplit(":", 1)
+    server = Server(host, int(port), os.environ["POSTGRES_ADMIN_PASSWORD"], os.environ["POSTGRES_PASSWORD"])
+    try:
+        was_administrator = settle_roles(server)
+    except psycopg2.OperationalError as error:
+        sys.stderr.write(
+            f"database: {str(error).strip()}\n  next:  is .env.compose the one the volume was made with?\n"
+        )
+        return 1
+    if was_administrator:
+        sys.stdout.write(f"database: Airflow was the administrator {ADMINISTRATOR}; now it is {OWNER}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
