@@ -26,6 +26,8 @@ _READING = (
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
 _NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
 _BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
+_FINITE = 1e300
+"""What a double holds; no type of a column is larger."""
 _PLACEHOLDER = ColumnType("VARCHAR", "VARCHAR")
 
 
@@ -155,6 +157,10 @@ class Declared:
                 self.wrong("logicalTypeOptions", f"`{key}` is not for {kind.text}; {choices(key, names)}{hint}")
             elif isinstance(value, bool) or not isinstance(value, int | float):
                 self.wrong("logicalTypeOptions", f"`{key}` must be a number")
+            elif not (abs(value) < _FINITE):
+                self.wrong("logicalTypeOptions", f"`{key}`: {value!r} is no finite number")
+            elif key in _BOUNDS["string"] and value != int(value):
+                self.wrong("logicalTypeOptions", f"`{key}` counts characters: a whole number")
             else:
                 bounds[key] = float(value)
         for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):
