@@ -88,12 +88,19 @@ def lent(
             shutil.rmtree(engine.spill, ignore_errors=True)
 
 
-def shut(connection: duckdb.DuckDBPyConnection, readable: Sequence[Path] = ()) -> None:
-    """Let SQL of this engine open nothing but the files `readable` and change no setting from now on."""
+def plain(engine: duckdb.DuckDBPyConnection) -> None:
+    """The set-up of an engine that needs none."""
+
+
+def shut(connection: duckdb.DuckDBPyConnection, *, files: Sequence[Path] = (), folders: Sequence[Path] = ()) -> None:
+    """Let SQL of this engine open nothing but these files and what is in these folders, and change no setting, from
+    now on."""
     connection.execute("set autoinstall_known_extensions = false")
     connection.execute("set autoload_known_extensions = false")
-    if readable:
-        connection.execute(f"set allowed_paths = {literal([str(path) for path in readable])}")
+    if files:
+        connection.execute(f"set allowed_paths = {literal([str(path) for path in files])}")
+    if folders:
+        connection.execute(f"set allowed_directories = {literal([str(path) for path in folders])}")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
 

@@ -18,6 +18,7 @@ from ingestion.connectors.factory import connector_for
 from ingestion.connectors.file_drop import fetched_file
 from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
+from ingestion.contract.usable import require_active
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
 from ingestion.intervals import Interval
@@ -30,7 +31,8 @@ from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_fo
 def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[Delivery]:
     """Every file the source has for the interval, in name order; `[]` when there is none (late, not `no_data`).
 
-    Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays.
+    Raises SourceError, StoreError, LakeBusy, IntegrityError, and ContractError where the contract is not active or
+    cannot be run (docs/adr/0021); what was committed before stays.
     """
     found = connector_for(lake, contract).fetch(contract, interval, fetch_time(lake, contract))
     return [ingest_fetched(lake, contract, interval, fetched) for fetched in found]
@@ -67,6 +69,7 @@ class Waiting:
 
 def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
     """Land, then conform and commit, or say why nothing needs to be stored."""
+    require_active(contract)
     with lake.scratch() as folder:
         landed = land(lake, contract, interval, fetched, folder)
         if landed.manifest is not None:
@@ -83,6 +86,7 @@ def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: 
 
 def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
     """The first half: land. A `Delivery` where nothing is left to conform."""
+    require_active(contract)
     with lake.scratch() as folder:
         landed = land(lake, contract, interval, fetched, folder)
     if landed.manifest is not None:
@@ -95,6 +99,7 @@ def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery
 
     Raises ObjectNotFound where the batch was never landed; else as `ingest_interval`.
     """
+    require_active(contract)
     manifest = read_manifest(lake, contract, waiting.interval, waiting.batch)
     lake.log.refresh()
     with lake.log.reading() as connection:

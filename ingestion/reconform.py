@@ -9,6 +9,7 @@ from __future__ import annotations
 from ingestion import keys
 from ingestion.attempt import attempt
 from ingestion.contract.model import Contract
+from ingestion.contract.usable import require_active
 from ingestion.delivery import Delivery, repeated
 from ingestion.lake import Lake
 from ingestion.landing.land import read_manifest
@@ -19,8 +20,10 @@ def reconform(lake: Lake, contract: Contract) -> list[Delivery]:
     """One Delivery per batch that stands under another revision or key version.
 
     A batch whose raw bytes are past retention keeps its bronze and is reported as `duplicate` with
-    that message. Raises StoreError, LakeBusy, IntegrityError; batches done before stay done.
+    that message. Raises ContractError (a contract that is not active), StoreError, LakeBusy, IntegrityError; batches
+    done before stay done.
     """
+    require_active(contract)
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)

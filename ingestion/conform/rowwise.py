@@ -9,7 +9,6 @@ known to be harmless is refused. Types and names of columns are left to binding 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any

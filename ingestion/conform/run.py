@@ -92,8 +92,8 @@ def conform(
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch.chmod(0o700)
     try:
-        limits = {"threads": settings.threads, "memory_limit": settings.memory_limit}
-        with connected(contract.calendar.timezone, spill=scratch.parent, **limits) as connection:
+        zone, threads, limit = contract.calendar.timezone, settings.threads, settings.memory_limit
+        with connected(zone, threads=threads, memory_limit=limit, spill=scratch.parent) as connection:
             require_bound(contract, connection)
             opened = open_payload(contract, payload, settings, content_date)
             run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)

@@ -8,7 +8,7 @@ contract that only loads may still be tried on a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -17,7 +17,7 @@ import yaml
 from ingestion.conform import bind
 from ingestion.conform.engine import connected
 from ingestion.contract.identifiers import is_uscc
-from ingestion.contract.load import read_contracts
+from ingestion.contract.load import Feeds, read_feeds
 from ingestion.contract.model import ACTIVE, Column, Contract, Table, not_active
 from ingestion.contract.problem import KeyPath, Problem, Report
 from ingestion.contract.yaml_text import read_yaml
@@ -36,13 +36,13 @@ def check(folder: Path) -> list[Problem]:
 
     Raises ContractError where the folder is missing.
     """
-    return check_read(*read_contracts(folder))
+    return check_feeds(read_feeds(folder))
 
 
-def check_read(contracts: Mapping[str, Contract], problems: Iterable[Problem]) -> list[Problem]:
-    """As `check`, of contracts that were read, with the problems of reading them."""
-    found = [*problems]
-    for contract in contracts.values():
+def check_feeds(feeds: Feeds) -> list[Problem]:
+    """As `check`, of contracts that were read."""
+    found = feeds.problems
+    for contract in feeds.contracts.values():
         found.extend(check_contract(contract))
     return sorted(found, key=lambda p: (p.file, p.line or 0))
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
+from ingestion.engines import shut
 from ingestion.errors import DeliveryRefused
 from ingestion.extensions import load
 from ingestion.parsers.blocks import Array, Block, Segment, readable
@@ -70,6 +71,7 @@ class Xlsx:
             connection.execute(f"set threads = {self._settings.threads}")
             connection.execute(f"set memory_limit = {literal(self._settings.memory_limit)}")
             load(connection, "excel")
+            shut(connection, files=[self._path])
             try:
                 layout = self._layout(connection, sheet, shape)
                 places = self._places(layout.names, sheet, shape)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ingestion.contract.model import Contract
+from ingestion.contract.model import Contract, not_active
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import telling
@@ -186,7 +186,13 @@ class Builder:
             create_sources(opened.connection, self.contracts, self.url)
         finally:
             opened.connection.close()
-        made = self._run(run, digest, [f"rebuilt everything: {reason}"] if reason else [], dbt or self._dbt())
+        messages = [f"rebuilt everything: {reason}"] if reason else []
+        messages += [
+            f"{name}: {not_active(contract.status)}; what reads it is not released"
+            for name, contract in sorted(self.contracts.items())
+            if not contract.is_active
+        ]
+        made = self._run(run, digest, messages, dbt or self._dbt())
         made.save(self._made)
         return made
 

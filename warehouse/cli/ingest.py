@@ -82,7 +82,7 @@ def reconform_command(
     from warehouse.cli.render import show_deliveries
 
     session: Session = context.obj
-    contracts = [session.contract(feed)] if feed else list(session.contracts.values())
+    contracts = [session.contract(feed)] if feed else list(session.feeds.active.values())
     done = []
     with progress("reconform") as say:
         for contract in contracts:

@@ -22,12 +22,14 @@ REQUIRED = ("key", "freshness", "reconciliation")
 
 @dataclass(frozen=True)
 class Evidence:
-    """`deliveries` is by feed, `leaks` by table, `no_data` are feeds whose newest receipt says so."""
+    """`contracts` (of feeds that may not be used) and `deliveries` are by feed, `leaks` by table, `no_data` are
+    feeds whose newest receipt says so."""
 
     report: BuildReport
     content: BuildContent
     baseline: Manifest | None
     bounds: Bounds
+    contracts: dict[str, CheckResult] = field(default_factory=dict)
     deliveries: dict[str, CheckResult] = field(default_factory=dict)
     completeness: dict[str, CheckResult] = field(default_factory=dict)
     leaks: dict[str, CheckResult] = field(default_factory=dict)
@@ -84,6 +86,7 @@ def results_for(evidence: Evidence, product: str) -> list[CheckResult]:
     results = _model_results(evidence, product, models)
     results += [_check_result(evidence, check) for check in evidence.checks(product)]
     results += _missing_checks(evidence, product)
+    results += [found for feed in evidence.inputs(product) if (found := evidence.contracts.get(feed))]
     results += [_delivery(evidence, feed) for feed in evidence.inputs(product)]
     results += [found for feed in evidence.inputs(product) if (found := evidence.completeness.get(feed))]
     for model in models:

@@ -14,6 +14,7 @@ import duckdb
 
 from ingestion.contract.drafting.sample import Encoded, Sample
 from ingestion.contract.table_formats import XlsxFormat
+from ingestion.engines import shut
 from ingestion.errors import ContractError, DeliveryRefused
 from ingestion.extensions import load
 from ingestion.parsers.sheet_shape import Shape
@@ -54,6 +55,7 @@ def _rows(path: Path, sheet: Sheet, shape: Shape) -> list[tuple[str | None, ...]
         return []
     with duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection:
         load(connection, "excel")
+        shut(connection, files=[path])
         relation = cells(path, sheet, shape.columns, 1, min(shape.rows, MAX_ROWS))
         return connection.execute(f"select * from {relation}").fetchall()
 

@@ -81,12 +81,12 @@ def test_spilled_rows_go_with_their_use(tmp_path: Path) -> None:
 
 def test_the_pool_is_bounded() -> None:
     setup = Setup()
-    for threads in range(1, 4 * engines.MAX_IDLE):
-        with engines.lent(setup, threads=threads):
+    for number in range(100, 100 + 2 * engines.MAX_IDLE):
+        with engines.lent(setup, threads=1, memory_limit=f"{number}MB"):
             pass
     assert len(engines._idle) <= engines.MAX_IDLE
-    with engines.lent(setup, threads=threads) as session:
-        assert session.execute("select number()").fetchone() == (threads,), "the newest is kept"
+    with engines.lent(setup, threads=1, memory_limit=f"{number}MB") as session:
+        assert session.execute("select number()").fetchone() == (2 * engines.MAX_IDLE,), "the newest is kept"
 
 
 @pytest.mark.parametrize(

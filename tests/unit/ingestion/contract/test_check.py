@@ -134,9 +134,7 @@ def test_rules_are_bound_exactly(found: Found, citylake: Any, expression: str, t
         ("strptime(visit_id, '%Q') is null", "DuckDB refuses it"),
     ],
 )
-def test_a_rule_is_of_one_row_and_the_same_at_any_time(
-    found: Found, citylake: Any, expression: str, text: str
-) -> None:
+def test_a_rule_is_of_one_row_and_the_same_at_any_time(found: Found, citylake: Any, expression: str, text: str) -> None:
     citylake["tables"]["visit"]["rules"][0]["expression"] = expression
     messages = found()
     assert list(messages) == [f"{VALUE}.tables.visit.rules[0].expression"]
