@@ -21,7 +21,7 @@ ENOUGH_ROWS = 100
 
 @dataclass(frozen=True)
 class Drafted:
-    """One drafted column. `why` and `decide` become its comments, `privacy` its classification and de-identification."""
+    """One drafted column. `why` and `decide` become comments, `privacy` its classification and de-identification."""
 
     name: str
     type: str

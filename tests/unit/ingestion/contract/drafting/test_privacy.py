@@ -40,11 +40,12 @@ def _table(tmp_path: Path, columns: dict[str, Callable[[int], str]]) -> dict[str
 
 
 HEADERS = (
-    "氏名", "代表者名", "申請者氏名", "生年月日", "住所", "電話番号", "連絡先", "備考", "姓名", "联系电话", "身份证号",
-    "出生日期", "家庭地址", "户籍所在地址", "法人", "车牌号", "银行卡号", "姓名", "身分證字號", "聯絡電話", "出生日期", "通訊地址",
-    "Mailing_Address", "mailingAddress", "MAILING ADDRESS", "Home Phone", "dob", "DOB", "BirthDate", "birth_date", "tel",
-    "Tel2", "addr", "MailAddr", "e-mail", "EMail", "xm", "XM", "sfzh", "lxdh", "csrq", "jtzz", "cph", "PatientName",
-    "patient_id", "Applicant", "OwnerName", "next_of_kin_name", "gender", "Remarks", "zip", "LicensePlate", "ssn",
+    "氏名", "代表者名", "申請者氏名", "生年月日", "住所", "電話番号", "連絡先", "備考", "姓名", "联系电话",
+    "身份证号", "出生日期", "家庭地址", "户籍所在地址", "法人", "车牌号", "银行卡号", "姓名", "身分證字號",
+    "聯絡電話", "出生日期", "通訊地址", "Mailing_Address", "mailingAddress", "MAILING ADDRESS", "Home Phone", "dob",
+    "DOB", "BirthDate", "birth_date", "tel", "Tel2", "addr", "MailAddr", "e-mail", "EMail", "xm", "XM", "sfzh",
+    "lxdh", "csrq", "jtzz", "cph", "PatientName", "patient_id", "Applicant", "OwnerName", "next_of_kin_name",
+    "gender", "Remarks", "zip", "LicensePlate", "ssn",
 )  # fmt: skip
 
 
