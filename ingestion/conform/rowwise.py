@@ -59,11 +59,12 @@ class _Function:
 
 @dataclass
 class _Walk:
-    """One expression: the columns it may name, the names a lambda gives, and what was found."""
+    """One expression: the columns it may name, the macros it is the body of, and what was found."""
 
     columns: frozenset[str]
     functions: dict[str, _Function]
     connection: duckdb.DuckDBPyConnection
+    inside: frozenset[str] = frozenset()
     found: list[str] = field(default_factory=list)
 
 
@@ -72,11 +73,14 @@ def problems(connection: duckdb.DuckDBPyConnection, expression: str, columns: fr
 
     `connection` has the macros of conform; nothing of the expression is run.
     """
-    tree = _parsed(connection, expression)
-    if isinstance(tree, str):
-        return [tree]
     walk = _Walk(frozenset(name.casefold() for name in columns), _functions(), connection)
-    _visit(tree, walk, frozenset())
+    try:
+        tree = _parsed(connection, expression)
+        if isinstance(tree, str):
+            return [tree]
+        _visit(tree, walk, frozenset())
+    except RecursionError:
+        return ["it is nested too deeply to be read; write several rules"]
     return list(dict.fromkeys(walk.found))
 
 
@@ -151,9 +155,15 @@ def _function(name: str, arguments: int, walk: _Walk) -> None:
         walk.found.append(f"`{name}` is another at every run; a rule compares with `content_date`")
     elif not known.is_consistent or name in _HIDDEN or name.startswith("__internal"):
         walk.found.append(f"`{name}` does not depend on the row alone")
+    elif name not in walk.inside:
+        _macro(name, known, walk)
+
+
+def _macro(name: str, known: _Function, walk: _Walk) -> None:
+    """A macro is what it stands for; one may carry the name of the function it calls."""
     for parameters, body in known.bodies:
         tree = _parsed(walk.connection, body)
-        inner = _Walk(frozenset(parameters), walk.functions, walk.connection)
+        inner = _Walk(frozenset(parameters), walk.functions, walk.connection, walk.inside | {name})
         _visit(tree, inner, frozenset())
         if isinstance(tree, str) or inner.found:
             walk.found.append(f"`{name}` does not depend on the row alone")

@@ -83,10 +83,11 @@ class Evidence:
 def results_for(evidence: Evidence, product: str) -> list[CheckResult]:
     """Every result considered for one product, before the register is applied."""
     models = evidence.models(product)
-    results = _model_results(evidence, product, models)
+    # First: what follows is often its consequence.
+    results = [found for feed in evidence.inputs(product) if (found := evidence.contracts.get(feed))]
+    results += _model_results(evidence, product, models)
     results += [_check_result(evidence, check) for check in evidence.checks(product)]
     results += _missing_checks(evidence, product)
-    results += [found for feed in evidence.inputs(product) if (found := evidence.contracts.get(feed))]
     results += [_delivery(evidence, feed) for feed in evidence.inputs(product)]
     results += [found for feed in evidence.inputs(product) if (found := evidence.completeness.get(feed))]
     for model in models:
