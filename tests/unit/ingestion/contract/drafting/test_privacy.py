@@ -45,7 +45,7 @@ HEADERS = (
     "聯絡電話", "出生日期", "通訊地址", "Mailing_Address", "mailingAddress", "MAILING ADDRESS", "Home Phone", "dob",
     "DOB", "BirthDate", "birth_date", "tel", "Tel2", "addr", "MailAddr", "e-mail", "EMail", "xm", "XM", "sfzh",
     "lxdh", "csrq", "jtzz", "cph", "PatientName", "patient_id", "Applicant", "OwnerName", "next_of_kin_name",
-    "gender", "Remarks", "zip", "LicensePlate", "ssn",
+    "gender", "Remarks", "zip", "LicensePlate", "ssn", "WeChat", "birthplace", "ownername",
 )  # fmt: skip
 
 
