@@ -42,6 +42,7 @@ def check(folder: Path) -> list[Problem]:
 def check_feeds(feeds: Feeds) -> list[Problem]:
     """As `check`, of contracts that were read."""
     found = feeds.problems
+    found += [problem for file in sorted({p.file for p in found}) for problem in _marks(Path(file))]
     for contract in feeds.contracts.values():
         found.extend(check_contract(contract))
     return sorted(found, key=lambda p: (p.file, p.line or 0))
@@ -60,9 +61,17 @@ def check_contract(contract: Contract) -> list[Problem]:
             report.add(path, message)
     for path, message in _runs(contract):
         report.add(path, message)
-    for number, mark in _undecided(contract.path.read_text(encoding="utf-8-sig")):
-        report.add((), f"left to decide: {mark}; decide it, then remove the mark", line=number)
-    return report.problems
+    return report.problems + _marks(contract.path)
+
+
+def _marks(path: Path) -> list[Problem]:
+    """What is left to decide in a file, also where it does not load; nothing where its text cannot be read."""
+    try:
+        found = list(_undecided(path.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    said = "left to decide: {}; decide it, then remove the mark"
+    return [Problem(str(path), "", said.format(mark), number) for number, mark in found]
 
 
 def _undecided(text: str) -> Iterator[tuple[int, str]]:

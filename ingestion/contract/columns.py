@@ -159,6 +159,8 @@ class Declared:
                 self.wrong("logicalTypeOptions", f"`{key}` must be a number")
             elif not (abs(value) < _FINITE):
                 self.wrong("logicalTypeOptions", f"`{key}`: {value!r} is no finite number")
+            elif int(value) != int(float(value)):
+                self.wrong("logicalTypeOptions", f"`{key}`: {value!r} has more digits than a limit is compared by")
             elif key in _BOUNDS["string"] and value != int(value):
                 self.wrong("logicalTypeOptions", f"`{key}` counts characters: a whole number")
             else:

@@ -166,6 +166,7 @@ def test_what_a_rule_may_say(found: Found, citylake: Any, expression: str) -> No
     [
         (2, {"logicalTypeOptions": {"maximum": 3_000_000_000}}, "logicalTypeOptions", "no INTEGER"),
         (2, {"logicalTypeOptions": {"minimum": 0.5}}, "logicalTypeOptions", "no INTEGER"),
+        (2, {"logicalTypeOptions": {"maximum": 2**53 + 1}}, "logicalTypeOptions", "digits"),
         (2, {"logicalTypeOptions": {"minimum": float("nan")}}, "logicalTypeOptions", "finite"),
         (0, {"logicalTypeOptions": {"maxLength": float("inf")}}, "logicalTypeOptions", "finite"),
         (0, {"logicalTypeOptions": {"maxLength": 2.5}}, "logicalTypeOptions", "whole"),
@@ -194,6 +195,16 @@ def test_a_transform_of_many_rows(found: Found, columns: Any) -> None:
     del columns[2]["physicalName"]
     columns[2]["transformLogic"] = "cast(count(*) as integer)"
     assert list(found()) == ["schema[0].properties[2].transformLogic"]
+
+
+def test_a_draft_that_does_not_load_is_told_both(base: Any, found: Found, tmp_path: Path) -> None:
+    base["domian"] = "x"
+    found()
+    path = tmp_path / "syj" / "visit.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "# decide: the rest\n", encoding="utf-8")
+    assert [problem.message.split(";")[0] for problem in check(tmp_path)][-1] == "left to decide: the rest"
+    path.write_bytes(b"\xff\xfe")
+    assert ["not UTF-8" in problem.message for problem in check(tmp_path)] == [True]
 
 
 def test_only_a_comment_is_a_mark(found: Found, columns: Any, tmp_path: Path) -> None:
