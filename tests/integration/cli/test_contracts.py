@@ -87,6 +87,8 @@ def test_a_wrong_file_stops_its_own_feed_alone(drafted: Path, capsys: pytest.Cap
     capsys.readouterr()
     assert main(["ingest", "syj.complaint", "--day", "2026-03-02"]) == 1
     assert "complaint.yaml" in capsys.readouterr().err
+    assert main(["reconform"]) == 1
+    assert "complaint.yaml" in capsys.readouterr().err
     assert main(["contracts", "list"]) == 0
     assert "syj.complaint: its contract file is wrong" in capsys.readouterr().out
 
