@@ -18,6 +18,7 @@ from ingestion.connectors.factory import connector_for
 from ingestion.connectors.file_drop import fetched_file
 from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
+from ingestion.contract.usable import require_active
 from ingestion.delivery import Delivery, repeated
 from ingestion.errors import IntegrityError
 from ingestion.intervals import Interval
@@ -32,7 +33,8 @@ def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[
     """Every file the source has for the interval, in name order; `[]` when there is none (late, not `no_data`).
 
     A file that cannot be taken in stops no other; at the end one error says which. Raises SourceError, StoreError,
-    LakeBusy, IntegrityError, UnexpectedError; what was committed stays.
+    LakeBusy, IntegrityError, UnexpectedError, and ContractError where the contract is not active or cannot be run
+    (docs/adr/0021); what was committed stays.
     """
     done: list[Delivery] = []
     isolated = Isolated(lake.settings, contract.name, "ingest")
@@ -74,6 +76,7 @@ class Waiting:
 
 def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
     """Land, then conform and commit, or say why nothing needs to be stored."""
+    require_active(contract)
     with lake.scratch() as folder:
         landed = land(lake, contract, interval, fetched, folder)
         if landed.manifest is not None:
@@ -90,6 +93,7 @@ def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: 
 
 def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
     """The first half: land. A `Delivery` where nothing is left to conform."""
+    require_active(contract)
     with lake.scratch() as folder:
         landed = land(lake, contract, interval, fetched, folder)
     if landed.manifest is not None:
@@ -102,6 +106,7 @@ def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery
 
     Raises ObjectNotFound where the batch was never landed; else as `ingest_interval`.
     """
+    require_active(contract)
     manifest = read_manifest(lake, contract, waiting.interval, waiting.batch)
     lake.log.refresh()
     with lake.log.reading() as connection:

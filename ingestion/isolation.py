@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ingestion import clocks
 from ingestion.disk import as_disk_error
-from ingestion.errors import CitylakeError, LakeBusy, ObjectNotFound, StoreError, UnexpectedError
+from ingestion.errors import CitylakeError, ContractError, LakeBusy, ObjectNotFound, StoreError, UnexpectedError
 from ingestion.rights import own_folder
 from ingestion.settings import Settings
 
@@ -86,8 +86,8 @@ def write_crash_log(error: Exception, settings: Settings) -> Path | None:
 class Isolated:
     """Runs one thing after another of one feed; what one of them raises is kept, and the others go on.
 
-    `LakeBusy` ends the run at once, as do two errors of the store or the disk in a row: what comes after them
-    would wait for the same thing. `raise_collected` says everything that was met, once, at the end.
+    A wrong contract and `LakeBusy` end the run at once, as do two errors of the store or the disk in a row: what comes
+    after them would wait for the same thing. `raise_collected` says everything that was met, once, at the end.
     """
 
     def __init__(self, settings: Settings, feed: str, what: str) -> None:
@@ -102,7 +102,7 @@ class Isolated:
         """One delivery. Raises only what no other delivery could get past."""
         try:
             yield
-        except LakeBusy:
+        except (LakeBusy, ContractError):
             raise
         except Exception as error:
             self.add(error, interval)

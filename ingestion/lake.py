@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from ingestion.clocks import city_time, now
 from ingestion.contract.model import Contract
-from ingestion.errors import LakeBusy, StoreError
+from ingestion.contract.problem import InvalidContract, Problem
+from ingestion.errors import ContractError, LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
 from ingestion.receipts.log import ReceiptLog
@@ -81,9 +82,29 @@ class Lake:
     conform: Conform = _conform
     connections: Callable[[str], Connection] | None = None
     """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
+    broken: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    """Feeds whose contract file cannot be used, and why (ingestion.contract.load.Feeds)."""
     on_step: Callable[[str], None] = _no_step
     """Called after each step of a commit: landed_payload, landed_manifest, conformed, stored_bronze,
     stored_quarantine (once an object), committed."""
+
+    @property
+    def active(self) -> dict[str, Contract]:
+        """The contracts whose feeds are taken in (status active)."""
+        return {name: contract for name, contract in self.contracts.items() if contract.is_active}
+
+    def contract(self, feed: str) -> Contract:
+        """The contract of `department.feed`. Raises InvalidContract where its file is wrong, ContractError without."""
+        if feed in self.broken:
+            raise InvalidContract(self.broken[feed])
+        if feed not in self.contracts:
+            raise ContractError(
+                "the feed has no contract any more",
+                feed=feed,
+                left="nothing was done",
+                next_step="citylake contracts list",
+            )
+        return self.contracts[feed]
 
     def city_time(self) -> datetime:
         """The time ages and lateness are judged at, in the city's zone (ingestion.clocks).
@@ -155,9 +176,11 @@ def open_lake(settings: Settings) -> Lake:
     """The lake of the settings; folders are created on first use, with the rights of ingestion.rights.
 
     From here on this process makes private files (its umask is 077). An earlier version's lake is closed here.
-    Raises ContractError and ConfigurationError.
+    A contract file that is wrong is in `broken`; the other feeds go on. Raises ContractError and ConfigurationError.
     """
-    from ingestion.contract.load import load_contracts
+    from ingestion.contract.load import read_feeds
+
+    feeds = read_feeds(settings.contracts)
 
     keep_private()
     _create_folders(settings)
@@ -169,7 +192,8 @@ def open_lake(settings: Settings) -> Lake:
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
         open_keys=lambda: _keys(settings, store),
-        contracts=load_contracts(settings.contracts),
+        contracts=feeds.contracts,
+        broken=feeds.broken,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ingestion import keys
 from ingestion.attempt import attempt
 from ingestion.contract.model import Contract
+from ingestion.contract.usable import require_active
 from ingestion.delivery import Delivery, repeated
 from ingestion.isolation import Isolated
 from ingestion.lake import Lake
@@ -22,8 +23,10 @@ def reconform(lake: Lake, contract: Contract) -> list[Delivery]:
 
     A batch whose raw bytes are past retention keeps its bronze and is reported as `duplicate` with
     that message. A batch that cannot be done stands as before and stops no other; at the end one
-    error says which. Raises StoreError, LakeBusy, IntegrityError, UnexpectedError.
+    error says which. Raises ContractError (a contract that is not active or cannot be run), StoreError, LakeBusy,
+    IntegrityError, UnexpectedError.
     """
+    require_active(contract)
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)

@@ -69,11 +69,11 @@ def compare(
 
 
 def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
-    """Files the departments still have, against batches with a receipt; hashing them is left to `deep`.
+    """Files the departments of active feeds still have, against batches with a receipt; hashing is left to `deep`.
 
     A server cannot list what it has: only `deep` asks it, and only for what every run looks back to.
     """
-    for feed, contract in sorted(lake.contracts.items()):
+    for feed, contract in sorted(lake.active.items()):
         remote = not isinstance(contract.citylake.source, FileDrop)
         if (remote and not deep) or not (remote or lake.settings.drop_root.is_dir()):
             continue

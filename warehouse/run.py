@@ -1,8 +1,9 @@
 """One run of the city's day: ingest, build, gate, publish.
 
 Owns the order of the four steps and what a run reports; each step is another module's. Whatever
-one feed does, the others go on: a refused delivery is an outcome, a source that cannot be read or a defect met on the
-way is reported as an incident, and its product is judged by what stands. Exit codes: 0 all passed, 3 some product
+one feed does, the others go on: a refused delivery is an outcome; a source that cannot be read or a defect met on the
+way is reported as an incident, and its product is judged by what stands; so is a contract file that is wrong, and a
+feed whose contract is not active is left out. Exit codes: 0 all passed, 3 some product
 is blocked and the rest was published, 1 a step could not be done.
 """
 
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ingestion.contract.model import Contract
+from ingestion.contract.model import Contract, not_active
+from ingestion.contract.problem import InvalidContract
 from ingestion.delivery import Delivery
 from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error
@@ -37,6 +39,7 @@ class RunReport:
     """What a run did. `seconds` per step; `failures` are feeds whose source could not be read.
 
     `known` files lay in the source already taken in; `late` are intervals of the day with no file yet, by feed.
+    `skipped` are feeds whose contract is not active, and why; a contract file that is wrong is among the failures.
     """
 
     day: date
@@ -44,6 +47,7 @@ class RunReport:
     known: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     build: BuildReport | None = None
     verdicts: list[Verdict] = field(default_factory=list)
     releases: list[Published] = field(default_factory=list)
@@ -72,8 +76,12 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
 
     say = progress or _say_nothing
     report = RunReport(day)
+    report.failures |= {name: str(InvalidContract(problems)) for name, problems in lake.broken.items()}
     with _timed(report, "ingest"):
         for name, contract in lake.contracts.items():
+            if not contract.is_active:
+                report.skipped[name] = not_active(contract.status)
+                continue
             say(f"ingest {name}")
             _ingest_feed(lake, contract, day, report)
     with _timed(report, "build"):

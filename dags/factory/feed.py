@@ -15,7 +15,7 @@ from dags.factory.assets import bronze
 from dags.factory.doc import feed_doc
 from dags.factory.failures import report_failure
 from dags.factory.settings import ALWAYS, LONGEST_TASK, day_param, ticking
-from ingestion.contract.load import load_contracts
+from ingestion.contract.load import load_contracts, read_feeds
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 
@@ -23,9 +23,17 @@ MAX_RETRY_DELAY = timedelta(minutes=30)
 
 
 def feed_dags() -> dict[str, DAG]:
-    """Every feed's DAG, by its id `department.feed`. Raises InvalidContract: Airflow shows it as an import error."""
+    """The DAG of every feed whose contract is active, by its id `department.feed`.
+
+    A wrong contract file costs its own feed the DAG; `dags/contract_problems.py` shows it.
+    """
     settings = Settings()
-    return {name: feed_dag(contract, settings) for name, contract in load_contracts(settings.contracts).items()}
+    return {name: feed_dag(contract, settings) for name, contract in read_feeds(settings.contracts).active.items()}
+
+
+def require_sound() -> None:
+    """Raises InvalidContract with every problem of every contract file."""
+    load_contracts(Settings().contracts)
 
 
 def feed_dag(contract: Contract, settings: Settings) -> DAG:

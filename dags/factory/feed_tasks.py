@@ -26,7 +26,7 @@ def extract(feed: str) -> dict[str, Any]:
         extracted = Extracted()
         log.info("%s: files of %s to %s and the recapture before", feed, first, last)
         try:
-            extract_days(lake, lake.contracts[feed], first, last, extracted)
+            extract_days(lake, lake.contract(feed), first, last, extracted)
         finally:
             log.info(
                 "%d landed, %d settled already, %d known, %d intervals still awaited",
@@ -47,7 +47,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
         first, last = feed_days(lake, feed)
         presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
         try:
-            for delivery in conform_days(lake, lake.contracts[feed], first, last, presented):
+            for delivery in conform_days(lake, lake.contract(feed), first, last, presented):
                 log.info(_line(delivery))
                 deliveries.append(delivery)
         finally:

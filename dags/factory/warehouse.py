@@ -15,7 +15,7 @@ from airflow.sdk import DAG, AssetAny, Param, task
 from dags.factory.assets import bronze, release
 from dags.factory.failures import report_failure
 from dags.factory.settings import LONGEST_TASK, day_param
-from ingestion.contract.load import load_contracts
+from ingestion.contract.load import read_feeds
 from ingestion.settings import Settings
 
 POOL = "build"
@@ -41,12 +41,12 @@ repair, then *Clear* the task |
 def warehouse_dag() -> DAG:
     """The DAG `warehouse`."""
     settings = Settings()
-    feeds = [bronze(contract) for contract in load_contracts(settings.contracts).values()]
+    feeds = [bronze(contract) for contract in read_feeds(settings.contracts).active.values()]
     with DAG(
         dag_id="warehouse",
         dag_display_name="政务数据仓库 · warehouse",
         doc_md=DOC,
-        schedule=AssetAny(*feeds),
+        schedule=AssetAny(*feeds) if feeds else None,
         catchup=False,
         max_active_runs=1,
         tags=["warehouse"],

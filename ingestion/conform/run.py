@@ -8,17 +8,15 @@ received = accepted + quarantined + duplicates, for every table.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
-from ingestion import engines
-from ingestion.conform import checks, legacy_dates, local_time
+from ingestion.conform.bind import require_bound
 from ingestion.conform.compile import TablePlan
+from ingestion.conform.engine import connected
 from ingestion.conform.output import BronzeFile, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.table import Counts, TableConform
@@ -28,7 +26,6 @@ from ingestion.intervals import Interval
 from ingestion.parsers.blocks import Source
 from ingestion.parsers.payload import open_payload
 from ingestion.settings import Settings
-from ingestion.sql import literal
 
 _TOP_RULES = 5
 
@@ -88,14 +85,16 @@ def conform(
     `key_conflict` (a later row equal to the first is a duplicate). A rule may name `content_date`, the
     local date of `content_as_of`.
 
-    Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged)
-    and IntegrityError.
+    Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged),
+    IntegrityError, and ContractError where an expression of the contract cannot be run (docs/adr/0021).
     """
     content_date = content_as_of.astimezone(contract.calendar.zone).date()
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch.chmod(0o700)
     try:
-        with _connected(contract, settings, scratch) as connection:
+        zone, threads, limit = contract.calendar.timezone, settings.threads, settings.memory_limit
+        with connected(zone, threads=threads, memory_limit=limit, spill=scratch.parent) as connection:
+            require_bound(contract, connection)
             opened = open_payload(contract, payload, settings, content_date)
             run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)
             tables = {source.table.name: run.table(source) for source in opened.sources}
@@ -220,20 +219,3 @@ def _told(refusal: DeliveryRefused, contract: Contract, interval: Interval) -> D
 def _row_hash(tables: dict[str, ConformedTable]) -> str:
     text = "\n".join(f"{name} {table.row_hash}" for name, table in sorted(tables.items()))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@contextmanager
-def _connected(contract: Contract, settings: Settings, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private session; whatever it spills goes away with it."""
-    spill, threads = scratch / ".spill", settings.threads
-    with engines.lent(_set_up, threads=threads, memory_limit=settings.memory_limit, spill=spill) as connection:
-        connection.execute(f"set timezone = {literal(contract.calendar.timezone)}")
-        yield connection
-
-
-def _set_up(engine: duckdb.DuckDBPyConnection) -> None:
-    # Sharing subexpressions moves a failing one out of the try() that should have caught it.
-    engine.execute("set disabled_optimizers = 'common_subexpressions'")
-    checks.install(engine)
-    legacy_dates.install(engine)
-    local_time.install(engine)

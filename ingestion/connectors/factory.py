@@ -6,6 +6,7 @@ from ingestion.connectors.base import Connector
 from ingestion.connectors.file_drop import FileDropConnector
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import HttpFile, JsonApi
+from ingestion.contract.usable import require_active
 from ingestion.lake import Lake
 
 
@@ -13,7 +14,9 @@ def connector_for(lake: Lake, contract: Contract) -> Connector:
     """The connector of the contract's source, with what it needs of the lake.
 
     Opens nothing: the department's side is met in `fetch`. What only some sources need is imported for them.
+    Raises ContractError for a contract that is not active.
     """
+    require_active(contract)
     source = contract.citylake.source
     if isinstance(source, HttpFile):
         from ingestion.connectors.http_file import HttpFileConnector

@@ -15,6 +15,7 @@ import httpx
 from ingestion.connectors.trouble import Again, Trouble
 from ingestion.connectors.web import shown
 from ingestion.contract.sources import JsonApi
+from ingestion.engines import shut
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class PageReader:
         self._source = source
         self._records = records
         self._encoding = encoding
-        self._connection = duckdb.connect(config={"enable_external_access": False, "threads": 1})
+        self._connection = duckdb.connect(config={"threads": 1})
+        shut(self._connection)
         self._connection.execute("create table seen (id varchar)")
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""House rules for contracts that are shipped as feeds: `citylake contracts check`.
+"""What a contract must pass before it is used: `citylake contracts check` (docs/adr/0021).
 
-Beyond strictness (load): a key, Chinese titles and English descriptions, classification on
-every column, nothing left to decide, and expressions that DuckDB really binds. Contracts that
-only load may still be tried on a file; these rules are for what runs every day.
+Three steps: it loads (strict), conform can run it (ingestion.conform.bind), and it keeps the house rules: status
+active, a key, Chinese titles and English descriptions, classification on every column, nothing left to decide. A
+contract that only loads may still be tried on a file.
 """
 
 from __future__ import annotations
@@ -12,54 +12,95 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import yaml
 
+from ingestion.conform import bind
+from ingestion.conform.engine import connected
 from ingestion.contract.identifiers import is_uscc
-from ingestion.contract.load import read_contracts
-from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.load import Feeds, read_feeds
+from ingestion.contract.model import ACTIVE, Column, Contract, Table, not_active
 from ingestion.contract.problem import KeyPath, Problem, Report
 from ingestion.contract.schedule import cycle_problem
 from ingestion.contract.yaml_text import read_yaml
-from ingestion.sql import identifier, literal
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _PLACEHOLDER = re.compile(r"as delivered\.$|^Records of |^to be decided$", re.IGNORECASE)
-_DECIDE = re.compile(r"#.*\bdecide:\s*(.*)")
+_DECIDE = re.compile(r"#.*?\bdecide\s*:\s*(.*)", re.IGNORECASE)
+_DRAFT_HEADER = "# Drafted from "
+"""How the first line of a draft begins: it explains the marks and is none."""
 
 Finding = tuple[KeyPath, str]
 
 
 def check(folder: Path) -> list[Problem]:
-    """Everything wrong with the contracts of a folder, in file order; empty when all may be shipped.
+    """Everything wrong with the contracts of a folder, in file order; empty when all may be used.
 
     Raises ContractError where the folder is missing.
     """
-    contracts, problems = read_contracts(folder)
-    with duckdb.connect(config={"enable_external_access": False}) as connection:
-        for contract in contracts.values():
-            problems.extend(check_contract(contract, connection))
-    return sorted(problems, key=lambda p: (p.file, p.line or 0))
+    return check_feeds(read_feeds(folder))
 
 
-def check_contract(contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[Problem]:
-    """The house rules on one contract that loads."""
+def check_feeds(feeds: Feeds) -> list[Problem]:
+    """As `check`, of contracts that were read."""
+    found = feeds.problems
+    found += [problem for file in sorted({p.file for p in found}) for problem in _marks(Path(file))]
+    for contract in feeds.contracts.values():
+        found.extend(check_contract(contract))
+    return sorted(found, key=lambda p: (p.file, p.line or 0))
+
+
+def check_contract(contract: Contract) -> list[Problem]:
+    """What is wrong with one contract that loads."""
     raw, found = read_yaml(contract.path)
     report = Report(contract.path, found.lines)
-    extension = next(i for i, e in enumerate(raw["customProperties"]) if e["property"] == "citylake")
-    base: KeyPath = ("customProperties", extension, "value")
-    for path, message in _feed(contract, base):
+    for path, message in _feed(contract, bind.EXTENSION):
         report.add(path, message)
-    if raw["status"] != "active":
-        report.add(("status",), f"`{raw['status']}`: a shipped feed is active")
+    if raw["status"] != ACTIVE:
+        report.add(("status",), not_active(raw["status"]))
     for index, table in enumerate(contract.tables):
-        here: KeyPath = ("schema", index)
-        settings = (*base, "tables", table.name)
-        for path, message in (*_table(table, here), *_bindings(table, here, settings, connection)):
+        for path, message in _table(table, ("schema", index)):
             report.add(path, message)
-    for number, line in enumerate(contract.path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for path, message in _runs(contract):
+        report.add(path, message)
+    return report.problems + _marks(contract.path)
+
+
+def _marks(path: Path) -> list[Problem]:
+    """What is left to decide in a file, also where it does not load; nothing where its text cannot be read."""
+    try:
+        found = list(_undecided(path.read_text(encoding="utf-8-sig")))
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    said = "left to decide: {}; decide it, then remove the mark"
+    return [Problem(str(path), "", said.format(mark), number) for number, mark in found]
+
+
+def _undecided(text: str) -> Iterator[tuple[int, str]]:
+    """Lines whose comment has a `decide:` mark; a value may hold the word."""
+    lines = text.splitlines()
+    for token in yaml.scan(text, Loader=yaml.CSafeLoader):
+        if isinstance(token, yaml.ScalarToken):
+            for number in range(token.start_mark.line, token.end_mark.line + 1):
+                first = token.start_mark.column if number == token.start_mark.line else 0
+                last = token.end_mark.column if number == token.end_mark.line else None
+                line = lines[number] if number < len(lines) else ""
+                kept = line[last:] if last is not None else ""
+                if number < len(lines):
+                    lines[number] = line[:first] + " " * (len(line) - first - len(kept)) + kept
+    for number, line in enumerate(lines, start=1):
         mark = _DECIDE.search(line)
-        if mark:
-            report.add((), f"left to decide: {mark[1]}", line=number)
-    return report.problems
+        if mark and not (number == 1 and line.startswith(_DRAFT_HEADER)):
+            yield number, mark[1]
+
+
+def _runs(contract: Contract) -> Iterator[Finding]:
+    """What conform could not run, and expressions that give another type than they must."""
+    try:
+        with connected(contract.calendar.timezone) as connection:
+            found = bind.findings(contract, connection)
+            yield from found or _types(contract, connection)
+    except duckdb.Error as error:
+        yield (*bind.EXTENSION, "calendar", "timezone"), bind.refusal(error)
 
 
 def _feed(contract: Contract, base: KeyPath) -> Iterator[Finding]:
@@ -107,45 +148,24 @@ def _prose(title: str, description: str, here: KeyPath) -> Iterator[Finding]:
         yield (*here, "description"), "needs an English description of its own"
 
 
-def _bindings(
-    table: Table, here: KeyPath, settings: KeyPath, connection: duckdb.DuckDBPyConnection
-) -> Iterator[Finding]:
-    """Expressions and patterns as DuckDB binds them, over columns of the declared types."""
-    sources = [column for column in table.columns if column.source is not None]
-    for position, column in enumerate(table.columns):
-        at = (*here, "properties", position)
-        if column.pattern is not None:
-            problem = _problem(connection, f"select regexp_matches('', {literal(column.pattern)})")
-            if problem:
-                yield (*at, "logicalTypeOptions"), problem
-        if column.transform is not None:
-            yield from _binds(connection, column.transform, sources, column.type, (*at, "transformLogic"))
-    for index, rule in enumerate(table.rules):
-        if rule.expression is not None:
-            where = (*settings, "rules", index, "expression")
-            yield from _binds(connection, rule.expression, list(table.columns), "BOOLEAN", where)
+def _types(contract: Contract, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """An expression gives the declared type by itself: a silent cast would hide a mistake."""
+    for index, table in enumerate(contract.tables):
+        sources = list(table.source_columns)
+        for position, column in enumerate(table.columns):
+            if column.transform is not None:
+                where: KeyPath = ("schema", index, "properties", position, "transformLogic")
+                yield from _gives(connection, column.transform, sources, column.type, where)
+        for place, rule in enumerate(table.rules):
+            if rule.expression is not None:
+                where = (*bind.EXTENSION, "tables", table.name, "rules", place, "expression")
+                yield from _gives(connection, rule.expression, list(table.columns), "BOOLEAN", where)
 
 
-def _binds(
+def _gives(
     connection: duckdb.DuckDBPyConnection, expression: str, columns: list[Column], kind: str, where: KeyPath
 ) -> Iterator[Finding]:
-    """The expression must bind, and give `kind`: a silent cast would hide a mistake."""
-    typed = [f"null::{column.type} as {identifier(column.name)}" for column in columns if column.in_bronze]
-    row = f"select {', '.join([*typed, 'null::DATE as content_date'])}"
-    query = f"select ({expression}) as value from ({row})"
-    problem = _problem(connection, query)
-    if problem:
-        yield where, problem
-        return
-    found = str(connection.sql(query).types[0])
+    found = bind.binds(connection, expression, columns)
     spelled = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind)
-    if found != spelled and not (spelled.startswith("DECIMAL") and found.startswith("DECIMAL")):
+    if found != spelled and not (spelled.startswith("DECIMAL") and str(found).startswith("DECIMAL")):
         yield where, f"gives {found}, not {kind}; cast it"
-
-
-def _problem(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
-    try:
-        connection.sql(query).fetchall()
-    except duckdb.Error as error:
-        return f"DuckDB refuses it: {str(error).splitlines()[0]}"
-    return None

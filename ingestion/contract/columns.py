@@ -28,6 +28,8 @@ _READING = (
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
 _NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
 _BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
+_FINITE = 1e300
+"""What a double holds; no type of a column is larger."""
 _PLACEHOLDER = ColumnType("VARCHAR", "VARCHAR")
 
 
@@ -162,6 +164,12 @@ class Declared:
                 self.wrong("logicalTypeOptions", f"`{key}` is not for {kind.text}; {choices(key, names)}{hint}")
             elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
                 self.wrong("logicalTypeOptions", f"`{key}` must be a number")
+            elif not (abs(value) < _FINITE):
+                self.wrong("logicalTypeOptions", f"`{key}`: {value!r} is no finite number")
+            elif int(value) != int(float(value)):
+                self.wrong("logicalTypeOptions", f"`{key}`: {value!r} has more digits than a limit is compared by")
+            elif key in _BOUNDS["string"] and value != int(value):
+                self.wrong("logicalTypeOptions", f"`{key}` counts characters: a whole number")
             else:
                 bounds[key] = Decimal(str(value))
         for low, high in (("minimum", "maximum"), ("minLength", "maxLength")):

@@ -21,6 +21,7 @@ from ingestion.contract.drafting.sample import Sample, is_workbook, read_sample
 from ingestion.contract.drafting.tables import load_tables
 from ingestion.contract.drafting.workbook import read_workbook
 from ingestion.contract.schedule import CYCLES
+from ingestion.engines import shut
 from ingestion.errors import ContractError
 from ingestion.intervals import Step
 
@@ -47,6 +48,7 @@ def draft(path: Path, *, department: str, feed: str) -> str:
         duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection,
     ):
         legacy_dates.install(connection)
+        shut(connection, folders=[Path(scratch)])
         sampled, left_out = load_tables(connection, sample, Path(scratch))
         taken: set[str] = set()
         tables = []

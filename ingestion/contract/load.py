@@ -6,6 +6,7 @@ ContractError). Nothing here imports a SQL engine: every DAG parse reads every c
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingestion.contract.model import Contract
@@ -21,35 +22,67 @@ def load_contract(path: Path) -> Contract:
     return resolve(raw, path, report)
 
 
+@dataclass(frozen=True)
+class Feeds:
+    """The contracts of a folder by `department.feed`, and what is wrong with the files that give none.
+
+    `broken` is keyed by the feed that the file's place names, or by its path where it names none.
+    """
+
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    broken: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+    @property
+    def active(self) -> dict[str, Contract]:
+        """The contracts whose feeds are taken in."""
+        return {name: contract for name, contract in self.contracts.items() if contract.is_active}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Every problem of every file."""
+        return [problem for found in self.broken.values() for problem in found]
+
+
 def load_contracts(folder: Path) -> dict[str, Contract]:
-    """Every contract below `folder`, keyed and sorted by `department.feed`.
+    """Every contract below `folder`, keyed and sorted by `department.feed`; for what needs all of them.
 
     Raises InvalidContract with the problems of all files, ContractError where the folder is missing.
     """
-    contracts, problems = read_contracts(folder)
-    if problems:
-        raise InvalidContract(problems)
-    return contracts
+    feeds = read_feeds(folder)
+    if feeds.broken:
+        raise InvalidContract(feeds.problems)
+    return feeds.contracts
 
 
-def read_contracts(folder: Path) -> tuple[dict[str, Contract], list[Problem]]:
-    """What could be read, and what is wrong with the rest."""
+def read_feeds(folder: Path) -> Feeds:
+    """What could be read, and what is wrong with the rest: one wrong file does not end the other feeds.
+
+    Raises ContractError where the folder is missing or cannot be listed.
+    """
     if not folder.is_dir():
         raise ContractError(
             f"no contracts folder {folder}", next_step="set CITYLAKE_CONTRACTS to the folder of contract files"
         )
-    contracts: dict[str, Contract] = {}
-    problems: list[Problem] = []
+    feeds = Feeds()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
         try:
             contract = load_contract(_expected(path, folder))
+            problems = (*_misplaced(contract, folder), *_same_id(contract, feeds.contracts))
         except InvalidContract as error:
-            problems.extend(error.problems)
-            continue
-        problems.extend(_misplaced(contract, folder))
-        problems.extend(_same_id(contract, contracts))
-        contracts[contract.name] = contract
-    return dict(sorted(contracts.items())), problems
+            problems = error.problems
+        except Exception as error:
+            problems = (Problem(str(path), "", f"cannot be read: {type(error).__name__}: {error}"),)
+        if problems:
+            feeds.broken[_name(path, folder)] = problems
+        else:
+            feeds.contracts[contract.name] = contract
+    return Feeds(dict(sorted(feeds.contracts.items())), feeds.broken)
+
+
+def _name(path: Path, folder: Path) -> str:
+    """`department.feed` of a file in its place, else the path."""
+    place = path.relative_to(folder)
+    return f"{place.parts[0]}.{path.stem}" if len(place.parts) == 2 and path.suffix == ".yaml" else str(place)  # noqa: PLR2004 - department, feed
 
 
 def _expected(path: Path, folder: Path) -> Path:

@@ -22,6 +22,15 @@ READINGS = 3
 it was not. Then `citylake reconform` makes all bronze again from raw (docs/adr/0002)."""
 
 
+ACTIVE = "active"
+"""The one ODCS status under which a feed is taken in, built and published (docs/adr/0021)."""
+
+
+def not_active(status: str) -> str:
+    """What is wrong with a contract of another status, and what to do."""
+    return f"`{status}`: only a feed of status `{ACTIVE}` is taken in and published; finish the contract, then set it"
+
+
 @dataclass(frozen=True)
 class Column:
     """One bronze column.
@@ -110,6 +119,12 @@ class Contract:
     citylake: Citylake
     tables: tuple[Table, ...]
     path: Path
+    status: str = ACTIVE
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the feed may be used; any other may only be tried on a file."""
+        return self.status == ACTIVE
 
     @property
     def department(self) -> str:

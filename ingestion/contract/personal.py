@@ -1,42 +1,104 @@
-"""Column names that announce a person: the words behind the refusal and behind a draft's guess.
+"""Names of columns that announce a person, in `personal_words.csv`: words, their language and their source.
 
-GB/T 37964-2019 calls an attribute that names a person by itself a direct identifier. Two
-groups: identity documents, which never pass as they are; contact details and names, which may
-pass only where the contract says by `classification` that they are not a natural person's
-(a business telephone, a company's name).
+GB/T 37964-2019 calls an attribute that names a person by itself a direct identifier. Words are of two levels.
+`certain` ones are behind the loader's refusal: identity documents never pass as they are; contact details and names
+may pass only where the contract says by `classification` that they are not a natural person's (a business telephone,
+a company's name). `likely` ones make a draft ask (docs/adr/0021): there a question too many costs a line.
 """
 
 from __future__ import annotations
 
+import csv
 import re
-from typing import Literal
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast
 
 Kind = Literal["identity_document", "phone", "email", "person_name", "address"]
+"""Kinds of the level `certain`, strictest first."""
 
-_WORDS: tuple[tuple[Kind, str], ...] = (
-    (
-        "identity_document",
-        r"身份证|护照|证件号|公民身份|社保卡号|医保卡号|citizen_?id|id_?card|identity_?(card|number)|passport|ssn|national_?id|sfzh|zjhm",
-    ),
-    ("phone", r"电话|手机|联系方式|(^|_)(tele)?phone|mobile|cell_?(no|number)|(^|_)tel(_|$)|lxdh|sjh(_|$)"),
-    ("email", r"邮箱|电子邮件|e_?mail"),
-    (
-        "person_name",
-        r"姓名|法定代表人|负责人|联系人|投诉人|举报人|检查员|经办人|(^|_)(first|last|full|given|family|person|patient|owner|driver|contact)_?name"
-        r"|surname|legal_rep|complainant|inspector_name",
-    ),
-    ("address", r"家庭住址|现住址|户籍地址|home_?address|residence"),
-)
-_PATTERNS = tuple((kind, re.compile(words, re.IGNORECASE)) for kind, words in _WORDS)
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORDS = Path(__file__).with_name("personal_words.csv")
+_ORDER = (
+    "identity_document", "phone", "email", "person_name", "birth", "address", "account", "vehicle", "image",
+    "reference", "narrative", "attribute", "location", "naming", "thing",
+)  # fmt: skip
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_TOKEN = re.compile(r"[a-z]+[0-9]?|[^\x00-\x7f]+")
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of one kind: tokens of a name, parts of it without its separators, and what must be all of it."""
+
+    tokens: frozenset[str]
+    parts: tuple[str, ...]
+    wholes: frozenset[str]
 
 
 def kind_of(*names: str | None) -> Kind | None:
-    """The first kind that one of a column's names announces, strictest first."""
-    spelled = [_CAMEL.sub("_", name).replace(" ", "_").replace("-", "_").replace(".", "_") for name in names if name]
-    return next((kind for kind, pattern in _PATTERNS if any(pattern.search(name) for name in spelled)), None)
+    """The first kind that one of a column's names announces for certain, strictest first."""
+    return cast("Kind | None", next(iter(_found("certain", names)), None))
+
+
+def hints(*names: str | None) -> list[str]:
+    """Every kind that one of the names may announce, strictest first.
+
+    `naming` is a name of something not said, `thing` that it is no person.
+    """
+    likely = [*_found("certain", names), *_found("likely", names)]
+    return [kind for kind in _ORDER if kind in likely]
 
 
 def never_passes(kind: Kind) -> bool:
     """Whether no classification lets this kind through as it is."""
     return kind == "identity_document"
+
+
+@cache
+def first_characters(kind: str) -> str:
+    """The characters that values of a kind begin with: `surname`, `plate_province`."""
+    return "".join(word for row in _rows() if row["kind"] == kind for word in row["words"].split())
+
+
+def _found(level: str, names: tuple[str | None, ...]) -> list[str]:
+    spelled = [_spelled(name) for name in names if name]
+    known = _words(level)
+    return [kind for kind in _ORDER if kind in known and any(_announces(known[kind], *name) for name in spelled)]
+
+
+def _announces(words: _Words, tokens: frozenset[str], squeezed: str) -> bool:
+    named = squeezed in words.wholes or not words.tokens.isdisjoint(tokens)
+    return named or any(part in squeezed for part in words.parts)
+
+
+def _spelled(name: str) -> tuple[frozenset[str], str]:
+    """The words of a header in snake, camel or Title case, with and without their numbers; and all run together."""
+    parted = _CAMEL.sub("_", unicodedata.normalize("NFKC", name)).casefold()
+    tokens = _TOKEN.findall(parted)
+    bare = {token.rstrip("0123456789") for token in tokens}
+    return frozenset({*tokens, *bare}), re.sub(r"[\W_]+", "", parted)
+
+
+@cache
+def _rows() -> tuple[dict[str, str], ...]:
+    with _WORDS.open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+@cache
+def _words(level: str) -> dict[str, _Words]:
+    found: dict[str, dict[str, set[str]]] = {}
+    for row in _rows():
+        if row["level"] == level:
+            words = (unicodedata.normalize("NFKC", word).casefold() for word in row["words"].split())
+            found.setdefault(row["kind"], {}).setdefault(row["form"], set()).update(words)
+    return {
+        kind: _Words(
+            frozenset(forms.get("word", ())),
+            tuple(sorted(forms.get("within", ()))),
+            frozenset(forms.get("whole", ())),
+        )
+        for kind, forms in found.items()
+    }

@@ -77,6 +77,7 @@ def resolve(raw: Any, path: Path, report: Report) -> Contract:
         citylake=citylake,
         tables=tuple(tables),
         path=path,
+        status=document.status or "",
     )
 
 

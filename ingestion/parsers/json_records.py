@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from ingestion import engines
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Column, Table
 from ingestion.errors import DeliveryRefused
@@ -54,14 +55,13 @@ class JsonRecords:
         (a document that is not JSON), `json_records` (no list under the path),
         `document_too_long`.
         """
-        with self._path.open("rb") as stream, duckdb.connect() as connection:
+        with self._path.open("rb") as stream, engines.lent(engines.plain, threads=self._settings.threads) as connection:
             yield from self.read(stream, connection)
 
     def read(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Segment]:
         """As `segments`, of one seekable stream; `connection` may serve many streams one after the other."""
         bom = check_text(stream.read(PROBE_BYTES), "the file")
         stream.seek(bom)
-        connection.execute(f"set threads = {self._settings.threads}")
         blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
         for block in blocks:
             yield self._read(block, connection)

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
-
+from ingestion import engines
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
@@ -84,7 +83,7 @@ class PagedRecords:
                 next_step="ingest the interval again from its source",
             )
         done = 0
-        with duckdb.connect() as connection:
+        with engines.lent(engines.plain, threads=settings.threads) as connection:
             for page in archive.each(pages, max_bytes=settings.max_document_bytes):
                 for segment in self._document.read(io.BytesIO(page), connection):
                     yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))

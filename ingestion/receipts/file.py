@@ -87,7 +87,7 @@ class LogFile:
 
     @contextmanager
     def _attached(self, mode: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
-        with engines.lent(_in_utc) as connection:
+        with engines.lent(_in_utc, closed=False) as connection:
             connection.execute(f"attach {literal(self._path)} as log{mode}")
             connection.execute("use log")
             yield connection

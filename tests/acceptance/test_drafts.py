@@ -6,6 +6,7 @@ differs. Names and prose are a person's in any case and are not compared.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -144,3 +145,29 @@ def test_fixed_width_is_said_not_guessed(real_data: Path) -> None:
     with pytest.raises(ContractError, match="every line has 269 characters and no delimiter") as caught:
         draft(real_data / "weather/noaa_ghcnd_central_park/USW00094728.dly", department="noaa", feed="ghcnd")
     assert "fixed_width" in str(caught.value)
+
+
+PERSONAL_PATHS = {
+    "health/fhir_bulk_synthea_10/Patient.000.ndjson": r"^(id|name|telecom|identifier|address|birthDate|gender)$"
+    r"|text\.div|extension|communication|maritalStatus",
+    "health/fhir_bulk_synthea_10/Encounter.000.ndjson": r"subject|participant|identifier|reference|^id$",
+    "health/fhir_bulk_synthea_10/Practitioner.000.ndjson": r"^(id|name|telecom|identifier|address)$",
+    "credit/gleif_lei_delta/20240505-0000-gleif-goldencopy-lei2-intra-day.json": r"Address",
+    "food_safety/sf_lives_inspections/businesses.csv": r"^(name|address|phone_number|postal_code)$",
+    "food_safety/takamatsu_food_permits/食品営業許可施設一覧（2026.3.31時点）.xlsx": r"営業者|所在地|電話|郵便",
+}
+
+
+@pytest.mark.parametrize("file", PERSONAL_PATHS)
+def test_a_personal_path_is_never_public_and_always_asked_about(real_data: Path, tmp_path: Path, file: str) -> None:
+    drafted = draft(real_data / file, department="d", feed="f")
+    target = tmp_path / "f.yaml"
+    target.write_text(drafted, encoding="utf-8")
+    sources = [column.source or "" for column in load_contract(target).tables[0].columns]
+    lines = re.findall(r"^        classification: (\w+)(.*)$", drafted, re.MULTILINE)
+    said = dict(zip(sources, lines, strict=True))
+    wanted = {source: line for source, line in said.items() if re.search(PERSONAL_PATHS[file], source)}
+    assert wanted
+    assert {source for source, (kind, rest) in wanted.items() if kind != "personal" or "decide:" not in rest} == set()
+    kept = [source for source, (_, rest) in said.items() if "kept as JSON text" in rest]
+    assert all(said[source][0] == "personal" and "decide:" in said[source][1] for source in kept)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingestion import clocks
-from ingestion.contract.model import Contract
+from ingestion.contract.model import Contract, not_active
 from ingestion.isolation import as_known_error
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
@@ -190,6 +190,11 @@ class Builder:
             messages += self._create_sources(opened.connection)
         finally:
             opened.connection.close()
+        messages += [
+            f"{name}: {not_active(contract.status)}; what reads it is not released"
+            for name, contract in sorted(self.contracts.items())
+            if not contract.is_active
+        ]
         made = self._run(run, digest, messages, dbt or self._dbt())
         made.save(self._made)
         return made

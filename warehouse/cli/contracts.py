@@ -24,9 +24,11 @@ def list_command(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         write_json([_summary(contract) for contract in session.contracts.values()])
         return
-    columns = ("feed", "title", "product", "delivery", "every", "tables", "revision", "source")
+    columns = ("feed", "title", "product", "delivery", "every", "tables", "revision", "source", "status")
     rows = [tuple(_summary(contract).values()) for contract in session.contracts.values()]
     show_grid(results(), f"{len(rows)} feeds", columns, rows, right="tables")
+    for name in session.feeds.broken:
+        write(f"{name}: its contract file is wrong: citylake contracts check")
 
 
 def _summary(contract: Contract) -> dict[str, object]:
@@ -40,22 +42,24 @@ def _summary(contract: Contract) -> dict[str, object]:
         "tables": len(contract.tables),
         "revision": contract.revision,
         "source": "synthetic" if spec.synthetic else spec.source.connector,
+        "status": contract.status,
     }
 
 
 @app.command("check")
 def check_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check every contract file. Exit 1 when one is wrong."""
-    from ingestion.contract.load import read_contracts
+    """Check every contract file. Exit 1 when one is wrong, unfinished or cannot be run."""
+    from ingestion.contract.check import check_feeds
 
     session: Session = context.obj
-    contracts, problems = read_contracts(session.settings.contracts)
+    contracts, problems = session.contracts, check_feeds(session.feeds)
     if as_json:
         write_json({"contracts": list(contracts), "problems": problems})
     else:
         for problem in problems:
             write(str(problem))
-        write(f"{len(contracts)} contracts checked, {len(problems)} problems")
+        checked = len(contracts) + len(session.feeds.broken)
+        write(f"{checked} contracts checked, {len(problems)} problems")
     if problems or not contracts:
         raise typer.Exit(1)
 

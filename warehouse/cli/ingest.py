@@ -78,24 +78,33 @@ def reconform_command(
     as_json: AsJson = False,
 ) -> None:
     """Make bronze again from raw. Only where the contract or the pseudonym key changed."""
+    from ingestion.contract.problem import InvalidContract, Problem
     from ingestion.isolation import Isolated
     from ingestion.reconform import reconform
     from warehouse.cli.render import show_deliveries
     from warehouse.incidents.deliveries import report_deliveries
 
     session: Session = context.obj
-    contracts = [session.contract(feed)] if feed else list(session.contracts.values())
+    contracts = [session.contract(feed)] if feed else list(session.feeds.active.values())
     done = []
+    wrong: list[Problem] = [] if feed else session.feeds.problems
     isolated = Isolated(session.settings, "every feed", "reconform")
     with progress("reconform") as say:
         for contract in contracts:
             say(f"reconform {contract.department}.{contract.feed}")
             with isolated.each():
-                done += reconform(session.lake, contract)
+                try:
+                    done += reconform(session.lake, contract)
+                except InvalidContract as error:
+                    # A contract that cannot be run ends no other feed.
+                    wrong += error.problems
         with isolated.each():
             report_deliveries(session.lake, done)
-    show_deliveries(done, as_json=as_json, nothing="bronze is up to date with every contract")
+    if done or not wrong:
+        show_deliveries(done, as_json=as_json, nothing="bronze is up to date with every contract")
     isolated.raise_collected()
+    if wrong:
+        raise InvalidContract(wrong)
 
 
 def held_command(

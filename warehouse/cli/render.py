@@ -52,6 +52,8 @@ def show_run(report: RunReport, lake: Lake, console: Console) -> None:
     if report.late:
         late = ", ".join(f"{feed} {count}" for feed, count in report.late.items())
         console.print(f"intervals with no file yet: {late}", markup=False)
+    for feed, message in report.skipped.items():
+        console.print(f"not taken in: {feed}: {message}", markup=False)
     for feed, message in report.failures.items():
         console.print(f"could not be read: {feed}\n{message}", style="red", markup=False)
     show_verdicts(report.verdicts, console)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ingestion.contract.load import Feeds
     from ingestion.contract.model import Contract
     from ingestion.lake import Lake
     from ingestion.settings import Settings
@@ -36,22 +37,28 @@ class Session:
         return open_lake(self.settings)
 
     @cached_property
-    def contracts(self) -> dict[str, Contract]:
-        """The contracts alone, without opening a lake."""
-        from ingestion.contract.load import load_contracts
+    def feeds(self) -> Feeds:
+        """The contracts that can be read and what is wrong with the others, without opening a lake."""
+        from ingestion.contract.load import read_feeds
 
-        return load_contracts(self.settings.contracts)
+        return read_feeds(self.settings.contracts)
+
+    @property
+    def contracts(self) -> dict[str, Contract]:
+        """The contracts that can be read."""
+        return self.feeds.contracts
 
     def contract(self, name: str) -> Contract:
         """The contract of `department.feed`, or of `feed` where only one department has it.
 
-        Raises ConfigurationError that lists what is near.
+        Raises InvalidContract where its file is wrong, ConfigurationError that lists what is near.
         """
         if name in self.contracts:
             return self.contracts[name]
         short = [full for full in self.contracts if full.split(".", 1)[1] == name]
         if len(short) == 1:
             return self.contracts[short[0]]
+        self._require_sound(name)
         from ingestion.errors import ConfigurationError
 
         near = short or difflib.get_close_matches(name, self.contracts, n=3, cutoff=0.4) or sorted(self.contracts)
@@ -60,3 +67,10 @@ class Session:
             left="nothing was done",
             next_step="citylake contracts list",
         )
+
+    def _require_sound(self, name: str) -> None:
+        from ingestion.contract.problem import InvalidContract
+
+        wrong = [full for full in self.feeds.broken if name in (full, full.partition(".")[2])]
+        if wrong:
+            raise InvalidContract(problem for full in wrong for problem in self.feeds.broken[full])

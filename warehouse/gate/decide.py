@@ -17,6 +17,7 @@ from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
 from warehouse.gate.completeness import judge_completeness
+from warehouse.gate.contracts import judge_contracts
 from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
@@ -78,12 +79,13 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
     feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)
     with closing(lake.log.connect()) as log:
         judged = judge_deliveries(log, {feed: report.inputs.get(feed, []) for feed in sorted(feeds)}, report.as_of)
-        complete = judge_completeness(log, lake.contracts, report.as_of)
+        complete = judge_completeness(log, lake.active, report.as_of)
     return Evidence(
         report,
         content,
         baseline,
         load_bounds(),
+        contracts=judge_contracts(lake),
         deliveries=judged.results,
         completeness=complete,
         leaks=leaks,

@@ -22,12 +22,14 @@ REQUIRED = ("key", "freshness", "reconciliation")
 
 @dataclass(frozen=True)
 class Evidence:
-    """`deliveries` is by feed, `leaks` by table, `no_data` are feeds whose newest receipt says so."""
+    """`contracts` (of feeds that may not be used) and `deliveries` are by feed, `leaks` by table, `no_data` are
+    feeds whose newest receipt says so."""
 
     report: BuildReport
     content: BuildContent
     baseline: Manifest | None
     bounds: Bounds
+    contracts: dict[str, CheckResult] = field(default_factory=dict)
     deliveries: dict[str, CheckResult] = field(default_factory=dict)
     completeness: dict[str, CheckResult] = field(default_factory=dict)
     leaks: dict[str, CheckResult] = field(default_factory=dict)
@@ -81,7 +83,9 @@ class Evidence:
 def results_for(evidence: Evidence, product: str) -> list[CheckResult]:
     """Every result considered for one product, before the register is applied."""
     models = evidence.models(product)
-    results = _model_results(evidence, product, models)
+    # First: what follows is often its consequence.
+    results = [found for feed in evidence.inputs(product) if (found := evidence.contracts.get(feed))]
+    results += _model_results(evidence, product, models)
     results += [_check_result(evidence, check) for check in evidence.checks(product)]
     results += _missing_checks(evidence, product)
     results += [_delivery(evidence, feed) for feed in evidence.inputs(product)]

@@ -23,6 +23,7 @@ Considered = Literal[
     "reconciliation",
     "relationship",
     "rule",
+    "contract",
     "delivery",
     "completeness",
     "drift",

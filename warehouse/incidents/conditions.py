@@ -85,7 +85,7 @@ def troubles(lake: Lake, now: datetime, since: Since) -> list[Trouble]:
     told = {(trouble.feed, trouble.interval.start) for trouble in unsettled}
     late = [
         Trouble("delivery_late", feed, interval, f"due {_moment(interval.end + contract.citylake.deadline)}")
-        for feed, contract in sorted(lake.contracts.items())
+        for feed, contract in sorted(lake.active.items())
         for interval in missing(
             contract,
             now,

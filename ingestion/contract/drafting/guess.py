@@ -6,19 +6,12 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from ingestion.contract import personal
 from ingestion.contract.drafting.keys import is_identifying, likely_key
 from ingestion.contract.drafting.names import column_names, snake
+from ingestion.contract.drafting.privacy import PUBLIC, Guess, guesses
 from ingestion.contract.drafting.profile import Identifier, Profile, profile
 from ingestion.contract.drafting.tables import SampledTable
 
-_PERSONAL: dict[Identifier, personal.Kind] = {
-    "citizen_id": "identity_document",
-    "masked_citizen_id": "identity_document",
-    "mobile": "phone",
-    "phone": "phone",
-    "email": "email",
-}
 _CHECK_RULES: dict[Identifier, str] = {"uscc": "uscc", "food_licence_no": "food_licence_no"}
 _NOT_EVENTS = ("birth", "valid", "expir", "end_", "start_", "_to", "出生", "有效", "截止")
 _MOMENT = {"year": "year", "month": "month", "mon": "month", "day": "day", "hour": "hour", "hr": "hour"}
@@ -28,7 +21,7 @@ ENOUGH_ROWS = 100
 
 @dataclass(frozen=True)
 class Drafted:
-    """One drafted column. `why` and `decide` become its comments; `method` its de-identification."""
+    """One drafted column. `why` and `decide` become comments, `privacy` its classification and de-identification."""
 
     name: str
     type: str
@@ -40,12 +33,16 @@ class Drafted:
     missing: tuple[float, ...] = ()
     key: int | None = None
     required: bool = False
-    method: str | None = None
-    personal_why: str = ""
+    privacy: Guess = PUBLIC
     check: str | None = None
     transform: str | None = None
     note: str | None = None
     filled: int = 0
+
+    @property
+    def method(self) -> str | None:
+        """How the column is de-identified, None where it is not."""
+        return self.privacy.method
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,8 @@ def draft_table(connection: duckdb.DuckDBPyConnection, table: SampledTable, name
     profiles = profile(connection, table)
     names = column_names([source.name for source in table.sources])
     columns = [
-        replace(_column(p, name, from_header), required=p.filled == table.rows >= ENOUGH_ROWS)
-        for p, (name, from_header) in zip(profiles, names, strict=True)
+        replace(_column(p, name, from_header, guess), required=p.filled == table.rows >= ENOUGH_ROWS)
+        for p, (name, from_header), guess in zip(profiles, names, guesses(connection, table, profiles), strict=True)
     ]
     moment = _moment(columns)
     by_column = {p.source.column: index for index, p in enumerate(profiles)}
@@ -76,9 +73,7 @@ def draft_table(connection: duckdb.DuckDBPyConnection, table: SampledTable, name
         columns.append(_observed_at([columns[index].name for index in moment]))
     indexes = list(dict.fromkeys(len(columns) - 1 if column in at else by_column[column] for column in key))
     for position, index in enumerate(indexes, start=1):
-        columns[index] = replace(columns[index], key=position)
-        if columns[index].method == "drop":
-            columns[index] = replace(columns[index], method="pseudonym")
+        columns[index] = _keyed(columns[index], position)
     codes = sorted({code for p in profiles for code in p.codes})
     return DraftedTable(name, table, tuple(columns), why, _event_time(columns, table.rows), tuple(codes))
 
@@ -103,7 +98,16 @@ def table_name(member: str, taken: set[str]) -> str:
     return name
 
 
-def _column(found: Profile, name: str, from_header: bool) -> Drafted:
+def _keyed(column: Drafted, position: int) -> Drafted:
+    """A key column that is de-identified is a pseudonym: anything coarser would merge different keys."""
+    column = replace(column, key=position)
+    if column.method in (None, "pseudonym"):
+        return column
+    privacy = replace(column.privacy, method="pseudonym")
+    return replace(column, privacy=privacy, type="VARCHAR", format=None, missing=())
+
+
+def _column(found: Profile, name: str, from_header: bool, guess: Guess) -> Drafted:
     column = Drafted(
         name=name,
         type=found.type,
@@ -125,24 +129,13 @@ def _column(found: Profile, name: str, from_header: bool) -> Drafted:
         column = replace(column, type="VARCHAR", why="digits, but the name announces an identifier", missing=())
     if column.check:
         column = replace(column, type="VARCHAR", why=f"nine of ten values pass the check digit of {column.check}")
-    return _personal(column, found)
+    column = replace(column, privacy=guess)
+    # A pseudonym is made of text.
+    return replace(column, type="VARCHAR", format=None, missing=()) if guess.is_text else column
 
 
 def _seconds(name: str) -> str:
     return f"{name.removesuffix('_time')}_seconds"
-
-
-def _personal(column: Drafted, found: Profile) -> Drafted:
-    """De-identification where values or names announce a person; such a column is text."""
-    kind = _PERSONAL.get(found.identifier) if found.identifier else None
-    why = f"values look like {found.identifier}".replace("_", " ") if kind else ""
-    if kind is None:
-        kind = personal.kind_of(column.name, column.source, column.path)
-        why = f"the name announces a {kind}".replace("_", " ") if kind else ""
-    if kind is None:
-        return column
-    method = "drop" if kind == "address" else "pseudonym"
-    return replace(column, type="VARCHAR", format=None, missing=(), method=method, personal_why=why)
 
 
 def _moment(columns: list[Drafted]) -> list[int]:
@@ -176,6 +169,7 @@ def _event_time(columns: list[Drafted], rows: int) -> str | None:
         c
         for c in columns
         if c.type in ("DATE", "TIMESTAMPTZ")
+        and c.method is None
         and (c.filled == rows or c.transform)
         and rows
         and not any(word in f"{c.name} {c.source}".lower() for word in _NOT_EVENTS)

@@ -97,8 +97,8 @@ def _column_lines(column: Drafted, table: DraftedTable) -> list[str]:
             f"        primaryKey: true{comment(guess=table.key_why)}",
             f"        primaryKeyPosition: {column.key}",
         ]
-    classification = "personal" if column.method else "public"
-    lines.append(f"        classification: {classification}" + comment(guess=column.personal_why))
+    privacy = column.privacy
+    lines.append(f"        classification: {privacy.classification}{comment(guess=privacy.why, decide=privacy.decide)}")
     return lines
 
 
@@ -141,7 +141,9 @@ def _entry_lines(column: Drafted, purpose: str, json_paths: bool, xml: bool) -> 
         lines.append(f"              missing: [{codes}]{comment(guess='far outside the other values')}")
     if column.method:
         lines.append("              deidentify:")
-        lines.append(f"                method: {column.method}{comment(guess=column.personal_why)}")
+        lines.append(f"                method: {column.method}{comment(guess=column.privacy.why)}")
+        if column.method == "generalise":
+            lines.append("                to: birth_band_5y")
         if column.method == "pseudonym":
             reason = "one key namespace per use"
             lines.append(f"                purpose: {purpose}{comment(decide=reason)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -41,3 +42,72 @@ def test_check_names_the_wrong_key_and_exits_1(
     monkeypatch.delenv("CITYLAKE_CONTRACTS")
     assert main(["contracts", "check"]) == 0
     assert "0 problems" in capsys.readouterr().out
+
+
+@pytest.fixture
+def drafted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shipped contracts beside a fresh draft `hbj.air` and its sample, with a home of its own; the sample."""
+    folder = tmp_path / "contracts"
+    shutil.copytree(Settings().contracts, folder)
+    sample = tmp_path / "air_20260302.csv"
+    sample.write_text("station,hour,pm25\nA1,1,35\nA1,2,36\nA2,1,40\n", encoding="utf-8")
+    out = folder / "hbj" / "air.yaml"
+    assert main(["contracts", "init", str(sample), "--department", "hbj", "--feed", "air", "--out", str(out)]) == 0
+    monkeypatch.setenv("CITYLAKE_CONTRACTS", str(folder))
+    monkeypatch.setenv("CITYLAKE_HOME", str(tmp_path / "home"))
+    return sample
+
+
+def test_check_lists_what_a_draft_leaves_open(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["contracts", "check"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if "air.yaml:" in line]
+    assert all(re.search(r"air\.yaml:\d+: ", line) for line in told)
+    assert any("status: `draft`" in line for line in told)
+    assert any("left to decide: the licence" in line for line in told)
+    assert not any("air.yaml:1:" in line for line in told), "the first line explains the marks"
+    assert lines[-1] == f"6 contracts checked, {len(told)} problems"
+
+
+def test_a_draft_is_tried_and_not_ingested(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["contracts", "try", "hbj.air", str(drafted)]) == 0
+    assert "nothing was stored" in capsys.readouterr().out
+    assert main(["ingest", "hbj.air", str(drafted), "--interval", "2026-03-02"]) == 1
+    told = capsys.readouterr().err
+    assert "hbj.air: `draft`" in told
+    assert "citylake contracts check" in told
+
+
+def test_a_wrong_file_stops_its_own_feed_alone(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = Settings().contracts / "syj" / "complaint.yaml"
+    wrong.write_text("nonsense: [", encoding="utf-8")
+    assert main(["contracts", "try", "hbj.air", str(drafted)]) == 0
+    assert main(["ingest", "qxj.wx_station_hourly", "--day", "2026-03-02"]) == 0
+    capsys.readouterr()
+    assert main(["ingest", "syj.complaint", "--day", "2026-03-02"]) == 1
+    assert "complaint.yaml" in capsys.readouterr().err
+    assert main(["reconform"]) == 1
+    assert "complaint.yaml" in capsys.readouterr().err
+    assert main(["contracts", "list"]) == 0
+    assert "syj.complaint: its contract file is wrong" in capsys.readouterr().out
+
+
+def test_a_rule_that_cannot_run_is_listed_and_is_no_defect_when_tried(
+    drafted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Settings().contracts / "hbj" / "air.yaml"
+    text = path.read_text(encoding="utf-8")
+    rule = "{id: r, expression: 'pm_25 > avg(pm_25)', description: d}"
+    path.write_text(
+        text.replace(
+            "      catalogue:", f"      tables:\n        air:\n          rules:\n            - {rule}\n      catalogue:"
+        ),
+        encoding="utf-8",
+    )
+    assert main(["contracts", "check"]) == 1
+    assert "rules[0].expression: `avg` looks at other rows" in capsys.readouterr().out
+    assert main(["contracts", "try", "hbj.air", str(drafted)]) == 1
+    told = capsys.readouterr().err
+    assert "looks at other rows" in told
+    assert "unexpected error" not in told

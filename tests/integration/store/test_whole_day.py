@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingestion import extensions
+from ingestion.contract.load import Feeds
 from ingestion.errors import StoreError
 from ingestion.lake import Lake
 from ingestion.settings import Settings
@@ -148,7 +149,7 @@ def test_refused_rows_are_shown(ran: Ran, folder: Ran) -> None:
     def shown(lake: Lake) -> str:
         session = Session()
         session.__dict__["lake"] = lake
-        session.__dict__["contracts"] = lake.contracts
+        session.__dict__["feeds"] = Feeds(dict(lake.contracts))
         result = CliRunner().invoke(app, ["quarantine", "syj.food_inspection", "--json"], obj=session)
         assert result.exit_code == 0, result.output
         return result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -115,7 +116,7 @@ def test_files_are_thin() -> None:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
 
 
-@pytest.mark.parametrize("name", ["feeds", "city_warehouse", "maintenance"])
+@pytest.mark.parametrize("name", ["feeds", "city_warehouse", "maintenance", "contract_problems"])
 def test_reading_a_file_imports_nothing_heavy(name: str, tmp_path: Path) -> None:
     program = (
         "import sys; import airflow.sdk; from airflow.sdk import task; task.short_circuit, task.python;"
@@ -129,3 +130,24 @@ def test_reading_a_file_imports_nothing_heavy(name: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "ingestion" in done.stdout.split()
     assert not set(HEAVY) & set(done.stdout.split())
+
+
+def test_an_unfinished_or_wrong_contract_costs_no_other_feed_its_dag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dags.factory.feed import feed_dags, require_sound
+    from dags.factory.warehouse import warehouse_dag
+    from ingestion.contract.problem import InvalidContract
+    from ingestion.settings import Settings
+
+    folder = tmp_path / "contracts"
+    shutil.copytree(Settings().contracts, folder)
+    draft, wrong = folder / "syj" / "complaint.yaml", folder / "qxj" / "wx_station_hourly.yaml"
+    draft.write_text(draft.read_text(encoding="utf-8").replace("status: active", "status: draft"), encoding="utf-8")
+    wrong.write_text("nonsense: [", encoding="utf-8")
+    monkeypatch.setenv("CITYLAKE_CONTRACTS", str(folder))
+    left = FEEDS - {"syj.complaint", "qxj.wx_station_hourly"}
+    assert set(feed_dags()) == left
+    assert {asset.name for asset in warehouse_dag().timetable.asset_condition.objects} == left
+    with pytest.raises(InvalidContract, match=r"wx_station_hourly\.yaml"):
+        require_sound()

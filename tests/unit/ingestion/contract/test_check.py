@@ -126,7 +126,7 @@ def test_provider_code(found: Found, citylake: Any, code: str | None) -> None:
 @pytest.mark.parametrize(
     ("expression", "text"),
     [
-        ("scorre(score) > 1", "DuckDB refuses it"),
+        ("scorre(score) > 1", "`scorre` is no function"),
         ("score + 1", "gives INTEGER, not BOOLEAN"),
         ("visited_on > score", "DuckDB refuses it"),
     ],
@@ -135,6 +135,119 @@ def test_rules_are_bound_exactly(found: Found, citylake: Any, expression: str, t
     citylake["tables"]["visit"]["rules"][0]["expression"] = expression
     (message,) = found().values()
     assert text in message
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("sum(score) > 1", "other rows"),
+        ("score > avg(score)", "other rows"),
+        ("count(*) > 1", "other rows"),
+        ("max(score) over () > 1", "other rows"),
+        ("row_number() over () > 0", "other rows"),
+        ("exists(select 1)", "not allowed"),
+        ("score in (from range(3))", "other rows"),
+        ("unnest([true, false])", "gives rows"),
+        ("random() > 0.5", "does not depend on the row alone"),
+        ("uuid() is not null", "does not depend on the row alone"),
+        ("nextval('x') > 0", "does not depend on the row alone"),
+        ("current_setting('threads') = '1'", "does not depend on the row alone"),
+        ("getvariable('x') is null", "does not depend on the row alone"),
+        ("getenv('HOME') is null", "no function"),
+        ("read_csv('/etc/hostname') is null", "gives rows"),
+        ("glob('/etc/*') is null", "gives rows"),
+        ("visited_on <= current_date", "content_date"),
+        ("visited_on <= today()", "content_date"),
+        ("visited_on <= ago(interval 1 day)", "does not depend on the row alone"),
+        ("age(visited_on) > interval 1 day", "content_date"),
+        ("geomean(score) > 1", "does not depend on the row alone"),
+        ("grouping(score) = 0", "other rows"),
+        ("true), (false", "one expression"),
+        ("score = #1", "counted"),
+        ("regexp_matches(visit_id, '(?<=a)b')", "DuckDB refuses it"),
+        ("strptime(visit_id, '%Q') is null", "DuckDB refuses it"),
+    ],
+)
+def test_a_rule_is_of_one_row_and_the_same_at_any_time(found: Found, citylake: Any, expression: str, text: str) -> None:
+    citylake["tables"]["visit"]["rules"][0]["expression"] = expression
+    messages = found()
+    assert list(messages) == [f"{VALUE}.tables.visit.rules[0].expression"]
+    assert text in messages[f"{VALUE}.tables.visit.rules[0].expression"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "visit_id like 'V%' and score between 0 and 100",
+        "case when score > 50 then badge is not null else true end",
+        "list_sum([score, 1]) > 0",
+        "nullif(visit_id, '') is not null",
+        "split_part(visit_id, '-', 1) in ('a', 'b')",
+        "range(3)[1] = 0",
+        "age(visited_on, content_date) < interval 1 year",
+        "try_cast(visit_id as integer) is null or true",
+        "md5(visit_id) <> ''",
+        "coalesce(strptime(visit_id, '%Y') is null, true)",
+    ],
+)
+def test_what_a_rule_may_say(found: Found, citylake: Any, expression: str) -> None:
+    citylake["tables"]["visit"]["rules"][0]["expression"] = expression
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "key", "text"),
+    [
+        (2, {"logicalTypeOptions": {"maximum": 3_000_000_000}}, "logicalTypeOptions", "no INTEGER"),
+        (2, {"logicalTypeOptions": {"minimum": 0.5}}, "logicalTypeOptions", "no INTEGER"),
+        (2, {"logicalTypeOptions": {"maximum": 2**53 + 1}}, "logicalTypeOptions", "digits"),
+        (2, {"logicalTypeOptions": {"minimum": float("nan")}}, "logicalTypeOptions", "finite"),
+        (0, {"logicalTypeOptions": {"maxLength": float("inf")}}, "logicalTypeOptions", "finite"),
+        (0, {"logicalTypeOptions": {"maxLength": 2.5}}, "logicalTypeOptions", "whole"),
+        (2, {"enum": [{"value": 1}, {"value": 99_999_999_999}]}, "enum[1].value", "no INTEGER"),
+        (0, {"logicalTypeOptions": {"pattern": "(?<!a)b"}}, "logicalTypeOptions", "RE2"),
+        (0, {"logicalTypeOptions": {"pattern": "(?(1)a|b)"}}, "logicalTypeOptions", ""),
+    ],
+)
+def test_a_limit_is_a_value_of_its_type(
+    found: Found, columns: Any, column: int, change: Any, key: str, text: str
+) -> None:
+    columns[column].update(change)
+    columns[column].pop("minimum", None)
+    problems = found()
+    assert set(problems) == {f"schema[0].properties[{column}].{key}"}
+    assert text in problems[f"schema[0].properties[{column}].{key}"]
+
+
+@pytest.mark.parametrize("form", ["%Q", "%Y-%m-%", "%Y%d%m%E"])
+def test_a_format_duckdb_does_not_read(found: Found, citylake: Any, form: str) -> None:
+    citylake["tables"]["visit"]["columns"]["visited_on"]["format"] = form
+    assert list(found()) == [f"{VALUE}.tables.visit.columns.visited_on.format"]
+
+
+def test_a_transform_of_many_rows(found: Found, columns: Any) -> None:
+    del columns[2]["physicalName"]
+    columns[2]["transformLogic"] = "cast(count(*) as integer)"
+    assert list(found()) == ["schema[0].properties[2].transformLogic"]
+
+
+def test_a_draft_that_does_not_load_is_told_both(base: Any, found: Found, tmp_path: Path) -> None:
+    base["domian"] = "x"
+    found()
+    path = tmp_path / "syj" / "visit.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "# decide: the rest\n", encoding="utf-8")
+    assert [problem.message.split(";")[0] for problem in check(tmp_path)][-1] == "left to decide: the rest"
+    path.write_bytes(b"\xff\xfe")
+    assert ["not UTF-8" in problem.message for problem in check(tmp_path)] == [True]
+
+
+def test_only_a_comment_is_a_mark(found: Found, columns: Any, tmp_path: Path) -> None:
+    columns[0]["description"] = "What a person writes after # decide: here"
+    assert found() == {}
+    path = tmp_path / "syj" / "visit.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "# DECIDE : the rest\n", encoding="utf-8")
+    (problem,) = check(tmp_path)
+    assert "the rest" in problem.message
 
 
 def test_a_transform_gives_its_declared_type(found: Found, columns: Any) -> None:
@@ -155,5 +268,6 @@ def test_a_fresh_draft_is_not_ready(tmp_path: Path) -> None:
     target.parent.mkdir(parents=True)
     target.write_text(draft(sample, department="syj", feed="visit"), encoding="utf-8")
     messages = [p.message for p in check(tmp_path / "contracts")]
-    assert "`draft`: a shipped feed is active" in messages
+    assert any(m.startswith("`draft`: only a feed of status `active`") for m in messages)
+    assert not any("only a person can say" in m for m in messages), "the header explains the mark"
     assert any(m.startswith("left to decide: snapshot, interval") for m in messages)

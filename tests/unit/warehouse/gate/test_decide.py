@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingestion.contract.problem import Problem
 from ingestion.errors import ConfigurationError
+from tests.support.lakes import contract
 from tests.support.small_city import SmallCity, changed, check
 from warehouse.build.report import BuildReport
 from warehouse.gate.decide import gate
@@ -227,3 +230,18 @@ def test_explain_shows_decision_reasons_and_every_result(city: SmallCity) -> Non
     assert "reconciliation_fct_inspection" in text
     with pytest.raises(ConfigurationError, match="judged: food, places, weather"):
         explain(Explained(verdicts), "tax")
+
+
+@pytest.mark.parametrize("how", ["draft", "wrong"])
+def test_a_feed_that_may_not_be_used_blocks_what_reads_it(city: SmallCity, how: str) -> None:
+    report = city.build()
+    feed = next(feed for model in report.models if model.product == "weather" for feed in model.feeds)
+    lake = city.lake
+    if how == "draft":
+        lake = replace(lake, contracts={**lake.contracts, feed: replace(contract(), status="draft")})
+    else:
+        lake = replace(lake, contracts={}, broken={feed: (Problem("x.yaml", "", "not YAML"),)})
+    judged = {v.product: v for v in gate(lake, report)}
+    assert judged["weather"].decision == "blocked"
+    assert any(f"contract:{feed}" in reason for reason in judged["weather"].reasons)
+    assert judged["places"].decision == "passed"
