@@ -8,14 +8,17 @@ the bytes lie in raw without a receipt, which is all the state there is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from ingestion.attempt import attempt, confirm
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
 from ingestion.connectors.file_drop import fetched_file
+from ingestion.connectors.items import Problems, fetch_each
 from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
 from ingestion.delivery import Delivery, repeated
@@ -30,10 +33,27 @@ from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_fo
 def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[Delivery]:
     """Every file the source has for the interval, in name order; `[]` when there is none (late, not `no_data`).
 
-    Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays.
+    Raises as `ingest_intervals`.
     """
-    found = connector_for(lake, contract).fetch(contract, interval, fetch_time(lake, contract))
-    return [ingest_fetched(lake, contract, interval, fetched) for fetched in found]
+    return list(ingest_intervals(lake, contract, [interval]))
+
+
+def ingest_intervals(lake: Lake, contract: Contract, intervals: Sequence[Interval]) -> Iterator[Delivery]:
+    """Every file the source has for each interval, as it is committed.
+
+    Raises SourceError, StoreError, LakeBusy, IntegrityError; what was committed before stays. The SourceError comes
+    last and names every file and interval that could not be read (ingestion.connectors.items).
+    """
+    problems = Problems()
+    now = partial(fetch_time, lake, contract)
+    for interval, found in fetch_each(connector_for(lake, contract), contract, intervals, now, problems):
+        for fetched in found:
+            delivery = None
+            with problems.noted():
+                delivery = ingest_fetched(lake, contract, interval, fetched)
+            if delivery is not None:
+                yield delivery
+    problems.raise_all()
 
 
 def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:

@@ -8,17 +8,18 @@ in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
+from ingestion.connectors.items import Problems, fetch_each
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.delivery import Delivery
-from ingestion.errors import SourceError
 from ingestion.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
@@ -77,14 +78,14 @@ def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
-    Raises as ingestion.ingest.ingest_interval; what was added before stays committed. A file that cannot be read
-    is told after the others were taken in.
+    Raises as ingestion.ingest.ingest_interval; what was added before stays committed. Files and intervals that cannot
+    be read are named, in one SourceError, after the others were taken in (ingestion.connectors.items).
     """
-
-    def take(interval: Interval, fetched: Fetched) -> None:
-        captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
-
-    _each(_new_files(lake, contract, day, day, captured), take)
+    problems = Problems()
+    for interval, fetched in _new_files(lake, contract, (day, day), captured, problems):
+        with problems.noted():
+            captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+    problems.raise_all()
 
 
 def extract_days(lake: Lake, contract: Contract, first: date, last: date, extracted: Extracted) -> None:
@@ -93,15 +94,15 @@ def extract_days(lake: Lake, contract: Contract, first: date, last: date, extrac
     The first half of `capture`: what landed waits in raw for `conform_days`. Raises as `capture`; what landed
     stays.
     """
-
-    def take(interval: Interval, fetched: Fetched) -> None:
-        came = extract(lake, contract, interval, fetched)
-        if isinstance(came, Waiting):
-            extracted.waiting.append(came)
-        else:
-            extracted.deliveries.append(came)
-
-    _each(_new_files(lake, contract, first, last, extracted), take)
+    problems = Problems()
+    for interval, fetched in _new_files(lake, contract, (first, last), extracted, problems):
+        with problems.noted():
+            came = extract(lake, contract, interval, fetched)
+            if isinstance(came, Waiting):
+                extracted.waiting.append(came)
+            else:
+                extracted.deliveries.append(came)
+    problems.raise_all()
 
 
 def conform_days(
@@ -119,30 +120,22 @@ def conform_days(
             yield conform_landed(lake, contract, one)
 
 
-def _each(files: Iterable[tuple[Interval, Fetched]], take: Callable[[Interval, Fetched], None]) -> None:
-    """Take every file; one that went away, or is still being written, stops no other and is told at the end."""
-    problem: SourceError | None = None
-    for interval, fetched in files:
-        try:
-            take(interval, fetched)
-        except SourceError as error:
-            problem = problem or error
-    if problem is not None:
-        raise problem
-
-
 def _new_files(
-    lake: Lake, contract: Contract, first: date, last: date, captured: Captured | Extracted
+    lake: Lake, contract: Contract, asked: tuple[date, date], captured: Captured | Extracted, problems: Problems
 ) -> Iterator[tuple[Interval, Fetched]]:
-    """Every file of the days' intervals that needs a look, counting those known and the intervals awaited."""
+    """Every file of the days' intervals that needs a look, counting those known and the intervals awaited.
+
+    `asked` are the first and last local day. What cannot be read is added to `problems`.
+    """
+    first, last = asked
     connector = connector_for(lake, contract)
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     own = {interval.start for day in days for interval in contract.calendar.meeting(day)}
     looked = {interval.start: interval for day in days for interval in intervals_of(contract, day)}
     intervals = [looked[start] for start in sorted(looked)]
     seen = _presented(lake, contract, intervals[0]) if intervals else set()
-    for interval in intervals:
-        found = connector.fetch(contract, interval, fetch_time(lake, contract))
+    now = partial(fetch_time, lake, contract)
+    for interval, found in fetch_each(connector, contract, intervals, now, problems):
         captured.awaited += not found and interval.start in own
         for fetched in found:
             if fetched.known is not None or _as_presented(interval, fetched) in seen:

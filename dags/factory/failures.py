@@ -50,12 +50,12 @@ def mended(lake: Lake, subject: str, task: str) -> None:
         log.warning("the incident could not be ended: %s", error)
 
 
-def tell_of(lake: Lake, deliveries: Sequence[Delivery]) -> None:
-    """Incidents of a feed that its own deliveries open or end."""
+def tell_of(lake: Lake, deliveries: Sequence[Delivery], *, is_source_read: bool) -> None:
+    """Incidents of a feed that its own deliveries open or end; `is_source_read` says that `extract` succeeded."""
     from warehouse.incidents.deliveries import report_deliveries
 
     try:
-        report_deliveries(lake, deliveries)
+        report_deliveries(lake, deliveries, is_source_read=is_source_read)
     except CitylakeError as error:
         log.warning("incidents were not told: %s", error)
 

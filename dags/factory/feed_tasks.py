@@ -50,7 +50,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
             log.info(_line(delivery))
             deliveries.append(delivery)
         mended(lake, feed, "conform")
-        tell_of(lake, deliveries)
+        tell_of(lake, deliveries, is_source_read=extracted is not None)
     if extracted is not None and not deliveries:
         raise AirflowSkipException("nothing new")
     refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
