@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 
 from ingestion.connectors.coding import is_coded, pieces
+from ingestion.connectors.onward import shown
 from ingestion.connectors.trouble import Again, Trouble
-from ingestion.connectors.web import shown
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 

@@ -19,11 +19,12 @@ import httpx
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
 from ingestion.connectors.fetched import fetching, kept, recorded
+from ingestion.connectors.onward import shown
 from ingestion.connectors.pages import Page, PageReader
 from ingestion.connectors.paging import Pager
 from ingestion.connectors.templates import fill_params
 from ingestion.connectors.trouble import Again, Trouble, http_date
-from ingestion.connectors.web import Session, shown
+from ingestion.connectors.web import Session
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import JsonApi
@@ -85,7 +86,7 @@ class JsonApiConnector:
         deadline = self._session.deadline()
         before: tuple[str, ...] | None = None
         for left in range(self.source.restarts, -1, -1):
-            one = _Pass(self, Pager(self.source, start, params), folder, deadline)
+            one = _Pass(self, Pager(self.source, start, params, self._session.onward), folder, deadline)
             try:
                 return one.run(same_again=before)
             except Changed as change:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import duckdb
 import httpx
 
+from ingestion.connectors.onward import shown
 from ingestion.connectors.trouble import Again, Trouble
-from ingestion.connectors.web import shown
 from ingestion.contract.sources import JsonApi
 
 

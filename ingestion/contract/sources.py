@@ -44,12 +44,15 @@ class _Web(_Spec):
 
     `url` is relative to the connection's base URL, or absolute (a public file needs no connection).
     `headers` may hold only what says which form of the content is wanted. An answer that is
-    longer than `max_bytes` (bytes of one delivery) is not taken.
+    longer than `max_bytes` (bytes of one delivery) is not taken. `redirect_hosts` (`host` or `host:port`) are the
+    hosts, beside the URL's own, that redirects and next-page links may lead to; where there is a connection, the
+    connection says so instead.
     """
 
     connection: str | None = Field(default=None, pattern=NAME)
     url: str
     headers: dict[str, str] = {}
+    redirect_hosts: list[str] = []
     max_bytes: int = Field(default=4 * 2**30, gt=0)
     timeouts: Timeouts = Timeouts()
     attempts: int = Field(default=4, ge=1, le=20, description="Of one request, the first included.")

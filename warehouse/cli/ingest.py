@@ -100,14 +100,14 @@ def reconform_command(
 
 def held_command(
     context: typer.Context,
-    accept: Annotated[str | None, typer.Option("--accept", metavar="BATCH", help="Let this correction count.")] = None,
+    accept: Annotated[str | None, typer.Option("--accept", metavar="BATCH", help="Let this delivery count.")] = None,
     reject: Annotated[str | None, typer.Option("--reject", metavar="BATCH", help="Keep what counted before.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record; needed to decide.")] = None,
     by: By = None,
     feed: Annotated[str | None, typer.Option("--feed", help="Where feeds share a batch id.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List or decide corrections that wait. They would lose more keys than the contract allows."""
+    """List or decide deliveries that wait. They would lose too many keys, or may be incomplete."""
     from ingestion.holds import decide, held
 
     session: Session = context.obj
@@ -119,7 +119,7 @@ def held_command(
             return
         columns = ("feed", "interval", "batch", "content as of", "why")
         rows = [(h.feed, h.interval_start, h.batch, h.content_as_of, h.message) for h in waiting]
-        show_grid(results(), f"{len(rows)} corrections wait for a steward", columns, rows)
+        show_grid(results(), f"{len(rows)} deliveries wait for a steward", columns, rows)
         return
     if (accept and reject) or not reason:
         raise typer.BadParameter("decide one batch at a time, with --reason")
