@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from ingestion.connectors.onward import Onward, shown
-from ingestion.connectors.pages import Page
+from ingestion.connectors.pages import Page, whole_number
 from ingestion.connectors.trouble import Trouble
 from ingestion.contract.sources import JsonApi
 
@@ -53,7 +53,8 @@ class Pager:
         paging = self.source.paging
         name = paging.parameter or ""
         if paging.by in ("page", "offset"):
-            had_all = page.total is not None and page.total.isdigit() and self.records >= int(page.total)
+            total = whole_number(page.total)
+            had_all = total is not None and self.records >= total
             if not page.records or had_all:
                 return None
             place = paging.first + self.pages if paging.by == "page" else self.records

@@ -32,6 +32,7 @@ MAX_REDIRECTS = 5
 MAX_TOKEN_BYTES = 2**20
 _ANSWERS = (200, 206, 304, 404, 410, 416)
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
+_LOCATION = "citylake_location"
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
 T = TypeVar("T")
@@ -121,10 +122,11 @@ class Session:
             seen.append(url)
             request = self._authorised(self.client.build_request("GET", url, headers=headers), deadline)
             response = self.client.send(request, stream=True)
-            if not response.has_redirect_location:
+            location = response.extensions.get(_LOCATION)
+            if location is None:
                 return response
             response.close()
-            before, url = url, _joined(url, response.headers["location"])
+            before, url = url, _joined(url, location)
             self.onward.check_redirect(url, start=seen[0], before=before)
             if url in seen:
                 raise Trouble("redirects in a circle", shown(url))
@@ -196,6 +198,7 @@ class Session:
             self._client = httpx.Client(
                 trust_env=False,
                 follow_redirects=False,
+                event_hooks={"response": [_keep_location]},
                 timeout=httpx.Timeout(limits.read, connect=limits.connect),
                 headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
                 proxy=given.proxy.get_secret_value() if given and given.proxy else None,
@@ -232,6 +235,12 @@ def _of_server(trouble: Trouble, error: httpx.RequestError, start: httpx.URL) ->
     """The trouble, of the whole source where it is the source's own server that cannot be reached."""
     trouble.is_whole_source = origin(error.request.url) == origin(start)
     return trouble
+
+
+def _keep_location(response: httpx.Response) -> None:
+    """Keep where a redirect leads for us to judge: httpx would read it first, and stumble over what is no URL."""
+    if response.has_redirect_location:
+        response.extensions[_LOCATION] = response.headers.pop("location")
 
 
 def _joined(url: httpx.URL, location: str) -> httpx.URL:

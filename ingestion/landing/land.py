@@ -125,6 +125,7 @@ def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: 
         sha256=sha256,
         headers=fetched.headers,
         pages=list(fetched.pages),
+        doubt=fetched.doubt,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -123,7 +122,8 @@ def test_a_declared_host_may_not_send_us_to_a_third(made: Lake, server: Server, 
         ("file:///etc/passwd", "redirects to something that is not http"),
         ("ftp://127.0.0.1/a.csv", "redirects to something that is not http"),
         ("data:text/csv,s3cret-token", "redirects to something that is not http"),
-        ("http:///internal.csv", "redirects to something that is not http"),
+        ("http://127.0.0.1:port/internal.csv", "redirects to something that is not http"),
+        ("http://[::1/internal.csv", "redirects to something that is not http"),
         (
             "http://me:s3cret-token@127.0.0.1:{port}/internal.csv",
             "redirects to a URL with a login in it, at http://127",
@@ -162,7 +162,7 @@ def test_the_own_host_is_followed_however_it_is_written(
 
 def test_from_https_to_http_is_not_followed(made: Lake, other: Server, http_contract, tmp_path: Path) -> None:
     """On the same host and on a declared one."""
-    city = Authority(tmp_path / "authority")
+    city = Authority.made(tmp_path / "authority")
     with serving(city.context("127.0.0.1")) as secure:
         fields = {"base_url": secure.url, "ca_file": str(city.file), "redirect_hosts": ["localhost"]}
         connection = Connection.model_validate(fields)
@@ -172,7 +172,6 @@ def test_from_https_to_http_is_not_followed(made: Lake, other: Server, http_cont
             with pytest.raises(SourceError, match=f"redirects to http://{host}:.*: from https to http is not followed"):
                 ingest_interval(lake, http_contract(), day(0))
     assert other.connections == 0
-    assert isinstance(city.context("127.0.0.1"), ssl.SSLContext)
 
 
 @pytest.mark.parametrize("by", ["link_header", "next_link"])
