@@ -3,7 +3,7 @@
 The rule for every source, wherever files, URLs or intervals are gone through: take the others, then raise one
 SourceError that names each bad item. Two things end the going through early: a server that cannot be reached at all
 or asked to be left alone (`SourceError.is_whole_source`), and failures that together took longer than the contract's
-total time-out of one delivery.
+total time-out of two deliveries: one that takes all its time stops no other, a server that always does is left alone.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def fetch_each(
     Raises as Connector.fetch, except SourceError.
     """
     source = contract.citylake.source
-    patience = float("inf") if isinstance(source, FileDrop) else source.timeouts.total
+    patience = float("inf") if isinstance(source, FileDrop) else 2 * source.timeouts.total
     for number, interval in enumerate(intervals, start=1):
         begun = time.monotonic()
         try:
