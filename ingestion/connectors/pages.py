@@ -99,7 +99,7 @@ class PageReader:
             raise Trouble(f"sent no list of records at {self._records} but {self._members(text)}", where)
         following, total, page_count, own, snapshot = said
         if source.id is not None and count:
-            self._remember(records, source.id)
+            self._remember(text, source.id, int(count))
         header = response.headers.get(source.total_header) if source.total_header else None
         return Page(
             body=body,
@@ -115,12 +115,17 @@ class PageReader:
             url=response.url,
         )
 
-    def _remember(self, records: str, path: str) -> None:
-        """The id of every record, as text without surrounding blanks; null where it has none."""
+    def _remember(self, text: str, path: str, records: int) -> None:
+        """The id of every record, as text without surrounding blanks; null where it has none.
+
+        A wildcard passes over records without the member, so these are the ones that are left.
+        """
         self._connection.execute(
-            "insert into seen select nullif(trim(json_extract_string(record, $2), $3), '')"
-            " from (select unnest(cast($1 as json[])) as record)",
-            [records, path, _BLANK],
+            "insert into seen"
+            " with found as (select json_extract_string($1, $2) as ids)"
+            " select nullif(trim(unnest(ids), $3), '') from found"
+            " union all select null from found, range($4 - len(ids))",
+            [text, f"{self._records}[*]{path.removeprefix('$')}", _BLANK, records],
         )
 
     def ids(self) -> Ids:
