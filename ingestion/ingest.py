@@ -161,6 +161,10 @@ def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, file
             if lost:
                 return repeated(contract, known, filename, f"not taken back: {hold_message(contract, lost)}")
         manifest = read_manifest(lake, contract, known.interval, known.batch)
+        if manifest.doubt is not None:
+            # The steward's word was on what it met then; what it would replace now came after.
+            doubted = hold_message(contract, (), manifest.doubt)
+            return repeated(contract, known, filename, f"not taken back: {doubted}")
         return confirm(lake, contract, manifest, landed.content_as_of, known)
 
 

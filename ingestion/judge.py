@@ -60,15 +60,16 @@ def judge(
 ) -> Judgement:
     """Judge a new delivery against the refreshed log.
 
-    With a `doubt` whether it is whole, it counts only by the steward's word, of whatever kind the feed is; where it
-    says the very rows that count already, nothing is left to decide.
+    With a `doubt` whether it is whole, it counts only by the steward's word, of whatever kind the feed is; where the
+    very rows count already by his word on the same doubt, nothing is left to decide.
     """
     with lake.log.reading() as connection:
         meets = in_force(connection, contract, interval, other_than=batch)
         committed = bronze_of(connection, meets.key) if meets else {}
     empty = not any(table.received for table in conformed.tables.values())
     if meets is not None:
-        if not empty and _same_rows(contract, interval, meets, committed, conformed):
+        is_decided = doubt is None or (meets.outcome == "held" and doubt in (meets.message or ""))
+        if not empty and is_decided and _same_rows(contract, interval, meets, committed, conformed):
             return Judgement("unchanged", f"the same rows as batch {meets.batch}", meets.confirms or meets.batch)
         if supersedes(contract) and as_of >= meets.as_of:
             old = {name: [lake.store.url(key) for key, _ in objects] for name, objects in committed.items()}

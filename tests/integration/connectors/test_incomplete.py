@@ -128,6 +128,29 @@ def test_the_same_rows_as_count_already_leave_nothing_to_decide(real: Lake, serv
     assert counted(real) == {"a": 1, "b": 1}
 
 
+def test_the_rows_of_before_are_no_proof_that_nothing_is_missing(real: Lake, server: Server, api_contract) -> None:
+    """A fourth record is declared; what came is what counts already, with one of it twice."""
+    served = Api(server, readings("abc"), adds=lambda _: {"total": len(served.records)})
+    assert ingest_interval(real, api_contract(**KNOWN), day(0))[0].outcome == "accepted"
+    served.records = readings("abcc")
+    assert ingest_interval(real, api_contract(**KNOWN), day(0))[0].outcome == "held"
+
+
+def test_what_the_steward_let_count_does_not_come_back_over_a_whole_one(
+    real: Lake, server: Server, api_contract
+) -> None:
+    feed = api_contract(**KNOWN, feed={"max_key_loss": 1.0})
+    served = Api(server, readings("abb"), adds=declaring(3))
+    (first,) = ingest_interval(real, feed, day(0))
+    decide(real, first.batch, "accept", "asked the office", "A. Steward")
+    served.records = readings("abc")
+    ingest_interval(real, feed, day(0))
+    served.records = readings("abb")
+    (again,) = ingest_interval(real, feed, day(0))
+    assert (again.outcome, again.message) == ("duplicate", f"not taken back: {WHY}")
+    assert counted(real) == dict.fromkeys("abc", 1)
+
+
 def test_a_second_pass_that_agrees_is_taken(real: Lake, server: Server, api_contract) -> None:
     """A record put in while paging moved another over the edge of the page."""
     served = Api(server, readings("abc"), by="offset", adds=declaring(4))
