@@ -68,7 +68,7 @@ class Problems:
         return SourceError(
             f"{_joined(self.found)}{rest}",
             feed=first.feed,
-            interval=first.interval if one else None,
+            interval=first.interval if len({p.interval for p in self.found}) == 1 else f"{first.interval} and others",
             left=first.left if one else "nothing of these was stored; everything else of the feed was taken in",
             next_step=first.next_step,
         )
