@@ -196,6 +196,7 @@ class _Attempt:
             batch=self.manifest.batch,
             interval=self._interval,
             as_of=self.as_of,
+            doubt=self.manifest.doubt,
         )
 
     def _stored(self, conformed: Conformed | None, *, bronze: bool) -> dict[str, TableReceipt]:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator, model_validator
 
 from ingestion.errors import ConfigurationError
+from ingestion.hosts import declared_host
 from ingestion.settings import Settings
 
 Auth = Literal["none", "basic", "bearer", "header", "query", "oauth2"]
@@ -32,8 +33,9 @@ class Connection(BaseModel):
     `basic`: login and password. `bearer`: token. `header`, `query`: token in the header or query parameter
     `parameter`. `oauth2`: login and password are client id and secret, changed for a token at `token_url`.
     Left out, it follows from what is given. The credential is only ever sent to the origin (scheme, host,
-    port) of `base_url`. `proxy` (http or https) and `ca_file` (PEM; in place of the public authorities) are the city
-    network's.
+    port) of `base_url`. `redirect_hosts` (`host` or `host:port`, a list or one text with commas) are the other hosts
+    its redirects and next-page links may lead to. `proxy` (http or https) and `ca_file` (PEM; in place of the public
+    authorities) are the city network's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -46,6 +48,7 @@ class Connection(BaseModel):
     parameter: str | None = None
     token_url: str | None = None
     scope: str | None = None
+    redirect_hosts: tuple[str, ...] = ()
     proxy: SecretStr | None = None
     ca_file: str | None = None
 
@@ -56,6 +59,22 @@ class Connection(BaseModel):
         if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
             raise ValueError("must be http(s)://host[:port][/path], without login, query or fragment")
         return value.rstrip("/") + "/"
+
+    @field_validator("redirect_hosts", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(part for part in re.split(r"[\s,]+", value) if part) if isinstance(value, str) else value
+
+    @field_validator("redirect_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for one in value:
+                declared_host(one)
+        except ValueError:
+            # Not shown: somebody may have put a whole URL there, with its login.
+            raise ValueError("must be hosts such as files.example.org, files.example.org:8443 or [::1]:8080") from None
+        return value
 
     @field_validator("token")
     @classmethod
@@ -139,8 +158,8 @@ class Connection(BaseModel):
         """What an Airflow connection has. `host` may be a whole URL; else `schema` (or `conn_type`) is its scheme.
 
         `extra` may hold the fields of this class that Airflow has no place for (auth, token, parameter,
-        token_url, scope, proxy, ca_file). Without a token, `auth: bearer|header|query` take the password.
-        Raises ConfigurationError, which shows no value.
+        token_url, scope, redirect_hosts, proxy, ca_file). Without a token, `auth: bearer|header|query` take the
+        password. Raises ConfigurationError, which shows no value.
         """
         given: dict[str, Any] = {**dict(extra or {}), "base_url": _base_url(host or "", conn_type, port, schema)}
         given |= {key: value for key, value in (("login", login), ("password", password)) if value}

@@ -7,6 +7,7 @@ CitylakeError
 │   ├── DiskError           this machine's own disk refused: full, read-only, not permitted
 │   └── ObjectNotFound      the key does not exist
 ├── SourceError             the department's side could not be read
+│   └── SomeUnreadable      some items of an interval could not be read (ingestion.connectors.items)
 ├── DeliveryRefused         a delivery arrived and is refused whole; raw bytes are kept
 ├── NothingToDecide         no held delivery of that batch waits for a steward
 ├── LakeBusy                another process holds the lock this step needs
@@ -76,7 +77,13 @@ class ObjectNotFound(StoreError):
 
 
 class SourceError(CitylakeError):
-    """The department's side could not be read."""
+    """The department's side could not be read.
+
+    `is_whole_source` says that no other item of the feed can be read now either: the server cannot be reached, or
+    asked to be left alone.
+    """
+
+    is_whole_source = False
 
 
 class DeliveryRefused(CitylakeError):

@@ -8,13 +8,16 @@ the bytes lie in raw without a receipt, which is all the state there is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from ingestion.attempt import attempt, confirm
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
+from ingestion.connectors.fetch_each import fetch_each
 from ingestion.connectors.file_drop import fetched_file
 from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
@@ -32,17 +35,28 @@ from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_fo
 def ingest_interval(lake: Lake, contract: Contract, interval: Interval) -> list[Delivery]:
     """Every file the source has for the interval, in name order; `[]` when there is none (late, not `no_data`).
 
-    A file that cannot be taken in stops no other; at the end one error says which. Raises SourceError, StoreError,
-    LakeBusy, IntegrityError, UnexpectedError, and ContractError where the contract is not active or cannot be run
-    (docs/adr/0021); what was committed stays.
+    Raises as `ingest_intervals`.
     """
-    done: list[Delivery] = []
+    return list(ingest_intervals(lake, contract, [interval]))
+
+
+def ingest_intervals(lake: Lake, contract: Contract, intervals: Sequence[Interval]) -> Iterator[Delivery]:
+    """Every file the source has for each interval, as it is committed.
+
+    What cannot be read or taken in stops no other; at the end one error says what it was (ingestion.isolation). Raises
+    SourceError, StoreError, LakeBusy, IntegrityError, UnexpectedError, and ContractError where the contract is not
+    active or cannot be run (docs/adr/0021); what was committed stays.
+    """
     isolated = Isolated(lake.settings, contract.name, "ingest")
-    for fetched in connector_for(lake, contract).fetch(contract, interval, fetch_time(lake, contract)):
-        with isolated.each(interval):
-            done.append(ingest_fetched(lake, contract, interval, fetched))
+    now = partial(fetch_time, lake, contract)
+    for interval, found in fetch_each(connector_for(lake, contract), contract, intervals, now, isolated):
+        for fetched in found:
+            delivery = None
+            with isolated.each(interval):
+                delivery = ingest_fetched(lake, contract, interval, fetched)
+            if delivery is not None:
+                yield delivery
     isolated.raise_collected()
-    return done
 
 
 def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) -> Delivery:
@@ -153,6 +167,10 @@ def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, file
             if lost:
                 return repeated(contract, known, filename, f"not taken back: {hold_message(contract, lost)}")
         manifest = read_manifest(lake, contract, known.interval, known.batch)
+        if manifest.doubt is not None:
+            # The steward's word was on what it met then; what it would replace now came after.
+            doubted = hold_message(contract, (), manifest.doubt)
+            return repeated(contract, known, filename, f"not taken back: {doubted}")
         return confirm(lake, contract, manifest, landed.content_as_of, known)
 
 

@@ -15,8 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ingestion import clocks
+from ingestion.connectors.items import Problems
 from ingestion.disk import as_disk_error
-from ingestion.errors import CitylakeError, ContractError, LakeBusy, ObjectNotFound, StoreError, UnexpectedError
+from ingestion.errors import (
+    CitylakeError,
+    ContractError,
+    LakeBusy,
+    ObjectNotFound,
+    SourceError,
+    StoreError,
+    UnexpectedError,
+)
 from ingestion.rights import own_folder
 from ingestion.settings import Settings
 
@@ -91,10 +100,15 @@ class Isolated:
     """
 
     def __init__(self, settings: Settings, feed: str, what: str) -> None:
+        """Messages name `feed` and `what`, a step such as "ingest".
+
+        `sources` is what could not be read, `others` what else was met.
+        """
+        self.sources = Problems()
         self._settings = settings
         self._feed = feed
         self._what = what
-        self._errors: list[CitylakeError] = []
+        self.others: list[CitylakeError] = []
         self._in_a_row = 0
 
     @contextmanager
@@ -118,7 +132,10 @@ class Isolated:
             feed=self._feed,
             interval=str(interval) if interval is not None else None,
         )
-        self._errors.append(known)
+        if isinstance(known, SourceError):
+            self.sources.add(known)
+            return
+        self.others.append(known)
         lasting = _is_everybodys(known)
         self._in_a_row = self._in_a_row + 1 if lasting else 0
         if self._in_a_row >= _STORE_FAILURES:
@@ -126,8 +143,15 @@ class Isolated:
 
     def raise_collected(self) -> None:
         """Raise what was met, as one error of the first one's class; nothing where all went well."""
-        if self._errors:
-            raise combined(self._errors)
+        errors = self.errors
+        if errors:
+            raise combined(errors)
+
+    @property
+    def errors(self) -> list[CitylakeError]:
+        """What was met: all that could not be read as one error, then the others."""
+        unreadable = self.sources.together()
+        return [*([unreadable] if unreadable is not None else []), *self.others]
 
 
 def combined(errors: list[CitylakeError]) -> CitylakeError:

@@ -50,34 +50,50 @@ class Loss:
 
 
 def judge(
-    lake: Lake, contract: Contract, conformed: Conformed, *, batch: str, interval: Interval, as_of: datetime
+    lake: Lake,
+    contract: Contract,
+    conformed: Conformed,
+    *,
+    batch: str,
+    interval: Interval,
+    as_of: datetime,
+    doubt: str | None = None,
 ) -> Judgement:
-    """Judge a new delivery against the refreshed log."""
+    """Judge a new delivery against the refreshed log.
+
+    With a `doubt` whether it is whole, it counts only by the steward's word, of whatever kind the feed is; where the
+    very rows count already by his word on the same doubt, nothing is left to decide.
+    """
     with lake.log.reading() as connection:
         meets = in_force(connection, contract, interval, other_than=batch)
         committed = bronze_of(connection, meets.key) if meets else {}
     empty = not any(table.received for table in conformed.tables.values())
     if meets is not None:
-        if not empty and _same_rows(contract, interval, meets, committed, conformed):
+        is_decided = doubt is None or (meets.outcome == "held" and doubt in (meets.message or ""))
+        if not empty and is_decided and _same_rows(contract, interval, meets, committed, conformed):
             return Judgement("unchanged", f"the same rows as batch {meets.batch}", meets.confirms or meets.batch)
         if supersedes(contract) and as_of >= meets.as_of:
             old = {name: [lake.store.url(key) for key, _ in objects] for name, objects in committed.items()}
             new = {name: [str(table.bronze)] for name, table in conformed.tables.items() if table.bronze is not None}
             lost = losses_past_limit(lake, contract, old, new, same_keys=conformed.key_version == meets.key_version)
             if lost:
-                return Judgement("held", hold_message(contract, lost))
+                return Judgement("held", hold_message(contract, lost, doubt))
+    if doubt is not None:
+        return Judgement("held", hold_message(contract, (), doubt))
     if empty:
         return Judgement("no_data", "the delivery holds no records")
     return Judgement("accepted")
 
 
-def hold_message(contract: Contract, losses: Sequence[Loss]) -> str:
-    """Why a correction waits for the steward."""
-    facts = "; ".join(f"{loss.lost} of {loss.keys} {loss.unit} of {loss.table} ({loss.share:.0%})" for loss in losses)
-    return (
-        f"would lose {facts}; the contract allows {contract.citylake.max_key_loss:.0%}. "
-        f"The steward ({contract.citylake.steward.name}) decides"
-    )
+def hold_message(contract: Contract, losses: Sequence[Loss], doubt: str | None = None) -> str:
+    """Why a delivery waits for the steward: keys it would lose, a doubt whether it is whole, or both."""
+    reasons = [f"may be incomplete: {doubt}"] if doubt is not None else []
+    if losses:
+        facts = "; ".join(
+            f"{loss.lost} of {loss.keys} {loss.unit} of {loss.table} ({loss.share:.0%})" for loss in losses
+        )
+        reasons.append(f"would lose {facts}; the contract allows {contract.citylake.max_key_loss:.0%}")
+    return f"{'. It '.join(reasons)}. The steward ({contract.citylake.steward.name}) decides"
 
 
 def losses_past_limit(

@@ -8,13 +8,15 @@ in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
+from ingestion.connectors.fetch_each import fetch_each
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.delivery import Delivery
@@ -77,14 +79,13 @@ def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
-    Raises as ingestion.ingest.ingest_interval; what was added stays committed. A file that cannot be taken in stops no
-    other: at the end one error says which.
+    Raises as ingestion.ingest.ingest_intervals, at the end; what was added stays committed.
     """
-
-    def take(interval: Interval, fetched: Fetched) -> None:
-        captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
-
-    _each(lake, contract, _new_files(lake, contract, day, day, captured), take)
+    isolated = Isolated(lake.settings, contract.name, "ingest")
+    for interval, fetched in _new_files(lake, contract, (day, day), captured, isolated):
+        with isolated.each(interval):
+            captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+    isolated.raise_collected()
 
 
 def extract_days(lake: Lake, contract: Contract, first: date, last: date, extracted: Extracted) -> None:
@@ -93,15 +94,15 @@ def extract_days(lake: Lake, contract: Contract, first: date, last: date, extrac
     The first half of `capture`: what landed waits in raw for `conform_days`. Raises as `capture`; what landed
     stays.
     """
-
-    def take(interval: Interval, fetched: Fetched) -> None:
-        came = extract(lake, contract, interval, fetched)
-        if isinstance(came, Waiting):
-            extracted.waiting.append(came)
-        else:
-            extracted.deliveries.append(came)
-
-    _each(lake, contract, _new_files(lake, contract, first, last, extracted), take)
+    isolated = Isolated(lake.settings, contract.name, "extract")
+    for interval, fetched in _new_files(lake, contract, (first, last), extracted, isolated):
+        with isolated.each(interval):
+            came = extract(lake, contract, interval, fetched)
+            if isinstance(came, Waiting):
+                extracted.waiting.append(came)
+            else:
+                extracted.deliveries.append(came)
+    isolated.raise_collected()
 
 
 def conform_days(
@@ -125,32 +126,22 @@ def conform_days(
     isolated.raise_collected()
 
 
-def _each(
-    lake: Lake,
-    contract: Contract,
-    files: Iterable[tuple[Interval, Fetched]],
-    take: Callable[[Interval, Fetched], None],
-) -> None:
-    """Take every file; what one of them meets stops no other and is said at the end."""
-    isolated = Isolated(lake.settings, contract.name, "ingest")
-    for interval, fetched in files:
-        with isolated.each(interval):
-            take(interval, fetched)
-    isolated.raise_collected()
-
-
 def _new_files(
-    lake: Lake, contract: Contract, first: date, last: date, captured: Captured | Extracted
+    lake: Lake, contract: Contract, asked: tuple[date, date], captured: Captured | Extracted, isolated: Isolated
 ) -> Iterator[tuple[Interval, Fetched]]:
-    """Every file of the days' intervals that needs a look, counting those known and the intervals awaited."""
+    """Every file of the days' intervals that needs a look, counting those known and the intervals awaited.
+
+    `asked` are the first and last local day. What cannot be read is kept in `isolated`.
+    """
+    first, last = asked
     connector = connector_for(lake, contract)
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
     own = {interval.start for day in days for interval in contract.calendar.meeting(day)}
     looked = {interval.start: interval for day in days for interval in intervals_of(contract, day)}
     intervals = [looked[start] for start in sorted(looked)]
     seen = _presented(lake, contract, intervals[0]) if intervals else set()
-    for interval in intervals:
-        found = connector.fetch(contract, interval, fetch_time(lake, contract))
+    now = partial(fetch_time, lake, contract)
+    for interval, found in fetch_each(connector, contract, intervals, now, isolated):
         captured.awaited += not found and interval.start in own
         for fetched in found:
             if fetched.known is not None or _as_presented(interval, fetched) in seen:

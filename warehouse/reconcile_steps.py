@@ -15,10 +15,12 @@ from ingestion.clocks import begins
 from ingestion.compaction.catalogue import listed, read
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.factory import connector_for
+from ingestion.connectors.fetch_each import fetch_each
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
-from ingestion.errors import ConfigurationError, SourceError
+from ingestion.errors import CitylakeError, ConfigurationError
 from ingestion.intervals import Interval
+from ingestion.isolation import Isolated
 from ingestion.store.reading import reading
 from warehouse.build.report import Document
 from warehouse.build.runner import last_report
@@ -83,20 +85,32 @@ def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
             batches.setdefault(dt, set()).add(batch)
         if not batches:
             continue
-        connector = connector_for(lake, contract)
         looked = list(_intervals(contract, date.fromisoformat(max(batches))))
         back = contract.citylake.recapture if remote else None
-        for interval in looked if back is None else [i for i in looked if i.end > looked[-1].start - back]:
-            dt = contract.calendar.local_date(interval).isoformat()
-            try:
-                found = connector.fetch(contract, interval, lake.clock())
-            except (SourceError, ConfigurationError) as error:
-                # A credential may be Airflow's alone: from a console the other steps are compared all the same.
-                reason = f"{error.message}: {error.next_step}" if error.next_step else error.message
-                yield compare("source", None, None, feed=feed, interval=dt, reason=reason, is_ok=False)
-                break
+        chosen = looked if back is None else [i for i in looked if i.end > looked[-1].start - back]
+        yield from _source_rows(lake, contract, chosen, batches, deep=deep)
+
+
+def _source_rows(
+    lake: Lake, contract: Contract, intervals: list[Interval], batches: dict[str, set[str]], *, deep: bool
+) -> Iterator[Row]:
+    """A row an interval that has files, and one for each thing that cannot be read: it stops no other."""
+    feed = f"{contract.department}.{contract.feed}"
+    dates = {str(interval): contract.calendar.local_date(interval).isoformat() for interval in intervals}
+    isolated = Isolated(lake.settings, feed, "reconcile")
+    errors: list[CitylakeError] = []
+    try:
+        for interval, found in fetch_each(connector_for(lake, contract), contract, intervals, lake.clock, isolated):
             if found:
+                dt = dates[str(interval)]
                 yield _source_row(feed, dt, interval, found, batches.get(dt, set()), deep=deep)
+    except ConfigurationError as error:
+        # A credential may be Airflow's alone: from a console the other steps are compared all the same.
+        errors.append(error)
+    for one in (*isolated.sources.found, *isolated.others, *errors):
+        reason = f"{one.message}: {one.next_step}" if one.next_step else one.message
+        dt = dates.get(one.interval or "", next(iter(dates.values())))
+        yield compare("source", None, None, feed=feed, interval=dt, reason=reason, is_ok=False)
 
 
 def _intervals(contract: Contract, last: date) -> Iterator[Interval]:

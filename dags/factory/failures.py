@@ -51,12 +51,12 @@ def mended(lake: Lake, subject: str, task: str) -> None:
         _log_failure("ended", error)
 
 
-def tell_of(lake: Lake, deliveries: Sequence[Delivery]) -> None:
-    """Incidents of a feed that its own deliveries open or end."""
+def tell_of(lake: Lake, deliveries: Sequence[Delivery], *, is_source_read: bool) -> None:
+    """Incidents of a feed that its own deliveries open or end; `is_source_read` says that `extract` succeeded."""
     from warehouse.incidents.deliveries import report_deliveries
 
     try:
-        report_deliveries(lake, deliveries)
+        report_deliveries(lake, deliveries, is_source_read=is_source_read)
     except Exception as error:
         _log_failure("reported", error)
 

@@ -51,7 +51,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
                 log.info(_line(delivery))
                 deliveries.append(delivery)
         finally:
-            tell_of(lake, deliveries)
+            tell_of(lake, deliveries, is_source_read=extracted is not None)
         mended(lake, feed, "conform")
     if extracted is not None and not deliveries:
         with for_operators():

@@ -24,6 +24,8 @@ class Fetched:
     `known` names the batch whose bytes the department says are still the current ones (HTTP 304): nothing
     was sent, and there is nothing at `path`. `pages` are the sha256 of a paged delivery's pages, in order.
     `replaces` says that the source holds one version: what it gives now is in place of all it gave before.
+    `doubt` is why the delivery may not be whole by the department's own account, in names and counts only: it goes
+    into the manifest, and the delivery is held for the steward.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Fetched:
     known: str | None = None
     pages: tuple[str, ...] = ()
     replaces: bool = False
+    doubt: str | None = None
 
 
 class Connector(Protocol):
@@ -44,7 +47,8 @@ class Connector(Protocol):
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """Every delivery of the interval in name order; empty when nothing is there (late, not `no_data`).
 
-        Raises SourceError when the department's side cannot be read.
+        Raises SourceError when the department's side cannot be read; SomeUnreadable (ingestion.connectors.items),
+        which holds the others, when some of its deliveries cannot. Called through `fetch_each` there.
         """
         ...
 

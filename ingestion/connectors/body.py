@@ -18,15 +18,16 @@ from pathlib import Path
 import httpx
 
 from ingestion.connectors.coding import is_coded, pieces
+from ingestion.connectors.onward import shown
 from ingestion.connectors.trouble import Again, Trouble
-from ingestion.connectors.web import shown
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
 BUFFER = 2**20
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
-_DIGEST = re.compile(r"sha-256=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
+_SHA256 = re.compile(r"sha-256=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
+_SHA512 = re.compile(r"sha-512=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Download:
         if declared.isdigit() and response.num_bytes_downloaded != int(declared):
             self._forget()
             raise Again(f"declared {declared} bytes and sent {response.num_bytes_downloaded}", where)
+        self._check_range(response, where)
         self._check_digest(where)
         self._check_page(where)
 
@@ -84,6 +86,14 @@ class Download:
             self._forget()
             raise Again("sent another part of the file, or a part of another file, than was asked for", where)
         return have
+
+    def _check_range(self, response: httpx.Response, where: str) -> None:
+        """A part reaches to the file's end, as its Content-Range said: chunked, it has no length of its own."""
+        said = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        if response.status_code == httpx.codes.PARTIAL_CONTENT and said and self.path.stat().st_size != int(said[3]):
+            have = self.path.stat().st_size
+            self._forget()
+            raise Again(f"declared a file of {said[3]} bytes and sent {have}", where)
 
     def _write(self, response: httpx.Response, begin: int, deadline: float, where: str) -> None:
         declared = response.headers.get("content-length", "")
@@ -119,18 +129,21 @@ class Download:
                 raise Trouble(f"sent a web page where data is declared: {refusal.message}", where) from None
 
     def _check_digest(self, where: str) -> None:
-        """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so."""
+        """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so.
+
+        `headers` are those of an answer with the file from its first byte, so digests of its content are the file's.
+        """
         if is_coded(self.headers):
             return
-        sha256 = _DIGEST.search(self.headers.get("repr-digest") or self.headers.get("digest") or "")
-        md5 = self.headers.get("content-md5")
-        checks: list[tuple[str, Callable[[], hashlib._Hash], str | None]] = [
-            ("sha-256", hashlib.sha256, sha256[1] if sha256 else None),
-            ("MD5", lambda: hashlib.new("md5", usedforsecurity=False), md5),
+        said = ",".join(self.headers.get(name, "") for name in ("repr-digest", "content-digest", "digest"))
+        checks: list[tuple[str, Callable[[], hashlib._Hash], str]] = [
+            *(("sha-256", hashlib.sha256, found) for found in _SHA256.findall(said)),
+            *(("sha-512", hashlib.sha512, found) for found in _SHA512.findall(said)),
         ]
+        if "content-md5" in self.headers:
+            md5 = self.headers["content-md5"]
+            checks.append(("MD5", lambda: hashlib.new("md5", usedforsecurity=False), md5))
         for name, made, expected in checks:
-            if expected is None:
-                continue
             with self.path.open("rb") as file:
                 found = hashlib.file_digest(file, made)
             if base64.b64encode(found.digest()).decode() != expected.strip():

@@ -13,8 +13,8 @@ import httpx
 
 from ingestion.connectors.base import Fetched
 from ingestion.connectors.local_file import cannot_be_kept
+from ingestion.connectors.onward import shown
 from ingestion.connectors.trouble import Trouble, as_source_error
-from ingestion.connectors.web import shown
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake

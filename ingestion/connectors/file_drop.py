@@ -2,19 +2,26 @@
 
 Owns the path pattern: one `{interval:<strftime>}` in the calendar's local time, and shell
 wildcards. Names that begin with a dot or end in .part, .tmp or .filepart are files still being
-written and are left for the next look. Nothing outside the drop folder is ever opened.
+written and are left for the next look. Nothing outside the drop folder is ever opened or listed: links are followed
+within it only (a hard link is the file itself). A folder whose name fits a wildcard is no delivery; whatever else fits
+and is no readable file is named at the end, and stops no other file (ingestion.connectors.items).
 """
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from ingestion.clocks import formatted
 from ingestion.connectors.base import Fetched, content_as_of
-from ingestion.connectors.local_file import cannot_be_read, name_as_text
+from ingestion.connectors.items import Problems, SomeUnreadable
+from ingestion.connectors.local_file import cannot_be_read, name_as_text, not_a_file, unreadable
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
@@ -22,7 +29,10 @@ from ingestion.intervals import Interval
 
 NAME = "file_drop/1"
 _INTERVAL = re.compile(r"\{interval:([^{}]*)\}")
+_WILDCARD = re.compile(r"[*?\[]")
 _UNFINISHED = (".part", ".tmp", ".filepart")
+_SEND_ITSELF = "ask the department to send the file itself, and remove the link"
+_NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -32,39 +42,118 @@ class FileDropConnector:
     root: Path
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
-        """Every finished file that matches the interval's pattern, in name order."""
-        pattern = self._pattern(contract, interval)
-        found = sorted(path for path in self.root.glob(pattern) if path.is_file() and not _unfinished(path))
-        return [self._fetched(contract, interval, path, now) for path in found]
+        """Every finished file that matches the interval's pattern, in name order.
 
-    def _fetched(self, contract: Contract, interval: Interval, path: Path, now: datetime) -> Fetched:
-        relative = name_as_text(path.relative_to(self.root).as_posix())
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise SourceError(
-                f"{relative!r} is a link that leaves the drop folder",
-                feed=f"{contract.department}.{contract.feed}",
-                interval=str(interval),
-                left="the file was not opened; nothing was stored",
-                next_step="ask the department to send the file itself, and remove the link",
-            )
-        return fetched_file(contract, interval, path, source=f"file_drop:{relative}", connector=NAME, now=now)
+        Raises SomeUnreadable, with the others, where one cannot be read.
+        """
+        look = _Look(self.root, contract, interval, Problems())
+        files = look.files(PurePosixPath(_pattern(contract, interval)).parts)
+        found = []
+        for path in files:
+            with look.problems.noted():
+                source = f"file_drop:{look.name(path)}"
+                found.append(fetched_file(contract, interval, path, source=source, connector=NAME, now=now))
+        if look.problems.found:
+            raise SomeUnreadable(look.problems.found, found)
+        return found
 
-    def _pattern(self, contract: Contract, interval: Interval) -> str:
-        source = contract.citylake.source
-        declared = source.path if isinstance(source, FileDrop) else ""
-        local = contract.calendar.named(interval)
-        pattern, count = _INTERVAL.subn(lambda match: formatted(local, match[1]), declared)
-        parts = PurePosixPath(pattern).parts
-        unsafe = pattern.startswith("/") or "\\" in pattern or "\x00" in pattern or ".." in parts or "**" in pattern
-        if count != 1 or unsafe or not parts:
-            raise SourceError(
-                f"source path {declared!r} must be relative, stay below the drop folder and hold one "
-                "{interval:<strftime>}",
-                feed=f"{contract.department}.{contract.feed}",
-                left="nothing was fetched",
-                next_step=f"correct `path` of the source in {contract.path.name}",
-            )
-        return pattern
+
+@dataclass(frozen=True)
+class _Look:
+    """One look into the drop folder for an interval; what cannot be read is kept in `problems`."""
+
+    root: Path
+    contract: Contract
+    interval: Interval
+    problems: Problems
+
+    def files(self, parts: tuple[str, ...]) -> list[Path]:
+        """Regular files below the root that match the parts of a pattern, in name order."""
+        folders = [self.root]
+        for part in parts[:-1]:
+            folders = [found for folder in folders for found in self._matches(folder, part) if self._is_folder(found)]
+        matched = sorted(path for folder in folders for path in self._matches(folder, parts[-1]))
+        is_exact = _WILDCARD.search(parts[-1]) is None
+        return [path for path in matched if not _unfinished(path) and self._is_file(path, is_exact=is_exact)]
+
+    def name(self, path: Path) -> str:
+        """The path below the drop folder as text."""
+        return name_as_text(path.relative_to(self.root).as_posix())
+
+    def _matches(self, folder: Path, part: str) -> Iterator[Path]:
+        """What lies in a folder under names that fit one part of a pattern."""
+        try:
+            if _WILDCARD.search(part) is None:
+                (folder / part).lstat()
+                yield folder / part
+                return
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries]
+        except _NOT_THERE as error:
+            # A folder that is not there holds no file; what is there instead of the drop folder itself is a fault.
+            if folder == self.root and isinstance(error, NotADirectoryError):
+                self._cannot(folder, error)
+            return
+        except OSError as error:
+            self._cannot(folder, error)
+            return
+        fits = re.compile(fnmatch.translate(part)).match
+        yield from (folder / name for name in names if fits(name))
+
+    def _is_folder(self, path: Path) -> bool:
+        mode = self._mode(path)
+        return mode is not None and stat.S_ISDIR(mode)
+
+    def _is_file(self, path: Path, *, is_exact: bool) -> bool:
+        mode = self._mode(path)
+        kind = None if mode is None else not_a_file(mode)
+        if kind is not None and (is_exact or not stat.S_ISDIR(mode or 0)):
+            step = "ask the department to send a file, and remove what lies there"
+            self._add(path, f"cannot be read: it is {kind}, not a file", step)
+        return mode is not None and kind is None
+
+    def _mode(self, path: Path) -> int | None:
+        """`st_mode` of what a path leads to inside the drop folder; None where it leads nowhere or out of it."""
+        try:
+            real = path.resolve(strict=True)
+            if real.is_relative_to(self.root.resolve()):
+                return real.stat().st_mode
+            self._add(path, "is a link that leaves the drop folder", _SEND_ITSELF)
+        except RuntimeError:
+            self._add(path, "is a link that leads back to itself", _SEND_ITSELF)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and path.is_symlink():
+                self._add(path, "is a link that leads nowhere", _SEND_ITSELF)
+            else:
+                self._cannot(path, error)
+        return None
+
+    def _cannot(self, path: Path, error: OSError) -> None:
+        name = self.name(path) if path != self.root else "the drop folder"
+        self.problems.add(cannot_be_read(self.contract, self.interval, name, error))
+
+    def _add(self, path: Path, what: str, step: str) -> None:
+        self.problems.add(unreadable(self.contract, self.interval, self.name(path), what, next_step=step))
+
+
+def _pattern(contract: Contract, interval: Interval) -> str:
+    source = contract.citylake.source
+    declared = source.path if isinstance(source, FileDrop) else ""
+    local = contract.calendar.named(interval)
+    pattern, count = _INTERVAL.subn(lambda match: formatted(local, match[1]), declared)
+    parts = PurePosixPath(pattern).parts
+    unsafe = pattern.startswith("/") or "\\" in pattern or "\x00" in pattern or ".." in parts or "**" in pattern
+    if count != 1 or unsafe or not parts:
+        error = SourceError(
+            f"source path {declared!r} must be relative, stay below the drop folder and hold one "
+            "{interval:<strftime>}",
+            feed=f"{contract.department}.{contract.feed}",
+            left="nothing was fetched",
+            next_step=f"correct `path` of the source in {contract.path.name}",
+        )
+        error.is_whole_source = True
+        raise error
+    return pattern
 
 
 def fetched_file(

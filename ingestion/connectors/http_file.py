@@ -20,9 +20,10 @@ from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
 from ingestion.connectors.earlier import Earlier, EarlierDeliveries
 from ingestion.connectors.fetched import fetching, kept, recorded
+from ingestion.connectors.onward import shown
 from ingestion.connectors.templates import fill_interval
 from ingestion.connectors.trouble import Trouble, http_date
-from ingestion.connectors.web import Session, shown
+from ingestion.connectors.web import Session
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import HttpFile
 from ingestion.intervals import Interval

@@ -1,8 +1,10 @@
 """A paged JSON API: all pages of an interval, in order, are one delivery.
 
 A pass takes every page; where the data changed under it the whole pass begins again, and after the last
-restart nothing is delivered. The pages are kept as sent in one archive (ingestion.parsers.pages). An interval
-that has not ended is awaited: what is asked for earlier would be a part taken for the whole.
+restart nothing is delivered. Where two passes give the same records and what the server declares does not agree with
+them, they are delivered with a doubt (ingestion.connectors.declared). The pages are kept as sent in one archive
+(ingestion.parsers.pages). An interval that has not ended is awaited: what is asked for earlier would be a part taken
+for the whole.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ import httpx
 
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
+from ingestion.connectors.declared import Changed, Declared
 from ingestion.connectors.fetched import fetching, kept, recorded
+from ingestion.connectors.onward import shown
 from ingestion.connectors.pages import Page, PageReader
 from ingestion.connectors.paging import Pager
 from ingestion.connectors.templates import fill_params
 from ingestion.connectors.trouble import Again, Trouble, http_date
-from ingestion.connectors.web import Session, shown
+from ingestion.connectors.web import Session
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import JsonApi
@@ -33,14 +37,6 @@ from ingestion.parsers.pages import PageArchive
 
 NAME = "json_api/1"
 _NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
-
-
-class Changed(Trouble):
-    """The data changed while it was paged. `pages` is what this pass got, by sha256."""
-
-    def __init__(self, what: str, where: str, pages: tuple[str, ...] = ()) -> None:
-        super().__init__(what, where)
-        self.pages = pages
 
 
 @dataclass(frozen=True)
@@ -77,19 +73,20 @@ class JsonApiConnector:
                 headers=kept({k: v for k, v in taken.ends[0].headers.items() if k in ("date", "content-type")}),
                 pages=taken.pages,
                 replaces=True,
+                doubt=taken.doubt,
             )
             return [keep.until_gone(fetched)]
 
     def _passes(self, start: httpx.URL, params: dict[str, str], folder: Path) -> _Taken | None:
         """The first pass under which nothing changed. Raises Trouble when there is none."""
         deadline = self._session.deadline()
-        before: tuple[str, ...] | None = None
+        before: Changed | None = None
         for left in range(self.source.restarts, -1, -1):
-            one = _Pass(self, Pager(self.source, start, params), folder, deadline)
+            one = _Pass(self, Pager(self.source, start, params, self._session.onward), folder, deadline)
             try:
-                return one.run(same_again=before)
+                return one.run(before)
             except Changed as change:
-                before = change.pages or None
+                before = change
                 if not left:
                     tries = self.source.restarts + 1
                     raise Again(f"changes while it is paged, {tries} times in a row: {change.what}", shown(start)) \
@@ -118,11 +115,12 @@ class JsonApiConnector:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A whole pass: the archive, its pages' sha256, and the first and last page."""
+    """A whole pass: the archive, its pages' sha256, the first and last page, and why it may not be whole after all."""
 
     path: Path
     pages: tuple[str, ...]
     ends: tuple[Page, Page]
+    doubt: str | None
 
 
 @dataclass
@@ -134,9 +132,11 @@ class _Pass:
     folder: Path
     deadline: float
 
-    def run(self, *, same_again: tuple[str, ...] | None) -> _Taken | None:
-        """`same_again` are the pages of a pass in which ids repeated: the same again are taken. Raises Changed."""
+    def run(self, before: Changed | None) -> _Taken | None:
+        """`before` is what the pass before ended with: the same again is taken. Raises Changed."""
         hashes: list[str] = []
+        digests: list[str] = []
+        declared = Declared(self.connector.source)
         first = last = None
         size = 0
         path = self.folder / "pages.zip"
@@ -152,18 +152,20 @@ class _Pass:
                     break
                 first = first or page
                 last = replace(page, body=b"")
-                self._check(first, page)
+                change = declared.add(page)
+                if change is not None:
+                    raise Changed(change, self._at)
+                digests.append(page.digest)
                 hashes.append(hashlib.sha256(page.body).hexdigest())
                 archive.add(page.body)
                 size += len(page.body)
                 if size > self.connector.source.max_bytes:
                     raise Trouble(f"sends more than the contract's {self.connector.source.max_bytes:,} bytes", self._at)
                 url = self.pager.after(page)
-            pages = tuple(hashes)
             if last is None or first is None:
                 return None
-            self._complete(first, reader, pages, same_again)
-        return _Taken(path, pages, (replace(first, body=b""), last))
+            doubt = self._complete(declared, reader, tuple(digests), before)
+        return _Taken(path, tuple(hashes), (replace(first, body=b""), last), doubt)
 
     @property
     def _at(self) -> str:
@@ -174,21 +176,22 @@ class _Pass:
         if self.connector.source.paging.by != "page":
             raise Changed(f"page {self.pager.pages + 1} is gone", self._at)
 
-    def _check(self, first: Page, page: Page) -> None:
-        for name in ("total", "snapshot"):
-            was, now = getattr(first, name), getattr(page, name)
-            if now is not None and was != now:
-                number = self.pager.pages + 1
-                raise Changed(f"{name} was {was} on the first page and is {now} on page {number}", self._at)
-
     def _complete(
-        self, first: Page, reader: PageReader, pages: tuple[str, ...], same_again: tuple[str, ...] | None
-    ) -> None:
-        if first.total is not None and first.total != str(self.pager.records):
-            raise Changed(f"{first.total} records declared and {self.pager.records} sent", self._at)
-        repeated = reader.repeated()
-        if repeated and pages != same_again:
-            raise Changed(f"{repeated} ids came more than once", self._at, pages)
+        self, declared: Declared, reader: PageReader, pages: tuple[str, ...], before: Changed | None
+    ) -> str | None:
+        """Why the pass may not be whole, once two passes gave the same `pages`; None where all agrees.
+
+        Raises Changed where it has to be taken again.
+        """
+        if declared.is_short_of_records():
+            raise Changed(f"{declared.total} records declared and {declared.records} sent", self._at)
+        ids = reader.ids()
+        doubt = declared.doubt(ids)
+        found = [doubt or "", f"{ids.repeated} ids came more than once" if ids.repeated else ""]
+        what = "; ".join(filter(None, found))
+        if what and (before is None or (pages, doubt) != (before.pages, before.doubt)):
+            raise Changed(what, self._at, pages, doubt)
+        return doubt
 
 
 def _modified(page: Page) -> datetime | None:

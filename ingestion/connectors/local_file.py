@@ -1,9 +1,15 @@
-"""A delivery as a file on this machine: its name as text, and what is told where it cannot be read or written."""
+"""A delivery as a file on this machine: its name as text, how it is opened, and the errors where it cannot be read or
+written.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
 
 from ingestion.contract.model import Contract
 from ingestion.errors import SourceError, StoreError
@@ -19,6 +25,33 @@ def name_as_text(name: str) -> str:
         with contextlib.suppress(UnicodeDecodeError):
             return raw.decode(encoding)
     return raw.decode("utf-8", errors="backslashreplace")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def not_a_file(mode: int) -> str | None:
+    """What `st_mode` says it is instead of a regular file, such as `a named pipe`; None for a file."""
+    return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A regular file, open for reading; waits for nobody. Raises OSError, also for a pipe, a socket or a device.
+
+    Looking at the kind first would not do: what lies at a path can change between the look and the opening.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = not_a_file(os.fstat(handle).st_mode)
+    if kind is not None:
+        os.close(handle)
+        raise OSError(errno.EINVAL, f"it is {kind}, not a file")
+    return os.fdopen(handle, "rb")
 
 
 def unreadable(contract: Contract, interval: Interval, name: str, what: str, *, next_step: str) -> SourceError:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from ingestion.connectors.pages import Page
+from ingestion.connectors.onward import Onward, shown
+from ingestion.connectors.pages import Page, whole_number
 from ingestion.connectors.trouble import Trouble
-from ingestion.connectors.web import origin, shown
 from ingestion.contract.sources import JsonApi
 
 
@@ -23,6 +23,7 @@ class Pager:
     source: JsonApi
     start: httpx.URL
     params: dict[str, str]
+    onward: Onward = field(default_factory=Onward)
     pages: int = 0
     records: int = 0
     _asked: set[str] = field(default_factory=set)
@@ -52,7 +53,8 @@ class Pager:
         paging = self.source.paging
         name = paging.parameter or ""
         if paging.by in ("page", "offset"):
-            had_all = page.total is not None and page.total.isdigit() and self.records >= int(page.total)
+            total = whole_number(page.total)
+            had_all = total is not None and self.records >= total
             if not page.records or had_all:
                 return None
             place = paging.first + self.pages if paging.by == "page" else self.records
@@ -65,8 +67,7 @@ class Pager:
 
     def _link(self, link: str, page: Page) -> httpx.URL:
         url = page.url.join(link)
-        if origin(url) != origin(self.start):
-            raise Trouble(f"names a next page on another server, {url.host}", shown(self.start))
+        self.onward.check_next(url, start=self.start, page=page.url)
         return self._once(url)
 
     def _ask(self, own: dict[str, str]) -> httpx.URL:

@@ -21,8 +21,11 @@ RUNBOOK = "docs/runbooks/source-unreachable.md"
 class Trouble(Exception):
     """`what` the server at `where` (host and path, nothing secret) did. `is_refusal`: it would not let us in.
 
-    `advice` is what to do about it, where that is known.
+    `advice` is what to do about it, where that is known. `is_whole_source`: nothing else of the source can be read
+    now either.
     """
+
+    is_whole_source = False
 
     def __init__(self, what: str, where: str, *, is_refusal: bool = False, advice: str | None = None) -> None:
         super().__init__(f"{where} {what}")
@@ -55,13 +58,15 @@ def as_source_error(trouble: Trouble, contract: Contract, interval: Interval) ->
         step = f"the next run asks again; by hand: {again}; if it stays, see {RUNBOOK}"
     else:
         step = f"ask the department, see {RUNBOOK}; then {again}"
-    return SourceError(
+    error = SourceError(
         str(trouble),
         feed=feed,
         interval=str(interval),
         left="nothing was stored; what was committed before, and the last release, stay as they are",
         next_step=step,
     )
+    error.is_whole_source = trouble.is_whole_source
+    return error
 
 
 def retry_after(value: str | None, said_at: str | None = None) -> float | None:

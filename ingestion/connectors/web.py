@@ -1,8 +1,9 @@
 """One HTTP session with a department's server: credentials, redirects, retries, time-outs.
 
 Owns what every HTTP source needs and how its failures are told. The credential goes to the origin of
-the connection's base URL and nowhere else, whatever a redirect or a next link says. Only GET is sent, so
-every request may be sent again. What an answer means is the connector's business.
+the connection's base URL and nowhere else, whatever a redirect or a next link says; which hosts these may name is
+ingestion.connectors.onward's. Only GET is sent, so every request may be sent again. What an answer means is the
+connector's business.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from ingestion.connections import Connection, fits_header
 from ingestion.connectors import tls
+from ingestion.connectors.onward import Onward, origin, shown
 from ingestion.connectors.trouble import Again, Trouble, retry_after
 from ingestion.contract.sources import HttpFile, JsonApi
 
@@ -30,6 +32,7 @@ MAX_REDIRECTS = 5
 MAX_TOKEN_BYTES = 2**20
 _ANSWERS = (200, 206, 304, 404, 410, 416)
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
+_LOCATION = "citylake_location"
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
 T = TypeVar("T")
@@ -50,6 +53,13 @@ class Session:
     def url(self, path: str) -> httpx.URL:
         """`path` below the connection's base URL, or itself where it is absolute."""
         return httpx.URL(urljoin(self.connection.base_url, path) if self.connection else path)
+
+    @property
+    def onward(self) -> Onward:
+        """Where the server may send us on to: the connection's word, or the contract's where there is none."""
+        if self.connection is None:
+            return Onward(tuple(self.source.redirect_hosts))
+        return Onward(self.connection.redirect_hosts, self.source.connection)
 
     def deadline(self) -> float:
         """When a delivery that begins now must be here, on the monotonic clock."""
@@ -94,7 +104,7 @@ class Session:
 
         Statuses 200, 206, 304, 404, 410 and 416 are answers; everything else raises Trouble (or Again).
         """
-        with _told():
+        with _told(url):
             response = self._followed(url, {**self.source.headers, **(headers or {})}, deadline)
             try:
                 self._judge(response)
@@ -112,10 +122,12 @@ class Session:
             seen.append(url)
             request = self._authorised(self.client.build_request("GET", url, headers=headers), deadline)
             response = self.client.send(request, stream=True)
-            if not response.has_redirect_location:
+            location = response.extensions.get(_LOCATION)
+            if location is None:
                 return response
             response.close()
-            url = url.join(response.headers["location"])
+            before, url = url, _joined(url, location)
+            self.onward.check_redirect(url, start=seen[0], before=before)
             if url in seen:
                 raise Trouble("redirects in a circle", shown(url))
             if len(seen) > MAX_REDIRECTS:
@@ -145,11 +157,16 @@ class Session:
             asked = {"grant_type": "client_credentials"} | ({"scope": given.scope} if given.scope else {})
             url = self.url(given.token_url or "")
             client = (given.login or "", given.password.get_secret_value() if given.password else "")
-            with self.client.stream("POST", url, data=asked, auth=client) as answer:
-                self._judge(answer)
-                found = _member(_small(answer, deadline), "access_token")
-            if found is None:
-                raise Trouble("gave no access token for the connection's client", shown(url), is_refusal=True)
+            try:
+                with self.client.stream("POST", url, data=asked, auth=client) as answer:
+                    self._judge(answer)
+                    found = _member(_small(answer, deadline), "access_token")
+                if found is None:
+                    raise Trouble("gave no access token for the connection's client", shown(url), is_refusal=True)
+            except Trouble as trouble:
+                # Without a token nothing of this source can be asked for.
+                trouble.is_whole_source = True
+                raise
             self._token = found
         return self._token
 
@@ -161,7 +178,10 @@ class Session:
         if status in _RETRIED:
             asked = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
             told = f" and asks to wait {asked:.0f} s" if asked is not None else ""
-            raise Again(f"{what}{told}", url, wait=asked)
+            busy = Again(f"{what}{told}", url, wait=asked)
+            # A server that asks to be left alone longer than that is not asked for anything else either.
+            busy.is_whole_source = asked is not None and asked > self.source.max_wait
+            raise busy
         if status == httpx.codes.UNAUTHORIZED and self._token is not None:
             # A granted token runs out: the next attempt asks for another.
             self._token = None
@@ -178,6 +198,7 @@ class Session:
             self._client = httpx.Client(
                 trust_env=False,
                 follow_redirects=False,
+                event_hooks={"response": [_keep_location]},
                 timeout=httpx.Timeout(limits.read, connect=limits.connect),
                 headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
                 proxy=given.proxy.get_secret_value() if given and given.proxy else None,
@@ -188,12 +209,12 @@ class Session:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Transport failures as Again, with the host and path and no more of the URL."""
+def _told(start: httpx.URL) -> Iterator[None]:
+    """Transport failures as Again, with the host and path and no more of the URL. `start` is what was asked for."""
     try:
         yield
     except httpx.ConnectTimeout as error:
-        raise Again("did not take the connection in time", _asked(error)) from None
+        raise _of_server(Again("did not take the connection in time", _asked(error)), error, start) from None
     except httpx.TimeoutException as error:
         raise Again("stopped answering (time-out)", _asked(error)) from None
     except httpx.RemoteProtocolError as error:
@@ -201,10 +222,32 @@ def _told() -> Iterator[None]:
     except httpx.LocalProtocolError as error:
         # What h11 says of a header quotes it, and it may be the credential.
         raise Trouble("was not asked: HTTP cannot carry the connection's credential", _asked(error)) from None
+    except (httpx.ConnectError, httpx.ProxyError) as error:
+        again = Again(f"cannot be reached: {error}", _asked(error))
+        raise _of_server(tls.untrusted(error, _asked(error)) or again, error, start) from None
     except httpx.TransportError as error:
         raise tls.untrusted(error, _asked(error)) or Again(f"cannot be reached: {error}", _asked(error)) from None
     except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
         raise Trouble(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
+
+
+def _of_server(trouble: Trouble, error: httpx.RequestError, start: httpx.URL) -> Trouble:
+    """The trouble, of the whole source where it is the source's own server that cannot be reached."""
+    trouble.is_whole_source = origin(error.request.url) == origin(start)
+    return trouble
+
+
+def _keep_location(response: httpx.Response) -> None:
+    """Keep where a redirect leads for us to judge: httpx would read it first, and stumble over what is no URL."""
+    if response.has_redirect_location:
+        response.extensions[_LOCATION] = response.headers.pop("location")
+
+
+def _joined(url: httpx.URL, location: str) -> httpx.URL:
+    try:
+        return url.join(location)
+    except (httpx.InvalidURL, UnicodeError):
+        raise Trouble("redirects to something that is not http(s)", shown(url)) from None
 
 
 def _asked(error: httpx.RequestError) -> str:
@@ -233,17 +276,6 @@ def _member(body: bytes, name: str) -> str | None:
         return None
     found = said.get(name) if isinstance(said, dict) else None
     return found if isinstance(found, str) and fits_header(found) else None
-
-
-def shown(url: httpx.URL) -> str:
-    """The part of a URL that may be told: no login, no query."""
-    port = f":{url.port}" if url.port else ""
-    return f"{url.scheme}://{url.host}{port}{url.path}"
-
-
-def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Scheme, host, port."""
-    return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
 class _NoQuery(logging.Filter):

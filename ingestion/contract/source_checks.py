@@ -10,6 +10,7 @@ from ingestion.contract.extension import Citylake, JsonFormat
 from ingestion.contract.problem import KeyPath
 from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour, repeats_midnight
 from ingestion.contract.sources import FileDrop, HttpFile, JsonApi
+from ingestion.hosts import declared_host
 
 ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
 """Request headers a contract may set; a credential is a connection's."""
@@ -34,8 +35,19 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
     for name in source.headers:
         if name.lower() not in ALLOWED_HEADERS:
             yield ("source", "headers", name), f"not a header a contract sets; allowed: {', '.join(ALLOWED_HEADERS)}"
+    yield from _redirects(source)
     if isinstance(source, JsonApi):
         yield from _api(source, citylake)
+
+
+def _redirects(source: HttpFile | JsonApi) -> Iterator[Finding]:
+    if source.connection is not None and source.redirect_hosts:
+        yield ("source", "redirect_hosts"), f"belong to the connection: `redirect_hosts` of {source.connection!r}"
+    for index, name in enumerate(source.redirect_hosts):
+        try:
+            declared_host(name)
+        except ValueError as error:
+            yield ("source", "redirect_hosts", index), str(error)
 
 
 def _hours(citylake: Citylake) -> Iterator[Finding]:

@@ -44,12 +44,15 @@ class _Web(_Spec):
 
     `url` is relative to the connection's base URL, or absolute (a public file needs no connection).
     `headers` may hold only what says which form of the content is wanted. An answer that is
-    longer than `max_bytes` (bytes of one delivery) is not taken.
+    longer than `max_bytes` (bytes of one delivery) is not taken. `redirect_hosts` (`host` or `host:port`) are the
+    hosts, beside the URL's own, that redirects and next-page links may lead to; where there is a connection, the
+    connection says so instead.
     """
 
     connection: str | None = Field(default=None, pattern=NAME)
     url: str
     headers: dict[str, str] = {}
+    redirect_hosts: list[str] = []
     max_bytes: int = Field(default=4 * 2**30, gt=0)
     timeouts: Timeouts = Timeouts()
     attempts: int = Field(default=4, ge=1, le=20, description="Of one request, the first included.")
@@ -108,9 +111,13 @@ class JsonApi(_Web):
     """A paged JSON API: all pages of an interval are one delivery. Records lie under `records` of the format.
 
     `params` are query parameters; their values may hold `{start:<strftime>}` and `{end:<strftime>}` of
-    the interval, in `time`. `total` and `snapshot` (JSON paths) must say the same on every page, and
-    `id` (JSON path in a record) must not repeat: otherwise the data changed while it was paged, and
-    paging begins again, `restarts` times at most. Ids that repeat in the same pages twice are the data's own.
+    the interval, in `time`. What the server declares about the whole is held against what came: the number of records
+    (`total`, or a response header `total_header` such as X-Total-Count or Content-Range), of pages (`page_count`), of
+    the page's own records (`count`), and `snapshot`, which names the state all pages are of. All are JSON paths but the
+    header; whatever says them says the same on every page. `id` (JSON path in a record) must not repeat, and with a
+    total there are exactly so many records and ids. Otherwise paging begins again, `restarts` times at most. Where two
+    passes give the same records and still do not agree with what is declared, the delivery is landed and held for
+    the steward; ids that repeat without a total are the data's own (docs/adr/0008, 4).
     """
 
     connector: Literal["json_api"]
@@ -118,10 +125,19 @@ class JsonApi(_Web):
     time: Literal["local", "utc"] = "local"
     paging: Paging
     total: str | None = Field(default=None, pattern=JSON_PATH)
+    total_header: str | None = None
+    page_count: str | None = Field(default=None, pattern=JSON_PATH)
+    count: str | None = Field(default=None, pattern=JSON_PATH)
     snapshot: str | None = Field(default=None, pattern=JSON_PATH)
     id: str | None = Field(default=None, pattern=JSON_PATH)
     restarts: int = Field(default=2, ge=0, le=10)
     max_page_bytes: int = Field(default=64 * 2**20, gt=0)
+
+    @model_validator(mode="after")
+    def _one_total(self) -> JsonApi:
+        if self.total is not None and self.total_header is not None:
+            raise ValueError("`total` and `total_header` say the same: give one")
+        return self
 
 
 def connector(raw: Any) -> str:

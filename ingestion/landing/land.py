@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from ingestion import keys
 from ingestion.connectors.base import Fetched
-from ingestion.connectors.local_file import cannot_be_kept, cannot_be_read, unreadable
+from ingestion.connectors.local_file import cannot_be_kept, cannot_be_read, open_file, unreadable
 from ingestion.contract.model import Contract
 from ingestion.errors import IntegrityError, StoreError
 from ingestion.intervals import Interval
@@ -82,7 +82,7 @@ def is_due_again(known: Standing, contract: Contract) -> bool:
 def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Path) -> tuple[str, int]:
     """A private copy, so that what is hashed is what is stored; (sha256, bytes)."""
     try:
-        source = fetched.path.open("rb")
+        source = open_file(fetched.path)
         before = fetched.path.stat()
     except OSError as error:
         raise cannot_be_read(contract, interval, fetched.filename, error) from error
@@ -125,6 +125,7 @@ def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: 
         sha256=sha256,
         headers=fetched.headers,
         pages=list(fetched.pages),
+        doubt=fetched.doubt,
     )
 
 

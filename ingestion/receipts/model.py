@@ -32,7 +32,7 @@ class Span(Record):
 
 
 class Manifest(Record):
-    """Beside the raw bytes."""
+    """Beside the raw bytes. `doubt` says why they may not be whole: whatever is made of them is held."""
 
     schema_version: Literal[1] = 1
     department: str
@@ -50,6 +50,7 @@ class Manifest(Record):
     sha256: str
     headers: dict[str, str] = {}
     pages: list[str] = []
+    doubt: str | None = None
 
 
 class Decision(Record):

@@ -13,6 +13,7 @@ from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
     from ingestion.contract.model import Contract
+    from ingestion.delivery import Delivery
     from ingestion.intervals import Interval
 
 IntervalOption = Annotated[
@@ -40,8 +41,8 @@ def ingest_command(
     as_json: AsJson = False,
 ) -> None:
     """Take in a feed's deliveries. Of a day, of one interval, or one file."""
-    from ingestion.errors import ConfigurationError
-    from ingestion.ingest import ingest_file, ingest_interval
+    from ingestion.errors import CitylakeError, ConfigurationError
+    from ingestion.ingest import ingest_file, ingest_intervals
     from warehouse.cli.render import show_deliveries
 
     session: Session = context.obj
@@ -53,14 +54,20 @@ def ingest_command(
             left="nothing was done",
             next_step=f"citylake ingest {feed} {file} --interval 2026-03-02",
         )
-    with progress(f"ingest {feed}") as say:
-        if file is not None and interval is not None:
-            found = [ingest_file(session.lake, contract, file, parse_interval(contract, interval))]
-        else:
-            found = []
-            for one in _intervals(session, contract, interval, day):
-                say(f"ingest {feed} {one}")
-                found += ingest_interval(session.lake, contract, one)
+    found: list[Delivery] = []
+    try:
+        with progress(f"ingest {feed}") as say:
+            if file is not None and interval is not None:
+                found.append(ingest_file(session.lake, contract, file, parse_interval(contract, interval)))
+            else:
+                for one in ingest_intervals(session.lake, contract, _intervals(session, contract, interval, day)):
+                    found.append(one)
+                    say(f"ingest {feed} {one.interval}")
+    except CitylakeError:
+        # What was committed before is shown before the error is.
+        if found:
+            show_deliveries(found, as_json=as_json)
+        raise
     show_deliveries(found, as_json=as_json)
 
 
@@ -109,14 +116,14 @@ def reconform_command(
 
 def held_command(
     context: typer.Context,
-    accept: Annotated[str | None, typer.Option("--accept", metavar="BATCH", help="Let this correction count.")] = None,
+    accept: Annotated[str | None, typer.Option("--accept", metavar="BATCH", help="Let this delivery count.")] = None,
     reject: Annotated[str | None, typer.Option("--reject", metavar="BATCH", help="Keep what counted before.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record; needed to decide.")] = None,
     by: By = None,
     feed: Annotated[str | None, typer.Option("--feed", help="Where feeds share a batch id.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List or decide corrections that wait. They would lose more keys than the contract allows."""
+    """List or decide deliveries that wait. They would lose too many keys, or may be incomplete."""
     from ingestion.holds import decide, held
 
     session: Session = context.obj
@@ -128,7 +135,7 @@ def held_command(
             return
         columns = ("feed", "interval", "batch", "content as of", "why")
         rows = [(h.feed, h.interval_start, h.batch, h.content_as_of, h.message) for h in waiting]
-        show_grid(results(), f"{len(rows)} corrections wait for a steward", columns, rows)
+        show_grid(results(), f"{len(rows)} deliveries wait for a steward", columns, rows)
         return
     if (accept and reject) or not reason:
         raise typer.BadParameter("decide one batch at a time, with --reason")

@@ -40,7 +40,7 @@ unsettled as (
 select
     feed_id, interval_start, interval_end, arg_max(state, unsettled.key), arg_max(rule, unsettled.key),
     max(unsettled.key), coalesce(arg_max(counted.received, unsettled.key), 0),
-    coalesce(arg_max(counted.quarantined, unsettled.key), 0)
+    coalesce(arg_max(counted.quarantined, unsettled.key), 0), arg_max(message, unsettled.key)
 from unsettled
 left join (
     select receipt_key, sum(received)::bigint as received, sum(quarantined)::bigint as quarantined
@@ -116,14 +116,19 @@ def missing(
 
 def _unsettled(log: duckdb.DuckDBPyConnection) -> list[Trouble]:
     found = []
-    for feed, start, end, state, rule, key, received, quarantined in log.execute(_UNSETTLED).fetchall():
+    for feed, start, end, state, rule, key, received, quarantined, why in log.execute(_UNSETTLED).fetchall():
         kind = kind_of(state, rule)
         if kind is None:
             continue
-        # The receipt's own message may quote the file, so it stays in the lake.
-        message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else "waits for a word"
+        # A refusal's own message may quote the file, so it stays in the lake.
+        message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else waits(why)
         found.append(Trouble(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))
     return found
+
+
+def waits(why: str | None) -> str:
+    """The line of an incident for a held delivery; `why` is its receipt's message, made of counts and names only."""
+    return f"waits for a word: {why}" if why else "waits for a word"
 
 
 def _is_watched(lake: Lake, trouble: Trouble, now: datetime, since: Since) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ingestion.delivery import Delivery
 from ingestion.lake import Lake
+from warehouse.incidents.conditions import waits
 from warehouse.incidents.model import Kind, kind_of
 from warehouse.incidents.report import Done, report, resolve
 
@@ -13,18 +14,21 @@ _ENDED: tuple[Kind, ...] = ("delivery_refused", "delivery_failed", "delivery_hel
 _COUNTS = ("accepted", "no_data", "unchanged")
 
 
-def report_deliveries(lake: Lake, deliveries: Iterable[Delivery]) -> list[Done]:
+def report_deliveries(lake: Lake, deliveries: Iterable[Delivery], *, is_source_read: bool = True) -> list[Done]:
     """Refused and held ones open incidents; those that count end what waited for their interval.
 
-    The source was read, so an incident `source_unreachable` of the feed ends too. Raises as warehouse.incidents.report.
+    `is_source_read` says that all the source has could be read: an incident `source_unreachable` of the feed ends too.
+    Where some of it could not, these deliveries are the others, and the incident that names it stays open.
+    Raises as warehouse.incidents.report.
     """
     done: list[Done] = []
     for delivery in deliveries:
-        done += resolve(lake, "source_unreachable", delivery.feed, "the source was read again")
+        if is_source_read:
+            done += resolve(lake, "source_unreachable", delivery.feed, "the source was read again")
         kind = kind_of(delivery.outcome, delivery.rule)
         if kind is not None:
             counts = f"rule {delivery.rule}; {delivery.quarantined} of {delivery.received} rows refused"
-            message = "waits for a word" if kind == "delivery_held" else counts
+            message = waits(delivery.message) if kind == "delivery_held" else counts
             done.append(
                 report(lake, kind, delivery.feed, message, interval=delivery.interval, occurrence=delivery.receipt)
             )

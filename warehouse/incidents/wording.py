@@ -53,11 +53,14 @@ WORDS: dict[Kind, Words] = {
         ),
     ),
     "delivery_held": Words(
-        ("更正数据待确认", "Correction held for the steward"),
-        ("更正数据已留存，原数据继续有效。", "The correction is kept; the earlier delivery stays in force."),
+        ("报送数据待确认", "Delivery held for the steward"),
         (
-            "请确认减少的记录是否属实，再决定接受或拒绝：citylake held",
-            "Decide whether the loss of records is meant, then accept or reject it: citylake held",
+            "该批数据已留存但暂不生效，原数据继续有效。",
+            "The delivery is kept and does not count; what counted before stays in force.",
+        ),
+        (
+            "请核实数据是否完整、减少的记录是否属实，再决定接受或拒绝：citylake held",
+            "Find out whether it is whole and any loss of records is meant, then accept or reject it: citylake held",
         ),
     ),
     "delivery_late": Words(

@@ -130,3 +130,16 @@ def test_before_the_first_build_every_later_step_says_what_to_run(run: Run) -> N
 def test_collect_finds_nothing_to_delete(run: Run) -> None:
     run("ingest", FEED, "--day", BAD_DAY)
     assert _json(run, "collect") == {"orphans": [], "residue": 0, "unfinished": [], "unreleased": []}
+
+
+def test_bad_items_are_named_after_the_others_were_taken_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was taken in is shown, what could not be is named, and the exit code is that of a failure."""
+    deliver(City(), 3, tmp_path / "city")
+    (good,) = (tmp_path / "city" / "drop" / "syj" / "complaint").glob("*.ndjson")
+    bad = good.with_name(f"{good.stem}_r2{good.suffix}")
+    bad.symlink_to(bad.name)
+    code = main(["--home", str(tmp_path), "ingest", "syj.complaint", "--day", BAD_DAY, "--json"])
+    told = capsys.readouterr()
+    assert code == 1
+    assert [(one["filename"], one["outcome"]) for one in json.loads(told.out)] == [(good.name, "accepted")]
+    assert f"{bad.name}' is a link that leads back to itself" in told.err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import hashlib
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -151,3 +153,26 @@ def test_a_date_to_wait_for_is_the_servers_own(made: Lake, server: Server, http_
     began = time.monotonic()
     ingest_interval(made, http_contract(), day(0))
     assert time.monotonic() - began >= 1.9
+
+
+@pytest.mark.parametrize("name", ["Content-Digest", "Repr-Digest", "Digest"])
+@pytest.mark.parametrize("kind", ["sha-256", "sha-512"])
+def test_a_digest_that_does_not_hold(made: Lake, server: Server, http_contract, name: str, kind: str) -> None:
+    """Under each name it has had (RFC 9530, RFC 3230), and the body is whole by its length."""
+    other = base64.b64encode(hashlib.new(kind.replace("-", ""), b"another file").digest()).decode()
+    said = f"{kind}={other}" if name == "Digest" else f"{kind}=:{other}:"
+    server.script(PATH, Answer(TEXT, headers={name: said}))
+    with pytest.raises(SourceError, match=f"do not have the {kind} digest it declares"):
+        ingest_interval(made, http_contract(attempts=1), day(0))
+
+
+def test_a_part_that_ends_before_its_own_range(made: Lake, server: Server, http_contract) -> None:
+    """Chunked, it has no length; its Content-Range declares one."""
+    headers = {"ETag": '"1"', "Accept-Ranges": "bytes"}
+    begun, size = Answer(TEXT, headers=headers, cut=20), len(TEXT)
+    rest = {**headers, "Content-Range": f"bytes 20-{size - 1}/{size}"}
+    server.script(PATH, begun, Answer(TEXT[20:-9], 206, rest, chunked=True))
+    with pytest.raises(SourceError, match=f"declared a file of {size} bytes and sent {size - 9}"):
+        ingest_interval(made, http_contract(attempts=2), day(0))
+    server.script(PATH, begun, Answer(TEXT[20:-9], 206, rest, chunked=True), Answer(TEXT, headers=headers))
+    assert ingest_interval(made, http_contract(), day(0))[0].accepted == 3

@@ -101,6 +101,15 @@ def test_retries_and_reruns_raise_only_the_count(make: Make, hook: Hook) -> None
     assert [said for said, _ in hook.events] == ["opened", "resolved", "opened"]
 
 
+def test_the_others_of_a_source_do_not_end_what_names_its_bad_item(make: Make, hook: Hook) -> None:
+    made = make(webhook_url=hook.url)
+    report(made, "source_unreachable", FEED, "extract: 'office/readings_20260302_2.csv' is a link that leads nowhere")
+    accepted = ingest_file(made, contract(), drop(made, "good.csv", rows("abc")), day(0))
+    assert report_deliveries(made, [accepted], is_source_read=False) == []
+    assert [one.kind for one in Book(made).active() if one.is_open] == ["source_unreachable"]
+    assert [done.action for done in report_deliveries(made, [accepted])] == ["resolved"]
+
+
 def test_a_task_tells_its_deliveries_at_once(make: Make, hook: Hook) -> None:
     made = make(webhook_url=hook.url)
     report(made, "source_unreachable", FEED, "no answer")

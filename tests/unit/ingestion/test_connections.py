@@ -115,3 +115,22 @@ def test_secrets_are_not_in_what_is_printed() -> None:
 def test_settings_still_refuse_what_they_do_not_know(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
         Settings(home=tmp_path, conn_qxj="x")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://host?redirect_hosts=a.org,[::1]:8080",
+        '{"base_url": "https://host", "redirect_hosts": ["a.org", "[::1]:8080"]}',
+        '{"host": "host", "extra": "{\\"redirect_hosts\\": \\"a.org, [::1]:8080\\"}"}',
+    ],
+)
+def test_redirect_hosts_as_a_list_or_as_text(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert given(text, monkeypatch, tmp_path).redirect_hosts == ("a.org", "[::1]:8080")
+
+
+def test_a_whole_url_among_the_hosts_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = json.dumps({"base_url": "https://host", "redirect_hosts": [f"https://me:{SECRET}@a.org"]})
+    with pytest.raises(ConfigurationError, match=r"redirect_hosts: .*must be hosts such as") as told:
+        given(text, monkeypatch, tmp_path)
+    assert SECRET not in str(told.value)

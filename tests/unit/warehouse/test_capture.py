@@ -121,6 +121,42 @@ def test_a_file_that_goes_away_stops_no_other(tmp_path: Path) -> None:
     assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]
 
 
+def _planted(made: Lake) -> list[str]:
+    """Three good files of two days among a link to itself and two that lead nowhere; the names of the bad ones."""
+    for name in ("readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"):
+        drop(made, name, rows([name]))
+    bad = {"readings_20260302_2.csv": "readings_20260302_2.csv", "readings_20260303_b.csv": "nowhere",
+           "readings_20260303_c.csv": "/nowhere"}  # fmt: skip
+    for name, target in bad.items():
+        (made.settings.drop_root / "office" / name).symlink_to(target)
+    return [f"'office/{name}'" for name in bad]
+
+
+def test_bad_files_stop_no_other_and_are_all_named(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract("events", recapture=timedelta(days=1))
+    bad = _planted(made)
+    captured = Captured()
+    with pytest.raises(SourceError, match=r"3 items could not be read: \[2026-03-02T00:00Z, 2026-.*\): '") as told:
+        capture(made, feed, date(2026, 3, 3), captured)
+    assert all(name in told.value.message for name in bad)
+    assert told.value.left == "nothing of these was stored; everything else of the feed was taken in"
+    taken = [delivery.filename for delivery in captured.deliveries]
+    assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]
+    with pytest.raises(SourceError, match="3 items could not be read"):
+        capture(made, feed, date(2026, 3, 3), again := Captured())
+    assert (again.deliveries, again.known) == ([], 3)
+
+
+def test_bad_files_stop_no_other_in_the_first_of_two_tasks(tmp_path: Path) -> None:
+    made, feed = lake(tmp_path), contract("events", recapture=timedelta(days=1))
+    _planted(made)
+    extracted = Extracted()
+    with pytest.raises(SourceError, match="3 items could not be read"):
+        extract_days(made, feed, date(2026, 3, 3), date(2026, 3, 3), extracted)
+    done = list(conform_days(made, feed, date(2026, 3, 3), date(2026, 3, 3), []))
+    assert [delivery.outcome for delivery in done] == ["accepted"] * 3 == ["accepted"] * len(extracted.waiting)
+
+
 def test_a_file_dated_in_the_future_does_not_come_back_over_a_correction_in_every_run(tmp_path: Path) -> None:
     """Its time says nothing: read again beside the correction, it is no newer than when it came."""
     made, feed = lake(tmp_path), contract()

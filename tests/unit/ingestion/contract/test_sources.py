@@ -50,6 +50,7 @@ def test_a_file_over_http_and_a_paged_api_are_accepted(citylake: dict[str, Any],
         ({"conection": "syj"}, "conection", "did you mean `connection`?"),
         ({"connector": "htp"}, "connector", "did you mean `http`? allowed: file_drop, http, json_api"),
         ({"max_bytes": 0}, "max_bytes", "greater than 0"),
+        ({"redirect_hosts": ["a.org"]}, "redirect_hosts", "belong to the connection: `redirect_hosts` of 'syj'"),
     ],
 )
 def test_what_is_wrong_with_a_file_over_http(
@@ -74,6 +75,9 @@ def test_what_is_wrong_with_a_file_over_http(
         ({"paging": {"by": "cursor", "parameter": "c"}}, "paging", "paging by cursor needs next"),
         ({"paging": {"by": "scroll"}}, "paging.by", "'scroll' is not allowed"),
         ({"total": "count"}, "total", "should match pattern"),
+        ({"page_count": "pages"}, "page_count", "should match pattern"),
+        ({"count": "$.a[0]"}, "count", "should match pattern"),
+        ({"total_heder": "X-Total"}, "total_heder", "did you mean `total_header`?"),
     ],
 )
 def test_what_is_wrong_with_a_paged_api(
@@ -82,6 +86,42 @@ def test_what_is_wrong_with_a_paged_api(
     citylake["source"], citylake["format"] = {**API, **change}, JSON
     found = problems()
     assert told in found[f"{SOURCE}.{key}"], found
+
+
+PUBLIC = {**HTTP, "connection": None, "url": "https://example.org/v_{interval:%Y-%m-%d}.csv"}
+
+
+def test_redirect_hosts_of_a_source_without_a_connection(citylake: dict[str, Any], problems: Any) -> None:
+    hosts = ["files.example.org", "Files.Example.org:8443", "10.0.0.7", "[::1]:80", "b\u00fccher.example"]
+    citylake["source"] = {**PUBLIC, "redirect_hosts": hosts}
+    assert problems() == {}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://a.org",
+        "a.org/x",
+        "me@a.org",
+        "*.a.org",
+        "a.org:",
+        "a.org:0",
+        "a.org:65536",
+        "::1",
+        "",
+        ".",
+        "a..b",
+        "a b",
+    ],
+)
+def test_what_is_no_redirect_host(citylake: dict[str, Any], problems: Any, host: str) -> None:
+    citylake["source"] = {**PUBLIC, "redirect_hosts": ["a.org", host]}
+    assert repr(host) in problems()[f"{SOURCE}.redirect_hosts[1]"]
+
+
+def test_one_total(citylake: dict[str, Any], problems: Any) -> None:
+    citylake["source"], citylake["format"] = {**API, "total": "$.total", "total_header": "X-Total-Count"}, JSON
+    assert "give one" in str(problems())
 
 
 def test_a_paged_api_gives_json(citylake: dict[str, Any], problems: Any) -> None:
