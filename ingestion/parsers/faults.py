@@ -48,4 +48,5 @@ def _holding(block: Block, places: Array) -> Array:
     """Block indices of the records that hold these byte places."""
     index = np.searchsorted(block.starts, places, side="right") - 1
     inside = (index >= 0) & (places < block.ends[np.maximum(index, 0)])
-    return np.unique(index[inside])
+    index = index[inside]
+    return index[np.append(True, index[1:] != index[:-1])] if len(index) else index

@@ -132,7 +132,7 @@ class JsonRecords:
             rows, found = rows[once], found.take(pa.array(once))
 
         def read(lines: pa.Table) -> pa.Table:
-            return connection.from_arrow(lines).query("lines", self._statement).to_arrow_table()
+            return connection.from_arrow(lines).query("lines", self._statement).to_arrow_table(max(lines.num_rows, 1))
 
         return Segment(block, rows, exact(read(found), self._exact, found, read), refused)
 
