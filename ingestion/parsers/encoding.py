@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array, Block
-from ingestion.parsers.pieces import PIECE, pieces_of
+from ingestion.parsers.pieces import pieces_of
 
 WIDE_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -117,14 +118,11 @@ def utf8_chunks(
         return
     watch = Watch("utf-8" if encoding == "iso-8859-1" else encoding)  # in which any UTF-8 is text as well
     decoder = codecs.getincrementaldecoder(encoding)()
-    final = False
-    while not final:
-        data = stream.read(min(chunk, PIECE))
-        final = not data
+    for data in chain(pieces_of(stream, chunk), (b"",)):
         watch.see(data)
         before = len(decoder.getstate()[0])
         try:
-            yield decoder.decode(data, final).encode("utf-8")
+            yield decoder.decode(data, not data).encode("utf-8")
         except UnicodeDecodeError as error:
             raise refused(place - before + error.start) from error
         place += len(data)

@@ -12,6 +12,7 @@ import numpy as np
 from ingestion.parsers.blocks import Array, Block, Refusals
 from ingestion.parsers.encoding import to_utf8, undecodable
 
+_NONE = np.empty(0, np.int64)
 _WINDOW = 2**20
 """Bytes looked at together where there is something to find: a place costs eight, and some masks."""
 
@@ -29,9 +30,9 @@ def unreadable(block: Block) -> Refusals:
             for low, data in _windows(block)
             if to_utf8(data, block.encoding) is None
         ]
-    long = [rows for rule, rows in block.refused if rule == "record_too_long"]
-    whole = {rule: np.setdiff1d(np.concatenate(parts), np.concatenate([*long, []])) for rule, parts in found.items()}
-    return tuple((rule, rows.astype(np.int64)) for rule, rows in whole.items() if len(rows))
+    long = np.concatenate([_NONE, *(rows for rule, rows in block.refused if rule == "record_too_long")])
+    whole = {rule: np.setdiff1d(np.concatenate([_NONE, *parts]), long) for rule, parts in found.items()}
+    return tuple((rule, rows) for rule, rows in whole.items() if len(rows))
 
 
 def _windows(block: Block) -> Iterator[tuple[int, bytes]]:

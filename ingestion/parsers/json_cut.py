@@ -19,8 +19,8 @@ import numpy as np
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers import pieces
 from ingestion.parsers.blocks import Array, Block
-from ingestion.parsers.encoding import to_utf8, undecodable, whole_characters, whole_utf8
-from ingestion.parsers.records import KEPT_TEXT
+from ingestion.parsers.encoding import to_utf8, undecodable, whole_utf8
+from ingestion.parsers.records import kept_ends, kept_head
 
 _STEP = re.compile(r"""\.([^\W\d]\w*|"[^"]+")""")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -122,7 +122,7 @@ class JsonCutter:
         """
         begin = self._base + len(text) - len(text.lstrip(_BLANK_BYTES))
         text = text.lstrip(_BLANK_BYTES)
-        head, passed, length, state = text[:KEPT_TEXT], 0, 0, _State()
+        head, passed, length, state = kept_head(text, self._max_record, "utf-8"), 0, 0, _State()
         while True:
             whole = _settled(text)
             text, held = text[:whole], text[whole:]
@@ -138,7 +138,6 @@ class JsonCutter:
         self._base = begin + passed + stop + (0 if last else 1)
         self.count += 1
         zero = np.zeros(1, np.int64)
-        head = whole_characters(head, "utf-8")
         block = Block(
             head, None if self._offset is None else self._offset + begin, self.count, zero, zero + len(head),
             zero + length, "utf-8", (("record_too_long", zero),),
@@ -177,9 +176,10 @@ class JsonCutter:
         low = int(starts[0])
         first, self.count = self.count + 1, self.count + len(commas)
         long = np.flatnonzero(ends - starts > self._max_record)
+        kept = kept_ends(text, starts, ends, self._max_record, "utf-8")
         base = None if self._offset is None else self._offset + self._base + low
         return Block(
-            view[low : int(ends[-1])].tobytes(), base, first, starts - low, ends - low, ends - starts, "utf-8",
+            view[low : int(ends[-1])].tobytes(), base, first, starts - low, kept - low, ends - starts, "utf-8",
             (("record_too_long", long),) if len(long) else (),
         )  # fmt: skip
 

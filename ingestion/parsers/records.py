@@ -108,7 +108,8 @@ class RecordReader:
             starts, ends = starts[filled], ends[filled]
         torn = _NOTHING if marks is _UNQUOTED else malformed(view, marks, self._dialect)
         refused = self._refusals(starts, ends, {"bare_carriage_return": bare, "malformed_quote": torn})
-        block = Block(text, self._base, self._number, starts, ends, ends - starts, self._dialect.encoding, refused)
+        kept = kept_ends(text, starts, ends, self._dialect.max_record_bytes, self._dialect.encoding)
+        block = Block(text, self._base, self._number, starts, kept, ends - starts, self._dialect.encoding, refused)
         self._number += len(starts)
         return block
 
@@ -127,7 +128,7 @@ class RecordReader:
 
     def _too_long(self, text: bytes) -> tuple[Block, bytes]:
         """Skip to the end of a record longer than memory allows; it counts as one refused record."""
-        head, state, more = text[:KEPT_TEXT], State(), text
+        head, state, more = kept_head(text, self._dialect.max_record_bytes, self._dialect.encoding), State(), text
         length, opened, stop, ended_by_cr = 0, 0, 0, False
         held = b""
         while more or held:
@@ -149,7 +150,6 @@ class RecordReader:
         if not stop and state.inside:
             raise self._unterminated(opened)
         zero = np.zeros(1, np.int64)
-        head = whole_characters(head, self._dialect.encoding)
         block = Block(
             head, self._base, self._number, zero, zero + len(head), zero + length - ended_by_cr,
             self._dialect.encoding, (("record_too_long", zero),),
@@ -171,6 +171,23 @@ class RecordReader:
             rule="unterminated_quote",
             next_step="the department closes the quote, or doubles a quote that belongs to the text, and sends again",
         )
+
+
+def kept_head(text: bytes, max_record_bytes: int, encoding: str) -> bytes:
+    """What is kept of the text of a record that is longer than `max_record_bytes`; `text` is more than that of it."""
+    return whole_characters(text[: min(KEPT_TEXT, max_record_bytes)], encoding)
+
+
+def kept_ends(text: bytes, starts: Array, ends: Array, max_record_bytes: int, encoding: str) -> Array:
+    """Where the kept text of each record ends: before its end for those that are too long."""
+    long = np.flatnonzero(ends - starts > max_record_bytes)
+    if not len(long):
+        return ends
+    ends = ends.copy()
+    for row in long.tolist():  # each is longer than what a block holds many of
+        start = int(starts[row])
+        ends[row] = start + len(kept_head(text[start : start + max_record_bytes + 1], max_record_bytes, encoding))
+    return ends
 
 
 def _bare_returns(view: Array, marks: Quoted) -> Array:

@@ -21,8 +21,8 @@ import numpy as np
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers import pieces
 from ingestion.parsers.blocks import Block
-from ingestion.parsers.encoding import undecodable, whole_characters
-from ingestion.parsers.records import KEPT_TEXT
+from ingestion.parsers.encoding import undecodable
+from ingestion.parsers.records import kept_ends, kept_head
 from ingestion.parsers.xml_text import undecodable_byte
 
 MAX_DEPTH = 100
@@ -143,7 +143,7 @@ class XmlCutter:
         needed = seen if self._start < 0 else self._start
         if self._start >= 0 and end - self._start > self._max:
             if self._head is None:
-                self._head = self._text[self._start - self._base :][:KEPT_TEXT]
+                self._head = kept_head(self._text[self._start - self._base :], self._max, "utf-8")
             needed = seen
         self._text = self._text[max(needed - self._base, 0) :]
         self._base = max(needed, self._base)
@@ -155,10 +155,10 @@ class XmlCutter:
         first, self.count = self.count + 1, self.count + len(places)
         long = np.flatnonzero(ends - starts > self._max)
         refused = (("record_too_long", long),) if len(long) else ()
-        return Block(
-            self._text[low - self._base : high - self._base], None if self._offset is None else self._offset + low,
-            first, starts - low, ends - low, ends - starts, "utf-8", refused,
-        )  # fmt: skip
+        text = self._text[low - self._base : high - self._base]
+        kept = kept_ends(text, starts - low, ends - low, self._max, "utf-8")
+        base = None if self._offset is None else self._offset + low
+        return Block(text, base, first, starts - low, kept, ends - starts, "utf-8", refused)
 
     def _end(self, place: _Place) -> int:
         """Just after the record: expat gives where its end tag begins, or, of `<record/>`, where it ends."""
@@ -176,7 +176,6 @@ class XmlCutter:
         self.count += 1
         zero = np.zeros(1, np.int64)
         base = None if self._offset is None else self._offset + place.start
-        head = whole_characters(head, "utf-8")
         block = Block(
             head, base, self.count, zero, zero + len(head), zero + length, "utf-8", (("record_too_long", zero),)
         )
