@@ -1,7 +1,7 @@
 """Rows kept aside until all are seen, in the order they came: a little in memory, the rest in the scratch folder.
 
-A payload may consist of nothing but repeats, so what is kept must not follow its length. What rows are kept, and why, is
-the business of `table`.
+A payload may consist of nothing but repeats, so what is kept must not follow its length. What rows are kept, and
+why, is the business of `table`.
 """
 
 from __future__ import annotations

@@ -178,4 +178,3 @@ class Places:
         """Some of them."""
         chosen = pa.array(rows)
         return Places(self.record[rows], self.offset.take(chosen), self.length[rows], self.text.take(chosen))
-

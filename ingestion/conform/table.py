@@ -1,9 +1,9 @@
 """Conforms one table: segments in, bronze and quarantine out, every record counted once.
 
-The loop holds one segment at a time (plus the one being read ahead and the ones being written), and a segment is bounded
-in bytes, records and cells (`parsers.pieces`). So memory does not grow with the payload except for the key hashes
-(`duplicates`); rows held back are kept in the scratch folder (`held`). Deciding about the delivery as a whole is left to
-`run`.
+The loop holds one segment at a time (plus the one being read ahead and the ones being written), and a segment is
+bounded in bytes, records and cells (`parsers.pieces`). So memory does not grow with the payload except for the key
+hashes (`duplicates`); rows held back are kept in the scratch folder (`held`). Deciding about the delivery as a whole is
+left to `run`.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ class CalendarSpec(Strict):
 class CsvFormat(Strict):
     """Delimited text, RFC 4180 with declared variations.
 
-    `escape` (most often a backslash) takes the meaning from a quote, a delimiter or an escape after it; doubled quotes are read
-    with it and without. A row with text beside a quoted field is refused (`malformed_quote`).
+    `escape` (most often a backslash) takes the meaning from a quote, a delimiter or an escape after it; doubled quotes
+    are read with it and without. A row with text beside a quoted field is refused (`malformed_quote`).
     """
 
     type: Literal["csv"] = "csv"

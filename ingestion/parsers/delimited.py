@@ -4,7 +4,6 @@ Reading fields is pyarrow's, over bytes that were already cut into records, so a
 cannot be read is set aside by its number and never shifts another. Typing is left to conform.
 """
 
-# ruff: noqa: PLR2004  (byte values are the byte classes of GB18030)
 from __future__ import annotations
 
 import codecs
@@ -26,8 +25,8 @@ from ingestion.parsers.encoding import Watch, to_utf8
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.header_variants import Header, repeated_headers
-from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.pieces import records_at_once
+from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.quoting import Dialect, quoted, with_literal_escapes
 from ingestion.parsers.records import RecordReader
 

@@ -218,8 +218,9 @@ def undecodable_document(encoding: str, place: int) -> DeliveryRefused:
     )
 
 
-def _cut(text: bytes, state: _State = _State()) -> _Cut:
+def _cut(text: bytes, state: _State | None = None) -> _Cut:
     """Commas between records in a text that begins inside the list, outside any record or in `state`."""
+    state = state or _State()
     view = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(view == 0x22)
     if b"\\" in text and len(quotes):

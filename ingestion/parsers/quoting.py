@@ -1,8 +1,8 @@
 """Where quoted fields begin and end in a run of delimited text, and which quotes no two readers read alike.
 
 A quote opens a field only right after a delimiter, a line end or the start (RFC 4180 §2.5, §2.6); anywhere else in an
-unquoted field it is an ordinary character, as Python's csv module and pyarrow have it. Inside a quoted field two quotes are
-one. Where the contract declares an escape, it takes the meaning from a quote, a delimiter or an escape after it, in
+unquoted field it is an ordinary character, as Python's csv module and pyarrow have it. Inside a quoted field two
+quotes are one. Where the contract declares an escape, it takes the meaning from a quote, a delimiter or an escape after it, in
 quoted fields and outside them; before anything else it is an ordinary character. It never hides a line end: outside
 quotes that ends the record.
 
@@ -25,7 +25,7 @@ _FIRST_LEAD, _FIRST_TRAIL = 0x81, 0x40
 """Bytes of GB18030: the first of a character, and from where the second of two may be an ASCII one."""
 _BLANKS = "\t\v\f \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
 """Unicode White_Space without line ends, and U+FEFF."""
-_BLANK_BYTES = np.array([byte >= 0x80 or byte in b"\t\v\f " for byte in range(256)])
+_BLANK_BYTES = np.array([byte in b"\t\v\f " or not chr(byte).isascii() for byte in range(256)])
 """What a blank may begin with, in any encoding."""
 _NOTHING = np.empty(0, np.int64)
 
@@ -56,8 +56,8 @@ class State(NamedTuple):
 class Quoted(NamedTuple):
     """Quoted stretches `[opens[i], closes[i]]`; `open_at_end` when the last one has no end here.
 
-    A stretch that began before this text opens at -1. A pair of quotes may end one stretch and begin the next. `stray` are
-    quotes that are ordinary characters; `active` says for each byte whether it is an escape (None: none is).
+    A stretch that began before this text opens at -1. A pair of quotes may end one stretch and begin the next. `stray`
+    are quotes that are ordinary characters; `active` says for each byte whether it is an escape (None: none is).
     """
 
     opens: Array
@@ -246,4 +246,4 @@ def _after_blanks(text: Array, stray: Array, marks: Quoted, dialect: Dialect) ->
     near = (begins < stray) & _BLANK_BYTES[text[begins]]
     begins, stray = begins[near], stray[near]
     heads = (text[a:b].tobytes().decode(dialect.encoding, "replace") for a, b in zip(begins, stray, strict=True))
-    return stray[np.fromiter((not head.strip(_BLANKS) for head in heads), bool, len(stray))]
+    return np.asarray(stray[np.fromiter((not head.strip(_BLANKS) for head in heads), bool, len(stray))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -109,8 +109,8 @@ def test_delimited(make: Any, encoding: str, dialect: Any, body: bytes, at: Any,
 @SETTINGS
 @given(
     body=mixed(
-        b'{"a":"x"}', b'{"a":"\\"\\\\","b":[{}]}', b'"\\', b"\n", b"\r\n", b"\n", b"1", b"{", b"}", b" ", b"\x00", b"\xff",
-        b'{"a":"' + b"z" * 70 + b'"}', '{"a":"中𝄞"}'.encode(), '{"a":"中𝄞"}'.encode("gb18030"),
+        b'{"a":"x"}', b'{"a":"\\"\\\\","b":[{}]}', b'"\\', b"\n", b"\r\n", b"\n", b"1", b"{", b"}", b" ",
+        b"\x00", b"\xff", b'{"a":"' + b"z" * 70 + b'"}', '{"a":"中𝄞"}'.encode(), '{"a":"中𝄞"}'.encode("gb18030"),
     ),
     at=SIZES,
 )  # fmt: skip
@@ -146,9 +146,9 @@ def test_json_document(make: Any, encoding: str, found: list[str], key: str, res
 @given(
     found=st.lists(
         st.sampled_from([
-            "<i><a>x</a></i>", "<i/>", "<i a='1>2'/>", "<i><a>é中</a></i>", "<i><a>" + "z" * 70 + "</a></i>", "<!-- > -->",
-            "<?p >?>", "<i><a><![CDATA[</i>]]></a></i>", "<i><a>&#x4e2d;&amp;</a></i>", "<i\n></i\n>", "<!--" + "c" * 70 + "-->",
-            "<j><i/></j>", "<i xmlns:q='u'><q:a/></i>", "<i b='" + "é" * 70 + "'/>", "x", "<i><a>\r\n</a></i>", "<i",
+            "<i><a>x</a></i>", "<i/>", "<i a='1>2'/>", "<i><a>é中</a></i>", "<i><a>" + "z" * 70 + "</a></i>",
+            "<!-- > -->", "<?p >?>", "<i><a><![CDATA[</i>]]></a></i>", "<i><a>&#x4e2d;&amp;</a></i>", "<i\n></i\n>",
+            "<!--" + "c" * 70 + "-->", "<j><i/></j>", "<i xmlns:q='u'><q:a/></i>", "<i b='" + "é" * 70 + "'/>", "x", "<i><a>\r\n</a></i>", "<i",
         ]),
         max_size=10,
     ),
@@ -167,7 +167,16 @@ def test_xml(make: Any, encoding: str, found: list[str], at: Any) -> None:
 @SETTINGS
 @given(
     body=mixed(
-        b"ab12\n", b"\n", b"ab", b"c\r\n", b"\r", b"1" * 65, b"\x00", b"\xff\n", "中é㐀\n".encode(), "中é㐀\n".encode("gb18030")
+        b"ab12\n",
+        b"\n",
+        b"ab",
+        b"c\r\n",
+        b"\r",
+        b"1" * 65,
+        b"\x00",
+        b"\xff\n",
+        "中é㐀\n".encode(),
+        "中é㐀\n".encode("gb18030"),
     ),
     at=SIZES,
 )
