@@ -148,7 +148,8 @@ def test_json_document(make: Any, encoding: str, found: list[str], key: str, res
         st.sampled_from([
             "<i><a>x</a></i>", "<i/>", "<i a='1>2'/>", "<i><a>é中</a></i>", "<i><a>" + "z" * 70 + "</a></i>",
             "<!-- > -->", "<?p >?>", "<i><a><![CDATA[</i>]]></a></i>", "<i><a>&#x4e2d;&amp;</a></i>", "<i\n></i\n>",
-            "<!--" + "c" * 70 + "-->", "<j><i/></j>", "<i xmlns:q='u'><q:a/></i>", "<i b='" + "é" * 70 + "'/>", "x", "<i><a>\r\n</a></i>", "<i",
+            "<!--" + "c" * 70 + "-->", "<j><i/></j>", "<i xmlns:q='u'><q:a/></i>", "<i b='" + "é" * 70 + "'/>", "x",
+            "<i><a>\r\n</a></i>", "<i",
         ]),
         max_size=10,
     ),
