@@ -32,6 +32,8 @@ from ingestion.parsers.records import RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
+_ARROW_BLOCK = 2**20
+"""Bytes that Arrow parses at a time; more no longer fit a processor's cache."""
 _LINE_ENDS = "ask the department to end every line with LF or CR LF, and to send it again"
 _HEADER_FAULTS = {
     "bare_carriage_return": (
@@ -145,7 +147,7 @@ class Delimited:
         rows = readable(len(block), refused)
         text = self._text(block, rows)
         try:
-            columns = self._columns(text, places, width)
+            columns = self._columns(block, text, places, width, len(rows))
         except pa.ArrowInvalid:
             counts = self._field_counts(block)
             ragged = rows[counts[rows] != width]
@@ -153,7 +155,7 @@ class Delimited:
                 raise
             refused += (("ragged", ragged),)
             rows = readable(len(block), refused)
-            columns = self._columns(self._text(block, rows), places, width)
+            columns = self._columns(block, self._text(block, rows), places, width, len(rows))
         if columns.num_rows != len(rows):
             raise IntegrityError(
                 f"{self._name}: {len(rows)} records counted, {columns.num_rows} read, from record {block.first}",
@@ -178,25 +180,27 @@ class Delimited:
             raise IntegrityError(f"{self._name}: undecodable bytes outside any record", left="nothing was written")
         return text
 
-    def _columns(self, text: bytes, places: dict[str, int], width: int) -> pa.Table:
+    def _columns(self, block: Block, text: bytes, places: dict[str, int], width: int, count: int) -> pa.Table:
         sources = self._table.source_columns
         if not text:
             return pa.table({c.name: pa.array([], pa.string()) for c in sources})
         names = [str(index) for index in range(width)]
+        longest = int((block.ends - block.starts).max())
         used = sorted({str(place) for place in places.values()}, key=int)
         if text.startswith(codecs.BOM_UTF8):  # the reader leaves one out, which here is part of a value
             text = codecs.BOM_UTF8 + text
         if self._dialect.escape is not None:
             text = with_literal_escapes(text, self._dialect)
-        # One block: where one of its blocks ends within a quoted field, Arrow takes CR and LF for a line end.
+        # Where one of its blocks ends within a quoted field, Arrow takes CR and LF for a line end: then there is one.
+        size = len(text) + 1 if _line_ends_in_fields(text, count) else max(_ARROW_BLOCK, 4 * longest)
         read = pacsv.read_csv(
             pa.BufferReader(text),
-            read_options=pacsv.ReadOptions(column_names=names, block_size=len(text) + 1),
+            read_options=pacsv.ReadOptions(column_names=names, block_size=size),
             parse_options=pacsv.ParseOptions(
                 delimiter=self._spec.delimiter,
                 quote_char=self._spec.quote or False,
                 escape_char=self._spec.escape or False,
-                newlines_in_values=True,
+                newlines_in_values=size > len(text),
             ),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -220,6 +224,12 @@ class Delimited:
         found = marks.separating(text, np.flatnonzero(text == self._dialect.delimiter), self._dialect) + start
         first = np.searchsorted(found, block.starts)
         return np.searchsorted(found, block.ends) - first + 1
+
+
+def _line_ends_in_fields(text: bytes, count: int) -> bool:
+    """Whether a field of the `count` records of a text may hold a line end."""
+    ended = text.count(b"\n") + (not text.endswith(b"\n"))
+    return ended != count or text.count(b"\r") != text.count(b"\r\n")
 
 
 def _only(block: Block, rows: Array) -> bytes:

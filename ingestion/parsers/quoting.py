@@ -3,8 +3,8 @@
 A quote opens a field only right after a delimiter, a line end or the start (RFC 4180 §2.5, §2.6); anywhere else in an
 unquoted field it is an ordinary character, as Python's csv module and pyarrow have it. Inside a quoted field two
 quotes are one. Where the contract declares an escape, it takes the meaning from a quote, a delimiter or an escape after
-it, in quoted fields and outside them; before anything else it is an ordinary character. It never hides a line end: outside
-quotes that ends the record.
+it, in quoted fields and outside them; before anything else it is an ordinary character. It never hides a line end:
+outside quotes that ends the record.
 
 Readers disagree, so `malformed` tells the records that are refused (rule `malformed_quote`): anything after a closing
 quote but a delimiter or a line end (`"abc"def`, `"a" ,b`), a quote that only blanks part from the beginning
