@@ -2,8 +2,9 @@
 
 Rows come in record order, segment by segment, as two 64-bit hashes (`ingestion.row_identity`): key and content. A
 table of slots tells which rows surely are the first of their key; the others, the real repeats and a few per
-cent that share a slot by chance, are held back and judged exactly at the end. Memory is 20 bytes a
-row plus at most 256 MB of slots. Only rows that broke no rule take part.
+cent that share a slot by chance, are held back and judged exactly at the end. A repeat of a first that was met lately
+is known at once. Memory is 20 bytes a row plus at most 256 MB of slots, and while judging some 80 a held row. Only rows
+that broke no rule take part.
 
 Where the source has a key, two keys that share a hash show: the later row is a conflict, in quarantine. Where the
 whole row is the key, nothing would show, so there a repeat is a row that both hashes say is one.
@@ -18,6 +19,7 @@ import numpy as np
 from ingestion.parsers.blocks import Array
 
 _MIN_BITS, _MAX_BITS = 16, 28
+_LATELY_BITS = 18
 
 
 @dataclass
@@ -61,17 +63,35 @@ class Firsts:
         self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
         self._taken = np.zeros(1 << self._bits, dtype=bool)
         self._owners = np.empty(0, np.int32)
+        bits = min(self._bits, _LATELY_BITS)
+        self._lately = np.zeros((1 << bits, 2), np.uint64)
+        self._is_lately = np.zeros(1 << bits, dtype=bool)
 
-    def pass_through(self, key: Array, content: Array, base: int, record: Array) -> Array:
-        """Which rows surely are firsts (bool); the rest is held. `base + record` is a row's record number."""
+    def pass_through(self, key: Array, content: Array, base: int, record: Array) -> tuple[Array, Array]:
+        """Which rows surely are firsts, and which surely repeat one (bool); the rest is held.
+
+        `base + record` is a row's record number.
+        """
         slot = (key >> np.uint64(64 - self._bits)).astype(np.int64)
         fresh = ~self._taken[slot]
         self._taken[slot] = True
         fresh &= self._first_in_segment(key)
         seen = _Seen(key, content, record.astype(np.uint32), base)
+        repeat = self._repeats_lately(key, content, fresh)
         self._passed.append(seen.take(fresh))
-        self._held.append(seen.take(~fresh))
-        return np.asarray(fresh)
+        self._held.append(seen.take(~fresh & ~repeat))
+        return np.asarray(fresh), repeat
+
+    def _repeats_lately(self, key: Array, content: Array, fresh: Array) -> Array:
+        """Rows with the key and the content of a row that surely is the first of its key, and is remembered."""
+        slot = (key & np.uint64(len(self._lately) - 1)).astype(np.int64)
+        self._lately[slot[fresh]] = np.column_stack((key[fresh], content[fresh]))
+        self._is_lately[slot[fresh]] = True
+        repeat = np.zeros(len(key), dtype=bool)
+        late = np.flatnonzero(~fresh)
+        first = self._lately[slot[late]]
+        repeat[late] = self._is_lately[slot[late]] & (first[:, 0] == key[late]) & (first[:, 1] == content[late])
+        return repeat
 
     def judge(self) -> Verdicts:
         """The exact answer for every held row."""

@@ -180,13 +180,3 @@ class Places:
         """Some of them."""
         chosen = pa.array(rows)
         return Places(self.record[rows], self.offset.take(chosen), self.length[rows], self.text.take(chosen))
-
-
-def joined(parts: list[Places]) -> Places:
-    """Several as one."""
-    return Places(
-        np.concatenate([part.record for part in parts]),
-        pa.concat_arrays([part.offset for part in parts]),
-        np.concatenate([part.length for part in parts]),
-        pa.concat_arrays([part.text for part in parts]),
-    )

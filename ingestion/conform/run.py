@@ -127,7 +127,7 @@ class _Run:
         bronze = BronzeFile(self._scratch / f"{table.name}.bronze.parquet", self._batch, self._loaded_at)
         quarantine = QuarantineFile(self._scratch / f"{table.name}.quarantine.parquet", self._batch, table.name)
         plan = TablePlan(self._contract, table, self._content_date)
-        work = TableConform(plan, self._connection, self._keys, bronze, quarantine)
+        work = TableConform(plan, self._connection, self._keys, bronze, quarantine, self._scratch)
         try:
             work.run(source)
             _balance(table, work.counts)

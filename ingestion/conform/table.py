@@ -1,8 +1,9 @@
 """Conforms one table: segments in, bronze and quarantine out, every record counted once.
 
-The loop holds one segment at a time (plus the one being read ahead and the ones being written), so
-memory does not grow with the payload except for the key hashes (`duplicates`). Deciding about the
-delivery as a whole is left to `run`.
+The loop holds one segment at a time (plus the one being read ahead and the ones being written), and a segment is
+bounded in bytes, records and cells (`parsers.pieces`). So memory does not grow with the payload except for the key
+hashes (`duplicates`); rows held back are kept in the scratch folder (`held`). Deciding about the delivery as a whole is
+left to `run`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import TypeVar
 
 import duckdb
@@ -22,13 +24,19 @@ import pyarrow.compute as pc
 from ingestion.conform.compile import BITS, Rule, TablePlan
 from ingestion.conform.direct import plain_digits, read_directly
 from ingestion.conform.duplicates import Firsts
-from ingestion.conform.output import BronzeFile, Places, QuarantineFile, joined
+from ingestion.conform.held import HeldRows
+from ingestion.conform.output import BronzeFile, Places, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.pseudonymise import Pseudonymiser
 from ingestion.parsers.blocks import Array, Block, Segment, Source
+from ingestion.parsers.records import KEPT_TEXT
 from ingestion.parsers.text import shown
 
 _T = TypeVar("_T")
+_EXTRA = "\x00"
+"""Begins the names of columns beside bronze's own, of which none holds a NUL."""
+_TEXT_AT_ONCE = 16 * 2**20
+"""Bytes of original text gathered together: a line of many groups is shown for each of them."""
 
 
 @dataclass
@@ -78,6 +86,21 @@ class _Judged:
         places = self.places.take(np.flatnonzero(keep)) if self.places else None
         return _Judged(self.bronze.filter(pa.array(keep)), [f[keep] for f in self.flags], self.content[keep], places)
 
+    def flat(self, places: Places) -> pa.Table:
+        """All of it as one table, to be kept aside."""
+        extra = [places.record, places.offset, places.length, places.text, self.content, *self.flags]
+        named = {f"{_EXTRA}{i}": pa.array(column) for i, column in enumerate(extra)}
+        return pa.table({**{name: self.bronze[name] for name in self.bronze.column_names}, **named})
+
+    @classmethod
+    def unflat(cls, kept: pa.Table) -> _Judged:
+        """What `flat` made a table of."""
+        names = [name for name in kept.column_names if name.startswith(_EXTRA)]
+        record, offset, length, text, content, *flags = (kept[name].combine_chunks() for name in names)
+        places = Places(record.to_numpy(), offset, length.to_numpy(), text)
+        bronze = kept.drop_columns(names)
+        return cls(bronze, [f.to_numpy() for f in flags], content.to_numpy(), places)
+
 
 class TableConform:
     """One table of one delivery. Call `run` once; then `counts` holds the answer."""
@@ -89,6 +112,7 @@ class TableConform:
         keys: PseudonymKeys,
         bronze: BronzeFile,
         quarantine: QuarantineFile,
+        scratch: Path,
     ) -> None:
         self._plan = plan
         self._connection = connection
@@ -97,7 +121,7 @@ class TableConform:
         self._quarantine = quarantine
         self._statements: dict[tuple[frozenset[str], frozenset[str]], str] = {}
         self._masks = plan.mask_statement()
-        self._held: list[_Judged] = []
+        self._held = HeldRows(scratch)
         self.counts = Counts()
 
     def run(self, source: Source) -> None:
@@ -120,7 +144,8 @@ class TableConform:
             return
         good = self._refuse_judged(segment, judged)
         content = judged.values["_content"].to_numpy()[good]
-        fresh = self._fresh(segment, good, judged.values["_key"].to_numpy()[good], content, firsts)
+        fresh, repeat = self._fresh(segment, good, judged.values["_key"].to_numpy()[good], content, firsts)
+        self.counts.duplicates += int(np.count_nonzero(repeat))
         bronze = self._assembled(judged, block.number(segment.rows))
         flags = _taken(judged.values, "_flag_", self._plan.flags)
         kept = good[fresh]
@@ -130,40 +155,39 @@ class TableConform:
         mask = np.zeros(bronze.num_rows, dtype=bool)
         mask[kept] = True
         self._accept(_Judged(bronze.filter(pa.array(mask)), [f[kept] for f in flags], content[fresh]))
-        held = good[~fresh]
-        if len(held):
-            places = _places(block, segment.rows[held])
-            rows = bronze.take(pa.array(held))
-            self._held.append(_Judged(rows, [f[held] for f in flags], content[~fresh], places))
+        self._hold(segment, _Judged(bronze, flags, judged.values["_content"].to_numpy()), good[~fresh & ~repeat])
 
-    def _fresh(self, segment: Segment, good: Array, key: Array, content: Array, firsts: Firsts) -> Array:
-        """Which of the good rows surely repeat none before them; the rest is held."""
+    def _hold(self, segment: Segment, judged: _Judged, rows: Array) -> None:
+        """Keep aside some rows of a segment, which may be repeats."""
+        for part in _in_parts(segment.block, segment.rows[rows]):
+            held, places = rows[part], _places(segment.block, segment.rows[rows[part]])
+            kept = judged.bronze.take(pa.array(held))
+            self._held.add(_Judged(kept, [f[held] for f in judged.flags], judged.content[held]).flat(places))
+
+    def _fresh(self, segment: Segment, good: Array, key: Array, content: Array, firsts: Firsts) -> tuple[Array, Array]:
+        """Which of the good rows surely repeat none before them, and which surely do; the rest is held."""
         if self._plan.table.keeps_repeats:
-            return np.ones(len(good), dtype=bool)
+            return np.ones(len(good), dtype=bool), np.zeros(len(good), dtype=bool)
         # Without a key both are hashes of the row, `_content` the stronger: slots are made of it.
         first, second = (content, key) if firsts.whole_rows else (key, content)
         return firsts.pass_through(first, second, segment.block.first, segment.rows[good])
 
     def _settle(self, firsts: Firsts) -> None:
         """Decide the rows held back as possible repeats."""
-        if not self._held:
-            return
-        verdicts = firsts.judge()
-        held = _Judged(
-            pa.concat_tables([h.bronze for h in self._held]).unify_dictionaries(),
-            [np.concatenate(parts) for parts in zip(*(h.flags for h in self._held), strict=True)],
-            np.concatenate([h.content for h in self._held]),
-            joined([h.places for h in self._held if h.places]),
-        )
-        self._accept(held.take(verdicts.first))
+        verdicts, done = firsts.judge(), 0
         self.counts.duplicates += int(np.count_nonzero(verdicts.repeat))
-        conflict = np.flatnonzero(verdicts.conflict)
-        if len(conflict) and held.places:
-            self.counts.quarantined += len(conflict)
-            self.counts.rules["key_conflict"] += len(conflict)
-            earlier = pa.array(verdicts.first_record[conflict]).cast(pa.string())
-            detail = pc.binary_join_element_wise("same key, other content than record", earlier, " ")
-            self._quarantine.write(held.places.take(conflict), _lists(len(conflict), ["key_conflict"]), detail)
+        for kept in self._held:
+            held, mine = _Judged.unflat(kept), slice(done, done + kept.num_rows)
+            done += kept.num_rows
+            if verdicts.first[mine].any():
+                self._accept(held.take(verdicts.first[mine]))
+            conflict = np.flatnonzero(verdicts.conflict[mine])
+            if len(conflict) and held.places:
+                self.counts.quarantined += len(conflict)
+                self.counts.rules["key_conflict"] += len(conflict)
+                earlier = pa.array(verdicts.first_record[mine][conflict]).cast(pa.string())
+                detail = pc.binary_join_element_wise("same key, other content than record", earlier, " ")
+                self._quarantine.write(held.places.take(conflict), _lists(len(conflict), ["key_conflict"]), detail)
 
     def _accept(self, rows: _Judged) -> None:
         counts = self.counts
@@ -207,7 +231,7 @@ class TableConform:
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
         self._connection.register("segment", segment)
-        result = self._connection.execute(statement).to_arrow_table()
+        result = self._connection.execute(statement).to_arrow_table(max(segment.num_rows, 1))
         self._connection.unregister("segment")
         return result
 
@@ -231,7 +255,7 @@ class TableConform:
         broken = np.zeros((len(rows), len(rules)), dtype=bool)
         for i, (_, found) in enumerate(segment.refused):
             broken[np.searchsorted(rows, found), i] = True
-        self._refuse(_places(segment.block, rows), broken, rules, pa.nulls(len(rows), pa.string()))
+        self._refuse(segment.block, rows, broken, rules, pa.nulls(len(rows), pa.string()))
 
     def _refuse_judged(self, segment: Segment, judged: _Result) -> Array:
         """Refuse records that break rules, with the values of the columns concerned; gives the other rows."""
@@ -246,7 +270,8 @@ class TableConform:
         everything[bad] = False
         if len(bad):
             self._refuse(
-                _places(segment.block, segment.rows[bad]),
+                segment.block,
+                segment.rows[bad],
                 broken,
                 [r.id for r in rules],
                 self._detail(segment, bad, broken),
@@ -270,15 +295,23 @@ class TableConform:
         # Not null_handling="skip": pyarrow 26 then loses the rows in which every part is null.
         return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
 
-    def _refuse(self, places: Places, broken: Array, rules: list[str], detail: pa.Array) -> None:
-        self.counts.quarantined += len(places.record)
+    def _refuse(self, block: Block, rows: Array, broken: Array, rules: list[str], detail: pa.Array) -> None:
+        self.counts.quarantined += len(rows)
         for rule, count in zip(rules, broken.sum(axis=0).tolist(), strict=True):
             if count:
                 self.counts.rules[rule] += count
-        _, rule_index = np.nonzero(broken)
-        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(broken.sum(axis=1)))).astype(np.int32)
-        names = pa.array(rules, pa.string()).take(pa.array(rule_index))
-        self._quarantine.write(places, pa.ListArray.from_arrays(pa.array(offsets), names), detail)
+        named = pa.array(rules, pa.string())
+        for part in _in_parts(block, rows):
+            _, rule_index = np.nonzero(broken[part])
+            offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(broken[part].sum(axis=1)))).astype(np.int32)
+            lists = pa.ListArray.from_arrays(pa.array(offsets), named.take(pa.array(rule_index)))
+            self._quarantine.write(_places(block, rows[part]), lists, detail.take(pa.array(part)))
+
+
+def _in_parts(block: Block, rows: Array) -> list[Array]:
+    """Positions in `rows`, parted so that the records of each part show a bounded length of text."""
+    lengths = np.minimum(block.ends[rows] - block.starts[rows], KEPT_TEXT)
+    return np.split(np.arange(len(rows)), np.flatnonzero(np.diff(np.cumsum(lengths) // _TEXT_AT_ONCE)) + 1)
 
 
 def _places(block: Block, rows: Array) -> Places:

@@ -181,6 +181,10 @@ def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
     lines += [f"{indent}{encoding}", f"{indent}{delimiter}"]
     if first.quote != '"':
         lines.append(f"{indent}quote: {quoted(first.quote)}{comment(guess='sniffed over the sample')}")
+    if first.escape:
+        lines.append(
+            f"{indent}escape: {quoted(first.escape)}{comment(guess='it stands before quotes in quoted fields')}"
+        )
     if not first.header:
         lines.append(f"{indent}header: false{comment(guess='the first line looks like data')}")
     if codes:

@@ -41,12 +41,17 @@ class CalendarSpec(Strict):
 
 
 class CsvFormat(Strict):
-    """Delimited text, RFC 4180 with declared variations."""
+    """Delimited text, RFC 4180 with declared variations.
+
+    `escape` (most often a backslash) takes the meaning from a quote, a delimiter or an escape after it; doubled quotes
+    are read with it and without. A row with text beside a quoted field is refused (`malformed_quote`).
+    """
 
     type: Literal["csv"] = "csv"
     encoding: Literal["utf-8", "gb18030", "windows-1252"] = "utf-8"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str = Field(default='"', max_length=1)
+    escape: str = Field(default="", max_length=1)
     header: bool = True
     null_values: list[str] = [""]
     trim: bool = True
@@ -54,11 +59,13 @@ class CsvFormat(Strict):
 
     @model_validator(mode="after")
     def _marks(self) -> CsvFormat:
-        for name, mark in (("delimiter", self.delimiter), ("quote", self.quote)):
+        for name, mark in (("delimiter", self.delimiter), ("quote", self.quote), ("escape", self.escape)):
             if mark and (not mark.isascii() or mark.isalnum() or mark in "\r\n\x00"):
                 raise ValueError(f"{name} {mark!r} must be an ASCII character, no letter, digit, line end or NUL")
         if self.quote == self.delimiter:
             raise ValueError("quote and delimiter are the same character")
+        if self.escape and self.escape in (self.quote, self.delimiter):
+            raise ValueError("escape is the quote or the delimiter; a doubled quote is read without it")
         if self.encoding == "gb18030" and self.quote > "@":
             raise ValueError(f"quote {self.quote!r} may be half of a character in gb18030")
         return self

@@ -41,7 +41,6 @@ class Block:
     lengths: Array
     encoding: str
     refused: Refusals = ()
-    newline_in_quotes: bool = False
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -60,6 +59,27 @@ class Block:
             lengths=self.lengths[1:],
             refused=tuple((rule, rows[rows > 0] - 1) for rule, rows in self.refused),
         )
+
+    def parts(self, most: int) -> Iterator[Block]:
+        """The block as blocks of at most `most` records."""
+        if len(self) <= most:
+            yield self
+            return
+        for first in range(0, len(self), most):
+            stop = min(first + most, len(self))
+            low = int(self.starts[first])
+            high = int(self.starts[stop]) if stop < len(self) else len(self.data)
+            refused = ((rule, rows[(rows >= first) & (rows < stop)] - first) for rule, rows in self.refused)
+            yield replace(
+                self,
+                data=self.data[low:high],
+                base=None if self.base is None else self.base + low,
+                first=self.first + first,
+                starts=self.starts[first:stop] - low,
+                ends=self.ends[first:stop] - low,
+                lengths=self.lengths[first:stop],
+                refused=tuple((rule, rows) for rule, rows in refused if len(rows)),
+            )
 
     def number(self, indices: Array) -> Array:
         """Record numbers of block indices."""

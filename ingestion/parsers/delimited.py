@@ -4,7 +4,6 @@ Reading fields is pyarrow's, over bytes that were already cut into records, so a
 cannot be read is set aside by its number and never shifts another. Typing is left to conform.
 """
 
-# ruff: noqa: PLR2004  (byte values are the byte classes of GB18030)
 from __future__ import annotations
 
 import codecs
@@ -27,13 +26,27 @@ from ingestion.parsers.encoding import Watch, to_utf8
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.header_variants import Header, repeated_headers
-from ingestion.parsers.probe import PROBE_BYTES, check_text
-from ingestion.parsers.quoting import quoted, trailing
-from ingestion.parsers.records import Dialect, RecordReader
+from ingestion.parsers.pieces import records_at_once
+from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
+from ingestion.parsers.quoting import Dialect, quoted, with_literal_escapes
+from ingestion.parsers.records import RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
-_BARE = "bare_carriage_return"
+_ARROW_BLOCK = 2**20
+"""Bytes that Arrow parses at a time; more no longer fit a processor's cache."""
+_LINE_ENDS = "ask the department to end every line with LF or CR LF, and to send it again"
+_HEADER_FAULTS = {
+    "bare_carriage_return": (
+        "holds a carriage return without a line feed; where it ends cannot be told",
+        _LINE_ENDS,
+    ),
+    "record_too_long": ("is too long; where it ends cannot be told", _LINE_ENDS),
+    "malformed_quote": (
+        "has text beside a quoted name, or an escape at its end; two readers would read other names",
+        "ask the department to double quotes that belong to a name, or declare `escape` in the contract",
+    ),
+}
 
 
 class Delimited:
@@ -49,46 +62,50 @@ class Delimited:
         self._open = opener
         self._name = name
         quote = ord(spec.quote) if spec.quote else None
-        self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes)
+        escape = ord(spec.escape) if spec.escape else None
+        self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes, escape)
+        self._most = records_at_once(len(table.source_columns))
 
     def header(self) -> list[str]:
         """The names in the header, before anything is held against the contract. Raises as `segments` does."""
         with self._open() as stream:
-            head = stream.read(PROBE_BYTES)
-            bom = check_text(head, self._name)
-            for block in RecordReader(cast(BinaryIO, _joined(head[bom:], stream)), self._dialect, offset=bom, first=0):
+            for block in self._blocks(stream, first=0):
                 return self._header(block)
         return []
 
     def segments(self) -> Iterator[Segment]:
         """Every record of the payload, in order, once.
 
-        Raises DeliveryRefused: `empty`, `header`, `encoding`, `html_page`, `container`,
-        `unterminated_quote`, and, of the header line only, `bare_carriage_return` and `record_too_long`.
+        Raises DeliveryRefused: `empty`, `header`, `encoding`, `html_page`, `container`, `unterminated_quote`, and,
+        of the header line only, `bare_carriage_return`, `malformed_quote` and `record_too_long`.
         """
         with self._open() as stream:
-            head = stream.read(PROBE_BYTES)
-            bom = check_text(head, self._name)
-            if bom and self._spec.encoding != "utf-8":
-                raise DeliveryRefused(
-                    f"{self._name} is declared {self._spec.encoding} but begins with the byte order mark of UTF-8",
-                    rule="encoding",
-                    next_step="correct `encoding` in the contract",
-                )
-            first = 0 if self._spec.header else 1
-            reader = RecordReader(cast(BinaryIO, _joined(head[bom:], stream)), self._dialect, offset=bom, first=first)
             watch = Watch(self._spec.encoding)
             places: dict[str, int] | None = None
             width = 0
-            for block in reader:
-                watch.see(block.data)
+            for block in self._blocks(stream, first=0 if self._spec.header else 1):
+                watch.see_records(block)
                 if places is None:
                     names = self._header(block) if self._spec.header else self._names()
                     places, width = self._places(names), len(names)
                     block = block.without_first() if self._spec.header else block  # noqa: PLW2901  the header leaves the block it came in
                 if len(block):
                     yield self._read(block, places, width)
+            if places is None:
+                raise empty(self._name)
             watch.check()
+
+    def _blocks(self, stream: BinaryIO, *, first: int) -> RecordReader:
+        head = stream.read(PROBE_BYTES)
+        bom = check_text(head, self._name)
+        if bom and self._spec.encoding != "utf-8":
+            raise DeliveryRefused(
+                f"{self._name} is declared {self._spec.encoding} but begins with the byte order mark of UTF-8",
+                rule="encoding",
+                next_step="correct `encoding` in the contract",
+            )
+        joined = cast(BinaryIO, _joined(head[bom:], stream))
+        return RecordReader(joined, self._dialect, offset=bom, first=first, most=self._most)
 
     def _names(self) -> list[str]:
         """Source names in contract order, each once: the columns of a file without header."""
@@ -105,6 +122,8 @@ class Delimited:
                 next_step="correct `encoding` in the contract, or ask the department to send the declared encoding",
             )
         options: dict[str, Any] = {"quotechar": self._spec.quote} if self._spec.quote else {"quoting": csv.QUOTE_NONE}
+        options["escapechar"] = self._spec.escape or None
+        text = with_literal_escapes(text, self._dialect)
         line = io.StringIO(text.decode("utf-8").replace("\x00", ""), newline="")
         cells = next(csv.reader(line, delimiter=self._spec.delimiter, **options), [])
         return [strip(cell) for cell in cells]
@@ -113,12 +132,8 @@ class Delimited:
         """Refuse a header no reader can take: with a bare carriage return it would swallow the records after it."""
         broken = [rule for rule, rows in block.refused if 0 in rows]
         if broken:
-            why = "holds a carriage return without a line feed" if broken == [_BARE] else "is too long"
-            raise DeliveryRefused(
-                f"the header line of {self._name} {why}; where it ends cannot be told",
-                rule=broken[0],
-                next_step="ask the department to end every line with LF or CR LF, and to send it again",
-            )
+            why, next_step = _HEADER_FAULTS[broken[0]]
+            raise DeliveryRefused(f"the header line of {self._name} {why}", rule=broken[0], next_step=next_step)
 
     def _places(self, names: list[str]) -> dict[str, int]:
         """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
@@ -133,7 +148,7 @@ class Delimited:
         rows = readable(len(block), refused)
         text = self._text(block, rows)
         try:
-            columns = self._columns(block, text, places, width)
+            columns = self._columns(block, text, places, width, len(rows))
         except pa.ArrowInvalid:
             counts = self._field_counts(block)
             ragged = rows[counts[rows] != width]
@@ -141,7 +156,7 @@ class Delimited:
                 raise
             refused += (("ragged", ragged),)
             rows = readable(len(block), refused)
-            columns = self._columns(block, self._text(block, rows), places, width)
+            columns = self._columns(block, self._text(block, rows), places, width, len(rows))
         if columns.num_rows != len(rows):
             raise IntegrityError(
                 f"{self._name}: {len(rows)} records counted, {columns.num_rows} read, from record {block.first}",
@@ -166,22 +181,27 @@ class Delimited:
             raise IntegrityError(f"{self._name}: undecodable bytes outside any record", left="nothing was written")
         return text
 
-    def _columns(self, block: Block, text: bytes, places: dict[str, int], width: int) -> pa.Table:
+    def _columns(self, block: Block, text: bytes, places: dict[str, int], width: int, count: int) -> pa.Table:
         sources = self._table.source_columns
         if not text:
             return pa.table({c.name: pa.array([], pa.string()) for c in sources})
         names = [str(index) for index in range(width)]
+        longest = int((block.ends - block.starts).max())
         used = sorted({str(place) for place in places.values()}, key=int)
         if text.startswith(codecs.BOM_UTF8):  # the reader leaves one out, which here is part of a value
             text = codecs.BOM_UTF8 + text
-        longest = int((block.ends - block.starts).max())
+        if self._dialect.escape is not None:
+            text = with_literal_escapes(text, self._dialect)
+        # Where one of its blocks ends within a quoted field, Arrow takes CR and LF for a line end: then there is one.
+        size = len(text) + 1 if _line_ends_in_fields(text, count) else max(_ARROW_BLOCK, 4 * longest)
         read = pacsv.read_csv(
             pa.BufferReader(text),
-            read_options=pacsv.ReadOptions(column_names=names, block_size=max(2**20, 4 * longest)),
+            read_options=pacsv.ReadOptions(column_names=names, block_size=size),
             parse_options=pacsv.ParseOptions(
                 delimiter=self._spec.delimiter,
                 quote_char=self._spec.quote or False,
-                newlines_in_values=block.newline_in_quotes,
+                escape_char=self._spec.escape or False,
+                newlines_in_values=size > len(text),
             ),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -199,15 +219,18 @@ class Delimited:
     def _field_counts(self, block: Block) -> Array:
         """Fields per record, counted on the bytes."""
         view = np.frombuffer(block.data, np.uint8)
-        found = np.flatnonzero(view == self._dialect.delimiter)
-        if block.encoding == "gb18030" and self._dialect.delimiter >= 0x40:
-            found = found[~trailing(view, found)]
-        if self._dialect.quote is not None:
-            start = int(block.starts[0]) if len(block) else 0
-            marks = quoted(view[start:], self._dialect.quote, self._dialect.delimiter, block.encoding)
-            found = found[~marks.inside(found - start)]
+        start = int(block.starts[0]) if len(block) else 0
+        text = view[start:]
+        marks = quoted(text, self._dialect)
+        found = marks.separating(text, np.flatnonzero(text == self._dialect.delimiter), self._dialect) + start
         first = np.searchsorted(found, block.starts)
         return np.searchsorted(found, block.ends) - first + 1
+
+
+def _line_ends_in_fields(text: bytes, count: int) -> bool:
+    """Whether a field of the `count` records of a text may hold a line end."""
+    ended = text.count(b"\n") + (not text.endswith(b"\n"))
+    return ended != count or text.count(b"\r") != text.count(b"\r\n")
 
 
 def _only(block: Block, rows: Array) -> bytes:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.blocks import Array
+from ingestion.parsers.blocks import Array, Block
+from ingestion.parsers.pieces import pieces_of
 
 WIDE_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -24,7 +26,7 @@ WIDE_MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 
-_MAX_REPORTED = 1_000_000
+_LF, _REPLACEMENT = 10, 0xFFFD
 _CP1252_UNDEFINED = np.array([0x81, 0x8D, 0x8F, 0x90, 0x9D], np.uint8)
 
 
@@ -41,12 +43,15 @@ def to_utf8(data: bytes, encoding: str) -> bytes | None:
 
 
 def undecodable(data: bytes, encoding: str) -> Array:
-    """Offsets of the bytes that are not `encoding`, ascending."""
+    """A place in every line that holds bytes which are not `encoding`, ascending.
+
+    They are the bytes' own; of an encoding that has only a sequential reading, each such line's first.
+    """
     if encoding == "utf-8":
         return _not_utf8(np.frombuffer(data, np.uint8))
     if encoding == "windows-1252":
         return np.flatnonzero(np.isin(np.frombuffer(data, np.uint8), _CP1252_UNDEFINED))
-    return _not_codec(data, encoding)
+    return _undecodable_lines(data, encoding)
 
 
 def whole_characters(head: bytes, encoding: str) -> bytes:
@@ -66,19 +71,19 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _not_codec(data: bytes, encoding: str) -> Array:
-    """For encodings with a sequential reading only; stops after a million errors."""
-    places: list[int] = []
-
-    def note(error: UnicodeError) -> tuple[str, int]:
-        if not isinstance(error, UnicodeDecodeError):
-            raise error
-        places.append(error.start)
-        return "", error.end if len(places) < _MAX_REPORTED else len(data)
-
-    codecs.register_error("citylake.note", note)
-    data.decode(encoding, errors="citylake.note")
-    return np.array(places, dtype=np.int64)
+def _undecodable_lines(data: bytes, encoding: str) -> Array:
+    """For encodings in which a line feed is never part of a character: where the lines begin that cannot be decoded."""
+    # Every undecodable byte becomes U+FFFD, which a line may hold by itself too; the end decodes as all before it does.
+    text = np.frombuffer((data + b"\n" * 4).decode(encoding, "replace").encode("utf-32-le"), np.uint32)
+    ends = np.flatnonzero(text == _LF)
+    suspect = np.unique(np.searchsorted(ends, np.flatnonzero(text == _REPLACEMENT)))
+    del text
+    breaks = np.append(np.flatnonzero(np.frombuffer(data, np.uint8) == _LF), len(data))
+    begins = np.concatenate((np.zeros(1, np.int64), breaks[:-1] + 1))
+    if "\ufffd".encode(encoding) in data:
+        lines = ((line, data[begins[line] : breaks[line]]) for line in suspect.tolist())
+        suspect = np.array([line for line, found in lines if to_utf8(found, encoding) is None], np.int64)
+    return np.asarray(begins[suspect])
 
 
 def _not_utf8(view: Array) -> Array:
@@ -101,34 +106,39 @@ def _not_utf8(view: Array) -> Array:
 
 
 def utf8_chunks(
-    stream: BinaryIO, encoding: str, *, chunk: int, boundary: bytes, place: int, refused: Callable[[int], Exception]
+    stream: BinaryIO, encoding: str, *, chunk: int, place: int, refused: Callable[[int], Exception]
 ) -> Iterator[bytes]:
     """The rest of a stream as UTF-8, a chunk at a time; UTF-8 itself passes unlooked at.
 
-    `boundary` is an ASCII byte that is never half of a character, `place` the offset of the stream's first byte, and
-    `refused` makes what is raised for a byte that cannot be decoded. Raises DeliveryRefused (`encoding`) for UTF-8
-    declared as something else.
+    `place` is the offset of the stream's first byte, and `refused` makes what is raised for a byte that cannot be
+    decoded. Raises DeliveryRefused (`encoding`) for UTF-8 declared as something else.
     """
     if encoding == "utf-8":
-        while data := stream.read(chunk):
-            yield data
+        yield from pieces_of(stream, chunk)
         return
     watch = Watch("utf-8" if encoding == "iso-8859-1" else encoding)  # in which any UTF-8 is text as well
     decoder = codecs.getincrementaldecoder(encoding)()
-    pending, final = b"", False
-    while not final:
-        data = stream.read(chunk)
-        final = not data
-        data = pending + data
-        end = len(data) if final else data.rfind(boundary) + 1 or len(data)
-        watch.see(data[:end])
+    for data in chain(pieces_of(stream, chunk), (b"",)):
+        watch.see(data)
         before = len(decoder.getstate()[0])
         try:
-            yield decoder.decode(data[:end], final).encode("utf-8")
+            yield decoder.decode(data, not data).encode("utf-8")
         except UnicodeDecodeError as error:
             raise refused(place - before + error.start) from error
-        place, pending = place + end, data[end:]
+        place += len(data)
     watch.check()
+
+
+def whole_utf8(data: bytes) -> int:
+    """Where a sequence begins that the end of the data cuts off; else the length of the data."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) - back if back < needed else len(data)
+        if byte < 0x80:
+            break
+    return len(data)
 
 
 class Watch:
@@ -143,15 +153,30 @@ class Watch:
         self._may_be_utf8 = encoding != "utf-8"
         self._sequences = 0
         self._wide_sequences = 0
+        self._cut_off = b""
 
     def see(self, data: bytes) -> None:
-        """Take the next piece, whole records only."""
-        if not self._may_be_utf8 or data.isascii():
+        """Take the next bytes, cut anywhere."""
+        if not self._may_be_utf8:
+            return
+        data = self._cut_off + data
+        end = whole_utf8(data)
+        data, self._cut_off = data[:end], data[end:]
+        if data.isascii():
             return
         view = np.frombuffer(data, np.uint8)
-        self._may_be_utf8 = len(_not_utf8(view)) == 0
+        self._may_be_utf8 = to_utf8(data, "utf-8") is not None
         self._sequences += int(np.count_nonzero(view >= 0xC2))
         self._wide_sequences += int(np.count_nonzero(view >= 0xE0))
+
+    def see_records(self, block: Block) -> None:
+        """Take the next records, without those that are too long to be held whole."""
+        long = [rows for rule, rows in block.refused if rule == "record_too_long"]
+        if not long:
+            self.see(block.data)
+            return
+        for index in np.setdiff1d(np.arange(len(block)), np.concatenate(long)).tolist() if self._may_be_utf8 else ():
+            self.see(block.text_of(index))
 
     def check(self) -> None:
         """Raise `DeliveryRefused` (rule `encoding`) when all of it was UTF-8.
@@ -162,7 +187,7 @@ class Watch:
         enough = self._sequences >= 4 or self._wide_sequences >= 1
         if self._encoding == "windows-1252":
             enough = self._sequences >= 1
-        if self._may_be_utf8 and enough:
+        if self._may_be_utf8 and not self._cut_off and enough:
             raise DeliveryRefused(
                 f"the file is declared {self._encoding}, but every character outside ASCII is valid UTF-8",
                 rule="encoding",

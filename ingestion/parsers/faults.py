@@ -1,26 +1,53 @@
-"""Which records of a block hold bytes no reader can take: NUL, and bytes outside the declared encoding."""
+"""Which records of a block hold bytes no reader can take: NUL, and bytes outside the declared encoding.
+
+A record that is too long is not looked at: how much of it is held depends on where it was met.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from ingestion.parsers.blocks import Array, Block, Refusals
 from ingestion.parsers.encoding import to_utf8, undecodable
 
+_NONE = np.empty(0, np.int64)
+_WINDOW = 2**20
+"""Bytes looked at together where there is something to find: a place costs eight, and some masks."""
+
 
 def unreadable(block: Block) -> Refusals:
     """Rules `nul_byte` and `encoding` with the records they refuse."""
-    refused: Refusals = ()
+    found: dict[str, list[Array]] = {}
     if b"\x00" in block.data:
-        places = np.flatnonzero(np.frombuffer(block.data, np.uint8) == 0)
-        refused += (("nul_byte", holding(block, places)),)
+        found["nul_byte"] = [
+            _holding(block, low + np.flatnonzero(np.frombuffer(data, np.uint8) == 0)) for low, data in _windows(block)
+        ]
     if to_utf8(block.data, block.encoding) is None:
-        refused += (("encoding", holding(block, undecodable(block.data, block.encoding))),)
-    return tuple((rule, rows) for rule, rows in refused if len(rows))
+        found["encoding"] = [
+            _holding(block, low + undecodable(data, block.encoding))
+            for low, data in _windows(block)
+            if to_utf8(data, block.encoding) is None
+        ]
+    long = np.concatenate([_NONE, *(rows for rule, rows in block.refused if rule == "record_too_long")])
+    whole = {rule: np.setdiff1d(np.concatenate([_NONE, *parts]), long) for rule, parts in found.items()}
+    return tuple((rule, rows) for rule, rows in whole.items() if len(rows))
 
 
-def holding(block: Block, places: Array) -> Array:
+def _windows(block: Block) -> Iterator[tuple[int, bytes]]:
+    """Runs of whole records of about a window's length, each with its place in the block."""
+    first = 0
+    while first < len(block):
+        low = int(block.starts[first])
+        stop = max(int(np.searchsorted(block.ends, low + _WINDOW, side="right")), first + 1)
+        yield low, block.data[low : int(block.ends[stop - 1])]
+        first = stop
+
+
+def _holding(block: Block, places: Array) -> Array:
     """Block indices of the records that hold these byte places."""
     index = np.searchsorted(block.starts, places, side="right") - 1
     inside = (index >= 0) & (places < block.ends[np.maximum(index, 0)])
-    return np.unique(index[inside])
+    index = index[inside]
+    return index[np.append(True, index[1:] != index[:-1])] if len(index) else index

@@ -22,13 +22,15 @@ from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
 from ingestion.parsers.encoding import Watch
 from ingestion.parsers.faults import unreadable
+from ingestion.parsers.pieces import records_at_once
 from ingestion.parsers.positions import Positions
-from ingestion.parsers.probe import PROBE_BYTES, check_text
-from ingestion.parsers.records import Dialect, RecordReader
+from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
+from ingestion.parsers.quoting import Dialect
+from ingestion.parsers.records import RecordReader
 from ingestion.settings import Settings
 
-_CHUNK = 8 * 2**20
-_CHUNK_REPEATED = 2 * 2**20
+CHUNK = 8 * 2**20
+CHUNK_REPEATED = 2 * 2**20
 """A byte of a line becomes several in index arrays, and a line becomes many rows."""
 
 
@@ -54,14 +56,18 @@ class FixedWidth:
                     next_step="correct `encoding` in the contract",
                 )
             stream.seek(bom)
-            chunk = _CHUNK_REPEATED if self._spec.repeat else _CHUNK
-            watch = Watch(self._spec.encoding)
-            for block in RecordReader(stream, self._dialect, offset=bom, chunk=chunk):
-                watch.see(block.data)
+            group = self._spec.repeat
+            most = records_at_once(len(self._columns), group.count if group else 1)
+            watch, block = Watch(self._spec.encoding), None
+            chunk = CHUNK_REPEATED if group else CHUNK
+            for block in RecordReader(stream, self._dialect, offset=bom, chunk=chunk, most=most):
+                watch.see_records(block)
                 segment = self._segment(block)
                 if len(segment.block):
                     self._number += len(segment.block)
                     yield segment
+            if block is None:
+                raise empty("the file")
             watch.check()
 
     def _segment(self, block: Block) -> Segment:

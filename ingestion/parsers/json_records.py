@@ -22,16 +22,19 @@ from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Watch, utf8_chunks
 from ingestion.parsers.faults import unreadable
-from ingestion.parsers.json_cut import JsonCutter, malformed, undecodable_document
+from ingestion.parsers.json_cut import MARKS, JsonCutter, malformed, undecodable_document
 from ingestion.parsers.json_numbers import Exactly
 from ingestion.parsers.json_repeats import Repeats
-from ingestion.parsers.probe import PROBE_BYTES, check_text
-from ingestion.parsers.records import Dialect, RecordReader
+from ingestion.parsers.pieces import records_at_once, stretches
+from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
+from ingestion.parsers.quoting import Dialect
+from ingestion.parsers.records import RecordReader
 from ingestion.parsers.text import lines
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
-_CHUNK = 8 * 2**20
+CHUNK = 8 * 2**20
+"""Bytes looked at together."""
 
 
 class JsonRecords:
@@ -42,6 +45,7 @@ class JsonRecords:
         self._spec = spec
         self._path = path
         self._settings = settings
+        self._most = records_at_once(len(table.source_columns))
         self._statement = self._extract()
         self._repeats = Repeats(member_path(column) for column in table.source_columns)
         texts = [c.name for c in table.source_columns if c.type == "VARCHAR"]
@@ -55,7 +59,9 @@ class JsonRecords:
         (a document that is not JSON), `json_records` (no list under the path),
         `document_too_long`.
         """
-        with self._path.open("rb") as stream, engines.lent(engines.plain, threads=self._settings.threads) as connection:
+        threads, memory = self._settings.threads, self._settings.memory_limit
+        lent = engines.lent(engines.plain, threads=threads, memory_limit=memory)
+        with self._path.open("rb") as stream, lent as connection:
             yield from self.read(stream, connection)
 
     def read(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Segment]:
@@ -68,24 +74,26 @@ class JsonRecords:
 
     def _lines(self, stream: BinaryIO, bom: int) -> Iterator[Block]:
         dialect = Dialect(self._spec.encoding, None, 0, self._settings.max_record_bytes)
-        watch = Watch(self._spec.encoding)
-        for block in RecordReader(stream, dialect, offset=bom, chunk=_CHUNK):
-            watch.see(block.data)
+        watch, block = Watch(self._spec.encoding), None
+        for block in RecordReader(stream, dialect, offset=bom, chunk=CHUNK, most=self._most):
+            watch.see_records(block)
             yield block
+        if block is None:
+            raise empty("the file")
         watch.check()
 
     def _document(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Block]:
         encoding, bom = self._spec.encoding, stream.tell()
         chunks = utf8_chunks(
-            stream, encoding, chunk=_CHUNK, boundary=b'"', place=bom,
-            refused=lambda place: undecodable_document(encoding, place),
-        )  # fmt: skip
+            stream, encoding, chunk=CHUNK, place=bom, refused=lambda place: undecodable_document(encoding, place)
+        )
         cutter = JsonCutter(
-            chunks,
+            stretches(chunks, CHUNK, MARKS),
             self._spec.records,
             offset=bom if encoding == "utf-8" else None,
             max_record_bytes=self._settings.max_record_bytes,
             max_document_bytes=self._settings.max_document_bytes,
+            most=self._most,
         )
         yield from cutter.blocks()
         around = cutter.head if cutter.envelope is None else cutter.envelope
@@ -127,7 +135,7 @@ class JsonRecords:
             rows, found = rows[once], found.take(pa.array(once))
 
         def read(lines: pa.Table) -> pa.Table:
-            return connection.from_arrow(lines).query("lines", self._statement).to_arrow_table()
+            return connection.from_arrow(lines).query("lines", self._statement).to_arrow_table(max(lines.num_rows, 1))
 
         return Segment(block, rows, self._exactly.read(found, block.data, read), refused)
 

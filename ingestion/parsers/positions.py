@@ -21,6 +21,8 @@ from ingestion.parsers.encoding import to_utf8, undecodable
 from ingestion.parsers.text import strings
 
 _BLANK, _LF = 32, 10
+_AT_ONCE = 2**20
+"""Units gathered together; each takes eight bytes of places."""
 
 
 class Positions:
@@ -54,12 +56,16 @@ class Positions:
         places = sorted({0, *cuts})
         if self._plain or self._characters or not len(self.starts):
             return np.empty(0, np.int64)
-        longest = max(int(self.lengths.max()), places[-1])
-        ends = [*places[1:], longest]
-        pieces = [self._cells(self.starts + a, self.ends, b - a) for a, b in zip(places, ends, strict=True)]
-        joined = np.hstack(pieces)
-        bad = undecodable(joined.tobytes(), self._encoding)
-        return np.unique(bad // joined.shape[1])
+        # Records are put together again with a line feed at each cut and at their end: a character it splits is none.
+        found, first = [], 0
+        while first < len(self.starts):
+            few = slice(first, first + max(1, int(_AT_ONCE // max(places[-1] + 1, self.lengths[first:].max()))))
+            ends = [*places[1:], max(int(self.lengths[few].max()), places[-1])]
+            cuts_of = zip(places, ends, strict=True)
+            joined = np.hstack([self._cells(self.starts[few] + a, self.ends[few], b - a) for a, b in cuts_of])
+            found.append(first + np.unique(undecodable(joined.tobytes(), self._encoding) // joined.shape[1]))
+            first = few.stop
+        return np.concatenate(found)
 
     def field(self, field: FixedField, rows: Array | None = None, base: Array | int = 0) -> pa.Array:
         """One field of every record, or of `rows` (indices, may repeat), `base` units further on.
@@ -93,11 +99,16 @@ class Positions:
 
     def _cells(self, begins: Array, ends: Array, width: int) -> Array:
         """`width` units of each record and a line feed, which no field holds: records end at one."""
-        places = begins[:, None] + np.arange(width + 1)
-        cells = self._units[np.minimum(places, max(len(self._units) - 1, 0))]
-        cells[places >= ends[:, None]] = _BLANK
-        cells[:, width] = _LF
-        return np.asarray(cells)
+        found = np.empty((len(begins), width + 1), self._units.dtype)
+        few = max(1, _AT_ONCE // (width + 1))
+        for first in range(0, len(begins), few):
+            part = slice(first, first + few)
+            places = begins[part, None] + np.arange(width + 1)
+            cells = self._units[np.minimum(places, max(len(self._units) - 1, 0))]
+            cells[places >= ends[part, None]] = _BLANK
+            found[part] = cells
+        found[:, width] = _LF
+        return found
 
     def _decoded(self, data: bytes) -> bytes:
         if self._characters:

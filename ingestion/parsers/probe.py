@@ -26,10 +26,11 @@ _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
 def check_text(head: bytes, name: str) -> int:
     """Refuse what cannot be the declared text; returns the length of a UTF-8 byte order mark.
 
-    Rules: `empty`, `encoding` (UTF-16 and UTF-32), `container`, `html_page`.
+    `head` is the first `PROBE_BYTES`, or all there is. Rules: `empty`, `encoding` (UTF-16 and UTF-32), `container`,
+    `html_page`. A reader that finds nothing behind a head of blanks raises `empty` itself.
     """
-    if not head.removeprefix(codecs.BOM_UTF8).strip():
-        raise DeliveryRefused(f"{name} is empty", rule="empty", next_step="ask the department to send it again")
+    if len(head) < PROBE_BYTES and not head.removeprefix(codecs.BOM_UTF8).strip():
+        raise empty(name)
     for mark, encoding in WIDE_MARKS.items():
         if head.startswith(mark):
             raise DeliveryRefused(
@@ -54,3 +55,8 @@ def check_text(head: bytes, name: str) -> int:
             next_step="open the source in a browser; then ingest the interval again",
         )
     return bom
+
+
+def empty(name: str) -> DeliveryRefused:
+    """The refusal of a payload that holds nothing but blanks."""
+    return DeliveryRefused(f"{name} is empty", rule="empty", next_step="ask the department to send it again")

@@ -9,15 +9,15 @@ character. Reading fields is left to `delimited` and `json_records`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers import pieces
 from ingestion.parsers.blocks import Array, Block, Refusals
 from ingestion.parsers.encoding import whole_characters
-from ingestion.parsers.quoting import Quoted, quoted
+from ingestion.parsers.quoting import Dialect, Quoted, State, malformed, quoted, settled, state_after
 
 CHUNK = 16 * 2**20
 """Bytes read at a time. Larger buffers come fresh from the kernel each time and cost more to touch than to scan."""
@@ -30,77 +30,71 @@ _NOTHING = np.empty(0, np.int64)
 _UNQUOTED = Quoted(_NOTHING, _NOTHING, False)
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """What the cutter must know: `quote` and `delimiter` as one byte each (quote None: no quoting)."""
-
-    encoding: str
-    quote: int | None
-    delimiter: int
-    max_record_bytes: int
-
-
 class RecordReader:
-    """Blocks of whole records from `stream`, in order. `offset` is where the stream begins in the payload."""
+    """Blocks of whole records from `stream`, in order. `offset` is where the stream begins in the payload.
+
+    A block has at most `most` records. What is found does not depend on `chunk`, the bytes looked at together.
+    """
 
     def __init__(
-        self, stream: BinaryIO, dialect: Dialect, *, offset: int = 0, first: int = 1, chunk: int | None = None
-    ):
-        self._stream = stream
+        self, stream: BinaryIO, dialect: Dialect, *, offset: int = 0, first: int = 1, chunk: int | None = None,
+        most: int = pieces.MAX_RECORDS,
+    ):  # fmt: skip
+        limits = {_LF: most, _CR: pieces.MAX_MARKS, dialect.delimiter: pieces.MAX_CELLS}
+        limits |= {mark: pieces.MAX_MARKS for mark in (dialect.quote, dialect.escape) if mark is not None}
+        size = chunk or CHUNK
+        self._pieces = pieces.stretches(pieces.pieces_of(stream, size), size, limits)
         self._dialect = dialect
-        self._chunk = chunk or CHUNK
+        self._most = most
         self._base = offset
         self._number = first
 
     def __iter__(self) -> Iterator[Block]:
         text = b""
         while True:
-            more = self._stream.read(self._chunk)
+            more = next(self._pieces, b"")
             text = text + more if text else more
             if not text:
                 return
             marks = self._quoted(text)
             stop = self._last_break(text, marks) if more else len(text)
             if not more and marks.open_at_end:
-                place = int(marks.opens[-1])
+                place = marks.last_field
                 self._cut(text[: self._last_break(text[:place], marks)], marks)  # counts the records before it
                 raise self._unterminated(place)
             if stop:
                 block = self._cut(text[:stop], marks)
                 if len(block):
-                    yield block
+                    yield from block.parts(self._most)
                 self._base += stop
                 text = text[stop:]
-            elif len(text) > self._dialect.max_record_bytes:
-                block, text = self._too_long(text, marks)
+            elif len(text) - text.endswith(b"\r") > self._dialect.max_record_bytes:
+                block, text = self._too_long(text)
                 yield block
             if not more and not text:
                 return
 
-    def _quoted(self, text: bytes, *, inside: bool = False, before: int = _LF) -> Quoted:
-        quote = self._dialect.quote
-        if quote is None or not (inside or bytes((quote,)) in text):
+    def _quoted(self, text: bytes, state: State | None = None) -> Quoted:
+        marks = [mark for mark in (self._dialect.quote, self._dialect.escape) if mark is not None]
+        if not (state and state.inside) and not any(bytes((mark,)) in text for mark in marks):
             return _UNQUOTED
-        view = np.frombuffer(text, np.uint8)
-        return quoted(view, quote, self._dialect.delimiter, self._dialect.encoding, inside=inside, before=before)
+        return quoted(np.frombuffer(text, np.uint8), self._dialect, state)
 
     def _last_break(self, text: bytes, marks: Quoted) -> int:
         """Just after the last line end that ends a record; 0 when there is none."""
         place = text.rfind(b"\n")
-        while place >= 0 and len(marks.opens) and bool(marks.inside(np.array([place]))[0]):
-            opened = int(marks.opens[np.searchsorted(marks.opens, place) - 1])
-            place = text.rfind(b"\n", 0, max(opened, 0))
-        return place + 1
+        if place < 0 or not len(marks.opens) or not bool(marks.inside(np.array([place]))[0]):
+            return place + 1
+        breaks = np.flatnonzero(np.frombuffer(text, np.uint8) == _LF)
+        breaks = breaks[~marks.inside(breaks)]
+        return int(breaks[-1]) + 1 if len(breaks) else 0
 
     def _cut(self, text: bytes, marks: Quoted) -> Block:
         """Every record of `text`, which ends with a whole record. Blank lines are no records."""
         view = np.frombuffer(text, np.uint8)
         breaks = np.flatnonzero(view == _LF)
-        newline_in_quotes = False
         if len(marks.opens):
-            inner = marks.inside(breaks)
-            newline_in_quotes = bool(inner.any())
-            breaks = breaks[~inner] if newline_in_quotes else breaks
+            breaks = breaks[~marks.inside(breaks)]
         if text and (not len(breaks) or breaks[-1] != len(text) - 1):
             breaks = np.append(breaks, len(text))
         starts = np.concatenate((np.zeros(min(len(breaks), 1), np.int64), breaks[:-1] + 1))
@@ -112,53 +106,57 @@ class RecordReader:
         filled = ends > starts
         if not filled.all():
             starts, ends = starts[filled], ends[filled]
-        refused = self._refusals(starts, ends, bare)
-        block = Block(
-            text, self._base, self._number, starts, ends, ends - starts, self._dialect.encoding, refused,
-            newline_in_quotes,
-        )  # fmt: skip
+        torn = _NOTHING if marks is _UNQUOTED else malformed(view, marks, self._dialect)
+        refused = self._refusals(starts, ends, {"bare_carriage_return": bare, "malformed_quote": torn})
+        kept = kept_ends(text, starts, ends, self._dialect.max_record_bytes, self._dialect.encoding)
+        block = Block(text, self._base, self._number, starts, kept, ends - starts, self._dialect.encoding, refused)
         self._number += len(starts)
         return block
 
-    def _refusals(self, starts: Array, ends: Array, bare: Array) -> Refusals:
+    def _refusals(self, starts: Array, ends: Array, places: dict[str, Array]) -> Refusals:
+        """Records that are too long; of the others those that hold a place at which a rule is broken."""
         refused = []
         long = np.flatnonzero(ends - starts > self._dialect.max_record_bytes)
         if len(long):
             refused.append(("record_too_long", long))
-        if len(bare):
-            hit = np.unique(np.searchsorted(starts, bare, side="right") - 1)
-            hit = hit[(hit >= 0)]
-            refused.append(("bare_carriage_return", hit))
+        for rule, found in places.items():
+            hit = np.unique(np.searchsorted(starts, found, side="right") - 1)
+            hit = np.setdiff1d(hit[hit >= 0], long, assume_unique=True)
+            if len(hit):
+                refused.append((rule, hit))
         return tuple(refused)
 
-    def _too_long(self, text: bytes, marks: Quoted) -> tuple[Block, bytes]:
+    def _too_long(self, text: bytes) -> tuple[Block, bytes]:
         """Skip to the end of a record longer than memory allows; it counts as one refused record."""
-        head, length, opened = text[:KEPT_TEXT], len(text), int(marks.opens[-1]) if marks.open_at_end else 0
-        inside, before, rest = marks.open_at_end, text[-1], b""
-        while more := self._stream.read(self._chunk):
-            while more.endswith(bytes((self._dialect.quote or 0,))) and (tail := self._stream.read(1)):
-                more += tail  # a quote at the very end cannot be read without what follows it
-            marks = self._quoted(more, inside=inside, before=before)
-            stop = self._first_break(more, marks)
-            if stop:
-                length += stop - 1
-                rest = more[stop:]
-                inside = False
-                break
-            opened = length + int(marks.opens[-1]) if marks.open_at_end and marks.opens[-1] >= 0 else opened
-            length += len(more)
-            inside, before = marks.open_at_end, more[-1]
-        if inside:
+        head, state, more = kept_head(text, self._dialect.max_record_bytes, self._dialect.encoding), State(), text
+        length, opened, stop, ended_by_cr = 0, 0, 0, False
+        held = b""
+        while more or held:
+            text = held + more
+            part = settled(text, self._dialect) if more else len(text)
+            text, held = text[:part], text[part:]
+            more = b""
+            if text:
+                view, marks = np.frombuffer(text, np.uint8), self._quoted(text, state)
+                opened = length + marks.last_field if marks.last_field >= 0 else opened
+                stop = self._first_break(text, marks)
+                if stop:
+                    ended_by_cr = text[stop - 2] == _CR if stop > 1 else ended_by_cr
+                    length += stop - 1
+                    break
+                length += len(text)
+                state, ended_by_cr = state_after(view, marks, self._dialect), text[-1] == _CR
+            more = next(self._pieces, b"")
+        if not stop and state.inside:
             raise self._unterminated(opened)
         zero = np.zeros(1, np.int64)
-        head = whole_characters(head, self._dialect.encoding)
         block = Block(
-            head, self._base, self._number, zero, zero + len(head), zero + length, self._dialect.encoding,
-            (("record_too_long", zero),),
+            head, self._base, self._number, zero, zero + len(head), zero + length - ended_by_cr,
+            self._dialect.encoding, (("record_too_long", zero),),
         )  # fmt: skip
         self._number += 1
         self._base += length + 1
-        return block, rest
+        return block, (text[stop:] + held if stop else b"")
 
     def _first_break(self, text: bytes, marks: Quoted) -> int:
         breaks = np.flatnonzero(np.frombuffer(text, np.uint8) == _LF)
@@ -173,6 +171,23 @@ class RecordReader:
             rule="unterminated_quote",
             next_step="the department closes the quote, or doubles a quote that belongs to the text, and sends again",
         )
+
+
+def kept_head(text: bytes, max_record_bytes: int, encoding: str) -> bytes:
+    """What is kept of the text of a record that is longer than `max_record_bytes`; `text` is more than that of it."""
+    return whole_characters(text[: min(KEPT_TEXT, max_record_bytes)], encoding)
+
+
+def kept_ends(text: bytes, starts: Array, ends: Array, max_record_bytes: int, encoding: str) -> Array:
+    """Where the kept text of each record ends: before its end for those that are too long."""
+    long = np.flatnonzero(ends - starts > max_record_bytes)
+    if not len(long):
+        return ends
+    ends = ends.copy()
+    for row in long.tolist():  # each is longer than what a block holds many of
+        start = int(starts[row])
+        ends[row] = start + len(kept_head(text[start : start + max_record_bytes + 1], max_record_bytes, encoding))
+    return ends
 
 
 def _bare_returns(view: Array, marks: Quoted) -> Array:

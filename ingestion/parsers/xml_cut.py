@@ -20,15 +20,18 @@ import numpy as np
 
 from ingestion.blanks import is_blank
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers import pieces
 from ingestion.parsers.blocks import Block
-from ingestion.parsers.encoding import undecodable, whole_characters
-from ingestion.parsers.records import KEPT_TEXT
-from ingestion.parsers.xml_text import CHUNK, undecodable_byte
+from ingestion.parsers.encoding import undecodable
+from ingestion.parsers.records import kept_ends, kept_head
+from ingestion.parsers.xml_text import undecodable_byte
 
 MAX_DEPTH = 100
 """Elements inside elements, the root included."""
 
 _LISTED = 20
+_KNOWN = 1_000
+"""Names of what is beside the records, and of attributes, that are told apart."""
 _LONGEST_CHARACTER = 4
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
@@ -72,12 +75,17 @@ class XmlCutter:
     `offset` is where the text begins in the payload, None where it is not the bytes sent.
     """
 
-    def __init__(self, path: tuple[str, ...], *, max_record_bytes: int, offset: int | None) -> None:
+    def __init__(
+        self, path: tuple[str, ...], *, max_record_bytes: int, offset: int | None, most: int = pieces.MAX_RECORDS
+    ) -> None:
         self._path = tuple(_expat_name(step) for step in path)
         self._max = max_record_bytes
         self._offset = offset
+        self._most = most
         self._parser = expat.ParserCreate("utf-8", " ")
         self._parser.ordered_attributes = True
+        if defer := getattr(self._parser, "SetReparseDeferralEnabled", None):  # expat 2.6
+            defer(False)  # what is found by now must not depend on how much was given at once
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._parser.StartNamespaceDeclHandler = self._namespace
         self._outside()
@@ -100,11 +108,22 @@ class XmlCutter:
         """Every record in order. Raises DeliveryRefused: `xml_malformed`, `xml_doctype`, `xml_depth`, `xml_token`,
         `encoding`."""
         for chunk in chunks:
-            self._text = self._text + chunk if self._text else chunk
-            self._parse(chunk, final=False)
+            self._feed(chunk)
             yield from self._ready()
         self._parse(b"", final=True)
         yield from self._ready()
+
+    def _feed(self, chunk: bytes) -> None:
+        """Parse a chunk, so much at a time that a tag or comment of more than the longest record is met unfinished."""
+        at, end = 0, self._base + len(self._text)
+        self._text = self._text + chunk if self._text else chunk
+        while at < len(chunk):
+            seen = max(self._parser.CurrentByteIndex, self._base)
+            if end + at - seen >= self._max:
+                raise self._giant(seen)
+            stop = at + self._max - (end + at - seen)
+            self._parse(chunk[at:stop] if at or stop < len(chunk) else chunk, final=False)
+            at = stop
 
     def _parse(self, chunk: bytes, *, final: bool) -> None:
         try:
@@ -118,15 +137,14 @@ class XmlCutter:
         if self._head is not None and places:
             yield self._long(places.pop(0))
         for scope, found in groupby(places, key=lambda place: place.scope):
-            yield CutBlock(self._block(list(found)), scope)
+            for block in self._block(list(found)).parts(self._most):
+                yield CutBlock(block, scope)
         seen = max(self._parser.CurrentByteIndex, self._base)
         end = self._base + len(self._text)
-        if end - seen > self._max + CHUNK:
-            raise self._giant(seen)
         needed = seen if self._start < 0 else self._start
         if self._start >= 0 and end - self._start > self._max:
             if self._head is None:
-                self._head = self._text[self._start - self._base :][:KEPT_TEXT]
+                self._head = kept_head(self._text[self._start - self._base :], self._max, "utf-8")
             needed = seen
         self._text = self._text[max(needed - self._base, 0) :]
         self._base = max(needed, self._base)
@@ -138,10 +156,10 @@ class XmlCutter:
         first, self.count = self.count + 1, self.count + len(places)
         long = np.flatnonzero(ends - starts > self._max)
         refused = (("record_too_long", long),) if len(long) else ()
-        return Block(
-            self._text[low - self._base : high - self._base], None if self._offset is None else self._offset + low,
-            first, starts - low, ends - low, ends - starts, "utf-8", refused,
-        )  # fmt: skip
+        text = self._text[low - self._base : high - self._base]
+        kept = kept_ends(text, starts - low, ends - low, self._max, "utf-8")
+        base = None if self._offset is None else self._offset + low
+        return Block(text, base, first, starts - low, kept, ends - starts, "utf-8", refused)
 
     def _end(self, place: _Place) -> int:
         """Just after the record: expat gives where its end tag begins, or, of `<record/>`, where it ends."""
@@ -159,7 +177,6 @@ class XmlCutter:
         self.count += 1
         zero = np.zeros(1, np.int64)
         base = None if self._offset is None else self._offset + place.start
-        head = whole_characters(head, "utf-8")
         block = Block(
             head, base, self.count, zero, zero + len(head), zero + length, "utf-8", (("record_too_long", zero),)
         )
@@ -183,8 +200,7 @@ class XmlCutter:
             self._matched = depth
             self.beside.parent |= depth == len(path) - 1
         elif on_the_way and depth == len(path):
-            found = _readable(name)
-            self.beside.siblings[found] = self.beside.siblings.get(found, 0) + 1
+            self._count_beside(_readable(name))
         self._names.append(name)
         if len(self.beside.paths) < _LISTED:
             shown = "/" + "/".join(map(_readable, self._names))
@@ -203,7 +219,12 @@ class XmlCutter:
     def _loose(self, text: str) -> None:
         """Text between records, where only blanks belong."""
         if self._matched == self._depth == len(self._path) - 1 and not is_blank(text):
-            self.beside.siblings["text()"] = self.beside.siblings.get("text()", 0) + 1
+            self._count_beside("text()")
+
+    def _count_beside(self, name: str) -> None:
+        known = self.beside.siblings
+        if name in known or len(known) < _KNOWN:
+            known[name] = known.get(name, 0) + 1
 
     def _enter(self, attributes: list[str]) -> None:
         self._start = self._parser.CurrentByteIndex
@@ -212,7 +233,7 @@ class XmlCutter:
         self._parser.StartElementHandler = self._open_inside
         self._parser.EndElementHandler = self._close_inside
         self._parser.CharacterDataHandler = None
-        if attributes:
+        if attributes and len(self.beside.attributes) < _KNOWN:
             self.beside.attributes.update(attributes[::2])
 
     def _open_inside(self, _: str, attributes: list[str]) -> None:
@@ -220,7 +241,7 @@ class XmlCutter:
         self._bare = False
         if self._depth > MAX_DEPTH:
             self._check_depth()
-        if attributes:
+        if attributes and len(self.beside.attributes) < _KNOWN:
             self.beside.attributes.update(attributes[::2])
 
     def _close_inside(self, _: str) -> None:

@@ -23,6 +23,7 @@ from ingestion.contract.model import Column, Table
 from ingestion.contract.xml_paths import steps
 from ingestion.errors import DeliveryRefused, IntegrityError
 from ingestion.parsers.blocks import Block, Refusals, Segment, readable
+from ingestion.parsers.pieces import records_at_once
 from ingestion.parsers.xml_cut import CutBlock, XmlCutter, unexpected_attributes
 from ingestion.parsers.xml_text import XmlText
 from ingestion.parsers.xml_tree import NIL, Plan, Row, path_of, plan
@@ -55,6 +56,7 @@ class XmlRecords:
                 steps(self._spec.records, self._spec.namespaces),
                 max_record_bytes=self._settings.max_record_bytes,
                 offset=text.bom if text.as_sent else None,
+                most=records_at_once(len(self._table.source_columns)),
             )
             reading = plan(self._table, self._spec)
             absent = {column.name for column in self._table.source_columns}

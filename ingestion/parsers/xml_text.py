@@ -13,10 +13,11 @@ from typing import BinaryIO
 
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.encoding import utf8_chunks
+from ingestion.parsers.pieces import MAX_RECORDS, stretches
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
 CHUNK = 4 * 2**20
-"""Bytes read at a time: what one tree of fields is made of, so a few dozen megabytes of memory."""
+"""Bytes looked at together: what one tree of fields is made of, so a few dozen megabytes of memory."""
 
 _DECLARATION = re.compile(rb"""\A\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([A-Za-z][\w.\-]*)["']""")
 _CODECS = {
@@ -52,10 +53,11 @@ class XmlText:
 
     def chunks(self) -> Iterator[bytes]:
         """The text, in order, once; undecodable bytes of a UTF-8 document are left for the cutter to find."""
-        return utf8_chunks(
-            self._stream, self._codec, chunk=CHUNK, boundary=b">", place=self.bom,
+        chunks = utf8_chunks(
+            self._stream, self._codec, chunk=CHUNK, place=self.bom,
             refused=lambda place: undecodable_byte(place, self._codec),
         )  # fmt: skip
+        return stretches(chunks, CHUNK, {ord("<"): MAX_RECORDS})
 
 
 def undecodable_byte(place: int, codec: str) -> DeliveryRefused:

@@ -9,6 +9,7 @@ column per leaf of the merged structure of all sampled records; lists stay one c
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class SampledTable:
     quote: str = '"'
     header: bool = True
     repeated: tuple[str, ...] = ()
+    escape: str = ""
 
 
 def load_tables(
@@ -81,15 +83,15 @@ def _delimited(
 ) -> SampledTable:
     options = f"sample_size => -1, all_varchar => true, max_line_size => {_MAX_LINE}, strict_mode => false"
     found = connection.execute(
-        f"select delimiter, quote, escape, hasheader, columns, skiprows from sniff_csv({literal(file)}, {options}, "
+        f"select delimiter, quote, hasheader, columns, skiprows from sniff_csv({literal(file)}, {options}, "
         "ignore_errors => true, null_padding => false)"
     ).fetchone()
     if found is None:
         raise duckdb.InvalidInputException("the sniffer found nothing")
-    delimiter, quote, escape, header, columns, skipped = found
+    delimiter, quote, header, columns, skipped = found
     delimiter, header = _one_column(text.text, delimiter, columns), _has_header(text.text, header, delimiter)
     quote = '"' if quote in ("", "\x00", "(empty)") else quote
-    escape = quote if escape in ("", "\x00", "(empty)") else escape
+    escape = _escape(text.text, quote, delimiter)
     names = _header(connection, file, delimiter, quote, skipped) if header else []
     if len(names) == 1 and len(names[0].split()) > _MAX_WORDS:
         raise duckdb.InvalidInputException("one column under a sentence: prose")
@@ -97,7 +99,7 @@ def _delimited(
     connection.execute(
         f"create table {identifier(relation)} as from read_csv({literal(file)}, auto_detect => false, "
         f"header => {literal(header)}, skip => {literal(skipped)}, delim => {literal(delimiter)}, "
-        f"quote => {literal(quote)}, escape => {literal(escape)}, max_line_size => {_MAX_LINE}, "
+        f"quote => {literal(quote)}, escape => {literal(escape or quote)}, max_line_size => {_MAX_LINE}, "
         f"columns => {literal({f'c{n}': 'VARCHAR' for n in range(len(names))})}, strict_mode => false, "
         "store_rejects => true, rejects_limit => 100000)"
     )
@@ -107,8 +109,17 @@ def _delimited(
     repeated = sorted({name for n, name in enumerate(names) if name in names[:n]})
     rows = _one(connection, f"select count(*) from {identifier(relation)}")
     return SampledTable(
-        relation, member, sources, rows, text.whole, rejected, delimiter, quote, header, tuple(repeated)
-    )
+        relation, member, sources, rows, text.whole, rejected, delimiter, quote, header, tuple(repeated),
+        escape,
+    )  # fmt: skip
+
+
+def _escape(text: str, quote: str, delimiter: str) -> str:
+    """A backslash where it stands before a quote that does not end its quoted field, which no doubling explains."""
+    ends = re.escape(delimiter) + r"\r\n"
+    mark = re.escape(quote)
+    inner = rf"(?:^|[{ends}]){mark}(?:[^{mark}\\{ends}]|\\[^{mark}])*\\{mark}(?:[^{mark}{ends}]|{mark}[{ends}])"
+    return "\\" if re.search(inner, text) else ""
 
 
 def _one_column(text: str, delimiter: str, columns: list[Any]) -> str:

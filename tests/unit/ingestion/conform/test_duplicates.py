@@ -16,13 +16,14 @@ from ingestion.conform.duplicates import Firsts
     spread=st.sampled_from([1, 1 << 20, 1 << 44, (1 << 58) + 1]),
 )
 def test_as_a_dictionary(rows: list[tuple[int, int]], size: int, spread: int) -> None:
-    firsts, passed, held = Firsts(1), [], []
+    firsts, passed, held, repeated = Firsts(1), [], [], []
     for base in range(0, len(rows), size):
         part = rows[base : base + size]
         key = np.array([k * spread for k, _ in part], np.uint64)
-        fresh = firsts.pass_through(key, np.array([v for _, v in part], np.uint64), base, np.arange(len(part)))
-        for i, is_fresh in enumerate(fresh.tolist()):
-            (passed if is_fresh else held).append(base + i)
+        content = np.array([v for _, v in part], np.uint64)
+        fresh, repeat = firsts.pass_through(key, content, base, np.arange(len(part)))
+        for i, (is_fresh, is_repeat) in enumerate(zip(fresh.tolist(), repeat.tolist(), strict=True)):
+            (passed if is_fresh else repeated if is_repeat else held).append(base + i)
     verdicts = firsts.judge()
     seen: dict[int, int] = {}
     expected = []
@@ -30,6 +31,7 @@ def test_as_a_dictionary(rows: list[tuple[int, int]], size: int, spread: int) ->
         first = seen.setdefault(key, i)
         expected.append("first" if first == i else "repeat" if rows[first][1] == rows[i][1] else "conflict")
     assert all(expected[i] == "first" for i in passed)
+    assert all(expected[i] == "repeat" for i in repeated)
     found = [
         "first"
         if verdicts.first[j]

@@ -278,7 +278,6 @@ def test_a_huge_text_is_skipped_not_held(make: Any, two: Any, chunk: int, monkey
 
 @pytest.mark.parametrize("giant", ["<!-- {} -->", '<Row a="{}"/>', "<?p {}?>"])
 def test_a_huge_tag_or_comment(make: Any, two: Any, giant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.parsers.xml_cut.CHUNK", 4096)
     monkeypatch.setattr("ingestion.parsers.xml_text.CHUNK", 4096)
     payload = document(row(), giant.format("y" * 100_000))
     caught = refusal(make, make.contract(two, format=xml()), payload, max_record_bytes=10_000)

@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.parsers.encoding import to_utf8, undecodable
+from ingestion.errors import DeliveryRefused
+from ingestion.parsers.encoding import Watch, to_utf8, undecodable
 
 ENCODINGS = ["utf-8", "gb18030", "windows-1252"]
-PIECES = st.one_of(st.binary(min_size=1, max_size=4), st.sampled_from("aé中𝄞㐀\n").map(str.encode))
+PIECES = st.one_of(
+    st.binary(min_size=1, max_size=4),
+    st.sampled_from("aé中𝄞㐀\n").map(str.encode),
+    st.sampled_from([b"\n", b"\xff", b"\x810", b"\x810\n", b"\x841\xa47", "\ufffd中".encode("gb18030")]),
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -21,7 +26,12 @@ def test_agrees_with_the_strict_codec(data: bytes, encoding: str) -> None:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         assert to_utf8(data, encoding) is None
-        assert places[0] == error.start
+        if encoding == "gb18030":  # placed by line, and a line feed is no part of a character
+            lines = data.split(b"\n")
+            starts = np.cumsum([0, *(len(line) + 1 for line in lines)]).tolist()
+            assert places.tolist() == [starts[i] for i, line in enumerate(lines) if to_utf8(line, encoding) is None]
+        else:
+            assert places[0] == error.start
     else:
         assert to_utf8(data, encoding) == text.encode()
         assert len(places) == 0
@@ -39,3 +49,22 @@ def test_every_bad_byte_of_utf8_is_found(data: bytes) -> None:
 )
 def test_forms_utf8_forbids(data: bytes) -> None:
     assert undecodable(data, "utf-8").tolist() == list(range(len(data)))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_line_is_placed_however_many_are_bad(encoding: str) -> None:
+    data = b"\x81\n" * 1_200_000
+    assert undecodable(data, encoding).tolist() == list(range(0, len(data), 2))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.lists(PIECES, max_size=12).map(b"".join), cut=st.integers(1, 5))
+def test_utf8_is_noticed_wherever_it_is_cut(data: bytes, cut: int) -> None:
+    watch = Watch("windows-1252")
+    for at in range(0, len(data), cut):
+        watch.see(data[at : at + cut])
+    if to_utf8(data, "utf-8") is None or data.isascii():
+        watch.check()
+    else:
+        with pytest.raises(DeliveryRefused, match="is valid UTF-8"):
+            watch.check()

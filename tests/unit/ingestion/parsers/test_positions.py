@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ingestion.contract.table_formats import FixedField
 from ingestion.parsers.positions import Positions
-from ingestion.parsers.records import Dialect, RecordReader
+from ingestion.parsers.quoting import Dialect
+from ingestion.parsers.records import RecordReader
 
 SETTINGS = settings(max_examples=200, deadline=None)
 LINES = st.lists(st.text(st.sampled_from("ab 7中山é㐀𝄞丂"), min_size=1, max_size=14), min_size=1, max_size=8)
