@@ -23,6 +23,7 @@ import duckdb
 
 from ingestion import clocks
 from ingestion.contract.model import Contract, not_active
+from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
@@ -112,7 +113,8 @@ def last_report(settings: Settings) -> BuildReport | None:
 
 
 def _builder(lake: Lake, progress: Progress | None) -> Builder:
-    return Builder(lake.settings, lake.contracts, lake.store.url, progress or _no_progress, lake.store.prepare)
+    store = lake.store
+    return Builder(lake.settings, lake.contracts, store.url, progress or _no_progress, store.prepare, store.told)
 
 
 @contextmanager
@@ -129,10 +131,14 @@ def _prepared(_: duckdb.DuckDBPyConnection) -> None:
     """A folder's files are opened as they are."""
 
 
+def _not_the_stores(_doing: str, _error: Exception) -> CitylakeError | None:
+    """A folder has no errors of its own."""
+
+
 @dataclass(frozen=True)
 class Builder:
     """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens, once `prepare` was called
-    for its engine.
+    for its engine; `as_store_error` says what of a failed read is the store's (Store.told).
     """
 
     settings: Settings
@@ -140,6 +146,7 @@ class Builder:
     url: Callable[[str], str]
     progress: Progress
     prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
+    as_store_error: Callable[[str, Exception], CitylakeError | None] = _not_the_stores
 
     def build(
         self,
@@ -202,8 +209,14 @@ class Builder:
     def _create_sources(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         """The source views; one line for each feed whose bronze cannot be opened: its products will be blocked."""
         failed = create_sources(connection, self.contracts, self.url)
-        known = (as_known_error(error, self.settings, "opening bronze", feed=feed) for feed, error in failed.items())
-        return [f"{error.feed}: {error.message}; {error.next_step}" for error in known]
+        return [f"{feed}: its bronze files cannot be opened: {self._why(feed, e)}" for feed, e in failed.items()]
+
+    def _why(self, feed: str, error: Exception) -> str:
+        known = self.as_store_error("open bronze", error)
+        if known is None and isinstance(error, duckdb.IOException):  # names the file; it holds no value of one
+            return str(error).splitlines()[0]
+        known = known or as_known_error(error, self.settings, "opening bronze", feed=feed)
+        return f"{known.message}; {known.next_step}"
 
     def _run(self, run: state.Run, digest: str, messages: list[str], dbt: Dbt) -> ModelsMade:
         lineage = collect.Lineage(dbt.parse())

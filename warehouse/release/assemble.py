@@ -5,17 +5,42 @@ A public edition's file holds tables only: a view's text would name the store (A
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
-from ingestion.errors import IntegrityError
+from ingestion.errors import CitylakeError, IntegrityError
 from ingestion.sql import identifier, literal
+from ingestion.store.base import Store
+from ingestion.store.reading import telling
 from warehouse.release import layout
 from warehouse.release.comments import Comment, write
 from warehouse.release.manifest import Manifest, TableEntry
 
 NEW = "release_file"
+
+
+class TableFailed(Exception):
+    """Making one table of a release met an exception nobody expected, its `__cause__`."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        super().__init__(f"table {table} cannot be made")
+
+
+@contextmanager
+def making(table: str, store: Store) -> Iterator[None]:
+    """What goes wrong inside is this table's: raises TableFailed for anything but an error made on purpose, or the
+    store's."""
+    try:
+        with telling(store, f"make table {table}"):
+            yield
+    except CitylakeError:
+        raise
+    except Exception as error:
+        raise TableFailed(table) from error
 
 
 def write_warehouse(
@@ -24,17 +49,22 @@ def write_warehouse(
     tables: dict[str, TableEntry],
     queries: dict[str, str],
     comments: dict[str, Comment],
+    store: Store,
 ) -> None:
-    """Make the file: `queries` give every table's rows; a fact with files becomes a view. Raises IntegrityError."""
+    """Make the file: `queries` give every table's rows, read from `store`; a fact with files becomes a view.
+
+    Raises IntegrityError, StoreError, TableFailed.
+    """
     connection.execute(f"attach {literal(path)} as {NEW}")
     try:
         for name, entry in sorted(tables.items()):
             target = identifier(NEW, "main", name)
             kind = "view" if entry.is_view else "table"
-            connection.execute(f"create {kind} {target} as {queries[name]}")
-            if not entry.is_view:
-                _require_rows(connection, name, target, entry.rows)
-            write(connection, NEW, name, kind, comments[name])
+            with making(name, store):
+                connection.execute(f"create {kind} {target} as {queries[name]}")
+                if not entry.is_view:
+                    _require_rows(connection, name, target, entry.rows)
+                write(connection, NEW, name, kind, comments[name])
     finally:
         connection.execute(f"detach {NEW}")
 

@@ -15,6 +15,7 @@ import duckdb
 
 from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
+from ingestion.store.reading import telling
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.gate.accepted import AcceptedFailure
 from warehouse.release.content import BUILD, TableContent, day_expression, days_filter, relation
@@ -112,7 +113,8 @@ class Composer:
     def _judge_or_hold_back(self, check: CheckRun) -> tuple[ProductPlan, str] | None:
         """As `_judge`; a check that cannot be run holds back the fresh product it is declared on, or reads."""
         try:
-            return self._judge(check)
+            with telling(self.lake.store, f"run check {check.name} on the composed release"):
+                return self._judge(check)
         except Exception as error:
             defect = raise_unless_unexpected(error, self.lake.settings, f"check {check.name} on the composed release")
             names = [check.product, *(p.name for p in map(self.plan.product_of, check.models) if p is not None)]

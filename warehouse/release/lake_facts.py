@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ingestion.isolation import raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import identifier, literal
 from ingestion.store import LocalStore
+from ingestion.store.reading import telling
 from warehouse.build.sources import SYSTEM_COLUMNS
 from warehouse.gate.privacy import text_columns
 from warehouse.release import layout
@@ -108,11 +110,15 @@ def _first_wrong(
             if (name, product.choice) in composer.clean:
                 continue
             query = composer.changed(name) if not is_parent_stale else composer.select(name)
-            reason = (
-                facts.in_columns(columns)
-                or facts.in_comment(composer.connection, described.of(name))
-                or facts.in_rows(composer.connection, query or "", columns)
-            )
+            try:
+                with telling(composer.lake.store, f"look at table {name}"):
+                    reason = (
+                        facts.in_columns(columns)
+                        or facts.in_comment(composer.connection, described.of(name))
+                        or facts.in_rows(composer.connection, query or "", columns)
+                    )
+            except Exception as error:  # what was not looked at is not for everybody
+                reason = raise_unless_unexpected(error, composer.lake.settings, f"looking at table {name}").message
             if reason:
                 return product, f"table {name} is not for readers of the {composer.plan.edition} edition: {reason}"
             composer.clean.add((name, product.choice))

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 from pydantic import Field
 
-from ingestion.errors import LakeBusy
+from ingestion.errors import CitylakeError, LakeBusy
+from ingestion.isolation import as_known_error, combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from ingestion.store.reading import telling
@@ -29,7 +30,7 @@ from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
 from warehouse.gate.verdict import Verdict
 from warehouse.release import comments, layout, leaky, ledger, pointer
-from warehouse.release.assemble import open_sql, write_warehouse
+from warehouse.release.assemble import TableFailed, making, open_sql, write_warehouse
 from warehouse.release.compose import PARENT, Accepts, Composer, facts_query
 from warehouse.release.content import ENGINE, TableContent, measure, open_build
 from warehouse.release.facts import FactExport, sha256_of
@@ -41,6 +42,8 @@ from warehouse.release.plan import Candidate, Plan, ProductPlan, make_plan
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
+
+_FILE = "warehouse.duckdb"
 
 Outcome = Literal["published", "nothing_new", "nothing_releasable", "on_hold"]
 
@@ -70,7 +73,8 @@ def publish(
     """Release what passed, one result per edition.
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
-    IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then.
+    IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. An edition
+    that cannot be published stops no other; at the end one error says which.
     """
     settings = lake.settings
     with (
@@ -85,7 +89,18 @@ def publish(
             inputs = lineage(log, report)
         candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
         release = _Release(lake, candidate, approver)
-        return [release.edition(edition) for edition in editions]
+        published: list[Published] = []
+        errors: list[CitylakeError] = []
+        for edition in editions:
+            try:
+                published.append(release.edition(edition))
+            except LakeBusy:
+                raise
+            except Exception as error:
+                errors.append(as_known_error(error, settings, f"publishing edition {edition}"))
+        if errors:
+            raise combined(errors)
+        return published
 
 
 class _Release:
@@ -135,17 +150,39 @@ class _Release:
             again = parent is not None and parent.id in stale
             earlier = comments.from_catalogue(connection, PARENT) if parent else {}
             described = comments.Descriptions(plan, comments.from_dbt(lake), earlier)
-            keep_out(lake, composer, described, is_parent_stale=again)
-            if not plan.chosen("fresh") and not (again and plan.chosen("kept")):
+            manifest = self._settled(plan, composer, scratch, described, is_parent_stale=again)
+            if manifest is None:
                 left = None if again else parent
                 outcome: Outcome = "nothing_new" if left else "nothing_releasable"
                 return self._result(edition, outcome, left, _idle_message(edition, left), plan)
-            manifest = self._write(plan, composer, scratch, described)
         sha256 = self._put_manifest(manifest)
         self._move(edition, at, manifest.id, sha256)
         fresh = ", ".join(p.name for p in plan.chosen("fresh")) or "the same tables again"
         cleaned = f"; {parent.id} is withdrawn: {leaky.REASON}" if parent is not None and again else ""
         return self._result(edition, "published", manifest, f"released {fresh}{cleaned}", plan)
+
+    def _settled(
+        self, plan: Plan, composer: Composer, scratch: Path, described: comments.Descriptions, *, is_parent_stale: bool
+    ) -> Manifest | None:
+        """Settle the composition and write it; None where nothing of it is new.
+
+        A product one of whose tables cannot be made is held back, and the others are composed without it.
+        """
+        while True:
+            keep_out(self.lake, composer, described, is_parent_stale=is_parent_stale)
+            if not plan.chosen("fresh") and not (is_parent_stale and plan.chosen("kept")):
+                return None
+            try:
+                return self._write(plan, composer, scratch, described)
+            except TableFailed as failure:
+                for begun in scratch.glob(f"{_FILE}*"):
+                    begun.unlink()
+                product, cause = plan.product_of(failure.table), failure.__cause__
+                met = cause if isinstance(cause, Exception) else failure
+                defect = raise_unless_unexpected(met, self.lake.settings, f"making table {failure.table}")
+                if product is None or product.choice != "fresh":
+                    raise defect from failure
+                product.hold_back(defect.message)
 
     def _put_manifest(self, manifest: Manifest) -> str:
         """Put what readers see of the manifest; its sha256."""
@@ -175,8 +212,10 @@ class _Release:
             name: facts_query(lake, entry) if entry.is_view else composer.select(name) or ""
             for name, entry in tables.items()
         }
-        path = scratch / "warehouse.duckdb"
-        write_warehouse(composer.connection, path, tables, queries, {name: described.of(name) for name in tables})
+        path = scratch / _FILE
+        write_warehouse(
+            composer.connection, path, tables, queries, {name: described.of(name) for name in tables}, lake.store
+        )
         key = layout.warehouse(edition, self.id)
         info = lake.store.put_file(key, path)
         manifest = Manifest(
@@ -210,7 +249,8 @@ class _Release:
         export = FactExport(self.lake, connection, plan.edition, self.id, scratch)
         for product in plan.chosen("fresh"):
             for table in product.tables:
-                files = export.files(table, parent_tables.get(table.name)) if table.day_column else []
+                with making(table.name, self.lake.store):
+                    files = export.files(table, parent_tables.get(table.name)) if table.day_column else []
                 tables[table.name] = _table_entry(table).model_copy(update={"files": files})
         return dict(sorted(tables.items()))
 

@@ -9,11 +9,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.errors import DiskError
+from ingestion.errors import DiskError, UnexpectedError
 from tests.support.small_city import SmallCity
 from warehouse.build.report import CheckRun
 from warehouse.gate import decide, leaks
-from warehouse.release import compose, content
+from warehouse.release import compose, content, pointer
+from warehouse.release import publish as release
+from warehouse.release.facts import FactExport
+from warehouse.release.lake_facts import LakeFacts
 from warehouse.release.publish import publish
 
 DEFECTS: list[Callable[[], Exception]] = [
@@ -116,3 +119,45 @@ def test_a_full_disk_is_no_defect_of_one_table(city: SmallCity, monkeypatch: pyt
     with pytest.raises(DiskError, match="no space is left"):
         judged(city)
     assert crash_logs(city) == []
+
+
+@pytest.mark.parametrize("make", DEFECTS)
+def test_a_table_that_cannot_be_made_holds_its_product_back(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, make: Callable[[], Exception]
+) -> None:
+    report = city.build()
+    verdicts = decide.gate(city.lake, report)
+    planted = failing(FactExport.files, lambda _, table, __: table.name == "fct_inspection", make)
+    monkeypatch.setattr(FactExport, "files", planted)
+    internal, public = publish(city.lake, report, verdicts, approver="duty officer")
+    assert (internal.outcome, public.outcome) == ("published", "published")
+    assert internal.fresh == ["places", "weather"]
+    assert "fct_inspection" in internal.held_back["food"][0]
+    released = pointer.current(city.lake)
+    assert released is not None
+    assert set(released.tables) == {"fct_weather", "mart_weather", "pub_weather", "dim_town"}
+    monkeypatch.undo()
+    again = publish(city.lake, report, verdicts, approver="duty officer")[0]
+    assert again.fresh == ["food"]
+
+
+def test_an_edition_that_cannot_be_published_stops_no_other(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = city.build()
+    verdicts = decide.gate(city.lake, report)
+    original = release._Release.edition
+    monkeypatch.setattr(release._Release, "edition", failing(original, lambda _, name: name == "internal", DEFECTS[0]))
+    with pytest.raises(UnexpectedError, match="publishing edition internal"):
+        publish(city.lake, report, verdicts, approver="duty officer")
+    assert pointer.current(city.lake, "internal") is None
+    assert pointer.current(city.lake, "open") is not None
+
+
+def test_what_was_not_looked_at_is_not_for_everybody(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = city.build()
+    verdicts = decide.gate(city.lake, report)
+    planted = failing(LakeFacts.in_rows, lambda *_: True, DEFECTS[1])
+    monkeypatch.setattr(LakeFacts, "in_rows", planted)
+    internal, public = publish(city.lake, report, verdicts, approver="duty officer")
+    assert internal.outcome == "published"
+    assert public.outcome == "nothing_releasable"
+    assert not list(city.lake.store.list("published/open/"))

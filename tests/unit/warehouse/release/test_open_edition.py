@@ -241,7 +241,7 @@ def test_a_replacement_killed_after_the_pointer_moved_is_finished(city: SmallCit
         run(city)
     old = current(city).id
 
-    class Killed(Exception):
+    class Killed(BaseException):
         """Stands for the end of the process."""
 
     def killed(lake: object, edition: str, releases: list[str]) -> None:
