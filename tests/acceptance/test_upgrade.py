@@ -30,7 +30,7 @@ def counts(lake: Lake) -> Counts:
     with lake.log.connect() as log:
         rows = log.execute(
             """
-            select department || '.' || feed || '/' || table_name, sum(received)::int, sum(accepted)::int,
+            select feed_id || '/' || table_name, sum(received)::int, sum(accepted)::int,
                 sum(quarantined)::int, sum(duplicates)::int
             from standing inner join table_receipt on standing.key = table_receipt.receipt_key
             group by 1
@@ -46,7 +46,7 @@ def rules(lake: Lake, feed: str) -> dict[str, int]:
             """
             select unnest(map_keys(rules)), unnest(map_values(rules))
             from standing inner join table_receipt on standing.key = table_receipt.receipt_key
-            where department || '.' || feed = $feed
+            where feed_id = $feed
             """,
             {"feed": feed},
         ).fetchall()
