@@ -33,6 +33,7 @@ from ingestion.parsers.records import RecordReader
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
+_LF = 0x0A
 _ARROW_BLOCK = 2**20
 """Bytes that Arrow parses at a time; more no longer fit a processor's cache."""
 _LINE_ENDS = "ask the department to end every line with LF or CR LF, and to send it again"
@@ -229,8 +230,9 @@ class Delimited:
 
 def _line_ends_in_fields(text: bytes, count: int) -> bool:
     """Whether a field of the `count` records of a text may hold a line end."""
-    ended = text.count(b"\n") + (not text.endswith(b"\n"))
-    return ended != count or text.count(b"\r") != text.count(b"\r\n")
+    # Where a byte is frequent, numpy counts it many times faster than `bytes.count`.
+    ended = int(np.count_nonzero(np.frombuffer(text, np.uint8) == _LF)) + (not text.endswith(b"\n"))
+    return ended != count or (b"\r" in text and text.count(b"\r") != text.count(b"\r\n"))
 
 
 def _only(block: Block, rows: Array) -> bytes:
