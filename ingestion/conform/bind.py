@@ -7,7 +7,6 @@ in each process. What may stand in an expression is `rowwise`'s; what is right t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -120,13 +119,13 @@ def _limits(column: Column, connection: duckdb.DuckDBPyConnection) -> Iterator[s
 
 
 def _fits(connection: duckdb.DuckDBPyConnection, bound: Decimal | float, type_name: str) -> bool:
-    """Whether a bound is a value of the type: whole and in range, or in range."""
-    if not math.isfinite(bound):
+    """Whether a bound lies in the type's range; between two of its values it means the nearer one inside."""
+    number, bits = Decimal(str(bound)), _INTEGERS.get(type_name)
+    if not number.is_finite():
         return False
-    bits = _INTEGERS.get(type_name)
     if bits is not None:
-        return bound == int(bound) and -(2**bits) <= int(bound) < 2**bits
-    return _casts(connection, f"{Decimal(str(bound)):f}", type_name)
+        return bool(-(2**bits) <= number < 2**bits)
+    return _casts(connection, f"{number:f}", type_name)
 
 
 def _formats(column: Column, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ def fetch_each(
     connector: Connector,
     contract: Contract,
     intervals: Sequence[Interval],
-    now: Callable[[], datetime],
+    clock: Callable[[], datetime],
     isolated: Isolated,
 ) -> Iterator[tuple[Interval, list[Fetched]]]:
     """What the source has for each interval that could be asked for; what the others met is kept in `isolated`.
@@ -32,7 +32,7 @@ def fetch_each(
     for number, interval in enumerate(intervals, start=1):
         begun = time.monotonic()
         try:
-            found = connector.fetch(contract, interval, now())
+            found = connector.fetch(contract, interval, clock())
         except SomeUnreadable as error:
             problems.add(error)
             found = error.found

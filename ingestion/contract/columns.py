@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from open_data_contract_standard.model import SchemaProperty
 
-from ingestion.blanks import strip
+from ingestion.blanks import is_blank, strip
 from ingestion.contract import date_formats, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec, XmlFormat
@@ -108,7 +108,7 @@ class Declared:
         if not self.prop.name or not NAME.fullmatch(self.prop.name):
             self.wrong("name", f"{self.prop.name!r} is not a column name: lower-case letters, digits and _")
         for key, meaning in (("businessName", "Chinese title"), ("description", "English description")):
-            if not (getattr(self.prop, key) or "").strip():
+            if is_blank(getattr(self.prop, key) or ""):
                 self.wrong(key, f"required key is missing ({meaning})")
         if self.prop.classification is not None and self.prop.classification not in CLASSIFICATIONS:
             self.wrong(

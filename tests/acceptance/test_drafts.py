@@ -44,7 +44,6 @@ CASES = (
     Case(
         "takamatsu.food_permit",
         "food_safety/takamatsu_food_permits/食品営業許可施設一覧（2026.3.31時点）.xlsx",
-        keys=frozenset({"許可番号", "施設名称１"}),
         events={"food_permit": "初回許可年月日"},
     ),
     Case(

@@ -53,7 +53,7 @@ _CONTRACT: dict[str, Any] = {
         "source": {"path": "scj/sale_{interval:%Y%m%d}*.csv"}, "format": {"type": "csv"},
         "tables": {"sale": {"event_time": "sold_on", "repeats": "keep"}},
         "catalogue": {
-            "resource_code": "2/08", "category": "市场", "provider": "市场局", "provider_code": "11442000007332563W",
+            "resource_code": "2/08", "category": "市场", "provider": "市场局", "provider_code": "11442000000000035J",
             "share_type": "无条件共享", "open_attribute": "无条件开放", "update_cycle": "每日",
             "published": date(2026, 3, 1),
         },

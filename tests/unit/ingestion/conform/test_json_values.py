@@ -122,6 +122,6 @@ def test_what_is_read_twice_depends_on_no_block(make: Any, monkeypatch: pytest.M
     table = make.table(make.column("v"), make.column("d", "DECIMAL(38,20)"))
     numbers = [f"{i % 7}.{i:04d}0" if i // 100 % 2 else str(i) for i in range(600)]
     payload = "".join(f'{{"v":{n},"d":{n}}}\n' for n in numbers).encode()
-    monkeypatch.setattr("ingestion.parsers.json_records._CHUNK", 700)
+    monkeypatch.setattr("ingestion.parsers.json_records.CHUNK", 700)
     rows = make.rows(make.conform(make.contract(table, format=JsonFormat(type="ndjson")), payload).tables["t"].bronze)
     assert sorted((row["v"], row["d"]) for row in rows) == sorted((n, Decimal(n)) for n in numbers)
