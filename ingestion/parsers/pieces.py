@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-MAX_RECORDS = 2**17
+MAX_RECORDS = 2**18
 """Records of one block."""
 
 MAX_CELLS = 2**22
