@@ -6,9 +6,7 @@ The tests of this file are one story, in order: each goes on where the one befor
 from __future__ import annotations
 
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -62,13 +60,6 @@ def _clean(lake: Lake) -> None:
     assert not reconcile(lake, deep=True).off
 
 
-def _wait(what: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "took too long"
-        time.sleep(0.5)
-
-
 def test_a_day_through_airflow_equals_the_same_day_without_it(running: Running, tmp_path: Path) -> None:
     running.days.play(FIRST)
     assert set(running.days.done[str(FIRST)].values()) == {"passed"}
@@ -97,15 +88,12 @@ def test_cleared_runs_and_retried_tasks_take_nothing_in_twice(running: Running) 
     assert _released(running.lake) == released
 
 
-def test_backfill_over_days_already_there_takes_nothing_in_twice(running: Running) -> None:
+def test_days_already_there_taken_again_bring_nothing_in_twice(running: Running) -> None:
+    """By the form's days: the city's schedule is over, and Airflow backfills along a schedule only."""
     before = _committed(running.lake)
-    log = running.stack.log("backfill")
-    running.stack.airflow.run(
-        "backfill", "create", "--dag-id", LICENCE, "--from-date", f"{FIRST}T00:00:00+08:00",
-        "--to-date", f"{FIRST}T23:59:00+08:00", "--reprocess-behavior", "completed", log=log,
-    )  # fmt: skip
     api = running.stack.api()
-    _wait(lambda: any(r["run_type"] == "backfill" and r["state"] == "success" for r in api.runs(LICENCE)))
+    api.trigger(LICENCE, "again", conf={"from": str(FIRST), "to": str(FIRST)})
+    assert api.wait({LICENCE: "again"}, seconds=180) == {LICENCE: "success"}
     assert _committed(running.lake) == before
 
 
