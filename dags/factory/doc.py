@@ -32,8 +32,9 @@ _DOC = """# {title} · `{name}`
 ## Backfill
 
 *Trigger* with `from` and `to` (local days) takes in every interval of those days in one run; *Backfill* makes one run a
-scheduled tick, where the schedule still ticks (that of a simulated city ends with its days). On the command line: `citylake airflow backfill create --dag-id {name} --from-date … --to-date …`, or
-without Airflow `citylake ingest {name} --day 2026-03-02`. Files that were taken in before are recognised.
+scheduled tick, where the schedule still ticks (that of a simulated city ends with its days). On the command line:
+`citylake airflow backfill create --dag-id {name} --from-date … --to-date …`, or without Airflow
+`citylake ingest {name} --day 2026-03-02`. Files that were taken in before are recognised.
 """
 
 
