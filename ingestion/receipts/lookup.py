@@ -59,7 +59,7 @@ def batch_standing(
 
 
 def feed_standing(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Standing]:
-    """Every batch of the feed, lowest precedence first."""
+    """Every batch of the feed, lowest precedence first; of one precedence (other intervals) the earlier interval."""
     return _select(connection, contract, "true", {}, None)
 
 
@@ -106,7 +106,7 @@ def _select(
 ) -> list[Standing]:
     narrow = interval is not None and contract.citylake.delivery != "snapshot"
     batches = standing((contract.department, contract.feed), interval.start if interval and narrow else None)
-    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence"
+    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence, interval_start, key"
     return [Standing(*row) for row in connection.execute(query, values).fetchall()]
 
 

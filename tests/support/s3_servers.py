@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from minio import Minio
+from minio.error import MinioException
 
 from ingestion.settings import Settings
 from tests.support.ports import free_port
@@ -81,7 +83,26 @@ def minio(folder: Path) -> Iterator[S3Server]:
     }
     command = [program, "server", "--quiet", "--address", address, folder]
     with _running(command, server, environment, ready="/minio/health/ready"):
+        _wait_for_requests(server)
         yield server
+
+
+def _wait_for_requests(server: S3Server) -> None:
+    """MinIO calls itself ready a moment before it takes signed requests; until then it answers 503."""
+    address, region = server.endpoint.removeprefix("http://"), "us-east-1"
+    client = Minio(
+        address, access_key=server.access_key, secret_key=server.secret_key, secure=False, region=region,
+    )  # fmt: skip
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            client.list_buckets()
+        except MinioException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def minio_program() -> Path:

@@ -20,7 +20,7 @@ import duckdb
 from pydantic import Field
 
 from ingestion.errors import CitylakeError, LakeBusy
-from ingestion.isolation import as_known_error, combined, raise_unless_unexpected
+from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from ingestion.store.reading import telling
@@ -74,7 +74,7 @@ def publish(
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
     IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. An edition
-    that cannot be published stops no other; at the end one error says which.
+    that meets a defect stops no other; at the end one error says which.
     """
     settings = lake.settings
     with (
@@ -93,11 +93,10 @@ def publish(
         errors: list[CitylakeError] = []
         for edition in editions:
             try:
-                published.append(release.edition(edition))
-            except LakeBusy:
-                raise
+                with telling(lake.store, "publish"):
+                    published.append(release.edition(edition))
             except Exception as error:
-                errors.append(as_known_error(error, settings, f"publishing edition {edition}"))
+                errors.append(raise_unless_unexpected(error, settings, f"publishing edition {edition}"))
         if errors:
             raise combined(errors)
         return published
