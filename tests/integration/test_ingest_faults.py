@@ -20,6 +20,7 @@ from ingestion.errors import StoreError
 from ingestion.ingest import ingest_file
 from ingestion.lake import Lake
 from tests.support.lakes import contract, counted, day, drop, lake, rows
+from tests.support.small_disk import mounted
 
 CHILD = Path(__file__).parents[1] / "support" / "child.py"
 TEXT = rows("abc") + "d,2026-03-02,bad\n"
@@ -132,15 +133,8 @@ def test_a_file_limit_stops_with_a_message(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this user may not mount a small file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "24m") as folder:
+        yield folder
 
 
 def test_a_full_disk_at_any_point(small_disk: Path) -> None:

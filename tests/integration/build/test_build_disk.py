@@ -10,18 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, fill
+from tests.support.small_disk import mounted
 from warehouse.build.errors import BuildFailed
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user may not mount a small file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "4m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_told_once_and_the_next_build_goes_on(

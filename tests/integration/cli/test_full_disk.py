@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
+from tests.support.small_disk import leave, mounted
 from warehouse.cli import main
 
 FROM_NOTHING = (0, 16, 64, 512, 3_072, 12_288)
@@ -22,21 +21,8 @@ SAID = ("no space is left", "No space left on device", "disk is full")
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("this user may not mount a small file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def leave(disk: Path, room: int) -> None:
-    """Fill the disk until `room` KiB are free."""
-    filler = disk / "filler"
-    filler.unlink(missing_ok=True)
-    free = os.statvfs(disk)
-    filler.write_bytes(b"x" * max(0, free.f_bavail * free.f_frsize - room * 1024))
+    with mounted(tmp_path / "disk", "160m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_said_by_every_step_and_the_next_run_ends_the_day(
