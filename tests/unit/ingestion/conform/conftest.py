@@ -150,3 +150,9 @@ def real_data() -> Callable[[str], Path]:
         pytest.skip(f"real data file {name} is not on this machine")
 
     return find
+
+
+@pytest.fixture
+def two(make: Any) -> Any:
+    """A table of a text `a` and a whole number `b`."""
+    return make.table(make.column("a"), make.column("b", "INTEGER"))
