@@ -1,6 +1,6 @@
 """What is blank: Unicode's White_Space and U+FEFF, the byte order mark that ends up inside files put together.
 
-The one definition (docs/adr/0017), as text, set, regular expression and SQL; `parsers.blank_cells` has it for columns.
+The one definition (docs/adr/0017), as text, Python and SQL; `parsers.blank_cells` has it for columns.
 `str.strip` is another: it takes U+001C to U+001F, which are no White_Space, and leaves U+FEFF. DuckDB's `trim` takes
 the ASCII space only, RE2's `\\s` five ASCII characters. Zero-width characters such as U+200B are not blank.
 """
@@ -14,10 +14,6 @@ BLANKS = (
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 """Unicode Character Database, PropList.txt, White_Space; then U+FEFF."""
-
-BLANK_SET = frozenset(BLANKS)
-BLANK_CLASS = f"[{BLANKS}]"
-"""A character class, for RE2 and for Python's `re`."""
 
 
 def strip(text: str) -> str:
