@@ -20,9 +20,9 @@ from pathlib import Path
 import duckdb
 
 from bench.hours import FEED, add_hours, hourly_lake
-from ingestion.collect import collect
-from ingestion.compaction.compact import compact
 from ingestion.lake import Lake
+from ingestion.upkeep.collect import collect
+from ingestion.upkeep.compaction.compact import compact
 from warehouse.build import state
 from warehouse.build.inputs import read_effective
 from warehouse.build.sources import create_sources, dated_tables

@@ -32,7 +32,7 @@ from ingestion.settings import Settings
 from ingestion.store.local import LocalStore
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
 from warehouse.gate.decide import gate
-from warehouse.release.publish import publish
+from warehouse.publish.run import publish
 
 START = date(2025, 1, 1)
 FEED = "jtj.positions"

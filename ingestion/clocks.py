@@ -3,24 +3,17 @@
 Rules are those of the `zoneinfo` of this machine. Values in data are read by DuckDB (ingestion.conform.local_time);
 that both agree is a test.
 
-And what time it is, by two clocks, which nothing else asks: `now`, the machine's, says when a thing was done (records,
-their order, retention, locks); `city_time` says what day it is in the city, which ages, lateness, default days and
-expiry dates are judged by. They differ where the city is simulated.
+And what time it is by the machine's clock, which nothing else asks: `now` says when a thing was done (records, their
+order, retention, locks). What day it is in the city is ingestion.city_time's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-from ingestion.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from ingestion.settings import Settings
 
 _SECOND = timedelta(seconds=1)
 _STEP = timedelta(days=7)
@@ -32,22 +25,6 @@ _DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
 def now() -> datetime:
     """The machine's time, UTC."""
     return datetime.now(UTC)
-
-
-def city_time(settings: Settings, clock: Callable[[], datetime] = now) -> datetime:
-    """The time in the city, in its zone: a simulated city's own, else the clock's. Raises ConfigurationError."""
-    zone, file = ZoneInfo(settings.timezone), settings.city_time
-    if file is None:
-        return clock().astimezone(zone)
-    try:
-        said = datetime.fromisoformat(file.read_text(encoding="utf-8").strip())
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"CITYLAKE_CITY_TIME={str(file)!r} holds no ISO time: {error}",
-            left="nothing was done",
-            next_step="unset it, or let the simulated city write it",
-        ) from error
-    return said.astimezone(zone) if said.tzinfo else said.replace(tzinfo=zone)
 
 
 def moments(zone: ZoneInfo, reading: datetime) -> list[datetime]:

@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator, model_validator
 
 from ingestion.errors import ConfigurationError
-from ingestion.hosts import declared_host
 from ingestion.settings import Settings
+from ingestion.values.hosts import declared_host
 
 Auth = Literal["none", "basic", "bearer", "header", "query", "oauth2"]
 

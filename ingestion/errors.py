@@ -7,7 +7,7 @@ CitylakeError
 │   ├── DiskError           this machine's own disk refused: full, read-only, not permitted
 │   └── ObjectNotFound      the key does not exist
 ├── SourceError             the department's side could not be read
-│   └── SomeUnreadable      some items of an interval could not be read (ingestion.connectors.items)
+│   └── SomeUnreadable      some items of an interval could not be read (ingestion.isolation)
 ├── DeliveryRefused         a delivery arrived and is refused whole; raw bytes are kept
 ├── NothingToDecide         no held delivery of that batch waits for a steward
 ├── LakeBusy                another process holds the lock this step needs

@@ -2,7 +2,7 @@
 
 Whoever works on several of them catches what each one raises here, goes on with the others and says it at the end.
 Owns the crash log of a defect and how several errors become one. Which receipt a defect leaves is
-ingestion.attempt's.
+ingestion.delivery.attempt's.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import copy
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingestion import clocks
-from ingestion.connectors.items import Problems
-from ingestion.disk import as_disk_error
 from ingestion.errors import (
     CitylakeError,
     ContractError,
@@ -26,7 +26,8 @@ from ingestion.errors import (
     StoreError,
     UnexpectedError,
 )
-from ingestion.rights import own_folder
+from ingestion.machine.disk import as_disk_error
+from ingestion.machine.rights import own_folder
 from ingestion.settings import Settings
 
 _STORE_FAILURES = 2
@@ -34,6 +35,9 @@ _STORE_FAILURES = 2
 
 _NAMED = 4
 """Errors after the first one that are named in a message; the others are counted."""
+
+_NAMED_ITEMS = 20
+"""Unreadable items that one error names; the rest are counted."""
 
 
 def as_known_error(
@@ -92,6 +96,55 @@ def write_crash_log(error: Exception, settings: Settings) -> Path | None:
     return path
 
 
+class SomeUnreadable(SourceError):
+    """Some items of an interval cannot be read: `problems`, one each. `found` is what the others gave."""
+
+    def __init__(self, problems: Sequence[SourceError], found: Sequence[Any]) -> None:
+        first = problems[0]
+        facts = {"interval": first.interval, "left": first.left, "next_step": first.next_step}
+        super().__init__(_joined(problems), feed=first.feed, **facts)
+        self.problems = tuple(problems)
+        self.found = list(found)
+
+
+@dataclass
+class UnreadableItems:
+    """What could not be read so far. `unasked` counts the intervals that were then not asked for."""
+
+    found: list[SourceError] = field(default_factory=list)
+    unasked: int = 0
+
+    def add(self, error: SourceError) -> None:
+        """Remember one, or each of several."""
+        self.found += error.problems if isinstance(error, SomeUnreadable) else [error]
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Remember a SourceError of the block instead of raising it."""
+        try:
+            yield
+        except SourceError as error:
+            self.add(error)
+
+    def together(self) -> SourceError | None:
+        """One SourceError that names every item; None where all could be read."""
+        if len(self.found) == 1 and not self.unasked:
+            return self.found[0]
+        return self._together() if self.found else None
+
+    def _together(self) -> SourceError:
+        first = self.found[0]
+        rest = f"; {self.unasked} more intervals were not asked for" if self.unasked else ""
+        one = len(self.found) == 1
+        return SourceError(
+            f"{_joined(self.found)}{rest}",
+            feed=first.feed,
+            interval=first.interval if len({p.interval for p in self.found}) == 1 else f"{first.interval} and others",
+            left=first.left if one else "nothing of these was stored; everything else of the feed was taken in",
+            next_step=first.next_step,
+        )
+
+
 class Isolated:
     """Runs one thing after another of one feed; what one of them raises is kept, and the others go on.
 
@@ -102,9 +155,9 @@ class Isolated:
     def __init__(self, settings: Settings, feed: str, what: str) -> None:
         """Messages name `feed` and `what`, a step such as "ingest".
 
-        `sources` is what could not be read, `others` what else was met.
+        `unreadable` is what could not be read, `others` what else was met.
         """
-        self.sources = Problems()
+        self.unreadable = UnreadableItems()
         self._settings = settings
         self._feed = feed
         self._what = what
@@ -133,7 +186,7 @@ class Isolated:
             interval=str(interval) if interval is not None else None,
         )
         if isinstance(known, SourceError):
-            self.sources.add(known)
+            self.unreadable.add(known)
             return
         self.others.append(known)
         lasting = _is_everybodys(known)
@@ -150,7 +203,7 @@ class Isolated:
     @property
     def errors(self) -> list[CitylakeError]:
         """What was met: all that could not be read as one error, then the others."""
-        unreadable = self.sources.together()
+        unreadable = self.unreadable.together()
         return [*([unreadable] if unreadable is not None else []), *self.others]
 
 
@@ -169,3 +222,13 @@ def combined(errors: list[CitylakeError]) -> CitylakeError:
 
 def _is_everybodys(error: CitylakeError) -> bool:
     return isinstance(error, StoreError) and not isinstance(error, ObjectNotFound)
+
+
+def _joined(problems: Sequence[SourceError]) -> str:
+    """The messages of one or more, each with its interval where they differ, the first of them in full number."""
+    if len(problems) == 1:
+        return problems[0].message
+    several = len({problem.interval for problem in problems}) > 1
+    messages = [f"{p.interval}: {p.message}" if several and p.interval else p.message for p in problems[:_NAMED_ITEMS]]
+    more = [f"and {len(problems) - _NAMED_ITEMS} more"] if len(problems) > _NAMED_ITEMS else []
+    return f"{len(problems)} items could not be read: {'; '.join([*messages, *more])}"

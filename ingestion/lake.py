@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from ingestion.clocks import city_time, now
+from ingestion.city_time import city_time
+from ingestion.clocks import now
 from ingestion.contract.model import Contract
 from ingestion.contract.problem import InvalidContract, Problem
 from ingestion.errors import ContractError, LakeBusy, StoreError
 from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
+from ingestion.machine.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.receipts.log import ReceiptLog
-from ingestion.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.settings import Settings
 from ingestion.store import LocalStore, Store, open_store
 
@@ -107,7 +108,7 @@ class Lake:
         return self.contracts[feed]
 
     def city_time(self) -> datetime:
-        """The time ages and lateness are judged at, in the city's zone (ingestion.clocks).
+        """The time ages and lateness are judged at, in the city's zone (ingestion.city_time).
 
         Raises ConfigurationError.
         """
@@ -173,7 +174,7 @@ class Lake:
 
 
 def open_lake(settings: Settings) -> Lake:
-    """The lake of the settings; folders are created on first use, with the rights of ingestion.rights.
+    """The lake of the settings; folders are created on first use, with the rights of ingestion.machine.rights.
 
     From here on this process makes private files (its umask is 077). An earlier version's lake is closed here.
     A contract file that is wrong is in `broken`; the other feeds go on. Raises ContractError and ConfigurationError.

@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingestion.rights import passage
+from ingestion.machine.rights import passage
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
 PROJECT_ROOT = PACKAGE_ROOT.parent

@@ -1,7 +1,7 @@
 """Which files a run takes in: the day's intervals, and late or corrected files of the days before.
 
 Owns the choice of intervals and the cheap test whether a file is known, so that looking back costs
-one listing and one query a feed, not reading every file again. Taking a file in is ingestion.ingest's;
+one listing and one query a feed, not reading every file again. Taking a file in is ingestion.delivery.ingest's;
 in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
 """
 
@@ -19,12 +19,12 @@ from ingestion.connectors.factory import connector_for
 from ingestion.connectors.fetch_each import fetch_each
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
-from ingestion.delivery import Delivery
-from ingestion.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
+from ingestion.delivery.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
+from ingestion.delivery.outcome import Delivery
+from ingestion.delivery.waiting import waiting
 from ingestion.intervals import Interval
 from ingestion.isolation import Isolated
 from ingestion.lake import Lake
-from ingestion.landing.waiting import waiting
 
 Presented = tuple[datetime, str, int, datetime]
 """Interval start, file name as stored, bytes, content time: what a file is known by without reading it."""
@@ -79,7 +79,7 @@ def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
     """Take in every new file of the day and its recapture, adding to `captured` as it goes.
 
-    Raises as ingestion.ingest.ingest_intervals, at the end; what was added stays committed.
+    Raises as ingestion.delivery.ingest.ingest_intervals, at the end; what was added stays committed.
     """
     isolated = Isolated(lake.settings, contract.name, "ingest")
     for interval, fetched in _new_files(lake, contract, (day, day), captured, isolated):
@@ -110,7 +110,7 @@ def conform_days(
 ) -> Iterator[Delivery]:
     """Conform and commit what `extract_days` presented, and whatever else of those days waits in raw.
 
-    Raises as ingestion.ingest.ingest_interval, at the end; what was committed stays.
+    Raises as ingestion.delivery.ingest.ingest_interval, at the end; what was committed stays.
     """
     begin, end = window(contract, first, last)
     isolated = Isolated(lake.settings, contract.name, "conform")

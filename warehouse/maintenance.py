@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from ingestion import collect as raw_side
-from ingestion.compaction.compact import Compacted
-from ingestion.compaction.compact import compact as compact_feed
 from ingestion.errors import CitylakeError, LakeBusy
 from ingestion.isolation import as_known_error, combined
+from ingestion.upkeep import collect as raw_side
+from ingestion.upkeep.compaction.compact import Compacted
+from ingestion.upkeep.compaction.compact import compact as compact_feed
 from warehouse.build.lock import build_lock
 from warehouse.release import collect as releases
 from warehouse.release.layout import EDITIONS

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.contract.model import Contract, not_active
 from ingestion.contract.problem import InvalidContract
-from ingestion.delivery import Delivery
+from ingestion.delivery.outcome import Delivery
 from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error
 from ingestion.lake import Lake
@@ -26,8 +26,8 @@ from warehouse.capture import Captured, capture
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
-    from warehouse.gate.verdict import Verdict
-    from warehouse.release.publish import Published
+    from warehouse.publish.run import Published
+    from warehouse.verdict import Verdict
 
 Progress = Callable[[str], None]
 
@@ -71,8 +71,8 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
     """
     from warehouse.build.runner import build
     from warehouse.gate.decide import gate
+    from warehouse.publish.run import publish
     from warehouse.release.pointer import released_inputs
-    from warehouse.release.publish import publish
 
     say = progress or _say_nothing
     report = RunReport(day)

@@ -18,8 +18,8 @@ from ingestion.errors import CitylakeError, ConfigurationError, ObjectNotFound
 from ingestion.keys import PUBLISHED
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
+from warehouse.publish.compose import facts_query
 from warehouse.release import layout, pointer
-from warehouse.release.compose import facts_query
 from warehouse.release.manifest import Manifest
 
 if TYPE_CHECKING:

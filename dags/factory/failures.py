@@ -12,7 +12,7 @@ from dags.factory.runtime import OutOfRange, log, open_lake
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ingestion.delivery import Delivery
+    from ingestion.delivery.outcome import Delivery
     from ingestion.lake import Lake
     from warehouse.incidents.model import Kind
 

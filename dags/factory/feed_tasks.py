@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.failures import mended, tell_of
 from dags.factory.runtime import feed_days, folded, for_operators, log, nothing_new, open_lake
-from ingestion.delivery import Delivery, open_reason
-from ingestion.ingest import Waiting
+from ingestion.delivery.ingest import Waiting
+from ingestion.delivery.outcome import Delivery, open_reason
 from ingestion.intervals import Interval
 from warehouse.capture import Extracted, conform_days, extract_days
 

@@ -44,8 +44,8 @@ def orphans(lake: Lake) -> None:
 def docs(lake: Lake) -> None:
     """Write dbt's page where the pages are served, unless models and released tables are those it was written from."""
     from warehouse.build.dbt_runner import collected
-    from warehouse.build.docs import write_docs
     from warehouse.build.runner import last_report
+    from warehouse.docs import write_docs
     from warehouse.release import pointer
 
     report, release = last_report(lake.settings), pointer.current(lake, "internal")

@@ -10,7 +10,7 @@ from dags.factory.runtime import folded, for_operators, judged_day, log, open_la
 from dags.factory.settle import settle
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
-from warehouse.gate.verdict import Verdict
+from warehouse.verdict import Verdict
 
 
 def build() -> None:
@@ -60,7 +60,7 @@ def gate() -> None:
 
 def publish() -> bool:
     """Release what passed; whether a product is blocked. Judged anew: a verdict is never taken from another task."""
-    from warehouse.release.publish import publish
+    from warehouse.publish.run import publish
 
     with for_operators():
         lake = open_lake()

@@ -24,7 +24,7 @@ from infra.web_contracts import web_contracts
 from ingestion import clocks
 from ingestion.errors import CitylakeError
 from ingestion.lake import open_lake
-from ingestion.rights import keep_private, own_folder
+from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
 from warehouse.cli.output import results
 

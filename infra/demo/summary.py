@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from infra.stack.stack import Stack
-    from ingestion.delivery import Delivery
+    from ingestion.delivery.outcome import Delivery
     from ingestion.lake import Lake
 
 QUERIES = (
@@ -52,7 +52,7 @@ def show(lake: Lake, console: Console, done: dict[str, dict[str, str]], since: d
 
 def deliveries(lake: Lake, since: datetime) -> list[Delivery]:
     """Deliveries committed since a moment, oldest first."""
-    from ingestion.delivery import Delivery
+    from ingestion.delivery.outcome import Delivery
     from ingestion.intervals import Interval
 
     lake.log.refresh()

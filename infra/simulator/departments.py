@@ -21,8 +21,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from infra.simulator.feed import Feed
 from infra.simulator.feeds import FEEDS
-from infra.simulator.model import LOCAL, Feed
+from infra.simulator.model import LOCAL
 from infra.simulator.outages import App, Message, Outages, Receive, Send, failure, half, slow
 
 LABEL = (b"x-data-status", b"SYNTHETIC")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from infra.simulator.city import City
-from infra.simulator.model import Feed, Slot
+from infra.simulator.feed import Feed
+from infra.simulator.model import Slot
 from infra.simulator.planted import FILE_KINDS, PLAN_DAYS, Planted
 
 

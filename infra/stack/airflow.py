@@ -18,7 +18,7 @@ from dotenv import dotenv_values
 
 from infra.stack.processes import Service, StackError
 from infra.stack.secrets import ROLES, StackSecrets
-from ingestion.rights import own_folder
+from ingestion.machine.rights import own_folder
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = PROJECT / "infra" / "airflow.env"

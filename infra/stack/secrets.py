@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from ingestion.rights import own_folder
+from ingestion.machine.rights import own_folder
 
 ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
 """Account of the Airflow page to its role in Airflow's simple auth manager."""

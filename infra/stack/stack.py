@@ -35,7 +35,7 @@ from infra.stack.processes import (
     wait_until,
 )
 from infra.stack.secrets import StackSecrets, stack_secrets
-from ingestion.rights import keep_private, own_folder
+from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
 
 Say = Callable[[str], None]
@@ -110,7 +110,7 @@ class Stack:
     def up(self) -> None:
         """Start what does not run, and wait until all of it answers. Raises StackError.
 
-        What the services write is this account's: they inherit its umask (ingestion.rights).
+        What the services write is this account's: they inherit its umask (ingestion.machine.rights).
         """
         keep_private()
         self.reserve()

@@ -15,8 +15,6 @@ from datetime import date
 
 import pyarrow as pa
 
-from ingestion import row_identity
-from ingestion.blanks import strip
 from ingestion.conform import numbers
 from ingestion.conform.bounds import outside
 from ingestion.conform.checks import CHECKS
@@ -27,6 +25,8 @@ from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.table_formats import FixedWidthFormat
 from ingestion.sql import identifier, literal
+from ingestion.values import row_identity
+from ingestion.values.blanks import strip
 
 BITS = 63
 """Rules per mask column."""

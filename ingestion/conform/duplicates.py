@@ -1,7 +1,7 @@
 """Which rows are the first of their key, in one pass over any number of rows.
 
-Rows come in record order, segment by segment, as two 64-bit hashes (`ingestion.row_identity`): key and content. A
-table of slots tells which rows surely are the first of their key; the others, the real repeats and a few per
+Rows come in record order, segment by segment, as two 64-bit hashes (`ingestion.values.row_identity`): key and content.
+A table of slots tells which rows surely are the first of their key; the others, the real repeats and a few per
 cent that share a slot by chance, are held back and judged exactly at the end. A repeat of a first that was met lately
 is known at once. Memory is 20 bytes a row plus at most 256 MB of slots, and while judging some 80 a held row. Only rows
 that broke no rule take part.

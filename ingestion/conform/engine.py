@@ -1,6 +1,6 @@
 """The DuckDB engine that text of contracts runs in: for conform, and for `contracts check`, which must see the same.
 
-Closed and locked (ingestion.engines): an expression reads no file, no variable and no other setting.
+Closed and locked (ingestion.machine.engines): an expression reads no file, no variable and no other setting.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion import engines
 from ingestion.conform import checks, legacy_dates, local_time
+from ingestion.machine import engines
 
 
 @contextmanager

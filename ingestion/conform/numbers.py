@@ -1,15 +1,15 @@
 """Texts to numbers in SQL, exactly: digits are moved as text, and no number passes through a double unless it is one.
 
 DuckDB's own casts read `3_12` as 312, `12.7` as the integer 13, `6e-12` as a cent, and `1e3` for some types only. Here
-one pattern says what a number is (`ingestion.numbers`), integers take whole values only, and DECIMAL rounds half
+one pattern says what a number is (`ingestion.values.numbers`), integers take whole values only, and DECIMAL rounds half
 away from zero. Every function takes SQL of a text without blanks around it and gives SQL that is NULL where the text
 is no such number. What is plain digits goes the short way: the long one is some twenty times slower.
 """
 
 from __future__ import annotations
 
-from ingestion.numbers import NUMBER
 from ingestion.sql import literal
+from ingestion.values.numbers import NUMBER
 
 _PARTS = r"^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$"
 _NAMES = "['sign', 'whole', 'fraction', 'power']"
@@ -54,7 +54,7 @@ def scaled(text: str, type_name: str, places: int) -> str:
 
 
 def canonical(text: str) -> str:
-    """`ingestion.numbers.canonical` of a text."""
+    """`ingestion.values.numbers.canonical` of a text."""
     body = "case when n.digits = '' then '0' else n.minus || rtrim(n.digits, '0') || 'e' || n.point end"
     return _numbered(text, body)
 

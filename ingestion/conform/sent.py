@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.blanks import is_blank, strip
 from ingestion.contract.extension import Format, JsonFormat, ZipFormat
 from ingestion.contract.model import Column
 from ingestion.contract.table_formats import FixedWidthFormat
 from ingestion.parsers.blank_cells import stripped
 from ingestion.parsers.blocks import Array
+from ingestion.values.blanks import is_blank, strip
 
 
 class SentText:

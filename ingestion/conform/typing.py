@@ -13,15 +13,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from ingestion.blanks import strip, stripped_sql
 from ingestion.conform import local_time, numbers
 from ingestion.conform.full_width import folded
 from ingestion.conform.legacy_dates import DATE_MACROS
 from ingestion.conform.local_expressions import exact_times
 from ingestion.contract.date_formats import ERAS
 from ingestion.contract.model import Column
-from ingestion.numbers import canonical, exact
 from ingestion.sql import literal
+from ingestion.values.blanks import strip, stripped_sql
+from ingestion.values.numbers import canonical, exact
 
 _INTEGER = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|INT)$")
 _FLOAT = ("DOUBLE", "FLOAT", "REAL")

@@ -47,7 +47,7 @@ class Connector(Protocol):
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """Every delivery of the interval in name order; empty when nothing is there (late, not `no_data`).
 
-        Raises SourceError when the department's side cannot be read; SomeUnreadable (ingestion.connectors.items),
+        Raises SourceError when the department's side cannot be read; SomeUnreadable (ingestion.isolation),
         which holds the others, when some of its deliveries cannot. Called through `fetch_each` there.
         """
         ...

@@ -18,7 +18,7 @@ from ingestion.contract.model import Contract
 from ingestion.errors import ObjectNotFound
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
-from ingestion.landing.land import read_manifest
+from ingestion.receipts.manifests import read_manifest
 
 _NEWEST = """
 select interval_start, arg_max(batch, (committed_at, key)) as batch
@@ -57,7 +57,7 @@ class EarlierDeliveries:
         if batch is None:
             return None
         try:
-            manifest = read_manifest(self._lake, self._contract, interval, batch)
+            manifest = read_manifest(self._lake.store, self._contract, interval, batch)
         except ObjectNotFound:
             return None
         if manifest.source != source:

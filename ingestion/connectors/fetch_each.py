@@ -1,4 +1,4 @@
-"""A source asked for one interval after another: what it fails at stops no other (ingestion.connectors.items)."""
+"""A source asked for one interval after another: what it fails at stops no other (ingestion.isolation)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from ingestion.connectors.base import Connector, Fetched
-from ingestion.connectors.items import SomeUnreadable
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import CitylakeError, SourceError
 from ingestion.intervals import Interval
-from ingestion.isolation import Isolated
+from ingestion.isolation import Isolated, SomeUnreadable
 
 
 def fetch_each(
@@ -26,7 +25,7 @@ def fetch_each(
 
     Raises as Connector.fetch, except SourceError.
     """
-    problems = isolated.sources
+    problems = isolated.unreadable
     source = contract.citylake.source
     patience = float("inf") if isinstance(source, FileDrop) else 2 * source.timeouts.total
     for number, interval in enumerate(intervals, start=1):

@@ -4,7 +4,7 @@ Owns the path pattern: one `{interval:<strftime>}` in the calendar's local time,
 wildcards. Names that begin with a dot or end in .part, .tmp or .filepart are files still being
 written and are left for the next look. Nothing outside the drop folder is ever opened or listed: links are followed
 within it only (a hard link is the file itself). A folder whose name fits a wildcard is no delivery; whatever else fits
-and is no readable file is named at the end, and stops no other file (ingestion.connectors.items).
+and is no readable file is named at the end, and stops no other file (ingestion.isolation).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 
 from ingestion.clocks import formatted
 from ingestion.connectors.base import Fetched, content_as_of
-from ingestion.connectors.items import Problems, SomeUnreadable
 from ingestion.connectors.local_file import cannot_be_read, name_as_text, not_a_file, unreadable
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
 from ingestion.intervals import Interval
+from ingestion.isolation import SomeUnreadable, UnreadableItems
 
 NAME = "file_drop/1"
 _INTERVAL = re.compile(r"\{interval:([^{}]*)\}")
@@ -46,7 +46,7 @@ class FileDropConnector:
 
         Raises SomeUnreadable, with the others, where one cannot be read.
         """
-        look = _Look(self.root, contract, interval, Problems())
+        look = _Look(self.root, contract, interval, UnreadableItems())
         files = look.files(PurePosixPath(_pattern(contract, interval)).parts)
         found = []
         for path in files:
@@ -65,7 +65,7 @@ class _Look:
     root: Path
     contract: Contract
     interval: Interval
-    problems: Problems
+    problems: UnreadableItems
 
     def files(self, parts: tuple[str, ...]) -> list[Path]:
         """Regular files below the root that match the parts of a pattern, in name order."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpx
 
 from ingestion.connectors.trouble import Trouble
-from ingestion.hosts import is_declared, same_host
+from ingestion.values.hosts import is_declared, same_host
 
 _LONGEST_HOST = 253
 

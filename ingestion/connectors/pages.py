@@ -17,7 +17,7 @@ import httpx
 from ingestion.connectors.onward import shown
 from ingestion.connectors.trouble import Again, Trouble
 from ingestion.contract.sources import JsonApi
-from ingestion.engines import shut
+from ingestion.machine.engines import shut
 
 _BLANK = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"

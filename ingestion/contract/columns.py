@@ -11,13 +11,13 @@ from decimal import Decimal
 
 from open_data_contract_standard.model import SchemaProperty
 
-from ingestion.blanks import is_blank, strip
 from ingestion.contract import date_formats, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec, XmlFormat
 from ingestion.contract.model import Column
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import timezone_problem
+from ingestion.values.blanks import is_blank, strip
 
 CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
 NAME = re.compile(r"[a-z][a-z0-9_]*")

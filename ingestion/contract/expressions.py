@@ -1,7 +1,7 @@
 """Which columns a rule or transform names, without a SQL engine.
 
 Contracts are read at every DAG parse, where DuckDB must not be imported; so the text is only
-cut into words here. Exact binding of the expression is checked by ingestion.contract.check.
+cut into words here. Exact binding of the expression is checked by ingestion.authoring.check.
 """
 
 from __future__ import annotations

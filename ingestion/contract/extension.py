@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from ingestion.blanks import strip
 from ingestion.contract.sources import Source
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+from ingestion.values.blanks import strip
 
 
 class Strict(BaseModel):

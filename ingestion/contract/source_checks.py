@@ -10,7 +10,7 @@ from ingestion.contract.extension import Citylake, JsonFormat
 from ingestion.contract.problem import KeyPath
 from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour, repeats_midnight
 from ingestion.contract.sources import FileDrop, HttpFile, JsonApi
-from ingestion.hosts import declared_host
+from ingestion.values.hosts import declared_host
 
 ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
 """Request headers a contract may set; a credential is a connection's."""

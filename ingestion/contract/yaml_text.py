@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from ingestion.contract.problem import KeyPath, Report
-from ingestion.numbers import exact
+from ingestion.values.numbers import exact
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 24

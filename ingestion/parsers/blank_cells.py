@@ -1,7 +1,7 @@
 """Columns of text without the blanks around their values, a whole column at once.
 
 Most values have none: bytes tell, and only the values that begin or end with what may be a blank are looked at as text.
-What is blank is `ingestion.blanks`'s.
+What is blank is `ingestion.values.blanks`'s.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.blanks import BLANKS
 from ingestion.parsers.blocks import Array
+from ingestion.values.blanks import BLANKS
 
 _SPACE, _NOT_ASCII = 0x20, 0x80
 _SHIFT = 8

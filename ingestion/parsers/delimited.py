@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from ingestion.blanks import strip
 from ingestion.contract.extension import CsvFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused, IntegrityError
@@ -30,6 +29,7 @@ from ingestion.parsers.pieces import records_at_once
 from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.quoting import Dialect, quoted, with_literal_escapes
 from ingestion.parsers.records import RecordReader
+from ingestion.values.blanks import strip
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 

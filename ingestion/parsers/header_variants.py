@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.blanks import strip
 from ingestion.contract.extension import HeaderVariant
 from ingestion.contract.headers import absent_names, fits, names_of, under
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blank_cells import stripped
 from ingestion.parsers.blocks import Array
+from ingestion.values.blanks import strip
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from ingestion import engines
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Column, Table
 from ingestion.errors import DeliveryRefused
+from ingestion.machine import engines
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Watch, utf8_chunks
 from ingestion.parsers.faults import unreadable

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ingestion import engines
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
+from ingestion.machine import engines
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment
 from ingestion.parsers.json_records import JsonRecords

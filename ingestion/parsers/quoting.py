@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ingestion.blanks import BLANKS
 from ingestion.parsers.blocks import Array
+from ingestion.values.blanks import BLANKS
 
 _LF, _CR = 10, 13
 _FIRST_LEAD, _FIRST_TRAIL = 0x81, 0x40

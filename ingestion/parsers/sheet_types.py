@@ -24,16 +24,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.blanks import BLANKS
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.model import Column
 from ingestion.contract.table_formats import XlsxFormat
-from ingestion.numbers import exact
 from ingestion.parsers.blocks import Array
 from ingestion.parsers.sheet_cells import Fault, Kind
 from ingestion.parsers.sheet_dates import iso_texts, serial_text
 from ingestion.parsers.sheet_styles import Shown
 from ingestion.parsers.sheet_values import Values
+from ingestion.values.blanks import BLANKS
+from ingestion.values.numbers import exact
 
 _SERIALS = ("excel_serial", "excel_serial_1904")
 _TEXTS = (Kind.SHARED, Kind.FORMULA_TEXT, Kind.INLINE)

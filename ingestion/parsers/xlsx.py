@@ -17,11 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.blanks import BLANKS, is_blank, strip, stripped_sql
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
-from ingestion.engines import shut
 from ingestion.errors import DeliveryRefused
+from ingestion.machine.engines import shut
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.sheet_cells import RULES, Fault, column_letters
@@ -32,6 +31,7 @@ from ingestion.parsers.sheet_values import Values, joined
 from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
+from ingestion.values.blanks import BLANKS, is_blank, strip, stripped_sql
 
 _CELLS = 200_000
 """At least so many cells are judged at once, while there are as many."""

@@ -18,13 +18,13 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from ingestion.blanks import is_blank
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers import pieces
 from ingestion.parsers.blocks import Block
 from ingestion.parsers.encoding import undecodable
 from ingestion.parsers.records import kept_ends, kept_head
 from ingestion.parsers.xml_text import undecodable_byte
+from ingestion.values.blanks import is_blank
 
 MAX_DEPTH = 100
 """Elements inside elements, the root included."""

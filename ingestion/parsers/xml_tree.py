@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ingestion.blanks import is_blank
 from ingestion.contract.extension import XmlFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.xml_paths import steps
+from ingestion.values.blanks import is_blank
 
 NIL = "\x00nil"
 """Stands for an element that is there and says `xsi:nil`; no XML text can hold a NUL."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from ingestion import engines
 from ingestion.errors import LakeBusy, StoreError
+from ingestion.machine import engines
 from ingestion.receipts import fold
 from ingestion.sql import identifier, literal
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingestion.errors import ConfigurationError
-from ingestion.rights import group_id
+from ingestion.machine.rights import group_id
 from ingestion.settings import Settings
 from ingestion.store.base import ObjectInfo, Store
 from ingestion.store.local import LocalStore

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import duckdb
 
-from ingestion import extensions
 from ingestion.errors import StoreError
+from ingestion.machine import extensions
 from ingestion.sql import literal
 from ingestion.store.s3_options import S3Options
 

@@ -2,7 +2,7 @@
 
 Owns durability on one machine: an object is whole and synced before its name exists, so a
 crash leaves at worst a nameless file in `.incoming`, which `sweep` removes. It gives what it makes the rights that
-ingestion.rights says, whatever the umask; the meaning of keys is left to others.
+ingestion.machine.rights says, whatever the umask; the meaning of keys is left to others.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from ingestion import rights
 from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.keys import check_key
+from ingestion.machine import rights
 from ingestion.store.base import ObjectInfo
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.contract.draft import draft
+from ingestion.authoring.draft import draft
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.load import load_contract
 from ingestion.contract.model import Column, Contract

@@ -17,9 +17,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.ingest import ingest_interval
+from ingestion.delivery.ingest import ingest_interval
 from tests.support.real_lake import Dropped, Released, refused_rows, release
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.sql import connect
 from warehouse.trace import trace
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.ingest import ingest_file
+from ingestion.delivery.ingest import ingest_file
 from ingestion.intervals import Interval
 from tests.support.real_lake import Dropped, Released, refused_rows, release
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.sql import connect
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from tests.support.real_lake import Dropped, Released, bronze_rows, refused_rows, release
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.sql import connect
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]

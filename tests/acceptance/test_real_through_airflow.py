@@ -23,11 +23,11 @@ import pytest
 
 from infra.stack.airflow_api import AirflowApi
 from infra.stack.stack import Stack
-from ingestion import extensions
 from ingestion.connections import Connection
-from ingestion.delivery import Delivery, from_receipt
+from ingestion.delivery.outcome import Delivery, from_receipt
 from ingestion.keys import RAW, RECEIPTS
 from ingestion.lake import Lake, open_lake
+from ingestion.machine import extensions
 from ingestion.receipts.model import Manifest, Receipt
 from ingestion.settings import Settings
 from ingestion.store.s3 import S3Store

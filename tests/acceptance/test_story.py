@@ -22,7 +22,7 @@ from infra.simulator.truth import truth
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from warehouse.cli import main as cli
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.release import pointer
 from warehouse.release.ledger import verify_ledger
 from warehouse.run import RunReport, run

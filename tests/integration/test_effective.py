@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.collect import erase, expire
 from ingestion.contract.model import Contract
-from ingestion.holds import decide
-from ingestion.ingest import ingest_file
+from ingestion.delivery.holds import decide
+from ingestion.delivery.ingest import ingest_file
+from ingestion.delivery.reconform import reconform
 from ingestion.lake import Lake
-from ingestion.reconform import reconform
+from ingestion.upkeep.collect import erase, expire
 from tests.support.lakes import START, contract, counted, day, drop, lake, rows
 from warehouse.build import state
 from warehouse.build.inputs import read_effective

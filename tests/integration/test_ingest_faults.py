@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.collect import collect
+from ingestion.delivery.ingest import ingest_file
 from ingestion.errors import StoreError
-from ingestion.ingest import ingest_file
 from ingestion.lake import Lake
+from ingestion.upkeep.collect import collect
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from tests.support.small_disk import mounted
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.collect import erase, to_erase
 from ingestion.connectors.file_drop import fetched_file
+from ingestion.delivery.holds import decide, held
+from ingestion.delivery.ingest import fetch_time, ingest_fetched, ingest_file, ingest_interval
+from ingestion.delivery.reconform import reconform
 from ingestion.errors import IntegrityError
-from ingestion.holds import decide, held
-from ingestion.ingest import fetch_time, ingest_fetched, ingest_file, ingest_interval
-from ingestion.landing.land import read_manifest
-from ingestion.reconform import reconform
+from ingestion.receipts.manifests import read_manifest
 from ingestion.store import LocalStore
+from ingestion.upkeep.collect import erase, to_erase
 from tests.support.lakes import FakeKeys, contract, counted, day, drop, lake, rows
 
 
@@ -278,7 +278,7 @@ def test_raw_bytes_that_are_not_those_that_landed_are_not_conformed(tmp_path: Pa
     """A failing disk or a store that answers with other bytes: in the same number, so that no length tells."""
     made, feed = lake(tmp_path), contract()
     delivery = ingest_file(made, feed, drop(made, "readings_1.csv", A), day(0))
-    payload = made.store.root / read_manifest(made, feed, day(0), delivery.batch).payload
+    payload = made.store.root / read_manifest(made.store, feed, day(0), delivery.batch).payload
     payload.unlink()
     payload.write_text(B, encoding="utf-8")
     with pytest.raises(IntegrityError, match="does not have the bytes its manifest names"):

@@ -14,11 +14,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from ingestion.delivery import Delivery
+from ingestion.delivery.outcome import Delivery
+from ingestion.delivery.reconform import reconform
 from ingestion.errors import CitylakeError, DiskError, IntegrityError, StoreError, UnexpectedError
 from ingestion.isolation import Isolated, combined
 from ingestion.lake import Lake
-from ingestion.reconform import reconform
 from ingestion.settings import Settings
 from tests.support.lakes import conform as small_conform
 from tests.support.lakes import contract, counted, day, drop, lake, rows

@@ -31,8 +31,8 @@ from warehouse.build.report import BuildReport
 from warehouse.build.runner import last_report, make_models, test_models
 from warehouse.capture import Extracted, conform_days, extract_days
 from warehouse.gate.decide import gate
+from warehouse.publish.run import publish
 from warehouse.release.pointer import released_inputs
-from warehouse.release.publish import publish
 from warehouse.run import ALL_PASSED, SOME_BLOCKED, run
 from warehouse.sql import query  # noqa: F401
 

@@ -19,8 +19,8 @@ from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from ingestion.sql import identifier
 from warehouse import sql
+from warehouse.publish.facts import sha256_of
 from warehouse.release import pointer
-from warehouse.release.facts import sha256_of
 from warehouse.release.layout import EDITIONS
 from warehouse.release.manifest import Manifest
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from ingestion.delivery.ingest import ingest_file
 from ingestion.errors import CitylakeError
-from ingestion.ingest import ingest_file
 from ingestion.receipts.log import ReceiptLog
 from ingestion.store.local import LocalStore
 from tests.support.lakes import contract, day, lake

@@ -12,11 +12,11 @@ import duckdb
 
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
-from ingestion.compaction.catalogue import listed, members
-from ingestion.ingest import ingest_interval
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from ingestion.sql import identifier
+from ingestion.upkeep.compaction.catalogue import listed, members
 from warehouse.build import state
 from warehouse.build.inputs import read_effective
 from warehouse.build.sources import create_sources, dated_tables, source_name

@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from ingestion.collect import erase
-from ingestion.compaction.compact import compact
+from ingestion.upkeep.collect import erase
+from ingestion.upkeep.compaction.compact import compact
 from tests.support.city_lake import WEATHER, city_lake
 
 

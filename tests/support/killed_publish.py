@@ -13,8 +13,8 @@ from ingestion.store import Store, open_store
 from ingestion.store.base import ObjectInfo
 from tests.support.small_city import open_small_lake
 from warehouse.build.report import BuildReport
-from warehouse.gate.verdict import Verdict
-from warehouse.release.publish import publish
+from warehouse.publish.run import publish
+from warehouse.verdict import Verdict
 
 
 class KillingStore:

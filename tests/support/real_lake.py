@@ -12,15 +12,15 @@ from typing import Any
 
 import duckdb
 
-from ingestion.delivery import Delivery
-from ingestion.ingest import ingest_interval
+from ingestion.delivery.ingest import ingest_interval
+from ingestion.delivery.outcome import Delivery
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from ingestion.store.reading import reading
 from warehouse.build.runner import build
 from warehouse.gate.decide import gate
-from warehouse.gate.verdict import Verdict
-from warehouse.release.publish import publish
+from warehouse.publish.run import publish
+from warehouse.verdict import Verdict
 
 ACCEPTANCE = Path(__file__).parents[1] / "acceptance"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.compaction.catalogue import listed, members
+from ingestion.upkeep.compaction.catalogue import listed, members
 from warehouse import effective
 from warehouse.build.state import Effective
 

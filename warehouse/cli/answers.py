@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Literal
 from warehouse.cli.output import grid, results, shown
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
+
+    from ingestion.store.base import Store
+    from warehouse.release.manifest import Manifest
 
 MAX_ROWS = 100
 """Rows a screen gets; machines ask for --csv or --json and get all."""
@@ -72,3 +76,26 @@ def stream(answer: pa.Table, form: Literal["csv", "json"]) -> None:
         with path.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, command: str, store: Store | None = None) -> pa.Table:
+    """The rows. Raises QueryFailed with DuckDB's own message for a wrong query, StoreError where `store` fails."""
+    import duckdb
+
+    from warehouse.cli.problems import QueryFailed
+    from warehouse.sql import query
+
+    try:
+        return query(connection, command)
+    except duckdb.Error as error:
+        told = store.told("query", error) if store is not None else None
+        if told is not None:
+            raise told from error
+        raise QueryFailed(str(error), left="the release is read-only and unchanged") from error
+
+
+def release_line(manifest: Manifest) -> str:
+    """Which release this is, and that its values are synthetic where they are."""
+    synthetic = "; SYNTHETIC: made by the simulated city, no real person or business" if manifest.synthetic else ""
+    missing = f"; never released: {', '.join(manifest.never_released)}" if manifest.never_released else ""
+    return f"{manifest.edition} release {manifest.id} of {manifest.created_at:%Y-%m-%d %H:%MZ}{missing}{synthetic}"

@@ -34,7 +34,7 @@ def local_day(day: datetime | None, settings: Settings) -> date:
 
         check_days(day.date(), day.date())
         return day.date()
-    from ingestion.clocks import city_time
+    from ingestion.city_time import city_time
 
     return city_time(settings).date()
 

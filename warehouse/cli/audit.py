@@ -13,7 +13,7 @@ from warehouse.cli.output import progress, results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
-    from warehouse.reconcile import Reconciliation, Row
+    from warehouse.reconcile.run import Reconciliation, Row
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def reconcile_command(
     as_json: AsJson = False,
 ) -> None:
     """Compare every stage with the one before. Source, raw, bronze, warehouse, release; exit 1 when anything is off."""
-    from warehouse.reconcile import reconcile
+    from warehouse.reconcile.run import reconcile
 
     session: Session = context.obj
     with progress("compare every stage"):

@@ -41,8 +41,8 @@ def describe(error: Exception, session: Session) -> str:
     """The message of an error raised on purpose or of the disk's refusal, or one line that names the crash log."""
     from pydantic import ValidationError
 
-    from ingestion.disk import as_disk_error
     from ingestion.errors import CitylakeError
+    from ingestion.machine.disk import as_disk_error
 
     if isinstance(error, CitylakeError):
         return str(error)

@@ -49,7 +49,7 @@ def _summary(contract: Contract) -> dict[str, object]:
 @app.command("check")
 def check_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Check every contract file. Exit 1 when one is wrong, unfinished or cannot be run."""
-    from ingestion.contract.check import check_feeds
+    from ingestion.authoring.check import check_feeds
 
     session: Session = context.obj
     contracts, problems = session.contracts, check_feeds(session.feeds)
@@ -72,7 +72,7 @@ def init_command(
     out: Annotated[Path | None, typer.Option("--out", help="Write the draft here; default standard output.")] = None,
 ) -> None:
     """Draft a contract from a file. Every guess in it is marked."""
-    from ingestion.contract.draft import draft
+    from ingestion.authoring.draft import draft
     from ingestion.errors import ConfigurationError
 
     text = draft(sample, department=department, feed=feed)

@@ -13,7 +13,7 @@ from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
     from ingestion.contract.model import Contract
-    from ingestion.delivery import Delivery
+    from ingestion.delivery.outcome import Delivery
     from ingestion.intervals import Interval
 
 IntervalOption = Annotated[
@@ -41,8 +41,8 @@ def ingest_command(
     as_json: AsJson = False,
 ) -> None:
     """Take in a feed's deliveries. Of a day, of one interval, or one file."""
+    from ingestion.delivery.ingest import ingest_file, ingest_intervals
     from ingestion.errors import CitylakeError, ConfigurationError
-    from ingestion.ingest import ingest_file, ingest_intervals
     from warehouse.cli.render import show_deliveries
 
     session: Session = context.obj
@@ -86,8 +86,8 @@ def reconform_command(
 ) -> None:
     """Make bronze again from raw. Only where the contract or the pseudonym key changed."""
     from ingestion.contract.problem import InvalidContract, Problem
+    from ingestion.delivery.reconform import reconform
     from ingestion.isolation import Isolated
-    from ingestion.reconform import reconform
     from warehouse.cli.render import show_deliveries
     from warehouse.incidents.deliveries import report_deliveries
 
@@ -124,7 +124,7 @@ def held_command(
     as_json: AsJson = False,
 ) -> None:
     """List or decide deliveries that wait. They would lose too many keys, or may be incomplete."""
-    from ingestion.holds import decide, held
+    from ingestion.delivery.holds import decide, held
 
     session: Session = context.obj
     batch = accept or reject
@@ -146,7 +146,7 @@ def held_command(
 
 def collect_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Delete what no receipt or release names. Only what is older than a week."""
-    from ingestion.collect import collect
+    from ingestion.upkeep.collect import collect
     from warehouse.release import collect as unreleased
     from warehouse.release.layout import EDITIONS
 

@@ -97,7 +97,7 @@ def erase_command(
     dry_run: DryRun = False,
 ) -> None:
     """Erase a delivery for good. Raw bytes, bronze, refused rows, merged copies; a tombstone stays."""
-    from ingestion.collect import erase, to_erase
+    from ingestion.upkeep.collect import erase, to_erase
 
     session: Session = context.obj
     contract = session.contract(feed)
@@ -120,7 +120,7 @@ def docs_command(
     to: Annotated[Path | None, typer.Option("--to", help="Folder; default docs below the state folder.")] = None,
 ) -> None:
     """Write the dbt documentation. One page that needs no server, with the columns of the current release."""
-    from warehouse.build.docs import write_docs
+    from warehouse.docs import write_docs
 
     session: Session = context.obj
     with progress("dbt docs") as say:

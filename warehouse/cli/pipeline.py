@@ -13,7 +13,7 @@ from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
-    from warehouse.gate.verdict import Verdict
+    from warehouse.verdict import Verdict
 
 BLOCKED = 3
 AsOf = Annotated[
@@ -110,7 +110,7 @@ def _explained(session: Session, product: str, *, as_json: bool) -> list[Verdict
 def publish_command(context: typer.Context, by: By = None, as_json: AsJson = False) -> None:
     """Release what passed. Judges the last build first; a blocked product keeps its last good tables."""
     from warehouse.cli.render import show_releases
-    from warehouse.release.publish import publish
+    from warehouse.publish.run import publish
 
     session: Session = context.obj
     with progress("gate and publish"):

@@ -13,11 +13,7 @@ from warehouse.cli.output import problems, write
 from warehouse.cli.session import Session
 
 if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
-
-    from ingestion.store.base import Store
-    from warehouse.release.manifest import Manifest
+    pass
 
 Release = Annotated[str | None, typer.Option("--release", metavar="ID", help="Default the current one.")]
 
@@ -37,7 +33,7 @@ def sql_command(
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV; with -c.")] = False,
 ) -> None:
     """Query a release, read-only. Without -c an interactive session."""
-    from warehouse.cli.answers import show, stream
+    from warehouse.cli.answers import release_line, run_query, show, stream
     from warehouse.cli.shell import Shell
     from warehouse.sql import connect, released
 
@@ -45,7 +41,7 @@ def sql_command(
     if (as_json and as_csv) or ((as_json or as_csv) and command is None):
         raise typer.BadParameter("--json or --csv goes with -c")
     manifest = released(session.lake, edition, release)
-    problems().print(notice(manifest), style="dim", markup=False, soft_wrap=True)
+    problems().print(release_line(manifest), style="dim", markup=False, soft_wrap=True)
     with closing(connect(session.lake, edition, manifest.id)) as connection:
         if command is None:
             history = session.settings.state_root / "sql_history"
@@ -58,29 +54,6 @@ def sql_command(
         show(rows)
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, command: str, store: Store | None = None) -> pa.Table:
-    """The rows. Raises QueryFailed with DuckDB's own message for a wrong query, StoreError where `store` fails."""
-    import duckdb
-
-    from warehouse.cli.problems import QueryFailed
-    from warehouse.sql import query
-
-    try:
-        return query(connection, command)
-    except duckdb.Error as error:
-        told = store.told("query", error) if store is not None else None
-        if told is not None:
-            raise told from error
-        raise QueryFailed(str(error), left="the release is read-only and unchanged") from error
-
-
-def notice(manifest: Manifest) -> str:
-    """Which release this is, and that its values are synthetic where they are."""
-    synthetic = "; SYNTHETIC: made by the simulated city, no real person or business" if manifest.synthetic else ""
-    missing = f"; never released: {', '.join(manifest.never_released)}" if manifest.never_released else ""
-    return f"{manifest.edition} release {manifest.id} of {manifest.created_at:%Y-%m-%d %H:%MZ}{missing}{synthetic}"
-
-
 def export_command(
     context: typer.Context,
     target: Annotated[Path, typer.Argument(metavar="FILE", help="A new DuckDB file.")],
@@ -88,8 +61,9 @@ def export_command(
     release: Release = None,
 ) -> None:
     """Write a release as one DuckDB file. It needs nothing else."""
-    from warehouse.release.export import export
+    from warehouse.cli.answers import release_line
+    from warehouse.export import export
 
     session: Session = context.obj
     manifest = export(session.lake, target, edition=edition, release=release)
-    write(f"{target}: {len(manifest.tables)} tables of {notice(manifest)}")
+    write(f"{target}: {len(manifest.tables)} tables of {release_line(manifest)}")

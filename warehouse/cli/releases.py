@@ -59,7 +59,7 @@ def rollback_command(
     by: By = None,
 ) -> None:
     """Make an older release current. Holds the edition until `citylake resume`."""
-    from warehouse.release.pointer import rollback
+    from warehouse.release.moves import rollback
 
     session: Session = context.obj
     manifest = rollback(session.lake, edition, to, reason=reason, by=account(by))
@@ -68,7 +68,7 @@ def rollback_command(
 
 def withdraw_command(context: typer.Context, reason: Reason, edition: Edition = "internal", by: By = None) -> None:
     """Take an edition out of service. Holds it until `citylake resume`."""
-    from warehouse.release.pointer import withdraw
+    from warehouse.release.moves import withdraw
 
     session: Session = context.obj
     withdraw(session.lake, edition, reason=reason, by=account(by))
@@ -77,7 +77,7 @@ def withdraw_command(context: typer.Context, reason: Reason, edition: Edition = 
 
 def resume_command(context: typer.Context, edition: Edition = "internal", by: By = None) -> None:
     """Lift the hold of an edition. The next publish goes on from the current release."""
-    from warehouse.release.pointer import resume
+    from warehouse.release.moves import resume
 
     session: Session = context.obj
     resume(session.lake, edition, by=account(by))

@@ -15,12 +15,12 @@ from warehouse.cli.output import grid, results, show_grid, write, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ingestion.delivery import Delivery
+    from ingestion.delivery.outcome import Delivery
     from ingestion.lake import Lake
     from warehouse.build.report import BuildReport, Status
-    from warehouse.gate.verdict import Verdict
-    from warehouse.release.publish import Published
+    from warehouse.publish.run import Published
     from warehouse.run import RunReport
+    from warehouse.verdict import Verdict
 
 COUNTS = ("received", "accepted", "quarantined", "duplicates")
 HEADINGS = ("rows", "accepted", "refused", "repeats")

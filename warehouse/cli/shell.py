@@ -78,8 +78,7 @@ class Shell:
 
     def _answer(self, statement: str) -> None:
         from ingestion.errors import CitylakeError
-        from warehouse.cli.answers import show
-        from warehouse.cli.query import run_query
+        from warehouse.cli.answers import run_query, show
 
         try:
             if statement.startswith("."):
@@ -97,7 +96,7 @@ class Shell:
         results().print(grid(("table", "product", "kind", "rows", "kept by"), rows, right="rows"))
 
     def _describe(self, table: str) -> None:
-        from warehouse.cli.query import run_query
+        from warehouse.cli.answers import run_query
 
         if table not in self._manifest.tables:
             problems().print(f"no table {table!r}; .tables lists them", style="red", markup=False)
@@ -113,9 +112,9 @@ class Shell:
         show_grid(results(), table, ("column", "type", "meaning"), rows)
 
     def _release(self, _: str) -> None:
-        from warehouse.cli.query import notice
+        from warehouse.cli.answers import release_line
 
-        results().print(notice(self._manifest), markup=False, soft_wrap=True)
+        results().print(release_line(self._manifest), markup=False, soft_wrap=True)
 
     def _unknown(self, _: str) -> None:
         results().print(HELP, markup=False)

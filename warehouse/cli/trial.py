@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from ingestion.clocks import city_time
+from ingestion.city_time import city_time
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.run import conform
 from ingestion.contract.model import Contract

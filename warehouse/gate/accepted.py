@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from ingestion.errors import ConfigurationError
-from warehouse.gate.verdict import AcceptedUse, CheckResult
+from warehouse.verdict import AcceptedUse, CheckResult
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 

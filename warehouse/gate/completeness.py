@@ -17,7 +17,7 @@ import duckdb
 from ingestion.clocks import begins
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
-from warehouse.gate.verdict import CheckResult
+from warehouse.verdict import CheckResult
 
 _CAME = """
 select distinct department || '.' || feed as feed, interval_start

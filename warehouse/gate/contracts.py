@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.contract.model import not_active
-from warehouse.gate.verdict import CheckResult
+from warehouse.verdict import CheckResult
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ingestion.isolation import raise_unless_unexpected
 from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport
+from warehouse.content.measure import measure, open_build
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
 from warehouse.gate.completeness import judge_completeness
 from warehouse.gate.contracts import judge_contracts
@@ -23,9 +24,8 @@ from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
 from warehouse.gate.record import decision_time, record
-from warehouse.gate.verdict import CheckResult, Verdict, inputs_digest
 from warehouse.release import pointer
-from warehouse.release.content import measure, open_build
+from warehouse.verdict import CheckResult, Verdict, inputs_digest
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

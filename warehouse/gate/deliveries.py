@@ -13,8 +13,8 @@ from datetime import date, timedelta
 
 import duckdb
 
-from ingestion.delivery import open_reason
-from warehouse.gate.verdict import CheckResult
+from ingestion.delivery.outcome import open_reason
+from warehouse.verdict import CheckResult
 
 WINDOW = timedelta(days=92)
 """How far back a refused delivery still blocks: a quarter, the longest correction cycle of the shipped feeds."""

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingestion.errors import ConfigurationError
-from warehouse.gate.verdict import CheckResult
+from warehouse.verdict import CheckResult
 
 BOUNDS_PATH = Path(__file__).with_name("drift.yaml")
 Share = Annotated[float, Field(ge=0, le=1)]

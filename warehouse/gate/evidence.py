@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
+from warehouse.content.measure import BuildContent
 from warehouse.gate.drift import Bounds, judge_drift
-from warehouse.gate.verdict import GOOD, CheckResult
-from warehouse.release.content import BuildContent
 from warehouse.release.manifest import Manifest
+from warehouse.verdict import GOOD, CheckResult
 
 UNASSIGNED = "unassigned"
 """Stands for public models without a product: they are never released."""

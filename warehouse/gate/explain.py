@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
 from warehouse.gate.decide import gate
 from warehouse.gate.record import latest
-from warehouse.gate.verdict import CheckResult, Verdict
+from warehouse.verdict import CheckResult, Verdict
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingestion.isolation import raise_unless_unexpected
+from warehouse.content.measure import BuildContent, TableContent, day_expression, days_filter, relation
 from warehouse.gate.privacy import RULES_VERSION, scan, text_columns
-from warehouse.gate.verdict import CheckResult
-from warehouse.release.content import BuildContent, TableContent, day_expression, days_filter, relation
+from warehouse.verdict import CheckResult
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from warehouse.build.report import Document
-from warehouse.gate.verdict import Verdict, decisions_digest
 from warehouse.release import layout
+from warehouse.verdict import Verdict, decisions_digest
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

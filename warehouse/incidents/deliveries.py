@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ingestion.delivery import Delivery
+from ingestion.delivery.outcome import Delivery
 from ingestion.lake import Lake
 from warehouse.incidents.conditions import waits
 from warehouse.incidents.model import Kind, kind_of

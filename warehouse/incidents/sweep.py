@@ -14,12 +14,12 @@ from datetime import datetime
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from warehouse.gate.record import latest
-from warehouse.gate.verdict import Verdict
 from warehouse.incidents.book import Book
 from warehouse.incidents.conditions import LOOK_BACK, Trouble, troubles
 from warehouse.incidents.model import BY_INTERVAL, Incident
 from warehouse.incidents.notify import Told, tell, wanted
 from warehouse.incidents.report import Done, end, report, resolve
+from warehouse.verdict import Verdict
 
 
 @dataclass

@@ -27,7 +27,7 @@ def orphans(lake: Lake, edition: str) -> list[str]:
         except ObjectNotFound:
             if release not in withdrawn:
                 raise
-            continue  # Withdrawn and removed (warehouse.release.leaky).
+            continue  # Withdrawn and removed (warehouse.publish.leaky).
         named |= {layout.manifest(edition, release), layout.open_sql(edition, release), manifest.warehouse.key}
         named.add(layout.record(edition, release))
         named |= {file.key for table in manifest.tables.values() for file in table.files}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ingestion.errors import IntegrityError
 from warehouse.build.report import Document
-from warehouse.release import layout
+from warehouse.release import layout, pointer
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -67,8 +67,6 @@ def entries(store: Store, edition: str) -> list[Entry]:
 
 def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
     """Check chain and that the newest pointer-moving line agrees with the pointer; the lines. Raises IntegrityError."""
-    from warehouse.release import pointer
-
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)
     expected = standing(lines)
@@ -127,8 +125,6 @@ def _last(store: Store, edition: str) -> tuple[bytes | None, int]:
 
 def repair(lake: Lake, edition: str) -> list[Entry]:
     """The lines, after adding the one that a crash between pointer and ledger left out."""
-    from warehouse.release import pointer
-
     lines = entries(lake.store, edition)
     at = pointer.pointer(lake.store, edition)
     if at is None:

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from warehouse.build.report import Document, Kind
-from warehouse.gate.verdict import AcceptedUse
+from warehouse.verdict import AcceptedUse
 
 
 class StoredFile(Document):

@@ -1,9 +1,9 @@
 """The feeds of the city. A new feed is a module with a `FEED`, added to `FEEDS`."""
 
+from infra.simulator.feed import Feed
 from infra.simulator.feeds.jtj import gtfs_static
 from infra.simulator.feeds.qxj import wx_station_hourly
 from infra.simulator.feeds.syj import complaint, food_inspection, food_licence
-from infra.simulator.model import Feed
 
 FEEDS: tuple[Feed, ...] = (
     wx_station_hourly.FEED,

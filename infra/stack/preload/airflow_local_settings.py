@@ -17,6 +17,6 @@ import ingestion.conform.run
 import warehouse.build.runner
 import warehouse.gate.decide
 import warehouse.incidents.sweep
-import warehouse.release.publish
+import warehouse.publish.run
 
 __all__ = ["dags", "dbt", "duckdb", "ingestion", "pyarrow", "warehouse"]

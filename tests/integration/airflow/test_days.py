@@ -19,7 +19,7 @@ from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.integration.airflow.conftest import Running
 from tests.support.chromium import page, shot
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.release import pointer
 from warehouse.run import run
 from warehouse.sql import connect

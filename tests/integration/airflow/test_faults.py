@@ -17,7 +17,7 @@ from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.integration.airflow.conftest import Running
 from warehouse.capture import Captured, capture
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 
 DAYS = {"worker": date(2026, 3, 2), "scheduler": date(2026, 3, 3), "database": date(2026, 3, 5)}
 WEATHER = "qxj.wx_station_hourly"

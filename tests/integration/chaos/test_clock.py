@@ -24,17 +24,17 @@ from typing import Literal
 
 import pytest
 
-from ingestion.collect import expire
-from ingestion.holds import decide, held
-from ingestion.ingest import ingest_file
+from ingestion.delivery.holds import decide, held
+from ingestion.delivery.ingest import ingest_file
 from ingestion.lake import Lake
 from ingestion.settings import Settings
+from ingestion.upkeep.collect import expire
 from tests.support import city_days
 from tests.support.lake_state import State, state_of, unnamed
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from warehouse import maintenance
 from warehouse.gate.record import latest
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.release import layout, ledger, pointer
 from warehouse.run import run
 

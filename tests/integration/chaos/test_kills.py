@@ -25,7 +25,7 @@ from tests.integration.store.conftest import bucket_of
 from tests.support import chaos, city_days, s3_servers
 from tests.support.lake_state import State, state_of, unnamed
 from warehouse import maintenance
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.release import ledger, pointer
 from warehouse.release.layout import EDITIONS
 

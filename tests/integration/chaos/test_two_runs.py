@@ -17,7 +17,7 @@ from ingestion.settings import Settings
 from tests.integration.store.conftest import bucket_of
 from tests.support import city_days, s3_servers
 from tests.support.lake_state import state_of
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 from warehouse.release import ledger
 from warehouse.release.layout import EDITIONS
 from warehouse.run import run

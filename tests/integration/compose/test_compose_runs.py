@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from infra.simulator.city import City
 from infra.stack.airflow_api import ENDED, AirflowApi
-from ingestion import extensions
+from ingestion.machine import extensions
 from tests.support.compose_native import LOOPBACK, Native
 
 pytestmark = pytest.mark.slow

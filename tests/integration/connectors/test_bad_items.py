@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingestion.connections import Connection
+from ingestion.delivery.ingest import ingest_intervals
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_intervals
 from ingestion.lake import Lake
 from tests.support.lakes import day, rows
 from tests.support.pages import PATH as API
@@ -18,7 +18,7 @@ from tests.support.pages import readings
 from tests.support.ports import free_port
 from tests.support.web import Answer, Asked, Server
 from warehouse.capture import Captured, Extracted, capture, conform_days, extract_days
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 
 DAYS = [day(number) for number in range(4)]
 LAST = DAYS[-1].start.date()

@@ -20,14 +20,14 @@ from infra.simulator.deliver import deliver
 from infra.simulator.serve import Served, serving
 from infra.simulator.truth import truth
 from infra.web_contracts import CHANGES, web_contracts
+from ingestion.authoring.check import check
 from ingestion.connections import Connection
-from ingestion.contract.check import check
 from ingestion.errors import SourceError
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from warehouse.capture import Captured, capture
 from warehouse.effective import EFFECTIVE_FILE
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 
 FEEDS = ("qxj.wx_station_hourly", "syj.complaint")
 DAYS = 3

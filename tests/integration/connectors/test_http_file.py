@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from ingestion.connections import Connection
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import ConfigurationError, SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
-from ingestion.landing.land import read_manifest
+from ingestion.receipts.manifests import read_manifest
 from tests.support.lakes import counted, day, rows
 from tests.support.web import MODIFIED, Answer, Asked, Server, served, serving
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 
 PATH = "/files/readings_20260302.csv"
 TEXT = rows("abc").encode()
@@ -40,7 +40,7 @@ def test_a_file_is_taken_once_and_then_only_asked_about(made: Lake, server: Serv
     assert again.batch == first.batch
     assert stored(made) == before
     tag = server.asked[-1].headers["if-none-match"]
-    manifest = read_manifest(made, feed, day(0), first.batch)
+    manifest = read_manifest(made.store, feed, day(0), first.batch)
     assert manifest.headers["etag"] == tag
     assert set(manifest.headers) == {"etag", "last-modified", "content-length", "content-type", "date"}
     assert manifest.content_as_of == MODIFIED
@@ -59,7 +59,7 @@ def test_a_time_to_come_does_not_outlive_every_later_delivery(
     server.script(PATH, Answer(TEXT, headers={"Content-Type": "text/csv", "Last-Modified": said}))
     before = made.clock()
     (first,) = ingest_interval(made, feed, day(0))
-    manifest = read_manifest(made, feed, day(0), first.batch)
+    manifest = read_manifest(made.store, feed, day(0), first.batch)
     assert before <= manifest.content_as_of <= made.clock()
     assert counted(made) == {"a": 1, "b": 1, "c": 1}
     newer = made.clock() + timedelta(seconds=1)
@@ -123,7 +123,7 @@ def test_without_a_date_content_is_as_of_the_fetch(made: Lake, server: Server, h
     now = datetime(2026, 3, 4, 5, tzinfo=UTC)
     server.script(PATH, Answer(TEXT))
     (delivery,) = ingest_interval(replace(made, clock=lambda: now), http_contract(), day(0))
-    manifest = read_manifest(made, http_contract(), day(0), delivery.batch)
+    manifest = read_manifest(made.store, http_contract(), day(0), delivery.batch)
     assert (manifest.content_as_of, manifest.fetched_at) == (now, now)
 
 
@@ -214,7 +214,7 @@ def test_the_credential_stays_with_its_server(made: Lake, server: Server, http_c
         assert server.asked[0].headers["authorization"] == f"Bearer {SECRET}"
         assert "authorization" not in other.asked[0].headers
         assert other.asked[0].query == {"signature": "abc"}
-    assert "signature" not in read_manifest(made, http_contract(), day(0), delivery.batch).model_dump_json()
+    assert "signature" not in read_manifest(made.store, http_contract(), day(0), delivery.batch).model_dump_json()
 
 
 def test_an_absolute_url_elsewhere_gets_no_credential(made: Lake, server: Server, http_contract) -> None:

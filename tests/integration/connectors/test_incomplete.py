@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from ingestion.contract.model import Contract
+from ingestion.delivery.holds import decide, held
+from ingestion.delivery.ingest import ingest_interval
+from ingestion.delivery.reconform import reconform
 from ingestion.errors import SourceError
-from ingestion.holds import decide, held
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
-from ingestion.landing.land import read_manifest
-from ingestion.reconform import reconform
+from ingestion.receipts.manifests import read_manifest
 from tests.support.lakes import counted, day
 from tests.support.pages import Api, readings
 from tests.support.web import Server
@@ -97,7 +97,10 @@ def test_the_doubt_goes_through_both_tasks_and_reconform(real: Lake, server: Ser
     extracted = Extracted()
     extract_days(lake, feed, first, first, extracted)
     (waiting,) = extracted.waiting
-    assert read_manifest(lake, feed, day(0), waiting.batch).doubt == "3 records declared; 3 came with 2 different ids"
+    assert (
+        read_manifest(lake.store, feed, day(0), waiting.batch).doubt
+        == "3 records declared; 3 came with 2 different ids"
+    )
     # What was presented may be lost between the tasks: what lies in raw says it too.
     (delivery,) = conform_days(lake, feed, first, first, [])
     assert (delivery.outcome, delivery.message) == ("held", WHY)

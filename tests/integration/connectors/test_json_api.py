@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
-from ingestion.landing.land import read_manifest
+from ingestion.receipts.manifests import read_manifest
 from tests.support.lakes import counted, day
 from tests.support.pages import PATH, Api, readings
 from tests.support.web import Answer, Asked, Server, serving
@@ -38,7 +38,7 @@ def test_every_record_of_every_page_is_taken_once(real: Lake, server: Server, ap
     assert counted(real) == dict.fromkeys("abcde", 1)
     assert all(asked.query["day"] == "2026-03-02" for asked in server.asked)
     assert all(asked.headers["authorization"] == "Bearer s3cret-token" for asked in server.asked)
-    manifest = read_manifest(real, feed, day(0), delivery.batch)
+    manifest = read_manifest(real.store, feed, day(0), delivery.batch)
     assert manifest.pages == [hashlib.sha256(body).hexdigest() for body in served.bodies]
     assert manifest.source == f"json_api:{server.url}{PATH}?day=2026-03-02"
 
@@ -58,7 +58,7 @@ def test_pages_are_kept_byte_for_byte(real: Lake, server: Server, api_contract, 
 
     served = Api(server, readings("abc"))
     (delivery,) = ingest_interval(real, api_contract(), day(0))
-    manifest = read_manifest(real, api_contract(), day(0), delivery.batch)
+    manifest = read_manifest(real.store, api_contract(), day(0), delivery.batch)
     with zipfile.ZipFile(real.store.fetch(manifest.payload, tmp_path / "payload")) as archive:
         assert archive.namelist() == ["page-00001.json", "page-00002.json"]
         assert [archive.read(name) for name in archive.namelist()] == served.bodies

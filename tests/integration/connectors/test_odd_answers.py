@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ingestion.connections import Connection
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
 from tests.support.lakes import counted, day, rows
 from tests.support.web import Answer, Server

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.connections import Connection
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
 from tests.support.authority import Authority
 from tests.support.lakes import day, rows

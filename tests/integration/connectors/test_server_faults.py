@@ -22,8 +22,8 @@ from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.run import conform
 from ingestion.connections import Connection
 from ingestion.contract.model import Contract
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
 from tests.support.lakes import day, rows
 from tests.support.pages import PATH as API
@@ -32,9 +32,9 @@ from tests.support.small_city import SmallCity
 from tests.support.web import Answer, Server
 from warehouse.effective import EFFECTIVE_FILE
 from warehouse.gate.decide import gate
-from warehouse.reconcile import reconcile
+from warehouse.publish.run import publish
+from warehouse.reconcile.run import reconcile
 from warehouse.release import pointer
-from warehouse.release.publish import publish
 
 FILE = "/files/readings_20260302.csv"
 TEXT = rows("abc").encode()

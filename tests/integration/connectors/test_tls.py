@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.connections import Connection
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import ConfigurationError, SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
 from tests.support.authority import Authority
 from tests.support.lakes import counted, day, lake, rows

@@ -12,10 +12,10 @@ from email.utils import format_datetime
 
 import pytest
 
+from ingestion.delivery.ingest import ingest_interval
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_interval
 from ingestion.lake import Lake
-from ingestion.landing.land import read_manifest
+from ingestion.receipts.manifests import read_manifest
 from tests.support.lakes import START, counted, day, rows
 from tests.support.web import MODIFIED, Answer, Asked, Server
 from warehouse.capture import Captured, capture
@@ -64,7 +64,7 @@ def test_a_resumed_file_is_described_by_its_first_answer(made: Lake, server: Ser
     server.script(PATH, Answer(OLD, headers=said, cut=CUT), part(OLD, CUT, ETag='"1"'))
     feed = http_contract(media_types=["text/csv"])
     (delivery,) = ingest_interval(made, feed, day(0))
-    manifest = read_manifest(made, feed, day(0), delivery.batch)
+    manifest = read_manifest(made.store, feed, day(0), delivery.batch)
     assert manifest.content_as_of == MODIFIED
     assert manifest.headers["last-modified"] == at(MODIFIED)
     assert manifest.headers["content-length"] == str(len(OLD))

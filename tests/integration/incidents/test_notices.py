@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.delivery.ingest import ingest_file
 from ingestion.errors import ConfigurationError, SourceError
-from ingestion.ingest import ingest_file
 from ingestion.lake import Lake
 from tests.integration.incidents.conftest import FEED, Make, mailing
 from tests.support.lakes import contract, day, drop, rows

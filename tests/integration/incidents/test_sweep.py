@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.delivery.holds import decide
+from ingestion.delivery.ingest import ingest_file
 from ingestion.errors import NothingToDecide
-from ingestion.holds import decide
-from ingestion.ingest import ingest_file
 from ingestion.lake import Lake
 from tests.integration.incidents.conftest import Make
 from tests.support.lakes import contract, day, drop, rows

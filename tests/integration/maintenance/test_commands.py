@@ -18,10 +18,10 @@ from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.support.city_lake import IN_MAY
 from warehouse import maintenance
-from warehouse.build.docs import write_docs
 from warehouse.build.runner import build
 from warehouse.cli import main
-from warehouse.reconcile import reconcile
+from warehouse.docs import write_docs
+from warehouse.reconcile.run import reconcile
 from warehouse.release.pointer import released_inputs
 from warehouse.run import run
 

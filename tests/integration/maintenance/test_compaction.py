@@ -13,13 +13,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.collect import collect, erase, to_erase
-from ingestion.compaction.catalogue import listed
-from ingestion.compaction.compact import compact
+from ingestion.delivery.reconform import reconform
 from ingestion.lake import Lake
-from ingestion.reconform import reconform
+from ingestion.upkeep.collect import collect, erase, to_erase
+from ingestion.upkeep.compaction.catalogue import listed
+from ingestion.upkeep.compaction.compact import compact
 from tests.support.city_lake import COMPLAINTS, IN_MARCH, IN_MAY, WEATHER, city_lake, correct, in_merged, seen, take_in
-from warehouse.reconcile import reconcile
+from warehouse.reconcile.run import reconcile
 
 CHILD = Path(__file__).parents[2] / "support" / "compaction_child.py"
 NOW = timedelta(0)

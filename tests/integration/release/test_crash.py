@@ -15,11 +15,11 @@ from tests.support.small_city import SmallCity
 from warehouse import sql
 from warehouse.build.report import BuildReport
 from warehouse.gate.decide import gate
-from warehouse.gate.verdict import Verdict
+from warehouse.publish.run import publish
 from warehouse.release import ledger, pointer
 from warehouse.release.collect import collect, orphans
 from warehouse.release.layout import EDITIONS
-from warehouse.release.publish import publish
+from warehouse.verdict import Verdict
 
 REPO = Path(__file__).resolve().parents[3]
 WRITES = 13

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 import yaml
 
-from ingestion.compaction.compact import compact
 from ingestion.contract.load import load_contracts
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import PROJECT_ROOT, Settings
+from ingestion.upkeep.compaction.compact import compact
 from warehouse.build.generate import source_files
 from warehouse.cli import main
 

@@ -16,19 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.collect import collect as collect_ingestion
-from ingestion.ingest import ingest_file
+from ingestion.delivery.ingest import ingest_file
 from ingestion.settings import Settings
+from ingestion.upkeep.collect import collect as collect_ingestion
 from tests.integration.store.conftest import bucket_of
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from tests.support.s3_servers import REPO, S3Server
 from tests.support.small_city import SmallCity
 from warehouse import sql
 from warehouse.gate.decide import gate
+from warehouse.publish.run import publish
 from warehouse.release import ledger, pointer
 from warehouse.release.collect import collect, orphans
 from warehouse.release.layout import EDITIONS
-from warehouse.release.publish import publish
 
 WRITES = 13
 """Two fact files, then per edition: warehouse, open.sql, (open: record,) manifest, pointer, ledger."""

@@ -14,10 +14,10 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
-from ingestion import engines
 from ingestion.connectors.file_drop import fetched_file
+from ingestion.delivery.ingest import Waiting, conform_landed, extract, ingest_file
 from ingestion.errors import CitylakeError, StoreError
-from ingestion.ingest import Waiting, conform_landed, extract, ingest_file
+from ingestion.machine import engines
 from ingestion.settings import Settings
 from ingestion.store import open_store
 from ingestion.store.reading import reading

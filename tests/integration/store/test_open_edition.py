@@ -11,9 +11,9 @@ from tests.support.s3_servers import S3Server
 from tests.support.small_city import SmallCity, changed
 from warehouse import sql
 from warehouse.gate.decide import gate
-from warehouse.reconcile import reconcile
+from warehouse.publish.run import publish
+from warehouse.reconcile.run import reconcile
 from warehouse.release import ledger
-from warehouse.release.publish import publish
 
 
 def release(city: SmallCity) -> None:

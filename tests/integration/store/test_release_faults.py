@@ -23,14 +23,14 @@ from tests.support.small_city import SmallCity, open_small_lake
 from warehouse import sql
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import build
+from warehouse.export import export
 from warehouse.gate.decide import gate
-from warehouse.gate.verdict import Verdict
-from warehouse.reconcile import reconcile
+from warehouse.publish.run import publish
+from warehouse.reconcile.run import reconcile
 from warehouse.release import ledger, pointer
-from warehouse.release.export import export
 from warehouse.release.layout import EDITIONS
-from warehouse.release.publish import publish
 from warehouse.run import run
+from warehouse.verdict import Verdict
 
 AGAIN = r"\n  left:  (.|\n)*\n  next:  (.|\n)*run the same command again"
 
@@ -123,7 +123,7 @@ def test_a_ledger_line_that_failed_is_added(
 def test_reading_through_a_failing_store(
     proxy: FaultProxy, ready: tuple[SmallCity, BuildReport, list[Verdict]], tmp_path: Path, fault: str
 ) -> None:
-    from warehouse.cli.query import run_query
+    from warehouse.cli.answers import run_query
 
     city, _, _ = ready
     rule = Rule(fault, "GET", "facts/", seconds=1.6)  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ def test_reading_through_a_failing_store(
 
 
 def reconcile_release(lake: Lake) -> list[str | None]:
-    from warehouse.reconcile_release import release
+    from warehouse.reconcile.release import release
 
     return [row.reason for row in release(lake, deep=False) if row.status == "off" and "manifest" in (row.reason or "")]
 

@@ -16,10 +16,10 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from ingestion import extensions
 from ingestion.contract.load import Feeds
 from ingestion.errors import StoreError
 from ingestion.lake import Lake
+from ingestion.machine import extensions
 from ingestion.settings import Settings
 from tests.integration.store.conftest import bucket_of
 from tests.support import city_days
@@ -27,9 +27,9 @@ from tests.support.s3_servers import S3Server
 from warehouse import sql
 from warehouse.cli.app import app
 from warehouse.cli.session import Session
-from warehouse.reconcile import reconcile
+from warehouse.export import export
+from warehouse.reconcile.run import reconcile
 from warehouse.release import layout, pointer
-from warehouse.release.export import export
 from warehouse.run import RunReport, run
 from warehouse.trace import trace
 

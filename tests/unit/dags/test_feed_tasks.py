@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.run import conform
-from ingestion.ingest import ingest_file
+from ingestion.delivery.ingest import ingest_file
 from tests.support.lakes import contract, day, lake, rows
 
 

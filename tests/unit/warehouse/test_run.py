@@ -20,7 +20,7 @@ def only_ingest(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, answer in (
         ("build.runner.build", "built"),
         ("gate.decide.gate", []),
-        ("release.publish.publish", []),
+        ("publish.run.publish", []),
         ("release.pointer.released_inputs", {}),
     ):
         monkeypatch.setattr(f"warehouse.{name}", lambda *_, _answer=answer, **__: _answer)

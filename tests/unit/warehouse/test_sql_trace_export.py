@@ -17,10 +17,10 @@ from ingestion.errors import ConfigurationError
 from ingestion.store.local import LocalStore
 from tests.support.small_city import SmallCity
 from warehouse import sql
+from warehouse.export import export
 from warehouse.gate.decide import gate
+from warehouse.publish.run import publish
 from warehouse.release import layout, pointer
-from warehouse.release.export import export
-from warehouse.release.publish import publish
 from warehouse.trace import trace
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from infra.simulator.city import City
 from infra.simulator.dirt import spoil
-from infra.simulator.model import Feed, Slot, TableTruth
+from infra.simulator.feed import Feed
+from infra.simulator.model import Slot, TableTruth
 from infra.simulator.network import Network, Route
 from infra.simulator.planted import GTFS
 from infra.simulator.rows import Rows, texts

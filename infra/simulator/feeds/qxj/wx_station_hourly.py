@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from infra.simulator.city import City
 from infra.simulator.dirt import spoil
 from infra.simulator.effects import FRONT, RAIN
-from infra.simulator.model import Feed, Slot, TableTruth
+from infra.simulator.feed import Feed
+from infra.simulator.model import Slot, TableTruth
 from infra.simulator.planted import PLAN_DAYS, WEATHER
 from infra.simulator.rows import Rows, texts
 from infra.simulator.writers import csv_bytes

@@ -16,7 +16,8 @@ from infra.simulator.businesses import person_names
 from infra.simulator.city import City
 from infra.simulator.dirt import PlanError, spoil
 from infra.simulator.effects import CLUSTER
-from infra.simulator.model import Feed, Slot, TableTruth
+from infra.simulator.feed import Feed
+from infra.simulator.model import Slot, TableTruth
 from infra.simulator.planted import COMPLAINT
 from infra.simulator.rows import CLEAN, REPEAT, Rows, Texts, texts
 from infra.simulator.towns import TOWNS

@@ -15,7 +15,8 @@ from infra.simulator.businesses import person_names
 from infra.simulator.city import City
 from infra.simulator.dirt import spoil
 from infra.simulator.effects import CLUSTER
-from infra.simulator.model import Feed, Slot, TableTruth
+from infra.simulator.feed import Feed
+from infra.simulator.model import Slot, TableTruth
 from infra.simulator.planted import INSPECTION, Planted
 from infra.simulator.rows import CLEAN, Rows, Texts, texts
 from infra.simulator.writers import Template, json_texts, ndjson_bytes

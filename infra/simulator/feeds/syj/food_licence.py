@@ -8,7 +8,8 @@ import numpy as np
 
 from infra.simulator.city import City
 from infra.simulator.dirt import spoil
-from infra.simulator.model import Feed, Slot, TableTruth
+from infra.simulator.feed import Feed
+from infra.simulator.model import Slot, TableTruth
 from infra.simulator.planted import LICENCE
 from infra.simulator.rows import Rows, Texts
 from infra.simulator.writers import csv_bytes

@@ -15,10 +15,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from ingestion.blanks import BLANKS
 from ingestion.contract.extension import CsvFormat, FixedWidthFormat, JsonFormat, XlsxFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Table
-from ingestion.extensions import load
+from ingestion.machine.extensions import load
+from ingestion.values.blanks import BLANKS
 
 AROUND = ["\t", " ", "\u3000", "\xa0", "\ufeff", "\u2003\u3000", "\x85", "\u2028"]
 NOT_BLANK = ["\u200b", "\u2060"]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from ingestion.connectors.file_drop import FileDropConnector
-from ingestion.connectors.items import SomeUnreadable
+from ingestion.delivery.ingest import ingest_file, ingest_interval
 from ingestion.errors import SourceError
-from ingestion.ingest import ingest_file, ingest_interval
-from ingestion.landing.land import read_manifest
+from ingestion.isolation import SomeUnreadable
+from ingestion.receipts.manifests import read_manifest
 from tests.support.lakes import START, contract, day, lake, rows
 
 NOW = datetime(2026, 3, 9, tzinfo=UTC)
@@ -217,6 +217,6 @@ def test_a_name_that_is_not_utf8_is_taken_in_and_told(tmp_path: Path, name: byte
     (folder / os.fsdecode(name)).write_text(rows("ab"), encoding="utf-8")
     (delivery,) = ingest_interval(made, contract(), day(0))
     assert (delivery.outcome, delivery.filename) == ("accepted", shown)
-    assert read_manifest(made, contract(), day(0), delivery.batch).source == f"file_drop:office/{shown}"
+    assert read_manifest(made.store, contract(), day(0), delivery.batch).source == f"file_drop:office/{shown}"
     by_hand = ingest_file(made, contract(), folder / os.fsdecode(name), day(1))
     assert (by_hand.outcome, by_hand.filename) == ("accepted", shown)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ingestion.contract.check import check
-from ingestion.contract.draft import draft
+from ingestion.authoring.check import check
+from ingestion.authoring.draft import draft
 from ingestion.contract.schedule import cycle_problem
 
 SHIPPED = Path(__file__).parents[4] / "ingestion" / "contracts"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingestion.contract.check import check_contract
+from ingestion.authoring.check import check_contract
 from ingestion.contract.load import load_contract
 
 WHERE = "customProperties[0].value.tables.visit.repeats"

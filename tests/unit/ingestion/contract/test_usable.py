@@ -15,10 +15,10 @@ import yaml
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.load import read_feeds
 from ingestion.contract.resolve import STATUSES
+from ingestion.delivery.ingest import ingest_file, ingest_interval
+from ingestion.delivery.reconform import reconform
 from ingestion.errors import ContractError
-from ingestion.ingest import ingest_file, ingest_interval
 from ingestion.lake import open_lake
-from ingestion.reconform import reconform
 from ingestion.settings import Settings
 from tests.support.lakes import contract, day, drop, lake, rows
 from warehouse.capture import Captured, Extracted, capture, extract_days

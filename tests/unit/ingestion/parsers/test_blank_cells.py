@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.blanks import BLANKS, strip
 from ingestion.parsers.blank_cells import stripped
+from ingestion.values.blanks import BLANKS, strip
 
 LOOKALIKE = "\u200b\u1681\u2010\u201f\u2030\u3001\u3002\ufefe\uff01\xa1\x86é中ａ耀\x1c\x1f\x00"
 """Characters that share first or last bytes with a blank, or are one to somebody else."""

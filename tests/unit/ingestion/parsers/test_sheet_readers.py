@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ingestion.contract.load import load_contract
 from ingestion.errors import DeliveryRefused
-from ingestion.extensions import load
+from ingestion.machine.extensions import load
 from ingestion.parsers.payload import open_payload
 from ingestion.parsers.sheet_cells import Cells, NotPlain, column_letters
 from ingestion.parsers.sheet_exact import SheetXml

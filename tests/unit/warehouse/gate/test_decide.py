@@ -17,8 +17,8 @@ from warehouse.build.report import BuildReport
 from warehouse.gate.decide import gate
 from warehouse.gate.explain import Explained, explain
 from warehouse.gate.record import latest
-from warehouse.gate.verdict import Verdict
 from warehouse.release import layout
+from warehouse.verdict import Verdict
 
 ACCEPTED = """
 accepted_failures:

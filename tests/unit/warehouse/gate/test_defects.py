@@ -12,12 +12,14 @@ import pytest
 from ingestion.errors import DiskError, UnexpectedError
 from tests.support.small_city import SmallCity
 from warehouse.build.report import CheckRun
+from warehouse.content import measure as content
 from warehouse.gate import decide, leaks
-from warehouse.release import compose, content, pointer
-from warehouse.release import publish as release
-from warehouse.release.facts import FactExport
-from warehouse.release.lake_facts import LakeFacts
-from warehouse.release.publish import publish
+from warehouse.publish import compose
+from warehouse.publish import run as release
+from warehouse.publish.facts import FactExport
+from warehouse.publish.lake_facts import LakeFacts
+from warehouse.publish.run import publish
+from warehouse.release import pointer
 
 DEFECTS: list[Callable[[], Exception]] = [
     lambda: KeyError("13800138000"),

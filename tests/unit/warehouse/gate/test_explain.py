@@ -18,8 +18,8 @@ from warehouse.build.runner import REPORT, last_report
 from warehouse.cli import main
 from warehouse.gate.decide import gate
 from warehouse.gate.explain import explain, verdicts_to_explain
+from warehouse.publish.run import publish
 from warehouse.release import layout
-from warehouse.release.publish import publish
 
 _BUILDING = """
 import sys

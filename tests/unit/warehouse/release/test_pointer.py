@@ -12,9 +12,9 @@ from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
 from tests.support.small_city import SmallCity
 from warehouse import sql
 from warehouse.gate.decide import gate
-from warehouse.release import layout, ledger, pointer
+from warehouse.publish.run import Published, publish
+from warehouse.release import layout, ledger, moves, pointer
 from warehouse.release.collect import collect, orphans
-from warehouse.release.publish import Published, publish
 
 
 def run(city: SmallCity) -> Published:
@@ -43,13 +43,13 @@ def days(city: SmallCity) -> int:
 
 def test_rollback_serves_the_old_release_and_holds_the_edition_until_resumed(city: SmallCity) -> None:
     first, second = releases(city)
-    pointer.rollback(city.lake, "internal", first, reason="wrong totals", by="duty officer")
+    moves.rollback(city.lake, "internal", first, reason="wrong totals", by="duty officer")
     assert days(city) == 3
     held = run(city)
     assert held.outcome == "on_hold"
     assert "wrong totals" in held.message
     assert held.release == first
-    pointer.resume(city.lake, "internal", by="duty officer")
+    moves.resume(city.lake, "internal", by="duty officer")
     again = run(city)
     assert (again.outcome, again.parent) == ("published", first)
     assert days(city) == 4
@@ -60,7 +60,7 @@ def test_rollback_serves_the_old_release_and_holds_the_edition_until_resumed(cit
 
 
 def test_the_other_edition_goes_on_while_one_is_held(city: SmallCity) -> None:
-    pointer.rollback(city.lake, "internal", releases(city)[0], reason="wrong", by="duty officer")
+    moves.rollback(city.lake, "internal", releases(city)[0], reason="wrong", by="duty officer")
     city.add_day("2026-03-06")
     report = city.build()
     results = publish(city.lake, report, gate(city.lake, report), approver=None)
@@ -68,26 +68,26 @@ def test_the_other_edition_goes_on_while_one_is_held(city: SmallCity) -> None:
 
 
 def test_withdraw_leaves_nothing_to_read_and_says_so(city: SmallCity) -> None:
-    pointer.withdraw(city.lake, "internal", reason="leak suspected", by="privacy officer")
+    moves.withdraw(city.lake, "internal", reason="leak suspected", by="privacy officer")
     with pytest.raises(ConfigurationError, match="withdrawn by privacy officer: leak suspected"):
         sql.connect(city.lake)
     assert run(city).outcome == "on_hold"
     with pytest.raises(ConfigurationError, match="no current release"):
-        pointer.withdraw(city.lake, "internal", reason="again", by="privacy officer")
-    pointer.resume(city.lake, "internal", by="privacy officer")
+        moves.withdraw(city.lake, "internal", reason="again", by="privacy officer")
+    moves.resume(city.lake, "internal", by="privacy officer")
     assert run(city).outcome == "published"
     assert days(city) == 4
 
 
 def test_rollback_needs_a_release_that_was_published(city: SmallCity) -> None:
     with pytest.raises(ConfigurationError, match="never published release 'nope'"):
-        pointer.rollback(city.lake, "internal", "nope", reason="x", by="y")
+        moves.rollback(city.lake, "internal", "nope", reason="x", by="y")
     assert pointer.hold(city.lake, "internal") is None
 
 
 def test_resume_without_a_hold_is_an_error(city: SmallCity) -> None:
     with pytest.raises(ConfigurationError, match="not on hold"):
-        pointer.resume(city.lake, "internal", by="y")
+        moves.resume(city.lake, "internal", by="y")
 
 
 def test_one_publisher_at_a_time(city: SmallCity) -> None:

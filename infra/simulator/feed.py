@@ -1,0 +1,52 @@
+"""A feed of the city: when its files come and how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from infra.simulator.city import City
+from infra.simulator.model import Delivery, Slot, TableTruth
+
+Render = Callable[[City, Slot], tuple[bytes, dict[str, TableTruth]]]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One feed of one department: when files come and how one is made.
+
+    `filename` is a format string over `start` and `suffix` (empty, or `_r2` and so on).
+    `arrives` is measured from the interval's start. `only_days` limits a daily feed to some
+    days of the run, counted from 1.
+    """
+
+    department: str
+    name: str
+    every: Literal["hour", "day"]
+    filename: str
+    arrives: timedelta
+    render: Render
+    only_days: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`department.feed`."""
+        return f"{self.department}.{self.name}"
+
+    def deliver(self, city: City, slot: Slot) -> Delivery:
+        """Make the file of `slot`."""
+        content, tables = self.render(city, slot)
+        suffix = "" if slot.revision == 1 else f"_r{slot.revision}"
+        return Delivery(
+            department=self.department,
+            feed=self.name,
+            filename=self.filename.format(start=slot.start, suffix=suffix),
+            arrives_at=slot.arrives_at,
+            content=content,
+            note=slot.note,
+            start=slot.start,
+            revision=slot.revision,
+            tables=tables,
+        )

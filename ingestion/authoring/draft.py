@@ -1,0 +1,196 @@
+"""`contracts init SAMPLE`: a contract drafted from one file a department sent.
+
+The draft loads as it is. What was inferred carries `# guess: …why`, what only a person can
+say `# decide: …`; `citylake contracts check` refuses a contract while a decide mark is left.
+Reads a bounded sample, writes nothing, prints no value of the sample.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from ingestion.authoring.guess import DraftedTable, draft_table, table_name, with_serials
+from ingestion.authoring.render import comment, quoted, scalar, settings_lines, table_lines
+from ingestion.authoring.sample import Sample, is_workbook, read_sample
+from ingestion.authoring.tables import load_tables
+from ingestion.authoring.workbook import read_workbook
+from ingestion.conform import legacy_dates
+from ingestion.contract.columns import NAME
+from ingestion.contract.schedule import CYCLES
+from ingestion.errors import ContractError
+from ingestion.intervals import Step
+from ingestion.machine.engines import shut
+
+TIMEZONE = "Asia/Shanghai"
+_STAMPS: tuple[tuple[re.Pattern[str], str, Step], ...] = (
+    (re.compile(r"(?<!\d)(19|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])([01]\d|2[0-3])(?!\d)"), "%Y%m%d%H", "hour"),
+    (re.compile(r"(?<!\d)(19|20)\d{2}(0[1-9]|1[0-2])([0-2]\d|3[01])(?!\d)"), "%Y%m%d", "day"),
+    (re.compile(r"(?<!\d)(19|20)\d{2}-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?!\d)"), "%Y-%m-%d", "day"),
+    (re.compile(r"(?<!\d)(19|20)\d{2}(0[1-9]|1[0-2])(?!\d)"), "%Y%m", "month"),
+)
+
+
+def draft(path: Path, *, department: str, feed: str) -> str:
+    """YAML text of a draft contract for `department.feed`, from one sample file.
+
+    Raises ContractError where the file is no table any parser reads, or a name is not lower case.
+    """
+    for role, name in (("department", department), ("feed", feed)):
+        if not NAME.fullmatch(name):
+            raise ContractError(f"{role} {name!r}: lower-case letters, digits and _, a letter first")
+    sample = read_workbook(path) if is_workbook(path) else read_sample(path)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection,
+    ):
+        legacy_dates.install(connection)
+        shut(connection, folders=[Path(scratch)])
+        sampled, left_out = load_tables(connection, sample, Path(scratch))
+        taken: set[str] = set()
+        tables = []
+        for entry in sampled:
+            name = table_name(entry.member, taken) if sample.kind == "zip" else feed
+            taken.add(name)
+            tables.append(with_serials(draft_table(connection, entry, name), sample.serials))
+    lines = [
+        *_head(path, sample, department, feed, {**sample.left_out, **left_out}),
+        "schema:",
+        *(line for table in tables for line in table_lines(table, zipped=sample.kind == "zip")),
+        *_extension(path, sample, department, feed, tables),
+    ]
+    return "\n".join(lines).replace("{timezone}", TIMEZONE) + "\n"
+
+
+def _head(path: Path, sample: Sample, department: str, feed: str, left_out: dict[str, str]) -> list[str]:
+    ignored = [f"# left out: {name}: {reason}" for name, reason in left_out.items()]
+    return [
+        f"# Drafted from {path.name}. Marks: `guess:` was inferred from the sample, `decide:` only a person can say.",
+        *("".join(c if c.isprintable() else " " for c in line) for line in ignored),
+        "apiVersion: v3.2.0",
+        "kind: DataContract",
+        f"id: {department}.{feed}",
+        'version: "0.1.0"',
+        "status: draft",
+        f"name: {feed}{comment(decide='中文名称')}",
+        f"domain: {department}{comment(decide='the domain')}",
+        f"dataProduct: {department}{comment(decide='the data product this feed belongs to')}",
+        "description:",
+        f"  purpose: {scalar(f'The feed {feed} of {department}.')}{comment(decide='what the feed is, in English')}",
+    ]
+
+
+def _extension(path: Path, sample: Sample, department: str, feed: str, tables: list[DraftedTable]) -> list[str]:
+    pattern, step, why = _pattern(path.name)
+    settings = [
+        line
+        for table in tables
+        for line in settings_lines(
+            table, purpose=feed, json_paths=sample.kind in ("json", "ndjson"), xml=sample.kind == "xml"
+        )
+    ]
+    return [
+        "customProperties:",
+        "  - property: citylake",
+        "    value:",
+        f"      department: {department}",
+        f"      feed: {feed}",
+        f"      delivery: snapshot{comment(decide='snapshot, interval (with correction) or events')}",
+        "      calendar:",
+        f"        every: {step}{comment(guess=why)}",
+        f"        timezone: {TIMEZONE}",
+        f"        start: 2026-01-01{comment(decide='the first interval')}",
+        f'      schedule: "0 8 * * *"{comment(decide="when to look for files, local time")}',
+        f"      deadline: P1D{comment(decide='after which a delivery is late')}",
+        "      steward:",
+        f"        name: {department} data steward{comment(decide='role mailbox')}",
+        f"        email: steward.{department}@example.invalid",
+        "      source:",
+        f"        path: {scalar(f'{department}/{feed}/{pattern}')}{comment(guess=why)}",
+        *_format(sample, tables),
+        *(["      tables:", *settings] if settings else []),
+        "      catalogue:",
+        f'        resource_code: "3/00/000/0000/000000"{comment(decide="信息资源代码")}',
+        f"        category: 部门信息资源{comment(decide='信息资源分类')}",
+        f"        provider: {department}{comment(decide='信息资源提供方')}",
+        f"        share_type: 有条件共享{comment(decide='无条件共享, 有条件共享 or 不予共享')}",
+        f"        share_condition: {scalar('to be decided')}{comment(decide='共享条件')}",
+        f"        open_attribute: 不予开放{comment(decide='无条件开放, 有条件开放 or 不予开放')}",
+        f"        update_cycle: {CYCLES[step][0]}{comment(guess='the calendar')}",
+        f"        published: 2026-01-01{comment(decide='发布日期')}",
+        f"      licence: {scalar('internal use')}{comment(decide='the licence')}",
+        "      retention:",
+        f"        raw: P1095D{comment(decide='how long delivered files are kept')}",
+        f"        quarantine: P180D{comment(decide='how long refused rows are kept')}",
+        f"        basis: {scalar('to be decided')}{comment(decide='the rule behind both')}",
+    ]
+
+
+def _pattern(name: str) -> tuple[str, Step, str]:
+    """The file name with its date as `{interval:…}`; calendar step; why."""
+    name = re.sub(r"[{}\[\]?*]", "_", name)
+    stem, dot, suffix = name.rpartition(".")
+    stem, ending = (stem, f"{dot}{suffix}") if stem else (name, "")
+    for stamp, form, step in _STAMPS:
+        match = stamp.search(stem)
+        if match:
+            return f"{stem[: match.start()]}{{interval:{form}}}*{ending}", step, "the date in the file name"
+    return f"{stem}_{{interval:%Y%m%d}}*{ending}", "day", "no date in the file name: one is added"
+
+
+def _records_of(sample: Sample, member: str, encoding: str) -> list[str]:
+    """Where the records are in a sample that is not delimited text."""
+    if sample.kind == "xml":
+        lines = [f"records: {scalar(sample.records)}{comment(guess='the element with parts that repeats')}"]
+        if sample.namespaces:
+            lines += ["namespaces:", *(f"  {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items())]
+        return lines
+    if sample.kind == "xlsx":
+        lines = [f"sheet: {scalar(member)}{comment(guess='the first visible sheet with headings')}"]
+        if sample.header_row > 1:
+            lines.append(f"header_row: {sample.header_row}{comment(guess='the rows above look like a title')}")
+        return lines
+    lines = [encoding.replace("windows-1252", "utf-8")]
+    if sample.records != "$":
+        lines.append(f"records: {scalar(sample.records)}{comment(guess='the longest list of objects')}")
+    return lines
+
+
+def _format(sample: Sample, tables: list[DraftedTable]) -> list[str]:
+    first = tables[0].sampled
+    encoded = sample.texts[first.member]
+    encoding = f"encoding: {encoded.encoding}" + comment(
+        guess=encoded.reason, decide="" if encoded.certain else "ask the department"
+    )
+    codes = sorted({code for table in tables for code in table.null_codes})
+    nulls = f"null_values: [{', '.join(quoted(code) for code in ['', *codes])}]" + comment(
+        guess="in columns whose other values are numbers or dates"
+    )
+    lines = ["      format:", f"        type: {sample.kind}"]
+    if sample.kind not in ("csv", "zip"):
+        settings = _records_of(sample, first.member, encoding)
+        return [*lines, *(f"        {line}" for line in settings), *([f"        {nulls}"] if codes else [])]
+    indent = "        "
+    if sample.kind == "zip":
+        lines.append("        member:")
+        indent = "          "
+    delimiter = f"delimiter: {quoted(first.delimiter)}{comment(guess='sniffed over the sample')}"
+    lines += [f"{indent}{encoding}", f"{indent}{delimiter}"]
+    if first.quote != '"':
+        lines.append(f"{indent}quote: {quoted(first.quote)}{comment(guess='sniffed over the sample')}")
+    if first.escape:
+        lines.append(
+            f"{indent}escape: {quoted(first.escape)}{comment(guess='it stands before quotes in quoted fields')}"
+        )
+    if not first.header:
+        lines.append(f"{indent}header: false{comment(guess='the first line looks like data')}")
+    if codes:
+        lines.append(f"{indent}{nulls}")
+    if any(table.sampled.rejected for table in tables):
+        lines.append(
+            f"{indent}# decide: lines with too many columns are refused; lenient_extra_columns: true keeps them"
+        )
+    return lines

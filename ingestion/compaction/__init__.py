@@ -1,1 +1,0 @@
-"""Compaction: small bronze files beside their merged copy, so that a build opens fewer."""

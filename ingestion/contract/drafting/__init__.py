@@ -1,1 +1,0 @@
-"""Parts of `contracts init`: what a sample file is (sample), holds (tables, profile, keys), and means (guess)."""

@@ -1,0 +1,1 @@
+"""The path of one delivery: land, attempt (conform, judge, commit), and what it came to."""

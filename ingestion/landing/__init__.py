@@ -1,1 +1,0 @@
-"""Landing: bytes as sent, plus a manifest."""

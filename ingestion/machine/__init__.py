@@ -1,0 +1,1 @@
+"""What this machine gives and refuses: disk, rights of files, locks, DuckDB engines and their extensions."""

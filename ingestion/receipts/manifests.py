@@ -1,0 +1,30 @@
+"""Reading the manifest of a landed batch: the object beside the bytes in raw that says what they are."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ingestion import keys
+from ingestion.contract.model import Contract
+from ingestion.errors import IntegrityError
+from ingestion.intervals import Interval
+from ingestion.receipts.model import Manifest
+from ingestion.store.base import Store
+
+
+def read_manifest(store: Store, contract: Contract, interval: Interval, batch: str) -> Manifest:
+    """The manifest of a landed batch. Raises ObjectNotFound, IntegrityError."""
+    prefix = keys.raw_prefix(contract.department, contract.feed, contract.calendar.local_date(interval), batch)
+    return load_manifest(store, keys.raw_manifest(prefix))
+
+
+def load_manifest(store: Store, key: str) -> Manifest:
+    """The manifest under a key. Raises ObjectNotFound, IntegrityError."""
+    try:
+        return Manifest.model_validate_json(store.get_bytes(key))
+    except ValidationError as error:
+        raise IntegrityError(
+            f"object {key!r} is not a manifest of this version",
+            left="nothing was changed",
+            next_step="restore that object from a backup",
+        ) from error

@@ -1,0 +1,1 @@
+"""Upkeep of the store: retention, erasure, orphans, merged copies of small files."""

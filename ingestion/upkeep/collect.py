@@ -1,0 +1,258 @@
+"""What may go: objects no receipt names, residue of dead processes, raw and quarantine past retention,
+a delivery that must be erased, and merged copies nobody reads again.
+
+Raw bytes with a manifest are never an orphan, receipt or not: a department sent them, and the next run
+continues from them. Deleting is always preceded by the record of it (decision, tombstone).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import duckdb
+
+from ingestion import keys
+from ingestion.contract.model import Contract
+from ingestion.delivery.holds import put_decision
+from ingestion.errors import NothingToDecide
+from ingestion.lake import Lake
+from ingestion.receipts.lookup import Standing, feed_standing
+from ingestion.receipts.manifests import read_manifest
+from ingestion.receipts.model import Manifest, Tombstone
+from ingestion.upkeep.compaction.compact import merged_with, obsolete, remove
+
+GRACE = timedelta(days=7)
+"""Younger objects may belong to a process that is still running or to a reader that listed them."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Keys deleted, pieces of residue removed, and manifests that still wait for a receipt.
+
+    Of a dry run: keys that would be deleted; residue is then not counted.
+    """
+
+    orphans: list[str]
+    residue: int
+    unfinished: list[str]
+
+
+_NAMED = """
+with counted as (
+    select key from standing
+),
+objects as (
+    select bronze_file.key, receipt_key from bronze_file
+    union all
+    select unnest(quarantine) as key, receipt_key from table_receipt
+),
+repeats as (
+    -- Later receipts of one identity that another process committed too: their bronze never counts.
+    select key from receipt
+    where outcome <> 'unchanged'
+    qualify row_number() over (
+        partition by department, feed, batch, revision, key_version order by committed_at, key
+    ) > 1
+)
+select distinct objects.key from objects
+where receipt_key in (select key from counted) or receipt_key not in (select key from repeats)
+"""
+
+
+def collect(lake: Lake, *, grace: timedelta = GRACE, dry_run: bool = False) -> Collected:
+    """Delete what no receipt names and is older than `grace`. Listing costs every object: maintenance only.
+
+    Merged objects go too (ingestion.upkeep.compaction); hold the build lock, or a running build may miss one and fail.
+    """
+    before = lake.clock() - grace
+    with lake.log.connect() as connection:
+        named = {str(key) for (key,) in connection.execute(_NAMED).fetchall()}
+        receipted = {str(key) for (key,) in connection.execute("select distinct raw_key from receipt").fetchall()}
+    orphans, unfinished = list(_orphans(lake, named, before)), []
+    for prefix, objects in _raw_batches(lake).items():
+        if f"{prefix}/manifest.json" in objects:
+            orphans += _raw_orphans(lake, prefix, objects, before)
+            if not receipted.intersection(objects) and f"{prefix}/tombstone.json" not in objects:
+                unfinished.append(f"{prefix}/manifest.json")
+    merged = obsolete(lake, grace=grace)
+    if dry_run:
+        return Collected([*orphans, *merged], 0, unfinished)
+    for key in orphans:
+        lake.store.delete(key)
+    for key in merged:
+        remove(lake, key)
+    residue = lake.store.sweep(before) + _sweep_scratch(lake, before)
+    return Collected([*orphans, *merged], residue, unfinished)
+
+
+def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -> Tombstone:
+    """Remove a delivery's rows for good: raw bytes, bronze and quarantine, of every batch that holds the same rows,
+    and merged objects that hold any of them.
+
+    Order: decision (from here it counts nowhere), tombstones, deletes; running it again finishes an
+    interrupted one. Manifest and receipts stay. Released files are the release's to withdraw.
+    Raises NothingToDecide, LakeBusy.
+    """
+    with lake.committing(contract):
+        same_rows = _same_rows(lake, contract, batch)
+        # First of all: without its record nobody could tell whose rows a merged object holds.
+        for key in merged_with(lake, contract, {standing.batch for standing in same_rows}):
+            remove(lake, key)
+        stones = [_erase_one(lake, contract, standing, reason, by) for standing in same_rows]
+    return next(stone for stone in stones if stone.batch == batch)
+
+
+def to_erase(lake: Lake, contract: Contract, batch: str) -> list[str]:
+    """Keys that `erase` would delete now. Raises NothingToDecide."""
+    same_rows = _same_rows(lake, contract, batch)
+    found = merged_with(lake, contract, {standing.batch for standing in same_rows})
+    for standing in same_rows:
+        found += [read_manifest(lake.store, contract, standing.interval, standing.batch).payload]
+        found += _objects(lake, contract, standing)
+    return [key for key in found if lake.store.head(key)]
+
+
+def _same_rows(lake: Lake, contract: Contract, batch: str) -> list[Standing]:
+    """The batch and every other that holds the same rows."""
+    lake.log.refresh()
+    with lake.log.reading() as connection:
+        batches = feed_standing(connection, contract)
+    found = next((standing for standing in batches if standing.batch == batch), None)
+    if found is None:
+        raise NothingToDecide(
+            f"no delivery has batch {batch!r}",
+            feed=f"{contract.department}.{contract.feed}",
+            left="nothing was erased",
+            next_step=f"citylake deliveries --feed {contract.department}.{contract.feed}",
+        )
+    origin = found.confirms or batch
+    return [standing for standing in batches if origin in (standing.batch, standing.confirms)]
+
+
+def expire(lake: Lake, contract: Contract, *, dry_run: bool = False) -> list[str]:
+    """Delete raw bytes and quarantine past the contract's retention; the keys. Bronze stays.
+
+    Raw leaves a tombstone. Retention counts from when the delivery was fetched.
+    """
+    now, retention = lake.clock(), contract.citylake.retention
+    with lake.log.connect() as connection:
+        raw = _keys_of(connection, _RAW_KEYS, contract, now - retention.raw)
+        quarantine = _keys_of(connection, _QUARANTINE_KEYS, contract, now - retention.quarantine)
+        batches = {standing.batch: standing for standing in feed_standing(connection, contract)}
+    gone = [key for key in raw if lake.store.head(key)]
+    past = [key for key in quarantine if lake.store.head(key)]
+    if dry_run:
+        return [*gone, *past]
+    for key in gone:
+        standing = batches[key.split("/")[-3]]
+        manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
+        _put_tombstone(lake, manifest, [key], cause="retention", why=(retention.basis, "retention of the contract"))
+    for key in [*gone, *past]:
+        lake.store.delete(key)
+    return [*gone, *past]
+
+
+_RAW_KEYS = """
+select distinct raw_key from receipt
+where department = $department and feed = $feed and loaded_at < $before and raw_key is not null
+"""
+_QUARANTINE_KEYS = """
+select distinct unnest(table_receipt.quarantine) as key
+from table_receipt inner join receipt on table_receipt.receipt_key = receipt.key
+where receipt.department = $department and receipt.feed = $feed and loaded_at < $before
+"""
+_BATCH_OBJECTS = """
+select bronze_file.key from bronze_file inner join receipt on bronze_file.receipt_key = receipt.key
+where department = $department and feed = $feed and batch = $batch
+union
+select unnest(quarantine) from table_receipt
+where department = $department and feed = $feed and batch = $batch
+order by 1
+"""
+
+
+def _keys_of(connection: duckdb.DuckDBPyConnection, query: str, contract: Contract, before: datetime) -> list[str]:
+    values = {"department": contract.department, "feed": contract.feed, "before": before}
+    return sorted(str(key) for (key,) in connection.execute(query, values).fetchall())
+
+
+def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, by: str) -> Tombstone:
+    manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
+    if standing.state != "erased":
+        put_decision(lake, f"{contract.department}.{contract.feed}", standing.batch, "erase", why=(reason, by))
+    objects = [manifest.payload, *_objects(lake, contract, standing)]
+    stone = _put_tombstone(lake, manifest, objects, cause="erasure", why=(reason, by))
+    for key in stone.objects:
+        lake.store.delete(key)
+    return stone
+
+
+def _objects(lake: Lake, contract: Contract, standing: Standing) -> list[str]:
+    """Bronze and quarantine of the batch: what receipts name, and what an attempt left that died before its receipt."""
+    values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
+    with lake.log.reading() as connection:
+        found = {str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()}
+    dt = contract.calendar.local_date(standing.interval)
+    for zone in (keys.BRONZE, keys.QUARANTINE):
+        for table in lake.store.list_folders(f"{zone}/{contract.department}/{contract.feed}/"):
+            folder = keys.table_folder(zone, contract.department, contract.feed, table, dt, standing.batch)
+            found |= {info.key for info in lake.store.list(f"{folder}/")}
+    return sorted(found)
+
+
+def _put_tombstone(
+    lake: Lake, manifest: Manifest, objects: list[str], *, cause: Literal["erasure", "retention"], why: tuple[str, str]
+) -> Tombstone:
+    """The tombstone beside the manifest; `why` is (reason, by). An erasure may follow a retention: it replaces."""
+    stone = Tombstone(
+        department=manifest.department,
+        feed=manifest.feed,
+        batch=manifest.batch,
+        cause=cause,
+        reason=why[0],
+        removed_by=why[1],
+        removed_at=lake.clock().astimezone(UTC),
+        sha256=manifest.sha256,
+        bytes=manifest.bytes,
+        objects=objects,
+    )
+    prefix = keys.raw_prefix(manifest.department, manifest.feed, manifest.dt, manifest.batch)
+    lake.store.replace(keys.raw_tombstone(prefix), stone.model_dump_json(indent=1).encode())
+    return stone
+
+
+def _orphans(lake: Lake, named: set[str], before: datetime) -> Iterator[str]:
+    for zone in (keys.BRONZE, keys.QUARANTINE):
+        for info in lake.store.list(f"{zone}/"):
+            if info.key not in named and info.modified < before:
+                yield info.key
+
+
+def _raw_orphans(lake: Lake, prefix: str, objects: dict[str, datetime], before: datetime) -> Iterator[str]:
+    """Payloads the batch's manifest does not name: a racing process landed the same bytes under another name."""
+    named = Manifest.model_validate_json(lake.store.get_bytes(f"{prefix}/manifest.json")).payload
+    for key, modified in objects.items():
+        if key.startswith(f"{prefix}/payload/") and key != named and modified < before:
+            yield key
+
+
+def _raw_batches(lake: Lake) -> dict[str, dict[str, datetime]]:
+    batches: dict[str, dict[str, datetime]] = {}
+    for info in lake.store.list(f"{keys.RAW}/"):
+        prefix = "/".join(info.key.split("/")[:5])
+        batches.setdefault(prefix, {})[info.key] = info.modified
+    return batches
+
+
+def _sweep_scratch(lake: Lake, before: datetime) -> int:
+    root = lake.settings.scratch_root
+    if not root.is_dir():
+        return 0
+    stale = [path for path in root.iterdir() if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before]
+    for path in stale:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(stale)

@@ -1,0 +1,1 @@
+"""Merged copies of small bronze files (docs/adr/0012)."""

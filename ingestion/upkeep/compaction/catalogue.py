@@ -1,0 +1,75 @@
+"""Which merged objects there are, and what is in them.
+
+A merged object is live when its record and itself are both in the store: one listing tells. Records never
+change, so a copy of each is kept in the state folder where reading the store is a request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ingestion import keys
+from ingestion.lake import Lake
+from ingestion.upkeep.compaction.model import Compaction
+
+SCHEMA = pa.schema([("merged", pa.string()), ("key", pa.string()), ("batch", pa.string())])
+
+_MEMBERS = """
+with record as (select json from read_json_objects($paths, format = 'unstructured', maximum_object_size = 67108864)),
+entry as (select json->>'key' as merged, unnest(from_json(json->'members', '["JSON"]')) as member from record)
+select merged, member->>'key' as key, member->>'batch' as batch from entry order by all
+"""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Objects of the merged zone: live ones, and those without their other half, each with its time."""
+
+    live: dict[str, datetime]
+    lone: dict[str, datetime]
+
+    @property
+    def digests(self) -> set[str]:
+        """Which sets of members are merged already."""
+        return {digest_of(key) for key in self.live}
+
+
+def listed(lake: Lake, department: str | None = None, feed: str | None = None) -> Listed:
+    """All of the lake, or of one feed."""
+    found = {info.key: info.modified for info in lake.store.list(f"{keys.merged_folder(department, feed)}/")}
+    live = {key: at for key, at in found.items() if key.endswith(".parquet") and keys.merged_record(key) in found}
+    whole = live.keys() | {keys.merged_record(key) for key in live}
+    return Listed(live, {key: at for key, at in found.items() if key not in whole})
+
+
+def members(lake: Lake, live: Listed) -> pa.Table:
+    """One row a member of a live object: `merged`, `key`, `batch`."""
+    paths = [str(_local(lake, keys.merged_record(key))) for key in sorted(live.live)]
+    if not paths:
+        return SCHEMA.empty_table()
+    with duckdb.connect() as connection:
+        return connection.execute(_MEMBERS, {"paths": paths}).to_arrow_table().cast(SCHEMA)
+
+
+def read(lake: Lake, merged: str) -> Compaction:
+    """The record of a live object. Raises ObjectNotFound."""
+    return Compaction.model_validate_json(lake.store.get_bytes(keys.merged_record(merged)))
+
+
+def digest_of(merged: str) -> str:
+    """The digest of the members, from the object's name."""
+    return merged.rsplit("/", 1)[1].split("-", 1)[0]
+
+
+def _local(lake: Lake, record: str) -> Path:
+    copy = lake.settings.state_root / "merged" / record.removeprefix(f"{keys.MERGED}/")
+    if copy.is_file():
+        return copy
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    # It appears whole or not at all, also where a build and a compaction ask at once.
+    return lake.store.fetch(record, copy)

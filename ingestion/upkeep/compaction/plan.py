@@ -1,0 +1,118 @@
+"""Which small files may be merged: those that are settled, effective and alike.
+
+Settled: the local day is over by more than the contract's deadline and recapture, so that late and corrected
+files are rare (one that comes all the same costs its period the merged copy, nothing else). Hourly feeds
+are merged by day, and every feed cut finer than a month by month once that is over: a month's object replaces its
+days' in full builds. Only files of one contract revision and one key version go together. Snapshots have one
+effective file and are left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+
+from ingestion.contract.model import Contract
+from ingestion.lake import Lake
+from ingestion.receipts.standing import standing
+from ingestion.upkeep.compaction.model import Member
+
+SMALL_BYTES = 32 * 2**20
+"""Larger files are worth opening one by one."""
+TARGET_BYTES = 256 * 2**20
+"""About how much one merged object holds."""
+
+_SETTLED = """
+select
+    bronze_file.table_name, standing.revision, standing.key_version, standing.dt, bronze_file.bytes,
+    bronze_file.key, standing.batch, bronze_file.rows, bronze_file.sha256, bronze_file.row_hash
+from ({standing}) as standing
+inner join bronze_file on standing.key = bronze_file.receipt_key
+where standing.effective and standing.dt < $before and bronze_file.bytes < $small
+order by table_name, revision, key_version, interval_start, precedence, bronze_file.key
+"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files to merge into one object of a table."""
+
+    table: str
+    period: str
+    revision: str
+    key_version: int
+    members: tuple[Member, ...]
+
+    @property
+    def digest(self) -> str:
+        """Names the set of members, and the bytes they had."""
+        text = "\n".join(sorted(f"{member.key} {member.sha256}" for member in self.members))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class _File:
+    table: str
+    revision: str
+    key_version: int
+    dt: date
+    bytes: int
+    member: Member
+
+
+def due(lake: Lake, contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[Group]:
+    """Groups of at least two settled files, oldest first, merged already or not. `connection` is the log's."""
+    spec = contract.citylake
+    if spec.delivery == "snapshot" or spec.calendar.every not in ("hour", "day", "week"):
+        return []
+    before = (lake.city_time() - spec.deadline - spec.recapture).astimezone(contract.calendar.zone).date()
+    query = _SETTLED.format(standing=standing((contract.department, contract.feed)))
+    rows = connection.execute(query, {"before": before, "small": SMALL_BYTES}).fetchall()
+    files = [_File(row[0], row[1], row[2], row[3], row[4], _member(row[5:])) for row in rows]
+    hourly = spec.calendar.every == "hour"
+    return [group for period, some in _by_period(files, before, hourly=hourly) for group in _cut(period, some)]
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    key, batch, rows, sha256, row_hash = row
+    return Member(key=key, batch=batch, rows=rows, sha256=sha256, row_hash=row_hash)
+
+
+def _by_period(files: Iterable[_File], before: date, *, hourly: bool) -> Iterator[tuple[str, list[_File]]]:
+    """Files by month where it is over and settled, else by day where the feed is hourly."""
+    found: dict[tuple[str, str, int, str], list[_File]] = {}
+    for file in files:
+        month_ends = (file.dt.replace(day=1) + timedelta(days=32)).replace(day=1)
+        if month_ends <= before:
+            period = f"month={file.dt:%Y-%m}"
+        elif hourly:
+            period = f"day={file.dt:%Y-%m-%d}"
+        else:
+            continue
+        found.setdefault((file.table, file.revision, file.key_version, period), []).append(file)
+    for (_, _, _, period), some in found.items():
+        yield period, some
+
+
+def _cut(period: str, files: list[_File]) -> Iterator[Group]:
+    """One period in objects of about TARGET_BYTES, in the order of the files."""
+    chunk: list[_File] = []
+    size = 0
+    for file in files:
+        if chunk and size + file.bytes > TARGET_BYTES:
+            yield from _group(period, chunk)
+            chunk, size = [], 0
+        chunk.append(file)
+        size += file.bytes
+    yield from _group(period, chunk)
+
+
+def _group(period: str, files: list[_File]) -> Iterator[Group]:
+    if len(files) > 1:
+        first = files[0]
+        yield Group(first.table, period, first.revision, first.key_version, tuple(file.member for file in files))

@@ -1,0 +1,1 @@
+"""What the tables of a build hold, measured; below gate and publish."""

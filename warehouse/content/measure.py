@@ -1,0 +1,274 @@
+"""What the build holds, as content hashes: per table, and per day for facts.
+
+A hash is over the multiset of rows, so row order, files and threads do not matter. Days that
+cannot have changed since the baseline release are not read: their hashes are taken from its
+manifest, and the sum of rows must then equal the table's, or every day is counted.
+It leaves what follows from a hash to the gate (privacy) and the release (export).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from pydantic import Field
+
+from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
+from ingestion.isolation import raise_unless_unexpected
+from ingestion.sql import identifier, literal
+from ingestion.values import row_identity
+from warehouse.build.report import BuildReport, Document, Kind, ModelBuilt
+from warehouse.content.candidates import candidate_days
+from warehouse.release.manifest import Manifest, TableEntry
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+ENGINE = f"duckdb-{duckdb.__version__}-3"
+"""Hashes of another engine version are not compared: everything counts as changed."""
+
+BUILD = "built"
+"""Catalogue alias of the build file."""
+
+
+class DayContent(Document):
+    """One day of a fact."""
+
+    rows: int
+    content: str
+
+
+class TableContent(Document):
+    """One public table of the build. `read` names the days whose rows were hashed now, all others are the baseline's.
+
+    `undated` counts rows without a day, which no release can hold.
+    """
+
+    name: str
+    product: str
+    kind: Kind | None
+    feeds: list[str]
+    columns: dict[str, str]
+    day_column: str | None
+    rows: int
+    content: str
+    days: dict[str, DayContent] = Field(default={})
+    read: list[str] = Field(default=[])
+    undated: int = 0
+
+
+class BuildContent(Document):
+    """All public tables of one build, measured against one baseline release."""
+
+    build_id: str
+    baseline: str | None
+    engine: str
+    tables: dict[str, TableContent]
+
+    def of(self, product: str) -> list[TableContent]:
+        """The tables of one product."""
+        return [table for table in self.tables.values() if table.product == product]
+
+
+def relation(table: str, catalogue: str = BUILD) -> str:
+    """SQL name of a public table."""
+    return identifier(catalogue, "main", table)
+
+
+def open_build(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """An in-memory session with the build file attached read-only as `built`. Raises ConfigurationError, LakeBusy."""
+    path = lake.settings.build_path
+    if not path.is_file():
+        raise ConfigurationError("there is no build yet", left="nothing was changed", next_step="citylake build")
+    connection = duckdb.connect(config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit})
+    connection.execute("set timezone = 'UTC'")
+    connection.execute(f"set temp_directory = {literal(lake.settings.scratch_root / 'duckdb')}")
+    try:
+        connection.execute(f"attach {literal(path)} as {identifier(BUILD)} (read_only)")
+    except duckdb.IOException as error:
+        connection.close()
+        raise LakeBusy(
+            "the build file is open for writing in another process",
+            left="nothing was changed",
+            next_step="wait for the build to end, then run the same command again",
+        ) from error
+    lake.store.prepare(connection)
+    return connection
+
+
+def measure(
+    lake: Lake, report: BuildReport, baseline: Manifest | None, connection: duckdb.DuckDBPyConnection
+) -> BuildContent:
+    """Content of every public table that was built. Remembered in the state folder per build and baseline.
+
+    A table that cannot be read for a reason nobody expected is left out, which refuses its product and no other; the
+    crash log says why. Raises IntegrityError when the build file is not the one the report describes, StoreError.
+    """
+    _require_build(connection, report)
+    remembered = lake.settings.state_root / "content.json"
+    known = _remembered(remembered)
+    wanted = (report.build_id, baseline.id if baseline else None, ENGINE)
+    if known is not None and (known.build_id, known.baseline, known.engine) == wanted:
+        return known
+    comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
+    public = [model for model in report.models if model.public and model.product and model.status == "passed"]
+    tables = {}
+    with closing(lake.log.connect()) as log:
+        for model in public:
+            try:
+                reader = _Reader(connection, model, _columns(connection, model))
+                days = candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None
+                tables[model.name] = reader.table(comparable, days)
+            except Exception as error:
+                raise_unless_unexpected(error, lake.settings, f"reading table {model.name}")
+    content = BuildContent(build_id=wanted[0], baseline=wanted[1], engine=ENGINE, tables=tables)
+    if len(tables) == len(public):
+        remembered.write_text(content.model_dump_json(), encoding="utf-8")
+    return content
+
+
+def _require_build(connection: duckdb.DuckDBPyConnection, report: BuildReport) -> None:
+    """A build that began after the report was made, finished or killed, may have left other rows in equal numbers."""
+    try:
+        row = connection.execute(f"select max(build_id) from {identifier(BUILD, '_citylake', 'run')}").fetchone()
+    except duckdb.CatalogException:
+        row = None
+    if not row or row[0] != report.build_id:
+        raise IntegrityError(
+            f"the build file does not hold build {report.build_id} any more: another has begun since",
+            left="nothing was judged or released; the current release is still served",
+            next_step="citylake build, then citylake gate and citylake publish",
+        )
+
+
+def _remembered(path: Path) -> BuildContent | None:
+    try:
+        return BuildContent.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one table of the build."""
+
+    connection: duckdb.DuckDBPyConnection
+    model: ModelBuilt
+    columns: dict[str, str]
+
+    def table(self, baseline: Manifest | None, candidates: set[str] | None) -> TableContent:
+        """Its content; of a fact only the candidate days are read (None: all)."""
+        model, rows = self.model, self._count()
+        facts = {
+            "name": model.name,
+            "product": model.product,
+            "kind": model.kind,
+            "feeds": sorted(model.feeds),
+            "columns": self.columns,
+            "day_column": model.day_column,
+            "rows": rows,
+        }
+        if model.day_column is None:
+            query = f"select {row_identity.rows(self.columns)} from {relation(model.name)}"
+            row = self.connection.execute(query).fetchone()
+            return TableContent(**facts, content=_digest(self.columns, row or ()))
+        base = baseline.tables.get(model.name) if baseline else None
+        days, read = self._days(base, candidates, rows)
+        lines = [f"{day} {content.content}" for day, content in sorted(days.items())]
+        undated = rows - sum(content.rows for content in days.values())
+        content = _digest(self.columns, lines)
+        return TableContent(**facts, content=content, days=days, read=sorted(read), undated=undated)
+
+    def _days(
+        self, base: TableEntry | None, candidates: set[str] | None, rows: int
+    ) -> tuple[dict[str, DayContent], set[str]]:
+        """Days of the fact, and the days read now."""
+        if candidates is None or base is None:
+            everything = self._read(None)
+            return everything, set(everything)
+        kept = {f.day: DayContent(rows=f.rows, content=f.content) for f in base.files if f.day not in candidates}
+        read = self._read(candidates)
+        if sum(day.rows for day in (kept | read).values()) == rows:
+            return kept | read, candidates
+        # A day nobody named has other rows than the baseline: count all days, read those that differ.
+        counted = self._count_days()
+        wrong = {day for day in kept | counted if day not in read and _rows(kept, day) != counted.get(day)}
+        kept = {day: content for day, content in kept.items() if day not in wrong}
+        return kept | read | self._read(wrong), candidates | wrong
+
+    def _read(self, wanted: set[str] | None) -> dict[str, DayContent]:
+        if wanted is not None and not wanted:
+            return {}
+        day = day_expression(self.model.day_column or "", self.columns)
+        found = self.connection.execute(
+            f"""select strftime({day}, '%Y-%m-%d') as day, {row_identity.rows(self.columns)}
+                from {relation(self.model.name)}
+                where {day} is not null and {days_filter(day, wanted)} group by {day}"""
+        ).fetchall()
+        return {row[0]: DayContent(rows=row[1], content=_digest(self.columns, row[1:])) for row in found}
+
+    def _count_days(self) -> dict[str, int]:
+        day = day_expression(self.model.day_column or "", self.columns)
+        rows = self.connection.execute(
+            f"""select strftime({day}, '%Y-%m-%d'), count(*) from {relation(self.model.name)}
+                where {day} is not null group by {day}"""
+        ).fetchall()
+        return dict(rows)
+
+    def _count(self) -> int:
+        """Rows of the table, which must be those the report counted."""
+        query = f"select count(*) from {relation(self.model.name)}"
+        row = self.connection.execute(query).fetchone()
+        rows = int(row[0]) if row else 0
+        if self.model.rows is not None and self.model.rows != rows:
+            raise IntegrityError(
+                f"table {self.model.name} has {rows} rows in the build file and {self.model.rows} in the report",
+                left="nothing was released",
+                next_step="citylake build",
+            )
+        return rows
+
+
+def _rows(days: dict[str, DayContent], day: str) -> int | None:
+    return days[day].rows if day in days else None
+
+
+def day_expression(column: str, columns: dict[str, str]) -> str:
+    """The day of a row; a DATE column stays bare, so that its min/max per row group prune."""
+    return identifier(column) if columns.get(column) == "DATE" else f"cast({identifier(column)} as date)"
+
+
+def days_filter(day: str, wanted: Iterable[str] | None) -> str:
+    """SQL condition for a set of days (None: all), with bounds that prune row groups."""
+    if wanted is None:
+        return "true"
+    days = sorted(wanted)
+    if not days:
+        return "false"
+    listed = ", ".join(f"date {literal(d)}" for d in days)
+    return f"{day} between date {literal(days[0])} and date {literal(days[-1])} and {day} in ({listed})"
+
+
+def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:
+    text = "\n".join([ENGINE, repr(list(columns.items())), *(str(part) for part in parts)])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[str, str]:
+    rows = connection.execute(
+        """select column_name, data_type from duckdb_columns()
+           where database_name = $1 and schema_name = 'main' and table_name = $2 order by column_index""",
+        [BUILD, model.name],
+    ).fetchall()
+    if not rows:
+        raise IntegrityError(
+            f"table {model.name} is in the report and not in the build file",
+            left="nothing was released",
+            next_step="citylake build",
+        )
+    return dict(rows)

@@ -1,0 +1,79 @@
+"""Export: one self-contained DuckDB file of a release, facts as tables, for a reader without the store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from ingestion.errors import ConfigurationError, IntegrityError
+from ingestion.machine.rights import OPEN, OWN
+from ingestion.sql import identifier, literal
+from ingestion.store.reading import reading
+from warehouse.publish.comments import from_catalogue, write
+from warehouse.publish.compose import facts_query
+from warehouse.release import layout
+from warehouse.release.manifest import Manifest
+from warehouse.sql import released
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+_RELEASE, _COPY = "released", "copied"
+
+
+def export(lake: Lake, target: Path, *, edition: str = "internal", release: str | None = None) -> Manifest:
+    """Write the file, with comments and a table `_release` (id, edition, created_at, is_synthetic).
+
+    A copy of the open edition is everybody's to read, one of the internal edition its maker's (0600).
+    Raises ConfigurationError when the target exists or nothing was released, IntegrityError when rows differ
+    from the manifest; a half-written file is removed.
+    """
+    manifest = released(lake, edition, release)
+    if target.exists():
+        raise ConfigurationError(f"{target} exists", left="it was not changed", next_step="choose another file name")
+    partial = target.with_name(f".{target.name}.partial")
+    partial.unlink(missing_ok=True)
+    try:
+        with (
+            lake.scratch() as scratch,
+            closing(duckdb.connect()) as connection,
+            reading(lake.store, connection, f"export release {manifest.id}"),
+        ):
+            path = lake.store.fetch(manifest.warehouse.key, scratch / "release.duckdb")
+            connection.execute(f"set memory_limit = {literal(lake.settings.memory_limit)}")
+            connection.execute(f"set temp_directory = {literal(scratch / 'duckdb')}")
+            connection.execute(f"attach {literal(path)} as {_RELEASE} (read_only)")
+            connection.execute(f"attach {literal(partial)} as {_COPY}")
+            _copy(lake, connection, manifest)
+            connection.execute(f"detach {_COPY}")
+        partial.chmod((OPEN if layout.is_public(edition) else OWN).file)
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return manifest
+
+
+def _copy(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    comments = from_catalogue(connection, _RELEASE)
+    for name, entry in manifest.tables.items():
+        copied, source = identifier(_COPY, "main", name), identifier(_RELEASE, "main", name)
+        query = facts_query(lake, entry) if entry.is_view else f"select * from {source}"
+        connection.execute(f"create table {copied} as {query}")
+        row = connection.execute(f"select count(*) from {copied}").fetchone()
+        if row is None or row[0] != entry.rows:
+            raise IntegrityError(
+                f"table {name} gave {row[0] if row else 0} rows, the manifest of {manifest.id} says {entry.rows}",
+                left="no file was written",
+                next_step="citylake reconcile --deep",
+            )
+        if name in comments:
+            write(connection, _COPY, name, "table", comments[name])
+    facts = [manifest.id, manifest.edition, manifest.created_at.isoformat(), manifest.synthetic]
+    connection.execute(
+        f"""create table {identifier(_COPY, "main", "_release")} as select $1 as id, $2 as edition,
+            cast($3 as timestamp with time zone) as created_at, $4 as is_synthetic""",
+        facts,
+    )

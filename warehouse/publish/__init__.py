@@ -1,0 +1,1 @@
+"""Making the next release of an edition from what the gate let through."""

@@ -1,0 +1,121 @@
+"""What a release of one edition would consist of, product by product, before anything is checked or written.
+
+A product is *fresh* (its verdict passes and something changed), *kept* (its tables stay as they are
+in the parent) or *absent* (never released). Publication reads only verdicts: a product without a
+verdict on exactly this build is not fresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from warehouse.build.report import BuildReport, ModelBuilt
+from warehouse.content.measure import BuildContent, TableContent
+from warehouse.release.lineage import Inputs
+from warehouse.release.manifest import Manifest, ProductEntry
+from warehouse.verdict import Verdict
+
+Choice = Literal["fresh", "kept", "absent"]
+
+
+@dataclass
+class ProductPlan:
+    """One product. `tables` are the build's tables for this edition."""
+
+    name: str
+    choice: Choice
+    decision: Literal["passed", "blocked", "held_back"]
+    reasons: list[str]
+    tables: list[TableContent]
+    parent: ProductEntry | None
+
+    @property
+    def current(self) -> bool:
+        """Are its tables those of this build, new or unchanged?"""
+        return self.choice == "fresh" or (self.choice == "kept" and self.decision == "passed")
+
+    def hold_back(self, reason: str) -> None:
+        """Its newer tables contradict the rest: the parent's stay."""
+        self.choice = "kept" if self.parent else "absent"
+        self.decision = "held_back"
+        self.reasons = [*self.reasons, reason]
+
+
+@dataclass
+class Plan:
+    """All products of one edition."""
+
+    edition: str
+    parent: Manifest | None
+    products: dict[str, ProductPlan]
+    models: dict[str, ModelBuilt]
+
+    def chosen(self, choice: Choice) -> list[ProductPlan]:
+        """Products with that choice, by name."""
+        return [p for _, p in sorted(self.products.items()) if p.choice == choice]
+
+    def source(self, table: str) -> Literal["build", "parent"] | None:
+        """Where the release takes a table from; None when it is absent."""
+        for product in self.products.values():
+            if product.choice == "fresh" and any(t.name == table for t in product.tables):
+                return "build"
+            if product.choice == "kept" and product.parent and table in product.parent.tables:
+                return "parent"
+        return None
+
+    def product_of(self, table: str) -> ProductPlan | None:
+        """The product a table belongs to, in the build or else in the parent."""
+        by_build = next((p for p in self.products.values() if any(t.name == table for t in p.tables)), None)
+        return by_build or next(
+            (p for p in self.products.values() if p.parent is not None and table in p.parent.tables), None
+        )
+
+
+def in_edition(edition: str, table: str) -> bool:
+    """The internal edition holds every public table, the open one only `pub_` tables."""
+    return edition == "internal" or table.startswith("pub_")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a build offers: its report, the verdicts on it, its tables' content, each product's lineage."""
+
+    report: BuildReport
+    verdicts: dict[str, Verdict]
+    content: BuildContent
+    inputs: dict[str, Inputs]
+
+
+def make_plan(edition: str, candidate: Candidate, parent: Manifest | None) -> Plan:
+    """The plan by verdicts alone."""
+    report, content = candidate.report, candidate.content
+    names = {m.product for m in report.models if m.public and m.product and in_edition(edition, m.name)}
+    names |= set(parent.products) if parent else set()
+    products = {}
+    for name in sorted(filter(None, names)):
+        entry = parent.entry(name) if parent else None
+        tables = [t for t in content.of(name) if in_edition(edition, t.name)]
+        reasons = _refusals(edition, report, candidate.verdicts.get(name), tables)
+        choice: Choice = "kept" if entry else "absent"
+        if not reasons and (entry is None or _changed(entry, parent, tables, candidate.inputs.get(name, {}))):
+            choice = "fresh"
+        products[name] = ProductPlan(name, choice, "blocked" if reasons else "passed", reasons, tables, entry)
+    return Plan(edition, parent, products, {m.name: m for m in report.models})
+
+
+def _refusals(edition: str, report: BuildReport, verdict: Verdict | None, tables: list[TableContent]) -> list[str]:
+    if verdict is None or verdict.build_id != report.build_id:
+        return [f"no verdict on build {report.build_id}"]
+    if verdict.decision != "passed":
+        return verdict.reasons or [f"its verdict is {verdict.decision}"]
+    if not verdict.passes(edition):
+        return verdict.blocked_editions[edition]
+    return [] if tables else ["the build has no table of it for this edition"]
+
+
+def _changed(entry: ProductEntry, parent: Manifest | None, tables: list[TableContent], inputs: Inputs) -> bool:
+    """Other tables, other rows, or other deliveries behind the same rows."""
+    released = {name: parent.tables[name] for name in entry.tables} if parent else {}
+    now = {t.name: (t.content, t.columns) for t in tables}
+    return now != {n: (t.content, t.columns) for n, t in released.items()} or inputs != entry.inputs

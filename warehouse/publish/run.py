@@ -1,0 +1,331 @@
+"""Publish: compose, write immutable objects, then move one pointer.
+
+Order: fact files → warehouse.duckdb → open.sql → manifest → pointer → ledger; of a public edition the private
+record comes before the manifest that names it (ADR 0022). Until the pointer moves, readers see the old release; what
+a crash leaves before that is collectable (warehouse.release.collect), what it leaves after is repaired by the next
+publish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import duckdb
+from pydantic import Field
+
+from ingestion.errors import CitylakeError, LakeBusy
+from ingestion.isolation import combined, raise_unless_unexpected
+from ingestion.keys import PUBLISHED
+from ingestion.sql import literal
+from ingestion.store.reading import telling
+from warehouse.build.lock import build_lock
+from warehouse.build.report import BuildReport, Document
+from warehouse.content.measure import ENGINE, TableContent, measure, open_build
+from warehouse.gate.accepted import AcceptedFailure, load_register
+from warehouse.gate.privacy import RULES_VERSION
+from warehouse.publish import comments, leaky
+from warehouse.publish.assemble import TableFailed, making, open_sql, write_warehouse
+from warehouse.publish.compose import PARENT, Accepts, Composer, facts_query
+from warehouse.publish.facts import FactExport, sha256_of
+from warehouse.publish.lake_facts import keep_out
+from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
+from warehouse.release import layout, ledger, pointer
+from warehouse.release.lineage import lineage
+from warehouse.release.lock import publisher
+from warehouse.release.manifest import FactDay, Manifest, ProductEntry, PublicManifest, StoredFile, TableEntry
+from warehouse.verdict import Verdict
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+_FILE = "warehouse.duckdb"
+
+Outcome = Literal["published", "nothing_new", "nothing_releasable", "on_hold"]
+
+
+class Published(Document):
+    """What happened to one edition. `release` is what readers see afterwards."""
+
+    edition: str
+    outcome: Outcome
+    release: str | None
+    parent: str | None
+    message: str
+    fresh: list[str] = Field(default=[])
+    kept: dict[str, list[str]] = Field(default={})
+    held_back: dict[str, list[str]] = Field(default={})
+    never_released: dict[str, list[str]] = Field(default={})
+
+
+def publish(
+    lake: Lake,
+    report: BuildReport,
+    verdicts: Sequence[Verdict],
+    *,
+    approver: str | None,
+    editions: Sequence[str] = layout.EDITIONS,
+) -> list[Published]:
+    """Release what passed, one result per edition.
+
+    Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
+    IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. An edition
+    that meets a defect stops no other; at the end one error says which.
+    """
+    settings = lake.settings
+    with (
+        publisher(lake),
+        # A build beside us would change the tables between one edition and the next.
+        build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
+        telling(lake.store, "publish"),
+    ):
+        with closing(open_build(lake)) as connection:
+            content = measure(lake, report, pointer.current(lake, "internal"), connection)
+        with closing(lake.log.connect()) as log:
+            inputs = lineage(log, report)
+        candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
+        release = _Release(lake, candidate, approver)
+        published: list[Published] = []
+        errors: list[CitylakeError] = []
+        for edition in editions:
+            try:
+                with telling(lake.store, "publish"):
+                    published.append(release.edition(edition))
+            except Exception as error:
+                errors.append(raise_unless_unexpected(error, settings, f"publishing edition {edition}"))
+        if errors:
+            raise combined(errors)
+        return published
+
+
+class _Release:
+    """One publish of one build: what every edition shares."""
+
+    def __init__(self, lake: Lake, candidate: Candidate, approver: str | None) -> None:
+        """Every edition gets the same release id."""
+        self.lake = lake
+        self.candidate = candidate
+        self.report = candidate.report
+        self.approver = approver
+        self.created_at: datetime = ledger.next_time(lake, layout.EDITIONS)
+        self.id = layout.new_release_id(self.created_at, self.report.build_id)
+
+    def edition(self, edition: str) -> Published:
+        """Compose and publish one edition, unless it is on hold or nothing is new."""
+        lake = self.lake
+        ledger.repair(lake, edition)
+        stale = leaky.leaky(lake.store, edition)
+        held = pointer.hold(lake, edition)
+        if held is not None:
+            gone = leaky.remove(lake, edition, stale)
+            parent = pointer.current(lake, edition)
+            removed = f"; what an earlier version released of it was withdrawn: {leaky.REASON}" if gone else ""
+            message = (
+                f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
+                f"`citylake resume --edition {edition}` lifts it{removed}"
+            )
+            return self._result(edition, "on_hold", parent, message)
+        result = self._compose(edition, stale)
+        leaky.remove(lake, edition, stale)
+        return result
+
+    def _compose(self, edition: str, stale: Sequence[str]) -> Published:
+        """A release on top of the current one; of what is the same where the current one is stale."""
+        lake = self.lake
+        at = pointer.pointer(lake.store, edition)
+        parent = pointer.current(lake, edition)
+        if parent is not None and parent.id in stale and not leaky.is_whole(lake.store, parent):
+            parent = None
+        plan = make_plan(edition, self.candidate, parent)
+        with lake.scratch() as scratch, closing(open_build(lake)) as connection:
+            if parent is not None:
+                path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
+                connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
+            composer = Composer(lake, connection, plan, self.report, self._accepts())
+            again = parent is not None and parent.id in stale
+            earlier = comments.from_catalogue(connection, PARENT) if parent else {}
+            described = comments.Descriptions(plan, comments.from_dbt(lake), earlier)
+            manifest = self._settled(plan, composer, scratch, described, is_parent_stale=again)
+            if manifest is None:
+                left = None if again else parent
+                outcome: Outcome = "nothing_new" if left else "nothing_releasable"
+                return self._result(edition, outcome, left, _idle_message(edition, left), plan)
+        sha256 = self._put_manifest(manifest)
+        self._move(edition, at, manifest.id, sha256)
+        fresh = ", ".join(p.name for p in plan.chosen("fresh")) or "the same tables again"
+        cleaned = f"; {parent.id} is withdrawn: {leaky.REASON}" if parent is not None and again else ""
+        return self._result(edition, "published", manifest, f"released {fresh}{cleaned}", plan)
+
+    def _settled(
+        self, plan: Plan, composer: Composer, scratch: Path, described: comments.Descriptions, *, is_parent_stale: bool
+    ) -> Manifest | None:
+        """Settle the composition and write it; None where nothing of it is new.
+
+        A product one of whose tables cannot be made is held back, and the others are composed without it.
+        """
+        while True:
+            keep_out(self.lake, composer, described, is_parent_stale=is_parent_stale)
+            if not plan.chosen("fresh") and not (is_parent_stale and plan.chosen("kept")):
+                return None
+            try:
+                return self._write(plan, composer, scratch, described)
+            except TableFailed as failure:
+                for begun in scratch.glob(f"{_FILE}*"):
+                    begun.unlink()
+                product, cause = plan.product_of(failure.table), failure.__cause__
+                met = cause if isinstance(cause, Exception) else failure
+                defect = raise_unless_unexpected(met, self.lake.settings, f"making table {failure.table}")
+                if product is None or product.choice != "fresh":
+                    raise defect from failure
+                product.hold_back(defect.message)
+
+    def _put_manifest(self, manifest: Manifest) -> str:
+        """Put what readers see of the manifest; its sha256."""
+        data = manifest.model_dump_json(indent=1).encode()
+        if layout.is_public(manifest.edition):
+            self.lake.store.put_bytes(layout.record(manifest.edition, manifest.id), data)
+            data = PublicManifest.of(manifest, data).model_dump_json(indent=1).encode()
+        self.lake.store.put_bytes(layout.manifest(manifest.edition, manifest.id), data)
+        return hashlib.sha256(data).hexdigest()
+
+    def _accepts(self) -> Accepts:
+        """Register entries that apply today, for checks on the composed release."""
+        register = load_register(self.lake.settings.accepted_failures_path)
+        today = self.lake.city_time().date()
+
+        def find(product: str, check: str) -> AcceptedFailure | None:
+            entry = register.find(product, check)
+            return entry if entry is not None and today <= entry.expires else None
+
+        return find
+
+    def _write(self, plan: Plan, composer: Composer, scratch: Path, described: comments.Descriptions) -> Manifest:
+        """Put every object of the release but the manifest."""
+        lake, edition = self.lake, plan.edition
+        tables = self._tables(plan, composer.connection, scratch)
+        queries = {
+            name: facts_query(lake, entry) if entry.is_view else composer.select(name) or ""
+            for name, entry in tables.items()
+        }
+        path = scratch / _FILE
+        write_warehouse(
+            composer.connection, path, tables, queries, {name: described.of(name) for name in tables}, lake.store
+        )
+        key = layout.warehouse(edition, self.id)
+        info = lake.store.put_file(key, path)
+        manifest = Manifest(
+            id=self.id,
+            edition=edition,
+            parent=plan.parent.id if plan.parent else None,
+            created_at=self.created_at,
+            approver=self.approver,
+            synthetic=self._synthetic(tables),
+            engine=ENGINE,
+            privacy_rules=RULES_VERSION,
+            tools={"duckdb": duckdb.__version__, "dbt": self.report.dbt_version, "python": platform.python_version()},
+            root=lake.store.url(PUBLISHED).removesuffix(f"/{PUBLISHED}"),
+            warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of(path)),
+            products={p.name: self._product(p) for p in [*plan.chosen("fresh"), *plan.chosen("kept")]},
+            tables=tables,
+            never_released={p.name: p.reasons for p in plan.chosen("absent")},
+        )
+        lake.store.put_bytes(layout.open_sql(edition, self.id), open_sql(manifest).encode())
+        return manifest
+
+    def _tables(self, plan: Plan, connection: duckdb.DuckDBPyConnection, scratch: Path) -> dict[str, TableEntry]:
+        parent_tables = plan.parent.tables if plan.parent else {}
+        tables = {
+            name: parent_tables[name] for p in plan.chosen("kept") for name in (p.parent.tables if p.parent else [])
+        }
+        if layout.is_public(plan.edition):
+            fresh = [_materialised(table) for product in plan.chosen("fresh") for table in product.tables]
+            tables = {name: entry.as_table() for name, entry in tables.items()} | dict(fresh)
+            return dict(sorted(tables.items()))
+        export = FactExport(self.lake, connection, plan.edition, self.id, scratch)
+        for product in plan.chosen("fresh"):
+            for table in product.tables:
+                with making(table.name, self.lake.store):
+                    files = export.files(table, parent_tables.get(table.name)) if table.day_column else []
+                tables[table.name] = _table_entry(table).model_copy(update={"files": files})
+        return dict(sorted(tables.items()))
+
+    def _product(self, plan: ProductPlan) -> ProductEntry:
+        if plan.choice == "kept" and plan.parent is not None:
+            return plan.parent.model_copy(update={"decision": plan.decision, "reasons": plan.reasons})
+        verdict = self.candidate.verdicts[plan.name]
+        return ProductEntry(
+            release=self.id,
+            decision="passed",
+            reasons=[],
+            build_id=self.report.build_id,
+            project_digest=self.report.project_digest,
+            as_of=self.report.as_of,
+            tables=[t.name for t in plan.tables],
+            checks=[c.name for c in self.report.checks if c.name in {r.name for r in verdict.checks}],
+            accepted=verdict.accepted,
+            inputs=self.candidate.inputs.get(plan.name, {}),
+        )
+
+    def _synthetic(self, tables: dict[str, TableEntry]) -> bool:
+        """True as soon as one feed behind the release is simulated."""
+        feeds = {feed for entry in tables.values() for feed in entry.feeds}
+        return any(c.citylake.synthetic for name, c in self.lake.contracts.items() if name in feeds)
+
+    def _move(self, edition: str, at: pointer.Pointer | None, release: str, sha256: str) -> None:
+        """The one atomic step, if the pointer is still where this release was built on."""
+        store = self.lake.store
+        if pointer.pointer(store, edition) != at:
+            raise LakeBusy(
+                f"the current release of {edition} changed while {release} was being made",
+                left="the pointer was not moved; the new release's objects are collectable",
+                next_step="citylake publish",
+            )
+        pointer.move(store, edition, release, sha256, self.created_at)
+        ledger.append(self.lake, edition, "published", ledger.Move(release, sha256, None, self.approver))
+
+    def _result(
+        self, edition: str, outcome: Outcome, shown: Manifest | None, message: str, plan: Plan | None = None
+    ) -> Published:
+        products = list(plan.products.values()) if plan else []
+        return Published(
+            edition=edition,
+            outcome=outcome,
+            release=shown.id if shown else None,
+            parent=plan.parent.id if plan and plan.parent else None,
+            message=message,
+            fresh=[p.name for p in products if p.choice == "fresh"],
+            kept={p.name: p.reasons for p in products if p.choice == "kept" and p.decision == "blocked"},
+            held_back={p.name: p.reasons for p in products if p.decision == "held_back"},
+            never_released={p.name: p.reasons for p in products if p.choice == "absent"},
+        )
+
+
+def _table_entry(table: TableContent) -> TableEntry:
+    return TableEntry(
+        product=table.product,
+        kind=table.kind,
+        rows=table.rows,
+        content=table.content,
+        columns=table.columns,
+        feeds=table.feeds,
+        day_column=table.day_column,
+    )
+
+
+def _materialised(table: TableContent) -> tuple[str, TableEntry]:
+    """A table of a public edition, in the release file whatever its kind."""
+    if not table.day_column:
+        return table.name, _table_entry(table)
+    days = [FactDay(day=day, rows=c.rows, content=c.content) for day, c in sorted(table.days.items())]
+    return table.name, _table_entry(table).model_copy(update={"materialised": True, "days": days})
+
+
+def _idle_message(edition: str, parent: Manifest | None) -> str:
+    if parent is None:
+        return f"no product of edition {edition} passed yet; nothing was released"
+    return f"nothing new for edition {edition}; release {parent.id} stays"

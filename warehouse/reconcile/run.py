@@ -1,0 +1,55 @@
+"""Reconciliation: do the counts agree at every step from the department's files to the release?
+
+source → raw → receipt → bronze → warehouse → release. Each row compares two numbers of one step
+for one feed, interval and table; `off` says what to do. It reads and never repairs. `deep` also hashes every
+object (source files, raw, bronze, released), which reads the whole lake.
+The steps themselves are in warehouse.reconcile.steps.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from warehouse.build.report import Document
+from warehouse.reconcile.release import release
+from warehouse.reconcile.steps import Row, Step, bronze, merged, raw, receipts, source, warehouse
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+__all__ = ["Reconciliation", "Row", "Step", "reconcile"]
+
+
+class Reconciliation(Document):
+    """All rows, step by step. An empty lake reconciles: there is nothing to disagree."""
+
+    rows: list[Row]
+
+    @property
+    def ok(self) -> bool:
+        """Does every step agree?"""
+        return all(row.status == "ok" for row in self.rows)
+
+    @property
+    def off(self) -> list[Row]:
+        """The rows that do not."""
+        return [row for row in self.rows if row.status == "off"]
+
+
+def reconcile(lake: Lake, *, deep: bool = False) -> Reconciliation:
+    """Compare every step; of the build its report is read, so one may run meanwhile.
+
+    Raises IntegrityError for a broken ledger or manifest.
+    """
+    lake.log.refresh()
+    with closing(lake.log.connect()) as log:
+        rows = [
+            *source(lake, log, deep=deep),
+            *raw(lake, log, deep=deep),
+            *receipts(log),
+            *bronze(lake, log, deep=deep),
+            *merged(lake, deep=deep),
+            *warehouse(lake, log),
+        ]
+    return Reconciliation(rows=[*rows, *release(lake, deep=deep)])

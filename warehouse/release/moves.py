@@ -1,0 +1,83 @@
+"""What a person may do to an edition: go back to an earlier release, take it out of service, lift the hold.
+
+Each holds the publisher lock, moves the pointer and then writes the ledger's line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingestion.errors import ConfigurationError, ObjectNotFound
+from warehouse.release import layout, ledger, pointer
+from warehouse.release.lock import publisher
+from warehouse.release.manifest import Manifest
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+
+def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Manifest:
+    """Make release `to` current again and hold the edition. Raises ConfigurationError for an unknown release."""
+    with publisher(lake):
+        entries = ledger.repair(lake, edition)
+        published = {e.release: e.manifest_sha256 for e in entries if e.event == "published"}
+        if to not in published:
+            known = ", ".join(release for release in published if release) or "none"
+            raise ConfigurationError(
+                f"edition {edition} never published release {to!r}; published: {known}",
+                left="the current release is unchanged, no hold was set",
+                next_step=f"citylake releases --edition {edition}",
+            )
+        manifest = _still_there(lake, edition, to, published[to], entries)
+        _set_hold(lake, edition, reason, by)
+        pointer.move(lake.store, edition, to, published[to], lake.clock())
+        ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
+        return manifest
+
+
+def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
+    """Take the edition out of service and hold it. Raises ConfigurationError where nothing is current."""
+    with publisher(lake):
+        ledger.repair(lake, edition)
+        at = pointer.pointer(lake.store, edition)
+        if at is None or at.release is None:
+            raise ConfigurationError(f"edition {edition} has no current release to withdraw", left="nothing changed")
+        _set_hold(lake, edition, reason, by)
+        pointer.move(lake.store, edition, None, None, lake.clock())
+        ledger.append(lake, edition, "withdrawn", ledger.Move(at.release, at.manifest_sha256, reason, by))
+
+
+def resume(lake: Lake, edition: str, *, by: str) -> None:
+    """Lift the hold; the next publish composes on the current release. Raises ConfigurationError without a hold."""
+    with publisher(lake):
+        ledger.repair(lake, edition)
+        held = pointer.hold(lake, edition)
+        if held is None:
+            raise ConfigurationError(f"edition {edition} is not on hold", left="nothing changed")
+        at = pointer.pointer(lake.store, edition)
+        # The ledger first: a crash in between leaves the hold, and resuming again only repeats the line.
+        release, sha256 = (at.release, at.manifest_sha256) if at else (None, None)
+        ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
+        for key in {layout.hold(edition), layout.earlier_hold(edition)}:
+            lake.store.delete(key)
+
+
+def _still_there(lake: Lake, edition: str, to: str, sha256: str | None, entries: list[ledger.Entry]) -> Manifest:
+    """The manifest of an earlier release. Raises ConfigurationError where it was withdrawn and removed."""
+    try:
+        return pointer.load(lake.store, edition, to, sha256)
+    except ObjectNotFound:
+        last = [entry for entry in entries if entry.release == to][-1]
+        if last.event != "withdrawn":
+            raise
+        raise ConfigurationError(
+            f"release {to} of edition {edition} was withdrawn: {last.reason}",
+            left="the current release is unchanged, no hold was set",
+            next_step=f"citylake releases --edition {edition}",
+        ) from None
+
+
+def _set_hold(lake: Lake, edition: str, reason: str, by: str) -> None:
+    """Set before the pointer moves: a crash in between leaves the edition held, never silently rolled back."""
+    held = pointer.Hold(edition=edition, reason=reason, by=by, since=lake.clock())
+    lake.store.replace(layout.hold(edition), held.model_dump_json(indent=1).encode())
