@@ -26,13 +26,13 @@ def report_failure(context: Any) -> None:
     if isinstance(context.get("exception"), OutOfRange):
         return
     task = context["ti"]
-    told = str(context.get("exception") or "the process ended without a word").splitlines()
+    reason = str(context.get("exception") or "the process ended without a word").splitlines()
     try:
         report(
             open_lake(),
             _kind(task.task_id),
             task.dag_id,
-            f"{task.task_id}: {told[0]}",
+            f"{task.task_id}: {reason[0]}",
             left="what was committed stays; the last release stays",
             next_step=f"read the log of {task.dag_id} {task.task_id} in Airflow, repair, clear the task",
             occurrence=f"{task.run_id} {task.task_id}",
@@ -41,7 +41,7 @@ def report_failure(context: Any) -> None:
         _log_failure("reported", error)
 
 
-def mended(lake: Lake, subject: str, task: str) -> None:
+def resolve_incident(lake: Lake, subject: str, task: str) -> None:
     """End what an earlier failure of this task opened."""
     from warehouse.incidents.report import resolve
 
@@ -51,7 +51,7 @@ def mended(lake: Lake, subject: str, task: str) -> None:
         _log_failure("ended", error)
 
 
-def tell_of(lake: Lake, deliveries: Sequence[Delivery], *, is_source_read: bool) -> None:
+def notify_deliveries(lake: Lake, deliveries: Sequence[Delivery], *, is_source_read: bool) -> None:
     """Incidents of a feed that its own deliveries open or end; `is_source_read` says that `extract` succeeded."""
     from warehouse.incidents.deliveries import report_deliveries
 
@@ -73,7 +73,7 @@ def _kind(task: str) -> Kind:
     return "source_unreachable" if task == EXTRACT else "task_failed"
 
 
-def tell(lake: Lake) -> None:
+def notify(lake: Lake) -> None:
     """Bring incidents in line with receipts and verdicts, and tell who is to be told."""
     from warehouse.incidents.sweep import sweep
 
@@ -87,6 +87,6 @@ def tell(lake: Lake) -> None:
         len(swept.opened),
         len(swept.resolved),
         swept.open,
-        len(swept.told.sent),
-        len(swept.told.failed),
+        len(swept.notified.sent),
+        len(swept.notified.failed),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags.factory.failures import mended, tell_of
+from dags.factory.failures import notify_deliveries, resolve_incident
 from dags.factory.runtime import feed_days, folded, for_operators, log, nothing_new, open_lake
 from ingestion.delivery.ingest import Waiting
 from ingestion.delivery.outcome import Delivery, open_reason
@@ -35,7 +35,7 @@ def extract(feed: str) -> dict[str, Any]:
                 extracted.known,
                 extracted.awaited,
             )
-        mended(lake, feed, "extract")
+        resolve_incident(lake, feed, "extract")
     return {"waiting": [_dump(one) for one in extracted.waiting], "awaited": extracted.awaited}
 
 
@@ -51,8 +51,8 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
                 log.info(_line(delivery))
                 deliveries.append(delivery)
         finally:
-            tell_of(lake, deliveries, is_source_read=extracted is not None)
-        mended(lake, feed, "conform")
+            notify_deliveries(lake, deliveries, is_source_read=extracted is not None)
+        resolve_incident(lake, feed, "conform")
     if extracted is not None and not deliveries:
         with for_operators():
             said = nothing_new(lake, feed, first, last, extracted.get("awaited", 0))
@@ -100,6 +100,6 @@ def _dump(one: Waiting) -> dict[str, str]:
     }
 
 
-def _load(told: dict[str, str]) -> Waiting:
-    moments = {name: datetime.fromisoformat(told[name]) for name in ("start", "end", "as_of")}
-    return Waiting(Interval(moments["start"], moments["end"]), told["batch"], moments["as_of"])
+def _load(saved: dict[str, str]) -> Waiting:
+    moments = {name: datetime.fromisoformat(saved[name]) for name in ("start", "end", "as_of")}
+    return Waiting(Interval(moments["start"], moments["end"]), saved["batch"], moments["as_of"])

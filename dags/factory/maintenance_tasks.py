@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dags.factory.failures import mended, tell
+from dags.factory.failures import notify, resolve_incident
 from dags.factory.runtime import for_operators, log, open_lake
 from ingestion.lake import Lake
 
 
 def incidents(lake: Lake) -> None:
     """Bring incidents in line with receipts and verdicts."""
-    tell(lake)
+    notify(lake)
 
 
 def compaction(lake: Lake) -> None:
@@ -29,7 +29,7 @@ def retention(lake: Lake) -> None:
     """Remove what is past its retention."""
     from warehouse.maintenance import expire
 
-    _told(expire(lake).keys)
+    _log_objects(expire(lake).keys)
 
 
 def orphans(lake: Lake) -> None:
@@ -37,7 +37,7 @@ def orphans(lake: Lake) -> None:
     from warehouse.maintenance import collect
 
     removed = collect(lake)
-    _told(removed.keys)
+    _log_objects(removed.keys)
     log.info("%d pieces of residue", removed.residue)
 
 
@@ -70,10 +70,10 @@ def run(operation: str) -> None:
     with for_operators():
         lake = open_lake()
         OPERATIONS[operation](lake)
-        mended(lake, f"maintenance.{operation}", operation)
+        resolve_incident(lake, f"maintenance.{operation}", operation)
 
 
-def _told(objects: dict[str, list[str]]) -> None:
+def _log_objects(objects: dict[str, list[str]]) -> None:
     if not any(objects.values()):
         log.info("nothing to remove")
     for where, keys in objects.items():

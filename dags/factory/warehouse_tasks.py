@@ -5,9 +5,9 @@ from __future__ import annotations
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.factory.failures import mended, tell
+from dags.factory.failures import notify, resolve_incident
 from dags.factory.runtime import folded, for_operators, judged_day, log, open_lake, parameter
-from dags.factory.settle import settle
+from dags.factory.wait_for_feeds import wait_for_feeds
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
 from warehouse.verdict import Verdict
@@ -21,7 +21,7 @@ def build() -> None:
 
     with for_operators(), collected():
         lake = open_lake()
-        settle(lake.contracts, lake.settings.settle_seconds)
+        wait_for_feeds(lake.contracts, lake.settings.settle_seconds)
         made = make_models(
             lake,
             judged_day(lake),
@@ -72,8 +72,8 @@ def publish() -> bool:
         for line in said:
             log.info(line)
         get_current_context()["ti"].xcom_push(key="published", value=said)
-        mended(lake, "warehouse", "publish")
-        tell(lake)
+        resolve_incident(lake, "warehouse", "publish")
+        notify(lake)
     blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}
     get_current_context()["ti"].xcom_push(key="blocked", value=blocked)
     return bool(blocked)

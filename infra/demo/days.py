@@ -77,8 +77,8 @@ class Days:
         # The day's runs are one burst at its start: by the evening's clock every feed but the first would be late.
         self.tell_time(day, MORNING)
         notes = Counter(delivery.note for delivery in files if delivery.note)
-        told = "".join(f", {count} {note}" for note, count in sorted(notes.items()))
-        self._say(f"{day}", f"the city delivers {len(files)} files{told}", started)
+        noted = "".join(f", {count} {note}" for note, count in sorted(notes.items()))
+        self._say(f"{day}", f"the city delivers {len(files)} files{noted}", started)
         with self._step("feeds") as say:
             self._feeds(day, say)
         with self._step("warehouse") as say:

@@ -109,8 +109,8 @@ def serve(
 
         def listening() -> None:
             if ready is not None:
-                told = {**asdict(served), "environment": served.environment()}
-                write_whole(ready, json.dumps(told, indent=1).encode(), mode=0o600)
+                ready_text = {**asdict(served), "environment": served.environment()}
+                write_whole(ready, json.dumps(ready_text, indent=1).encode(), mode=0o600)
             say(served.url)
 
         _Server(_config(folder, served), listening).run(sockets=[at])

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg2
 
-from infra.stack.postgres_roles import ADMINISTRATOR, DATABASE, OWNER, WRONG_PASSWORD, Server, settle_roles
+from infra.stack.postgres_roles import ADMINISTRATOR, DATABASE, OWNER, WRONG_PASSWORD, Server, ensure_roles
 from infra.stack.processes import Service, StackError
 from infra.stack.secrets import StackSecrets
 
@@ -119,9 +119,9 @@ class Postgres:
                 ) from None
             return False
 
-    def settle(self) -> bool:
+    def ensure_roles(self) -> bool:
         """Airflow's role and database, as they must be; whether Airflow was the administrator until now."""
-        return settle_roles(self._server)
+        return ensure_roles(self._server)
 
     def url(self) -> str:
         """SQLAlchemy address of Airflow's database with its role's password: for environments of services only."""

@@ -84,7 +84,7 @@ class Server:
         )
 
 
-def settle_roles(server: Server) -> bool:
+def ensure_roles(server: Server) -> bool:
     """Make the role and its database, give it what it must own, close the rest.
 
     True where Airflow was the administrator until now: what runs with that password must be started again.

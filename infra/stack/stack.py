@@ -170,7 +170,7 @@ class Stack:
             stop([running[SCHEDULER]])
         self.postgres.prepare()
         self.start(self.postgres.service(), self.postgres.answers)
-        if self.postgres.settle():
+        if self.postgres.ensure_roles():
             stale = [one for name, one in self.running().items() if name.startswith("airflow-")]
             if stale:
                 self.say("ending Airflow, which gets a role of its own in the database")

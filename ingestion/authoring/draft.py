@@ -23,7 +23,7 @@ from ingestion.contract.columns import NAME
 from ingestion.contract.schedule import CYCLES
 from ingestion.errors import ContractError
 from ingestion.intervals import Step
-from ingestion.machine.engines import shut
+from ingestion.machine.engines import restrict
 
 TIMEZONE = "Asia/Shanghai"
 _STAMPS: tuple[tuple[re.Pattern[str], str, Step], ...] = (
@@ -48,7 +48,7 @@ def draft(path: Path, *, department: str, feed: str) -> str:
         duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection,
     ):
         legacy_dates.install(connection)
-        shut(connection, folders=[Path(scratch)])
+        restrict(connection, folders=[Path(scratch)])
         sampled, left_out = load_tables(connection, sample, Path(scratch))
         taken: set[str] = set()
         tables = []

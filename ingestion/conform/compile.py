@@ -56,7 +56,7 @@ class TablePlan:
         self.zone = contract.calendar.timezone
         self.rules = tuple(self._rules())
         group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
-        self.telling = tuple(c.name for c in table.source_columns if group and c.source == group.index)
+        self.group_index = tuple(c.name for c in table.source_columns if group and c.source == group.index)
         self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
         self.direct = dict(self._direct())

@@ -19,7 +19,7 @@ import numpy as np
 from ingestion.parsers.blocks import Array
 
 _MIN_BITS, _MAX_BITS = 16, 28
-_LATELY_BITS = 18
+_RECENT_BITS = 18
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Verdicts:
 
 
 @dataclass
-class Firsts:
+class KeyIndex:
     """Judges keys. `size_hint` is the payload's size in bytes; it only sets the number of slots.
 
     `whole_rows`: the two hashes are two of the whole row, and only together say which rows are the same.
@@ -63,12 +63,12 @@ class Firsts:
         self._bits = min(max(wanted, _MIN_BITS), _MAX_BITS)
         self._taken = np.zeros(1 << self._bits, dtype=bool)
         self._owners = np.empty(0, np.int32)
-        bits = min(self._bits, _LATELY_BITS)
-        self._lately = np.zeros((1 << bits, 2), np.uint64)
-        self._is_lately = np.zeros(1 << bits, dtype=bool)
+        bits = min(self._bits, _RECENT_BITS)
+        self._recent = np.zeros((1 << bits, 2), np.uint64)
+        self._is_recent = np.zeros(1 << bits, dtype=bool)
 
     def pass_through(self, key: Array, content: Array, base: int, record: Array) -> tuple[Array, Array]:
-        """Which rows surely are firsts, and which surely repeat one (bool); the rest is held.
+        """Which rows surely are index, and which surely repeat one (bool); the rest is held.
 
         `base + record` is a row's record number.
         """
@@ -77,20 +77,20 @@ class Firsts:
         self._taken[slot] = True
         fresh &= self._first_in_segment(key)
         seen = _Seen(key, content, record.astype(np.uint32), base)
-        repeat = self._repeats_lately(key, content, fresh)
+        repeat = self._repeats_recent(key, content, fresh)
         self._passed.append(seen.take(fresh))
         self._held.append(seen.take(~fresh & ~repeat))
         return np.asarray(fresh), repeat
 
-    def _repeats_lately(self, key: Array, content: Array, fresh: Array) -> Array:
+    def _repeats_recent(self, key: Array, content: Array, fresh: Array) -> Array:
         """Rows with the key and the content of a row that surely is the first of its key, and is remembered."""
-        slot = (key & np.uint64(len(self._lately) - 1)).astype(np.int64)
-        self._lately[slot[fresh]] = np.column_stack((key[fresh], content[fresh]))
-        self._is_lately[slot[fresh]] = True
+        slot = (key & np.uint64(len(self._recent) - 1)).astype(np.int64)
+        self._recent[slot[fresh]] = np.column_stack((key[fresh], content[fresh]))
+        self._is_recent[slot[fresh]] = True
         repeat = np.zeros(len(key), dtype=bool)
         late = np.flatnonzero(~fresh)
-        first = self._lately[slot[late]]
-        repeat[late] = self._is_lately[slot[late]] & (first[:, 0] == key[late]) & (first[:, 1] == content[late])
+        first = self._recent[slot[late]]
+        repeat[late] = self._is_recent[slot[late]] & (first[:, 0] == key[late]) & (first[:, 1] == content[late])
         return repeat
 
     def judge(self) -> Verdicts:

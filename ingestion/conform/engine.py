@@ -20,7 +20,7 @@ def connected(
     zone: str, *, threads: int = 1, memory_limit: str | None = None, spill: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private session in the calendar's zone; whatever it spills, below the folder `spill`, goes away with it."""
-    with engines.lent(_set_up, threads=threads, memory_limit=memory_limit, zone=zone, spill=spill) as connection:
+    with engines.session(_set_up, threads=threads, memory_limit=memory_limit, zone=zone, spill=spill) as connection:
         yield connection
 
 

@@ -52,7 +52,7 @@ class _File:
 
     def write(self, table: pa.Table) -> None:
         if table.num_rows:
-            with self._told():
+            with self._disk_errors():
                 self._write(table)
 
     def _write(self, table: pa.Table) -> None:
@@ -73,20 +73,20 @@ class _File:
         """The complete file; None when nothing was written."""
         if self._writer is None:
             return None
-        with self._told():
+        with self._disk_errors():
             self._writer.close()
             self._writer = None
             return self._partial.rename(self.path)
 
     def discard(self) -> None:
         if self._writer is not None:
-            with contextlib.suppress(OSError):  # the disk may be full: that is told already
+            with contextlib.suppress(OSError):  # the disk may be full: that is raised already
                 self._writer.close()
         self._partial.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _disk_errors(self) -> Iterator[None]:
         """A full or failing disk in words."""
         try:
             yield

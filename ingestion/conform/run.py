@@ -103,7 +103,7 @@ def conform(
     except DeliveryRefused as refusal:
         for leftover in scratch.glob("*.bronze.parquet"):
             leftover.unlink()
-        raise _told(refusal, contract, interval) from refusal
+        raise _with_feed(refusal, contract, interval) from refusal
     return conformed
 
 
@@ -201,10 +201,10 @@ def _too_bad(table: ConformedTable, limit: float, conformed: Conformed) -> Deliv
     return refusal
 
 
-def _told(refusal: DeliveryRefused, contract: Contract, interval: Interval) -> DeliveryRefused:
+def _with_feed(refusal: DeliveryRefused, contract: Contract, interval: Interval) -> DeliveryRefused:
     """The refusal with feed and interval; what it left is the same for every rule."""
     left = refusal.left or "the delivery is refused whole; its bytes are kept in raw, bronze is unchanged"
-    told = DeliveryRefused(
+    named = DeliveryRefused(
         refusal.message,
         rule=refusal.rule,
         feed=f"{contract.department}.{contract.feed}",
@@ -212,8 +212,8 @@ def _told(refusal: DeliveryRefused, contract: Contract, interval: Interval) -> D
         left=left,
         next_step=refusal.next_step,
     )
-    told.conformed = refusal.conformed
-    return told
+    named.conformed = refusal.conformed
+    return named
 
 
 def _row_hash(tables: dict[str, ConformedTable]) -> str:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from ingestion.conform.compile import BITS, Rule, TablePlan
 from ingestion.conform.direct import plain_digits, read_directly
-from ingestion.conform.duplicates import Firsts
+from ingestion.conform.duplicates import KeyIndex
 from ingestion.conform.held import HeldRows
 from ingestion.conform.output import BronzeFile, Places, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
@@ -126,17 +126,17 @@ class TableConform:
 
     def run(self, source: Source) -> None:
         """Read every segment of the source."""
-        firsts = Firsts(source.size_hint, whole_rows=not self._plan.table.key)
+        index = KeyIndex(source.size_hint, whole_rows=not self._plan.table.key)
         # Three threads: fields are read, rows are judged in SQL, rows are counted and sorted out.
         for segment, judged in _read_ahead(self._judgements(_read_ahead(source.segments()))):
-            self._segment(segment, judged, firsts)
-        self._settle(firsts)
+            self._segment(segment, judged, index)
+        self._judge_held(index)
 
     def _judgements(self, segments: Iterator[Segment]) -> Iterator[tuple[Segment, _Result | None]]:
         for segment in segments:
             yield segment, self._judge(segment.columns) if len(segment.rows) else None
 
-    def _segment(self, segment: Segment, judged: _Result | None, firsts: Firsts) -> None:
+    def _segment(self, segment: Segment, judged: _Result | None, index: KeyIndex) -> None:
         block = segment.block
         self.counts.received += len(block)
         self._refuse_unread(segment)
@@ -144,7 +144,7 @@ class TableConform:
             return
         good = self._refuse_judged(segment, judged)
         content = judged.values["_content"].to_numpy()[good]
-        fresh, repeat = self._fresh(segment, good, judged.values["_key"].to_numpy()[good], content, firsts)
+        fresh, repeat = self._fresh(segment, good, judged.values["_key"].to_numpy()[good], content, index)
         self.counts.duplicates += int(np.count_nonzero(repeat))
         bronze = self._assembled(judged, block.number(segment.rows))
         flags = _taken(judged.values, "_flag_", self._plan.flags)
@@ -164,17 +164,17 @@ class TableConform:
             kept = judged.bronze.take(pa.array(held))
             self._held.add(_Judged(kept, [f[held] for f in judged.flags], judged.content[held]).flat(places))
 
-    def _fresh(self, segment: Segment, good: Array, key: Array, content: Array, firsts: Firsts) -> tuple[Array, Array]:
+    def _fresh(self, segment: Segment, good: Array, key: Array, content: Array, index: KeyIndex) -> tuple[Array, Array]:
         """Which of the good rows surely repeat none before them, and which surely do; the rest is held."""
         if self._plan.table.keeps_repeats:
             return np.ones(len(good), dtype=bool), np.zeros(len(good), dtype=bool)
         # Without a key both are hashes of the row, `_content` the stronger: slots are made of it.
-        first, second = (content, key) if firsts.whole_rows else (key, content)
-        return firsts.pass_through(first, second, segment.block.first, segment.rows[good])
+        first, second = (content, key) if index.whole_rows else (key, content)
+        return index.pass_through(first, second, segment.block.first, segment.rows[good])
 
-    def _settle(self, firsts: Firsts) -> None:
+    def _judge_held(self, index: KeyIndex) -> None:
         """Decide the rows held back as possible repeats."""
-        verdicts, done = firsts.judge(), 0
+        verdicts, done = index.judge(), 0
         self.counts.duplicates += int(np.count_nonzero(verdicts.repeat))
         for kept in self._held:
             held, mine = _Judged.unflat(kept), slice(done, done + kept.num_rows)
@@ -280,12 +280,12 @@ class TableConform:
 
     def _detail(self, segment: Segment, bad: Array, broken: Array) -> pa.Array:
         """`column=value` of every column a broken rule names, and of those that tell records of one line apart."""
-        rules, telling = self._plan.rules, self._plan.telling
+        rules, group_index = self._plan.rules, self._plan.group_index
         chosen = pa.array(bad)
         notes = []
-        for name in dict.fromkeys((*telling, *(rule.column for rule in rules if rule.column))):
+        for name in dict.fromkeys((*group_index, *(rule.column for rule in rules if rule.column))):
             concerned = np.any(broken[:, [i for i, rule in enumerate(rules) if rule.column == name]], axis=1)
-            concerned |= name in telling
+            concerned |= name in group_index
             if name in segment.columns.column_names and concerned.any():
                 value = pc.fill_null(segment.columns[name].take(chosen).combine_chunks(), "")
                 note = pc.binary_join_element_wise(f"; {name}=", pc.utf8_slice_codeunits(value, 0, 200), "")

@@ -18,8 +18,8 @@ from pathlib import Path
 import httpx
 
 from ingestion.connectors.coding import is_coded, pieces
+from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
 from ingestion.connectors.onward import shown
-from ingestion.connectors.trouble import Again, Trouble
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
@@ -56,11 +56,11 @@ class Download:
         return {"range": f"bytes={self.path.stat().st_size}-", "if-range": self.resumable}
 
     def take(self, response: httpx.Response, deadline: float) -> None:
-        """Write the answer's body. Raises Trouble; after Again the part that may be resumed stays."""
+        """Write the answer's body. Raises FetchError; after RetryableFetchError the part that may be resumed stays."""
         where = shown(response.url)
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._forget()
-            raise Again("has no more of the file than what came before the break", where)
+            raise RetryableFetchError("has no more of the file than what came before the break", where)
         begin = self._begin(response, where)
         if not begin:
             self.headers = response.headers
@@ -70,7 +70,7 @@ class Download:
         declared = response.headers.get("content-length", "")
         if declared.isdigit() and response.num_bytes_downloaded != int(declared):
             self._forget()
-            raise Again(f"declared {declared} bytes and sent {response.num_bytes_downloaded}", where)
+            raise RetryableFetchError(f"declared {declared} bytes and sent {response.num_bytes_downloaded}", where)
         self._check_range(response, where)
         self._check_digest(where)
         self._check_page(where)
@@ -84,7 +84,9 @@ class Download:
         is_rest = said is not None and int(said[1]) == have and int(said[2]) + 1 == int(said[3])
         if not is_rest or (have and response.headers.get("etag") != self.resumable) or is_coded(response.headers):
             self._forget()
-            raise Again("sent another part of the file, or a part of another file, than was asked for", where)
+            raise RetryableFetchError(
+                "sent another part of the file, or a part of another file, than was asked for", where
+            )
         return have
 
     def _check_range(self, response: httpx.Response, where: str) -> None:
@@ -93,30 +95,30 @@ class Download:
         if response.status_code == httpx.codes.PARTIAL_CONTENT and said and self.path.stat().st_size != int(said[3]):
             have = self.path.stat().st_size
             self._forget()
-            raise Again(f"declared a file of {said[3]} bytes and sent {have}", where)
+            raise RetryableFetchError(f"declared a file of {said[3]} bytes and sent {have}", where)
 
     def _write(self, response: httpx.Response, begin: int, deadline: float, where: str) -> None:
         declared = response.headers.get("content-length", "")
         size = begin
         if declared.isdigit() and size + int(declared) > self.max_bytes:
-            raise Trouble(f"has {size + int(declared):,} bytes, more than the contract's {self.max_bytes:,}", where)
+            raise FetchError(f"has {size + int(declared):,} bytes, more than the contract's {self.max_bytes:,}", where)
         with self.path.open("r+b" if begin else "wb", buffering=BUFFER) as file:
             file.seek(begin)
             # Pieces as they come: a fixed size would hold back, and lose, what came before a break.
             for chunk in pieces(response, where):
                 size += len(chunk)
                 if size > self.max_bytes:
-                    raise Trouble(f"sends more than the contract's {self.max_bytes:,} bytes", where)
+                    raise FetchError(f"sends more than the contract's {self.max_bytes:,} bytes", where)
                 if time.monotonic() > deadline:
-                    raise Trouble("is too slow: the total time-out of the contract is over", where)
+                    raise FetchError("is too slow: the total time-out of the contract is over", where)
                 file.write(chunk)
 
     def _check_media(self, where: str) -> None:
         media = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if self.media_types and media not in self.media_types:
-            raise Trouble(f"sent {media or 'no media type'} where {', '.join(self.media_types)} is declared", where)
+            raise FetchError(f"sent {media or 'no media type'} where {', '.join(self.media_types)} is declared", where)
         if media in _WEB_PAGES and media not in self.media_types:
-            raise Trouble(f"sent a web page ({media}) where data is declared: a login or error page", where)
+            raise FetchError(f"sent a web page ({media}) where data is declared: a login or error page", where)
 
     def _check_page(self, where: str) -> None:
         """A login or error page often comes as 200, under any media type."""
@@ -126,7 +128,7 @@ class Download:
             check_text(head, "the answer")
         except DeliveryRefused as refusal:
             if refusal.rule == "html_page":
-                raise Trouble(f"sent a web page where data is declared: {refusal.message}", where) from None
+                raise FetchError(f"sent a web page where data is declared: {refusal.message}", where) from None
 
     def _check_digest(self, where: str) -> None:
         """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so.
@@ -148,7 +150,7 @@ class Download:
                 found = hashlib.file_digest(file, made)
             if base64.b64encode(found.digest()).decode() != expected.strip():
                 self._forget()
-                raise Again(f"sent bytes that do not have the {name} digest it declares", where)
+                raise RetryableFetchError(f"sent bytes that do not have the {name} digest it declares", where)
 
     def _forget(self) -> None:
         self.resumable = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from ingestion.connectors.trouble import Again, Trouble
+from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
 
 _PIECE = 2**20
 _GZIP = 16 + zlib.MAX_WBITS
@@ -23,7 +23,7 @@ def is_coded(headers: httpx.Headers) -> bool:
 
 
 def pieces(response: httpx.Response, where: str) -> Iterator[bytes]:
-    """The body, piece by piece as it comes. Raises Again where it ends early, Trouble for an unknown coding."""
+    """The body, piece by piece as it comes. Raises FetchError: a retryable one where it ends early."""
     coding = _coding(response.headers)
     if coding == "identity":
         yield from response.iter_raw()
@@ -31,9 +31,9 @@ def pieces(response: httpx.Response, where: str) -> Iterator[bytes]:
         try:
             yield from _unpacked(response.iter_raw(), where)
         except zlib.error as error:
-            raise Again(f"sent gzip that cannot be unpacked ({error})", where) from None
+            raise RetryableFetchError(f"sent gzip that cannot be unpacked ({error})", where) from None
     else:
-        raise Trouble(f"answered in the coding {coding}, which was not asked for", where)
+        raise FetchError(f"answered in the coding {coding}, which was not asked for", where)
 
 
 def _coding(headers: httpx.Headers) -> str:
@@ -55,4 +55,4 @@ def _unpacked(packed: Iterator[bytes], where: str) -> Iterator[bytes]:
             rest = member.unused_data if member.eof else member.unconsumed_tail
     yield member.flush()
     if not member.eof:
-        raise Again("broke off: its gzip has no end", where)
+        raise RetryableFetchError("broke off: its gzip has no end", where)

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ingestion.connectors.fetch_errors import FetchError
 from ingestion.connectors.pages import Ids, Page, whole_number
-from ingestion.connectors.trouble import Trouble
 from ingestion.contract.sources import JsonApi
 
 
-class Changed(Trouble):
+class Changed(FetchError):
     """The data changed while it was paged, or may have. `doubt` is what a pass with the same `pages` leaves of it."""
 
     def __init__(self, what: str, where: str, pages: tuple[str, ...] = (), doubt: str | None = None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ingestion.connectors.trouble import http_date
+from ingestion.connectors.fetch_errors import http_date
 from ingestion.contract.model import Contract
 from ingestion.errors import ObjectNotFound
 from ingestion.intervals import Interval
@@ -30,7 +30,7 @@ group by interval_start
 having arg_max(outcome <> 'refused' or revision = $revision, (committed_at, key))
 """
 
-_SETTLED = timedelta(seconds=2)
+_HTTP_DATE_RESOLUTION = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class EarlierDeliveries:
         if _changes_at_once(manifest.headers):
             return None
         pairs = (("etag", "if-none-match"), ("last-modified", "if-modified-since"))
-        told = {ask: manifest.headers.get(said, "") for said, ask in pairs}
+        validators = {ask: manifest.headers.get(said, "") for said, ask in pairs}
         # A server may send what a request cannot carry: then the file is asked for in full.
-        conditions = {ask: said for ask, said in told.items() if said and said.isascii()}
+        conditions = {ask: said for ask, said in validators.items() if said and said.isascii()}
         return Earlier(batch, manifest.filename, manifest.content_as_of, conditions) if conditions else None
 
     def _batches(self) -> dict[datetime, str]:
@@ -90,4 +90,4 @@ def _changes_at_once(headers: Mapping[str, str]) -> bool:
         sent, modified = http_date(headers["date"]), http_date(headers["last-modified"])
     except (KeyError, ValueError):
         return False
-    return sent - modified < _SETTLED
+    return sent - modified < _HTTP_DATE_RESOLUTION

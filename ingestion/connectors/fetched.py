@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from ingestion.connectors.base import Fetched
+from ingestion.connectors.fetch_errors import FetchError, as_source_error
 from ingestion.connectors.local_file import cannot_be_kept
 from ingestion.connectors.onward import shown
-from ingestion.connectors.trouble import Trouble, as_source_error
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
@@ -46,7 +46,7 @@ class Keep:
 
 @contextmanager
 def fetching(lake: Lake, contract: Contract, interval: Interval) -> Iterator[Keep]:
-    """A scratch folder for one fetch; a server's Trouble leaves it as SourceError, a full disk as StoreError."""
+    """A scratch folder for one fetch; a server's FetchError leaves it as SourceError, a full disk as StoreError."""
     try:
         lake.settings.scratch_root.mkdir(parents=True, exist_ok=True, mode=0o700)
         keep = Keep(Path(tempfile.mkdtemp(dir=lake.settings.scratch_root)))
@@ -54,8 +54,8 @@ def fetching(lake: Lake, contract: Contract, interval: Interval) -> Iterator[Kee
             yield keep
         finally:
             keep.close()
-    except Trouble as trouble:
-        raise as_source_error(trouble, contract, interval) from trouble
+    except FetchError as error:
+        raise as_source_error(error, contract, interval) from error
     except OSError as error:
         raise cannot_be_kept(contract, interval, "what the department sends", error) from error
 

@@ -19,10 +19,10 @@ import httpx
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
 from ingestion.connectors.earlier import Earlier, EarlierDeliveries
+from ingestion.connectors.fetch_errors import FetchError, http_date
 from ingestion.connectors.fetched import fetching, kept, recorded
 from ingestion.connectors.onward import shown
 from ingestion.connectors.templates import fill_interval
-from ingestion.connectors.trouble import Trouble, http_date
 from ingestion.connectors.web import Session
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import HttpFile
@@ -70,7 +70,7 @@ class HttpFileConnector:
                     download.take(response, deadline)
                     return self._fetched(url, download, interval, now)
 
-            fetched = self._session.patiently(attempt, deadline)
+            fetched = self._session.with_retries(attempt, deadline)
             if fetched is not None and fetched.known is None:
                 keep.until_gone(fetched)
             return [fetched] if fetched else []
@@ -93,7 +93,7 @@ class HttpFileConnector:
 
     def _still(self, url: httpx.URL, earlier: Earlier | None, now: datetime) -> Fetched:
         if earlier is None:
-            raise Trouble("answered 304 to a request that was not conditional", shown(url))
+            raise FetchError("answered 304 to a request that was not conditional", shown(url))
         return Fetched(
             path=Path(os.devnull),
             filename=earlier.filename,

@@ -21,12 +21,12 @@ import httpx
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
 from ingestion.connectors.declared import Changed, Declared
+from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, http_date
 from ingestion.connectors.fetched import fetching, kept, recorded
 from ingestion.connectors.onward import shown
 from ingestion.connectors.pages import Page, PageReader
 from ingestion.connectors.paging import Pager
 from ingestion.connectors.templates import fill_params
-from ingestion.connectors.trouble import Again, Trouble, http_date
 from ingestion.connectors.web import Session
 from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Contract
@@ -78,7 +78,7 @@ class JsonApiConnector:
             return [keep.until_gone(fetched)]
 
     def _passes(self, start: httpx.URL, params: dict[str, str], folder: Path) -> _Taken | None:
-        """The first pass under which nothing changed. Raises Trouble when there is none."""
+        """The first pass under which nothing changed. Raises FetchError when there is none."""
         deadline = self._session.deadline()
         before: Changed | None = None
         for left in range(self.source.restarts, -1, -1):
@@ -89,8 +89,8 @@ class JsonApiConnector:
                 before = change
                 if not left:
                     tries = self.source.restarts + 1
-                    raise Again(f"changes while it is paged, {tries} times in a row: {change.what}", shown(start)) \
-                        from None  # fmt: skip
+                    what = f"changes while it is paged, {tries} times in a row: {change.what}"
+                    raise RetryableFetchError(what, shown(start)) from None
         return None
 
     def page(self, url: httpx.URL, reader: PageReader, file: Path, deadline: float) -> Page | None:
@@ -104,7 +104,7 @@ class JsonApiConnector:
                 download.take(response, deadline)
                 return reader.read(file.read_bytes(), response)
 
-        return self._session.patiently(attempt, deadline)
+        return self._session.with_retries(attempt, deadline)
 
     def reader(self) -> PageReader:
         """A reader by the contract's format."""
@@ -160,7 +160,9 @@ class _Pass:
                 archive.add(page.body)
                 size += len(page.body)
                 if size > self.connector.source.max_bytes:
-                    raise Trouble(f"sends more than the contract's {self.connector.source.max_bytes:,} bytes", self._at)
+                    raise FetchError(
+                        f"sends more than the contract's {self.connector.source.max_bytes:,} bytes", self._at
+                    )
                 url = self.pager.after(page)
             if last is None or first is None:
                 return None

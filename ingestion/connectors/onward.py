@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from ingestion.connectors.trouble import Trouble
+from ingestion.connectors.fetch_errors import FetchError
 from ingestion.values.hosts import is_declared, same_host
 
 _LONGEST_HOST = 253
@@ -25,18 +25,18 @@ class Onward:
     connection: str | None = None
 
     def check_redirect(self, url: httpx.URL, *, start: httpx.URL, before: httpx.URL) -> None:
-        """`before`, come to from `start`, redirects to `url`. Raises Trouble where that is not followed."""
+        """`before`, come to from `start`, redirects to `url`. Raises FetchError where that is not followed."""
         _check_form(url, before, "redirects to")
         if not same_host(_host(url), _host(start)) and not self._declares(url):
             what = f"redirects to another server, {server(url)}, which is not declared"
-            raise Trouble(what, shown(before), advice=self._advice(url))
+            raise FetchError(what, shown(before), advice=self._advice(url))
 
     def check_next(self, url: httpx.URL, *, start: httpx.URL, page: httpx.URL) -> None:
-        """The page at `page` of the API at `start` names `url` as the next one. Raises Trouble."""
+        """The page at `page` of the API at `start` names `url` as the next one. Raises FetchError."""
         _check_form(url, page, "names a next page at")
         if origin(url) not in (origin(start), origin(page)) and not self._declares(url):
             what = f"names a next page on another server, {server(url)}, which is not declared"
-            raise Trouble(what, shown(start), advice=self._advice(url))
+            raise FetchError(what, shown(start), advice=self._advice(url))
 
     def _declares(self, url: httpx.URL) -> bool:
         return is_declared(_host(url), url.port, url.scheme, self.declared)
@@ -51,12 +51,12 @@ class Onward:
 
 def _check_form(url: httpx.URL, before: httpx.URL, does: str) -> None:
     if url.scheme not in ("http", "https") or not url.host:
-        raise Trouble(f"{does} something that is not http(s)", shown(before))
+        raise FetchError(f"{does} something that is not http(s)", shown(before))
     if url.userinfo:
-        raise Trouble(f"{does} a URL with a login in it, at {server(url)}", shown(before))
+        raise FetchError(f"{does} a URL with a login in it, at {server(url)}", shown(before))
     if before.scheme == "https" and url.scheme == "http":
         what = f"{does} {server(url)}: from https to http is not followed"
-        raise Trouble(what, shown(before), advice="ask the department to name an https URL")
+        raise FetchError(what, shown(before), advice="ask the department to name an https URL")
 
 
 def _host(url: httpx.URL) -> str:

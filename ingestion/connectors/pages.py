@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import duckdb
 import httpx
 
+from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
 from ingestion.connectors.onward import shown
-from ingestion.connectors.trouble import Again, Trouble
 from ingestion.contract.sources import JsonApi
-from ingestion.machine.engines import shut
+from ingestion.machine.engines import restrict
 
 _BLANK = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -72,7 +72,7 @@ class PageReader:
         self._records = records
         self._encoding = encoding
         self._connection = duckdb.connect(config={"threads": 1})
-        shut(self._connection)
+        restrict(self._connection)
         self._connection.execute("create table seen (id varchar)")
 
     def close(self) -> None:
@@ -80,15 +80,15 @@ class PageReader:
         self._connection.close()
 
     def read(self, body: bytes, response: httpx.Response) -> Page:
-        """The page. Raises Again where it is no JSON, Trouble where it has no list of records."""
+        """The page. Raises RetryableFetchError where it is no JSON, FetchError where it has no list of records."""
         where = shown(response.url)
         try:
             text = body.decode(self._encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
-            raise Again(f"sent a page that is not {self._encoding}", where) from None
+            raise RetryableFetchError(f"sent a page that is not {self._encoding}", where) from None
         valid = self._connection.execute("select json_valid($1)", [text]).fetchone()
         if not valid or not valid[0]:
-            raise Again("sent a page that is not JSON", where)
+            raise RetryableFetchError("sent a page that is not JSON", where)
         source = self._source
         asked = [path or "$" for path in (source.paging.next, source.total, source.page_count, source.count)]
         row = self._connection.execute(
@@ -98,7 +98,7 @@ class PageReader:
         ).fetchone()
         kind, count, records, said = row or (None, 0, "", [None] * 5)
         if kind != "ARRAY":
-            raise Trouble(f"sent no list of records at {self._records} but {self._members(text)}", where)
+            raise FetchError(f"sent no list of records at {self._records} but {self._members(text)}", where)
         following, total, page_count, own, snapshot = said
         if source.id is not None and count:
             self._remember(text, source.id, int(count))

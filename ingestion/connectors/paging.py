@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from ingestion.connectors.fetch_errors import FetchError
 from ingestion.connectors.onward import Onward, shown
 from ingestion.connectors.pages import Page, whole_number
-from ingestion.connectors.trouble import Trouble
 from ingestion.contract.sources import JsonApi
 
 
@@ -36,15 +36,15 @@ class Pager:
         return self._ask(own)
 
     def after(self, page: Page) -> httpx.URL | None:
-        """The request after `page`, None when that was the last. Raises Trouble."""
+        """The request after `page`, None when that was the last. Raises FetchError."""
         self.pages += 1
         self.records += page.records
         try:
             following = self._following(page)
         except (httpx.InvalidURL, UnicodeError):
-            raise Trouble(f"names a page after page {self.pages} that is no URL", shown(self.start)) from None
+            raise FetchError(f"names a page after page {self.pages} that is no URL", shown(self.start)) from None
         if following is not None and self.pages >= self.source.paging.max_pages:
-            raise Trouble(
+            raise FetchError(
                 f"does not end: more than the contract's {self.source.paging.max_pages} pages", shown(self.start)
             )
         return following
@@ -77,6 +77,6 @@ class Pager:
 
     def _once(self, url: httpx.URL) -> httpx.URL:
         if str(url) in self._asked:
-            raise Trouble(f"does not end: page {self.pages} leads back to an earlier page", shown(self.start))
+            raise FetchError(f"does not end: page {self.pages} leads back to an earlier page", shown(self.start))
         self._asked.add(str(url))
         return url

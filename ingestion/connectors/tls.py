@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 
 from ingestion.connections import Connection
-from ingestion.connectors.trouble import Trouble
+from ingestion.connectors.fetch_errors import FetchError
 from ingestion.errors import ConfigurationError
 
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
@@ -47,8 +47,8 @@ def context(connection: Connection | None, name: str | None) -> ssl.SSLContext |
     )
 
 
-def untrusted(error: BaseException, where: str) -> Trouble | None:
-    """The trouble behind a failed connection, None where it was not the certificate."""
+def untrusted(error: BaseException, where: str) -> FetchError | None:
+    """The certificate error behind a failed connection, None where it was not the certificate."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
@@ -59,4 +59,4 @@ def untrusted(error: BaseException, where: str) -> Trouble | None:
         "name the PEM file of the city's own authority as `ca_file` of the connection",
     )
     what, advice = _SAYS.get(cause.verify_code, unknown)
-    return Trouble(what, where, advice=advice)
+    return FetchError(what, where, advice=advice)

@@ -23,8 +23,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from ingestion.connections import Connection, fits_header
 from ingestion.connectors import tls
+from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, retry_after
 from ingestion.connectors.onward import Onward, origin, shown
-from ingestion.connectors.trouble import Again, Trouble, retry_after
 from ingestion.contract.sources import HttpFile, JsonApi
 
 USER_AGENT = "citylake"
@@ -65,8 +65,8 @@ class Session:
         """When a delivery that begins now must be here, on the monotonic clock."""
         return time.monotonic() + self.source.timeouts.total
 
-    def patiently(self, send: Callable[[], T], deadline: float) -> T:
-        """`send()` until it succeeds, attempts end or the deadline comes. Raises Trouble: that of the last attempt.
+    def with_retries(self, send: Callable[[], T], deadline: float) -> T:
+        """`send()` until it succeeds, attempts end or the deadline comes. Raises FetchError: that of the last attempt.
 
         A server's Retry-After is waited for, unless it is longer than the contract's `max_wait`: then the
         next run asks again, and not sooner.
@@ -74,26 +74,26 @@ class Session:
 
         def wait(state: RetryCallState) -> float:
             problem = state.outcome.exception() if state.outcome else None
-            asked = problem.wait if isinstance(problem, Again) else None
+            asked = problem.wait if isinstance(problem, RetryableFetchError) else None
             return _BACKOFF(state) if asked is None else asked
 
         def stop(state: RetryCallState) -> bool:
             problem = state.outcome.exception() if state.outcome else None
-            asked = (problem.wait if isinstance(problem, Again) else None) or 0.0
+            asked = (problem.wait if isinstance(problem, RetryableFetchError) else None) or 0.0
             late = time.monotonic() + asked >= deadline
             return late or asked > self.source.max_wait or stop_after_attempt(self.source.attempts)(state)
 
-        def told(state: RetryCallState) -> None:
+        def log_retry(state: RetryCallState) -> None:
             problem = state.outcome.exception() if state.outcome else None
             following = f"attempt {state.attempt_number + 1} of {self.source.attempts}"
             log.warning("%s; asked again in %.1f s, %s", problem, state.upcoming_sleep, following)
 
         retrying = Retrying(
-            retry=retry_if_exception_type(Again),
+            retry=retry_if_exception_type(RetryableFetchError),
             wait=wait,
             stop=stop,
             sleep=self.sleep,
-            before_sleep=told,
+            before_sleep=log_retry,
             reraise=True,
         )
         return retrying(send)
@@ -102,9 +102,9 @@ class Session:
     def get(self, url: httpx.URL, deadline: float, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
         """The answer to one GET after its redirects, body not yet read.
 
-        Statuses 200, 206, 304, 404, 410 and 416 are answers; everything else raises Trouble (or Again).
+        Statuses 200, 206, 304, 404, 410 and 416 are answers; everything else raises FetchError.
         """
-        with _told(url):
+        with _as_fetch_errors(url):
             response = self._followed(url, {**self.source.headers, **(headers or {})}, deadline)
             try:
                 self._judge(response)
@@ -116,9 +116,9 @@ class Session:
         seen: list[httpx.URL] = []
         while True:
             if time.monotonic() > deadline:
-                raise Trouble(f"took longer than {self.source.timeouts.total:.0f} s in all", shown(url))
+                raise FetchError(f"took longer than {self.source.timeouts.total:.0f} s in all", shown(url))
             if url.scheme not in ("http", "https") or not url.host:
-                raise Trouble("points to something that is not http(s)", shown(url))
+                raise FetchError("points to something that is not http(s)", shown(url))
             seen.append(url)
             request = self._authorised(self.client.build_request("GET", url, headers=headers), deadline)
             response = self.client.send(request, stream=True)
@@ -129,9 +129,9 @@ class Session:
             before, url = url, _joined(url, location)
             self.onward.check_redirect(url, start=seen[0], before=before)
             if url in seen:
-                raise Trouble("redirects in a circle", shown(url))
+                raise FetchError("redirects in a circle", shown(url))
             if len(seen) > MAX_REDIRECTS:
-                raise Trouble(f"redirects more than {MAX_REDIRECTS} times", shown(url))
+                raise FetchError(f"redirects more than {MAX_REDIRECTS} times", shown(url))
 
     def _authorised(self, request: httpx.Request, deadline: float) -> httpx.Request:
         """The request with the credential, where it goes to the connection's own origin."""
@@ -162,10 +162,10 @@ class Session:
                     self._judge(answer)
                     found = _member(_small(answer, deadline), "access_token")
                 if found is None:
-                    raise Trouble("gave no access token for the connection's client", shown(url), is_refusal=True)
-            except Trouble as trouble:
+                    raise FetchError("gave no access token for the connection's client", shown(url), is_refusal=True)
+            except FetchError as error:
                 # Without a token nothing of this source can be asked for.
-                trouble.is_whole_source = True
+                error.is_whole_source = True
                 raise
             self._token = found
         return self._token
@@ -177,16 +177,16 @@ class Session:
         what = f"answered {status} {response.reason_phrase}".rstrip()
         if status in _RETRIED:
             asked = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
-            told = f" and asks to wait {asked:.0f} s" if asked is not None else ""
-            busy = Again(f"{what}{told}", url, wait=asked)
+            wait = f" and asks to wait {asked:.0f} s" if asked is not None else ""
+            busy = RetryableFetchError(f"{what}{wait}", url, wait=asked)
             # A server that asks to be left alone longer than that is not asked for anything else either.
             busy.is_whole_source = asked is not None and asked > self.source.max_wait
             raise busy
         if status == httpx.codes.UNAUTHORIZED and self._token is not None:
             # A granted token runs out: the next attempt asks for another.
             self._token = None
-            raise Again(what, url, is_refusal=True)
-        raise Trouble(what, url, is_refusal=status in (401, 403, 407))
+            raise RetryableFetchError(what, url, is_refusal=True)
+        raise FetchError(what, url, is_refusal=status in (401, 403, 407))
 
     @property
     def client(self) -> httpx.Client:
@@ -209,32 +209,36 @@ class Session:
 
 
 @contextmanager
-def _told(start: httpx.URL) -> Iterator[None]:
-    """Transport failures as Again, with the host and path and no more of the URL. `start` is what was asked for."""
+def _as_fetch_errors(start: httpx.URL) -> Iterator[None]:
+    """Transport failures as FetchError, with the host and path and no more of the URL. `start` was asked for."""
     try:
         yield
     except httpx.ConnectTimeout as error:
-        raise _of_server(Again("did not take the connection in time", _asked(error)), error, start) from None
+        raise _of_server(
+            RetryableFetchError("did not take the connection in time", _asked(error)), error, start
+        ) from None
     except httpx.TimeoutException as error:
-        raise Again("stopped answering (time-out)", _asked(error)) from None
+        raise RetryableFetchError("stopped answering (time-out)", _asked(error)) from None
     except httpx.RemoteProtocolError as error:
-        raise Again(f"broke off: {error}", _asked(error)) from None
+        raise RetryableFetchError(f"broke off: {error}", _asked(error)) from None
     except httpx.LocalProtocolError as error:
         # What h11 says of a header quotes it, and it may be the credential.
-        raise Trouble("was not asked: HTTP cannot carry the connection's credential", _asked(error)) from None
+        raise FetchError("was not asked: HTTP cannot carry the connection's credential", _asked(error)) from None
     except (httpx.ConnectError, httpx.ProxyError) as error:
-        again = Again(f"cannot be reached: {error}", _asked(error))
-        raise _of_server(tls.untrusted(error, _asked(error)) or again, error, start) from None
+        unreachable = RetryableFetchError(f"cannot be reached: {error}", _asked(error))
+        raise _of_server(tls.untrusted(error, _asked(error)) or unreachable, error, start) from None
     except httpx.TransportError as error:
-        raise tls.untrusted(error, _asked(error)) or Again(f"cannot be reached: {error}", _asked(error)) from None
+        raise tls.untrusted(error, _asked(error)) or RetryableFetchError(
+            f"cannot be reached: {error}", _asked(error)
+        ) from None
     except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
-        raise Trouble(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
+        raise FetchError(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
 
 
-def _of_server(trouble: Trouble, error: httpx.RequestError, start: httpx.URL) -> Trouble:
-    """The trouble, of the whole source where it is the source's own server that cannot be reached."""
-    trouble.is_whole_source = origin(error.request.url) == origin(start)
-    return trouble
+def _of_server(failure: FetchError, error: httpx.RequestError, start: httpx.URL) -> FetchError:
+    """The failure, of the whole source where it is the source's own server that cannot be reached."""
+    failure.is_whole_source = origin(error.request.url) == origin(start)
+    return failure
 
 
 def _keep_location(response: httpx.Response) -> None:
@@ -247,7 +251,7 @@ def _joined(url: httpx.URL, location: str) -> httpx.URL:
     try:
         return url.join(location)
     except (httpx.InvalidURL, UnicodeError):
-        raise Trouble("redirects to something that is not http(s)", shown(url)) from None
+        raise FetchError("redirects to something that is not http(s)", shown(url)) from None
 
 
 def _asked(error: httpx.RequestError) -> str:
@@ -264,7 +268,7 @@ def _small(answer: httpx.Response, deadline: float) -> bytes:
     for piece in answer.iter_bytes():
         body += piece
         if len(body) > MAX_TOKEN_BYTES or time.monotonic() > deadline:
-            raise Trouble("sends more than a token, or sends it too slowly", shown(answer.url))
+            raise FetchError("sends more than a token, or sends it too slowly", shown(answer.url))
     return body
 
 

@@ -103,7 +103,7 @@ def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: 
                 instead_of=landed.known,
                 payload=landed.staged,
             )
-    return _settled(lake, contract, landed, fetched)
+    return _already_committed(lake, contract, landed, fetched)
 
 
 def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
@@ -113,7 +113,7 @@ def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched
         landed = land(lake, contract, interval, fetched, folder)
     if landed.manifest is not None:
         return Waiting(interval, landed.batch, landed.content_as_of)
-    return _settled(lake, contract, landed, fetched)
+    return _already_committed(lake, contract, landed, fetched)
 
 
 def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery:
@@ -131,13 +131,13 @@ def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery
     return attempt(lake, contract, manifest, as_of=waiting.as_of, instead_of=known)
 
 
-def _settled(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -> Delivery:
+def _already_committed(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -> Delivery:
     """Bytes that a receipt answers for already."""
     if landed.known is None:
         raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
     if not _comes_back(contract, landed, landed.known, fetched):
         return repeated(contract, landed.known, fetched.filename)
-    return _again(lake, contract, landed, landed.known, fetched.filename)
+    return _confirm_again(lake, contract, landed, landed.known, fetched.filename)
 
 
 def _comes_back(contract: Contract, landed: Landed, known: Standing, fetched: Fetched) -> bool:
@@ -146,12 +146,12 @@ def _comes_back(contract: Contract, landed: Landed, known: Standing, fetched: Fe
     Of files in a folder only their own time can say that: read afresh, every one of them would look newest. A time
     that is not before the reading says nothing (a file dated in the future).
     """
-    settled = known.state in ("accepted", "no_data", "unchanged")
+    stands = known.state in ("accepted", "no_data", "unchanged")
     own_time = contract.citylake.content_as_of == "modified" and landed.content_as_of < fetched.fetched_at
-    return settled and ((own_time and landed.content_as_of > known.as_of) or fetched.replaces)
+    return stands and ((own_time and landed.content_as_of > known.as_of) or fetched.replaces)
 
 
-def _again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:
+def _confirm_again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:
     """Bytes that a correction replaced, sent again after it: they count again, unless keys would be lost."""
     with lake.committing(contract):
         lake.log.refresh()

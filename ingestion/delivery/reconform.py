@@ -30,17 +30,17 @@ def reconform(lake: Lake, contract: Contract) -> list[Delivery]:
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)
-    due = [standing for standing in batches if _due(lake, contract, standing)]
+    due = [standing for standing in batches if _is_due(lake, contract, standing)]
     done: list[Delivery] = []
     isolated = Isolated(lake.settings, contract.name, "reconform")
     for standing in due:
         with isolated.each(standing.interval):
-            done.append(_again(lake, contract, standing))
+            done.append(_reconform_batch(lake, contract, standing))
     isolated.raise_collected()
     return done
 
 
-def _due(lake: Lake, contract: Contract, standing: Standing) -> bool:
+def _is_due(lake: Lake, contract: Contract, standing: Standing) -> bool:
     if standing.state == "erased":
         return False
     # A delivery refused before its rows were read met no key.
@@ -48,7 +48,7 @@ def _due(lake: Lake, contract: Contract, standing: Standing) -> bool:
     return standing.revision != contract.revision or other_key or standing.rule == INTERNAL_ERROR
 
 
-def _again(lake: Lake, contract: Contract, standing: Standing) -> Delivery:
+def _reconform_batch(lake: Lake, contract: Contract, standing: Standing) -> Delivery:
     manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
     if lake.store.head(manifest.payload) is None:
         dt = contract.calendar.local_date(standing.interval)

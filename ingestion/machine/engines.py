@@ -1,6 +1,6 @@
-"""DuckDB engines of this process, lent for one use and kept for the next.
+"""DuckDB engines of this process, opened for one use and kept for the next.
 
-Opening an engine costs about 10 ms of CPU, more than conforming a small delivery. An engine is lent to one
+Opening an engine costs about 10 ms of CPU, more than conforming a small delivery. An engine serves one
 user at a time, in a session of its own; it is kept only when the use ended well and spilled nothing,
 so no state of one use can be met by the next. What is put into an engine once is the caller's.
 
@@ -55,7 +55,7 @@ _idle: dict[_Key, _Engine] = {}
 
 
 @contextmanager
-def lent(
+def session(
     setup: Setup,
     *,
     threads: int | None = None,
@@ -74,8 +74,8 @@ def lent(
     key = _Key(os.getpid(), setup, threads, memory_limit, zone, spill, closed)
     engine = _idle.pop(key, None) or _opened(key)
     try:
-        with engine.connection.cursor() as session:
-            yield session
+        with engine.connection.cursor() as cursor:
+            yield cursor
         if engine.spill is not None and engine.spill.exists():
             engine.connection.close()
         else:
@@ -92,7 +92,9 @@ def plain(engine: duckdb.DuckDBPyConnection) -> None:
     """The set-up of an engine that needs none."""
 
 
-def shut(connection: duckdb.DuckDBPyConnection, *, files: Sequence[Path] = (), folders: Sequence[Path] = ()) -> None:
+def restrict(
+    connection: duckdb.DuckDBPyConnection, *, files: Sequence[Path] = (), folders: Sequence[Path] = ()
+) -> None:
     """Let SQL of this engine open nothing but these files and what is in these folders, and change no setting, from
     now on."""
     connection.execute("set autoinstall_known_extensions = false")
@@ -128,7 +130,7 @@ def _opened(key: _Key) -> _Engine:
         if key.zone is not None:
             connection.execute(f"set global timezone = {literal(key.zone)}")
         if key.closed:
-            shut(connection)
+            restrict(connection)
     except BaseException:
         connection.close()
         raise

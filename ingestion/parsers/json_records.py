@@ -60,8 +60,8 @@ class JsonRecords:
         `document_too_long`.
         """
         threads, memory = self._settings.threads, self._settings.memory_limit
-        lent = engines.lent(engines.plain, threads=threads, memory_limit=memory)
-        with self._path.open("rb") as stream, lent as connection:
+        session = engines.session(engines.plain, threads=threads, memory_limit=memory)
+        with self._path.open("rb") as stream, session as connection:
             yield from self.read(stream, connection)
 
     def read(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Segment]:

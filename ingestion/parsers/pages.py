@@ -83,7 +83,7 @@ class PagedRecords:
                 next_step="ingest the interval again from its source",
             )
         done = 0
-        with engines.lent(engines.plain, threads=settings.threads, memory_limit=settings.memory_limit) as connection:
+        with engines.session(engines.plain, threads=settings.threads, memory_limit=settings.memory_limit) as connection:
             for page in archive.each(pages, max_bytes=settings.max_document_bytes):
                 for segment in self._document.read(io.BytesIO(page), connection):
                     yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))

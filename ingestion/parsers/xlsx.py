@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
-from ingestion.machine.engines import shut
+from ingestion.machine.engines import restrict
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.sheet_cells import RULES, Fault, column_letters
@@ -87,7 +87,7 @@ class Xlsx:
         with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
             connection.execute(f"set threads = {self._settings.threads}")
             connection.execute(f"set memory_limit = {literal(self._settings.memory_limit)}")
-            shut(connection)
+            restrict(connection)
             yield from self._rows(connection, _Rows(self._table, self._spec, book, layout, places, shape), reader)
 
     def _check_dates(self, book: Workbook) -> None:

@@ -1,6 +1,6 @@
 """The file the receipt log is folded into: its lock, its openings and its shape.
 
-The file is attached to a lent engine for one use under the lock and detached after it, so what
+The file is attached to an engine for one use under the lock and detached after it, so what
 another process committed is always seen and nobody is kept waiting. What is in the file and when
 it is folded anew is left to ingestion.receipts.log.
 """
@@ -87,7 +87,7 @@ class LogFile:
 
     @contextmanager
     def _attached(self, mode: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
-        with engines.lent(_in_utc, closed=False) as connection:
+        with engines.session(_in_utc, closed=False) as connection:
             connection.execute(f"attach {literal(self._path)} as log{mode}")
             connection.execute("use log")
             yield connection

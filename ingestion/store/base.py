@@ -85,6 +85,6 @@ class Store(Protocol):
         """Let a DuckDB engine open what `url` gives; nothing to do for a folder. Raises StoreError."""
         ...
 
-    def told(self, doing: str, error: Exception) -> StoreError | None:
+    def as_store_error(self, doing: str, error: Exception) -> StoreError | None:
         """A failed read of DuckDB's as this store's error; None where the store has no part in it."""
         ...

@@ -142,7 +142,7 @@ class LocalStore:
     def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """DuckDB opens files by itself."""
 
-    def told(self, doing: str, error: Exception) -> StoreError | None:
+    def as_store_error(self, doing: str, error: Exception) -> StoreError | None:
         """A file that cannot be read is told where it is read."""
         return None
 

@@ -30,7 +30,7 @@ from ingestion.keys import check_key
 from ingestion.store import duckdb_s3
 from ingestion.store.base import ObjectInfo
 from ingestion.store.s3_client import Clients, putting_again, reading_again
-from ingestion.store.s3_errors import FAILURES, code_of, is_gone, told, told_reading
+from ingestion.store.s3_errors import FAILURES, as_read_error, as_store_error, code_of, is_gone
 from ingestion.store.s3_options import S3Options
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class S3Store:
         """See Store.list; pages are asked for as they are read."""
         folder = self._folder(prefix)
         start = None if after is None else self.options.prefix + after
-        with self._telling("list", prefix):
+        with self._store_errors("list", prefix):
             found = self._client.list_objects(self.options.bucket, prefix=folder, recursive=True, start_after=start)
             for item in found:
                 info = self._info(item)
@@ -63,7 +63,7 @@ class S3Store:
     def list_folders(self, prefix: str) -> Sequence[str]:
         """See Store.list_folders."""
         folder = self._folder(prefix)
-        with self._telling("list", prefix):
+        with self._store_errors("list", prefix):
             found = self._client.list_objects(self.options.bucket, prefix=folder, recursive=False)
             names = {str(item.object_name).removeprefix(folder) for item in found if item.is_dir}
         return sorted(name.rstrip("/") for name in names)
@@ -80,13 +80,13 @@ class S3Store:
     def replace(self, key: str, data: bytes) -> None:
         """See Store.replace: one PUT."""
         name = self._name(key)
-        with self._telling("replace", key):
+        with self._store_errors("replace", key):
             self._client.put_object(self.options.bucket, name, BytesIO(data), len(data), part_size=0)
 
     def head(self, key: str) -> ObjectInfo | None:
         """See Store.head."""
         name = self._name(key)
-        with self._telling("head", key):
+        with self._store_errors("head", key):
             try:
                 return self._info(self._client.stat_object(self.options.bucket, name))
             except MinioException as error:
@@ -118,7 +118,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         """See Store.delete."""
         name = self._name(key)
-        with self._telling("delete", key):
+        with self._store_errors("delete", key):
             try:
                 self._client.remove_object(self.options.bucket, name)
             except MinioException as error:
@@ -128,7 +128,7 @@ class S3Store:
     def sweep(self, before: datetime) -> int:
         """Abort uploads in parts begun before that moment, where the server lists them."""
         swept = 0
-        with self._telling("sweep", ""):
+        with self._store_errors("sweep", ""):
             for name, upload, begun in self._uploads():
                 if name.startswith(self.options.prefix) and begun is not None and begun < before:
                     # The client has no public call for this request, nor for the one below.
@@ -144,13 +144,13 @@ class S3Store:
         """See Store.prepare: loads httpfs and gives the session's engine the keys, for this bucket only."""
         duckdb_s3.prepare(connection, self.options)
 
-    def told(self, doing: str, error: Exception) -> StoreError | None:
-        """See Store.told."""
-        return told_reading(self.options, doing, str(error)) if duckdb_s3.is_ours(error, self.options) else None
+    def as_store_error(self, doing: str, error: Exception) -> StoreError | None:
+        """See Store.as_store_error."""
+        return as_read_error(self.options, doing, str(error)) if duckdb_s3.is_ours(error, self.options) else None
 
     def ensure_bucket(self) -> bool:
         """Make the bucket; False where it was there. Raises StoreError."""
-        with self._telling("make the bucket", ""):
+        with self._store_errors("make the bucket", ""):
             if self._client.bucket_exists(self.options.bucket):
                 return False
             self._client.make_bucket(self.options.bucket, location=self.options.region)
@@ -200,11 +200,11 @@ class S3Store:
         self._bucket_seen = True
 
     @contextmanager
-    def _telling(self, verb: str, key: str) -> Iterator[None]:
+    def _store_errors(self, verb: str, key: str) -> Iterator[None]:
         try:
             yield
         except FAILURES as error:
-            raise told(self.options, verb, key, error) from error
+            raise as_store_error(self.options, verb, key, error) from error
 
     def _put(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectInfo:
         name = self._name(key)
@@ -212,7 +212,7 @@ class S3Store:
         if existing is not None:
             self._require_equal(key, existing, size, opened)
             return existing
-        with self._telling("put", key):
+        with self._store_errors("put", key):
             try:
                 written = self._sent(name, size, opened)
             except MinioException as error:
@@ -270,7 +270,7 @@ class S3Store:
     def _read(self, key: str, use: Callable[[Iterator[bytes]], _Result]) -> _Result:
         """`use` gets the object's bytes in chunks; it is called again from the start after a broken answer."""
         name = self._name(key)
-        with self._telling("get", key):
+        with self._store_errors("get", key):
             for attempt in reading_again(self.options):
                 with attempt:
                     response = self._client.get_object(self.options.bucket, name)

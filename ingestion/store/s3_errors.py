@@ -41,7 +41,7 @@ _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS_IN_TEXT = re.compile(r"HTTP (?:code |Error: )?(\d{3})|\(HTTP (\d{3})|status code[: ]+(\d{3})", re.IGNORECASE)
 
 
-def told(options: S3Options, verb: str, key: str, error: Exception) -> StoreError:
+def as_store_error(options: S3Options, verb: str, key: str, error: Exception) -> StoreError:
     """A failure of the client as a StoreError; ObjectNotFound where the server says the key is not there."""
     if is_gone(error):
         return ObjectNotFound(f"object {key!r} is not in the store")
@@ -49,7 +49,7 @@ def told(options: S3Options, verb: str, key: str, error: Exception) -> StoreErro
     return _store_error(verb, key, what, next_step)
 
 
-def told_reading(options: S3Options, doing: str, text: str) -> StoreError:
+def as_read_error(options: S3Options, doing: str, text: str) -> StoreError:
     """A failed read of DuckDB's, known by its text only."""
     found = _STATUS_IN_TEXT.search(text)
     status = int(next(group for group in found.groups() if group)) if found else None

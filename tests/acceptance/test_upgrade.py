@@ -119,8 +119,8 @@ def test_a_lake_of_the_version_before_is_read_again_and_closed(
     published = {info.key for info in lake.store.list("published/open/")}
     assert {key for key in leaky & published if not key.endswith("current.json")} == set()
     texts = [path.read_bytes() for path in (home / "lake" / "published" / "open").rglob("*") if path.is_file()]
-    for told in (MADE_AT, str(home), "bronze/", "raw/"):
-        assert not any(told.encode() in text for text in texts), told
+    for output in (MADE_AT, str(home), "bronze/", "raw/"):
+        assert not any(output.encode() in text for text in texts), output
 
     # What only the lake's own account may read is closed to others.
     for zone in ("raw", "quarantine", "bronze", "receipts", "verdicts", "ledger"):

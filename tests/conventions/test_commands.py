@@ -19,11 +19,11 @@ def test_every_command_that_is_told_exists() -> None:
     for path in tracked("*.py", "*.md"):
         if shown(path).startswith(("tests/", "docs/cli.md")):
             continue
-        for told in TOLD.findall(path.read_text(encoding="utf-8")):
+        for message in TOLD.findall(path.read_text(encoding="utf-8")):
             found += 1
-            words = told.split()
+            words = message.split()
             if words[0] not in names and " ".join(words[:2]) not in names and words != ["contracts"]:
-                wrong.append(f"{shown(path)}: citylake {told}")
+                wrong.append(f"{shown(path)}: citylake {message}")
     assert found > 20
     assert not wrong
 
@@ -31,5 +31,7 @@ def test_every_command_that_is_told_exists() -> None:
 def test_readme_commands_are_in_the_reference() -> None:
     reference = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     for name in ("README.md", "README.zh-CN.md"):
-        for told in re.findall(r"^(?:\.venv/bin/)?citylake ([a-z]+)", (ROOT / name).read_text("utf-8"), re.MULTILINE):
-            assert f"## citylake {told}" in reference, (name, told)
+        for message in re.findall(
+            r"^(?:\.venv/bin/)?citylake ([a-z]+)", (ROOT / name).read_text("utf-8"), re.MULTILINE
+        ):
+            assert f"## citylake {message}" in reference, (name, message)

@@ -72,10 +72,10 @@ class Runs:
     def __init__(self, log: Path) -> None:
         reading, writing = os.pipe()
         # A killed process's helper complains there of semaphores nobody gave back.
-        with log.open("wb") as told:
+        with log.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, str(HERE / "chaos_child.py"), str(writing)],
-                stdin=subprocess.PIPE, stdout=told, stderr=told, pass_fds=[writing],
+                stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=[writing],
             )  # fmt: skip
         os.close(writing)
         self._reading, self._rest = reading, b""
@@ -161,16 +161,16 @@ def moments(measured: Ran, counts: dict[str, int], dice: random.Random) -> list[
 
 @dataclass
 class Reading:
-    """What the reader verified: loops as (began, ended, release by edition), told in the file `told`."""
+    """What the reader verified: loops as (began, ended, release by edition), written to the file `written`."""
 
-    told: Path
+    written: Path
     loops: list[tuple[float, float, dict[str, str]]] = field(default_factory=list)
 
     def load(self) -> None:
         """The loops so far; the last line may be half written."""
-        lines = self.told.read_text(encoding="utf-8").split("\n")[:-1]
-        told = [json.loads(line) for line in lines]
-        self.loops = [(loop["began"], loop["ended"], loop["found"]) for loop in told]
+        lines = self.written.read_text(encoding="utf-8").split("\n")[:-1]
+        loops = [json.loads(line) for line in lines]
+        self.loops = [(loop["began"], loop["ended"], loop["found"]) for loop in loops]
 
     def wait_for(self, releases: dict[str, str]) -> None:
         """Until the reader has verified these releases, by edition."""
@@ -205,9 +205,9 @@ def reader(settings: Settings, home: Path) -> Iterator[Reading]:
     environment = settings.model_copy(update={"home": home, "store": store, "threads": 1}).environment()
     environment |= {"CITYLAKE_HOME": str(home), "CITYLAKE_STORE": store, "CITYLAKE_THREADS": "1"}
     home.mkdir(parents=True)
-    out, told = home / "loops", home / "errors"
+    out, errors_file = home / "loops", home / "errors"
     read = Reading(out)
-    with out.open("wb") as loops, told.open("wb") as errors:
+    with out.open("wb") as loops, errors_file.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, str(HERE / "chaos_reader.py")],
             stdin=subprocess.PIPE, stdout=loops, stderr=errors, env=os.environ | environment,
@@ -219,4 +219,4 @@ def reader(settings: Settings, home: Path) -> Iterator[Reading]:
         process.stdin.close()
         process.wait(timeout=LONGEST_SECONDS)
         read.load()
-    assert process.returncode == 0, told.read_text(encoding="utf-8")
+    assert process.returncode == 0, errors_file.read_text(encoding="utf-8")

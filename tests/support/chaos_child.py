@@ -41,8 +41,8 @@ _AFTER = {"landed_manifest": "conform", "committed": "ingest"}
 DEFECT = 70
 
 
-class Told:
-    """What a child tells, a line an event, written at once: a killed child has told all it did."""
+class Recorder:
+    """Events of a child process, a line each, written at once: of a killed child none is missing."""
 
     def __init__(self, events: int) -> None:
         self._events = events
@@ -57,73 +57,75 @@ class Told:
         self.event(step=step)
 
 
-class TellingStore:
-    """The real store; each write is told before it is done."""
+class RecordingStore:
+    """The real store; each write is recorded before it is done."""
 
-    def __init__(self, store: Store, told: Told) -> None:
+    def __init__(self, store: Store, recorder: Recorder) -> None:
         self._store = store
-        self._told = told
+        self._recorder = recorder
 
     def __getattr__(self, name: str) -> Any:
         if name in ("put_file", "put_bytes", "replace"):
-            self._told.begin(self._told.step)
+            self._recorder.begin(self._recorder.step)
         return getattr(self._store, name)
 
 
 def main(events: int) -> None:
-    told = Told(events)
+    recorder = Recorder(events)
     os.write(events, b'{"ready": true}\n')
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            _child(json.loads(line), told)
+            _child(json.loads(line), recorder)
         _, status = os.waitpid(pid, 0)
-        told.event(exit=os.waitstatus_to_exitcode(status))
+        recorder.event(exit=os.waitstatus_to_exitcode(status))
 
 
-def _child(request: dict[str, Any], told: Told) -> None:
+def _child(request: dict[str, Any], recorder: Recorder) -> None:
     code = DEFECT
     try:
-        told.event(pid=os.getpid())
+        recorder.event(pid=os.getpid())
         os.environ.update(request["environment"])
         way = {"run": _run, "tasks": _tasks}[request["way"]]
         lake = open_lake(Settings())
-        lake = replace(lake, store=TellingStore(lake.store, told))  # type: ignore[arg-type]
-        code = way(lake, date.fromisoformat(request["day"]), told)
+        lake = replace(lake, store=RecordingStore(lake.store, recorder))  # type: ignore[arg-type]
+        code = way(lake, date.fromisoformat(request["day"]), recorder)
     except BaseException:
-        told.event(error=traceback.format_exc())
+        recorder.event(error=traceback.format_exc())
     finally:
         os._exit(code)
 
 
-def _run(lake: Lake, day: date, told: Told) -> int:
+def _run(lake: Lake, day: date, recorder: Recorder) -> int:
     def progress(message: str) -> None:
         first = message.split(" ", 1)[0]
-        model_or_test = "test" if ": test" in message else told.step
-        told.begin(first if first in ("ingest", "build", "gate", "publish") else model_or_test)
+        model_or_test = "test" if ": test" in message else recorder.step
+        recorder.begin(first if first in ("ingest", "build", "gate", "publish") else model_or_test)
 
-    report = run(replace(lake, on_step=lambda name: told.begin(_AFTER.get(name, told.step))), day, progress=progress)
+    report = run(
+        replace(lake, on_step=lambda name: recorder.begin(_AFTER.get(name, recorder.step))), day, progress=progress
+    )
     if report.failures:
-        told.event(error=json.dumps(report.failures))
+        recorder.event(error=json.dumps(report.failures))
     return report.exit_code
 
 
-def _tasks(lake: Lake, day: date, told: Told) -> int:
-    lake = replace(lake, on_step=lambda _: told.begin(told.step))
+def _tasks(lake: Lake, day: date, recorder: Recorder) -> int:
+    lake = replace(lake, on_step=lambda _: recorder.begin(recorder.step))
     landed = {name: Extracted() for name in lake.contracts}
     for name, contract in lake.contracts.items():
-        told.begin("ingest")
+        recorder.begin("ingest")
         extract_days(lake, contract, day, day, landed[name])
     for name, contract in lake.contracts.items():
-        told.begin("conform")
+        recorder.begin("conform")
         list(conform_days(lake, contract, day, day, landed[name].waiting))
-    told.begin("build")
-    make_models(lake, day, released=released_inputs(lake), progress=lambda _: told.begin("build"))
-    told.begin("test")
-    test_models(lake, progress=lambda _: told.begin("test"))
-    told.begin("gate")
+    recorder.begin("build")
+    make_models(lake, day, released=released_inputs(lake), progress=lambda _: recorder.begin("build"))
+    recorder.begin("test")
+    test_models(lake, progress=lambda _: recorder.begin("test"))
+    recorder.begin("gate")
     verdicts = gate(lake, _report(lake))
-    told.begin("publish")
+    recorder.begin("publish")
     publish(lake, _report(lake), verdicts, approver="tasks")
     return ALL_PASSED if all(verdict.decision == "passed" for verdict in verdicts) else SOME_BLOCKED
 

@@ -160,7 +160,7 @@ def _check(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, b
         severity=str(node["config"]["severity"]).lower(),
         status="skipped" if stale else status_of(result),
         failures=None if stale or result is None else result.get("failures"),
-        message=f"not built: {', '.join(stale)}" if stale else _told(node, _message(result)),
+        message=f"not built: {', '.join(stale)}" if stale else _format_message(node, _message(result)),
         column=node.get("column_name"),
         compiled_sql=None if result is None else result.get("compiled_code"),
         relation=_relation(lineage, node, declared, read),
@@ -198,7 +198,7 @@ def status_of(result: Mapping[str, Any] | None) -> Status:
     return _STATUS.get(str(result["status"]), "error")
 
 
-def _told(node: Mapping[str, Any], message: str | None) -> str | None:
+def _format_message(node: Mapping[str, Any], message: str | None) -> str | None:
     """What a failed test looked for, in words; dbt only says how many rows it got."""
     test = node.get("test_metadata") or {}
     if message is None or not test:

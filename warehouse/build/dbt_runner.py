@@ -155,14 +155,14 @@ _FLAGS = (
 def _quiet() -> Iterator[None]:
     """Keep quiet what no one here can act on: deprecation warnings of dbt and its libraries; and, where dbt's log
     cannot be written (a full disk), a traceback a line, since the run's own error says it once."""
-    told = logging.raiseExceptions
+    raising = logging.raiseExceptions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.raiseExceptions = False
         try:
             yield
         finally:
-            logging.raiseExceptions = told
+            logging.raiseExceptions = raising
             _let_go()
 
 

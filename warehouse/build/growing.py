@@ -22,9 +22,9 @@ def require_incremental(lineage: Lineage, contracts: Iterable[Contract]) -> None
     tables = [name for name in lineage.models() if lineage.node(name)["config"]["materialized"] == "table"]
     wrong = {name: found for name in tables if (found := _read(lineage, name, growing))}
     if wrong:
-        told = [f"{lineage.node(name)['name']} reads {', '.join(sorted(found))}" for name, found in wrong.items()]
+        readers = [f"{lineage.node(name)['name']} reads {', '.join(sorted(found))}" for name, found in wrong.items()]
         raise BuildFailed(
-            f"made anew in every run from a feed that grows by days: {'; '.join(told)}",
+            f"made anew in every run from a feed that grows by days: {'; '.join(readers)}",
             left="no model was made; the last release stays",
             next_step="put an incremental model (strategy affected_days) between, as fct_weather_hourly.sql does",
         )

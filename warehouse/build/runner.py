@@ -27,7 +27,7 @@ from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
-from ingestion.store.reading import telling
+from ingestion.store.reading import store_errors
 from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
 from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
@@ -114,7 +114,9 @@ def last_report(settings: Settings) -> BuildReport | None:
 
 def _builder(lake: Lake, progress: Progress | None) -> Builder:
     store = lake.store
-    return Builder(lake.settings, lake.contracts, store.url, progress or _no_progress, store.prepare, store.told)
+    return Builder(
+        lake.settings, lake.contracts, store.url, progress or _no_progress, store.prepare, store.as_store_error
+    )
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def _locked(lake: Lake) -> Iterator[None]:
     """The build lock; what the store says goes wrong meanwhile is told as the store's."""
     with (
         build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds),
-        telling(lake.store, "build"),
+        store_errors(lake.store, "build"),
     ):
         yield
 
@@ -138,7 +140,7 @@ def _not_the_stores(_doing: str, _error: Exception) -> CitylakeError | None:
 @dataclass(frozen=True)
 class Builder:
     """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens, once `prepare` was called
-    for its engine; `as_store_error` says what of a failed read is the store's (Store.told).
+    for its engine; `as_store_error` says what of a failed read is the store's (Store.as_store_error).
     """
 
     settings: Settings

@@ -165,14 +165,14 @@ def _listed(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contr
             from _citylake.listed_file left join chosen using (key)
             group by all
         ),
-        told as (
+        totals as (
             select feed, table_name, count(distinct batch) as batches, list(distinct revision) as revisions
             from _citylake.listed_file
             group by feed, table_name
         )
         select feed, table_name, list(object order by interval_start, precedence, object), any_value(batches),
             any_value(revisions)
-        from opened inner join told using (feed, table_name)
+        from opened inner join totals using (feed, table_name)
         group by feed, table_name
         """
     ).fetchall()

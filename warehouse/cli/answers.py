@@ -88,9 +88,9 @@ def run_query(connection: duckdb.DuckDBPyConnection, command: str, store: Store 
     try:
         return query(connection, command)
     except duckdb.Error as error:
-        told = store.told("query", error) if store is not None else None
-        if told is not None:
-            raise told from error
+        refusal = store.as_store_error("query", error) if store is not None else None
+        if refusal is not None:
+            raise refusal from error
         raise QueryFailed(str(error), left="the release is read-only and unchanged") from error
 
 

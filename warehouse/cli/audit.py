@@ -73,11 +73,11 @@ def _show_reconciliation(found: Reconciliation) -> None:
     rows = [(step, count, off[step]) for step, count in compared.items()]
     show_grid(results(), "reconciliation", ("step", "compared", "off"), rows, right="compared off")
     for row in found.off:
-        results().print(_told(row), style="red", markup=False)
+        results().print(_format_row(row), style="red", markup=False)
     write(f"{len(found.off)} of {len(found.rows)} comparisons are off" if found.off else "every comparison agrees")
 
 
-def _told(row: Row) -> str:
+def _format_row(row: Row) -> str:
     where = " ".join(part for part in (row.feed, row.interval, row.table) if part)
     numbers = "" if row.expected is None and row.found is None else f" expected {row.expected}, found {row.found}"
     return f"off: {row.step} {where}:{numbers} {row.reason or ''}".rstrip()

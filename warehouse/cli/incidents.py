@@ -38,7 +38,7 @@ def incidents_command(
     if as_json:
         write_json(found)
         return
-    columns = ("id", "kind", "subject", "since", "over", "from", "to", "times", "told", "what")
+    columns = ("id", "kind", "subject", "since", "over", "from", "to", "times", "notified", "what")
     show_grid(results(), f"{len(found)} incidents", columns, [_cells(i) for i in found], right="times")
 
 
@@ -54,9 +54,9 @@ def sweep_command(context: typer.Context, as_json: AsJson = False) -> None:
         return
     write(
         f"{len(swept.opened)} opened, {len(swept.counted)} met again, {len(swept.resolved)} over; {swept.open} open; "
-        f"{len(swept.told.sent)} notices sent, {len(swept.told.failed)} not sent"
+        f"{len(swept.notified.sent)} notices sent, {len(swept.notified.failed)} not sent"
     )
-    for incident, said, why in swept.told.failed:
+    for incident, said, why in swept.notified.failed:
         write(f"not sent: {incident} {said}: {why}")
 
 
@@ -78,7 +78,7 @@ def close_command(
 def _cells(incident: Incident) -> tuple[object, ...]:
     opened = [notice for notice in incident.notices if notice.said == "opened"]
     sent = sum(notice.sent_at is not None for notice in opened)
-    told = f"{sent} of {len(opened)}" if opened else "no channel"
+    notified = f"{sent} of {len(opened)}" if opened else "no channel"
     first, last = incident.first, incident.last
     return (
         incident.id,
@@ -89,6 +89,6 @@ def _cells(incident: Incident) -> tuple[object, ...]:
         first.start if first else None,
         last.end if last else None,
         incident.occurrences,
-        told,
+        notified,
         incident.message,
     )

@@ -67,8 +67,8 @@ def show_feeds(deliveries: Sequence[Delivery], console: Console) -> None:
     rows = []
     for feed in sorted({d.feed for d in deliveries}):
         mine = [d for d in deliveries if d.feed == feed]
-        told = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in mine).items())
-        rows.append((feed, told, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in mine).items())
+        rows.append((feed, outcomes, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
     columns = ("feed", "deliveries", *HEADINGS)
     show_grid(console, "deliveries, and their rows", columns, rows, right=" ".join(HEADINGS))
 
@@ -106,13 +106,13 @@ def show_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
         passed = verdict.decision == "passed"
         reasons = verdict.reasons[:SHOWN_REASONS]
         more = len(verdict.reasons) - len(reasons)
-        told = "\n".join([*reasons, *([f"and {more} more"] if more else [])])
+        reasons_shown = "\n".join([*reasons, *([f"and {more} more"] if more else [])])
         accepted = [f"accepted until {a.expires}: {a.check}" for a in verdict.accepted]
         table.add_row(
             verdict.product,
             Text(verdict.decision, style="green" if passed else "bold red"),
             str(len(verdict.checks)),
-            Text("\n".join(part for part in (told, *accepted) if part)),
+            Text("\n".join(part for part in (reasons_shown, *accepted) if part)),
         )
     console.print("verdicts", style="bold")
     console.print(table)
@@ -141,18 +141,18 @@ def show_build(report: BuildReport, console: Console) -> None:
     if report.nothing_new:
         console.print("nothing new since the last build", markup=False)
     models, checks = Counter(m.status for m in report.models), Counter(c.status for c in report.checks)
-    rows = [("models", _told(models)), ("checks", _told(checks))]
+    rows = [("models", _format_counts(models)), ("checks", _format_counts(checks))]
     show_grid(console, f"build {report.build_id}, as of {report.as_of}", ("what", "status"), rows)
-    told = [(m.name, m.status, m.message) for m in report.models] + [
+    lines = [(m.name, m.status, m.message) for m in report.models] + [
         (c.name, c.status, c.message) for c in report.checks
     ]
-    bad = [line for line in told if line[1] in ("failed", "error")]
+    bad = [line for line in lines if line[1] in ("failed", "error")]
     if bad:
         show_grid(console, "did not pass", ("name", "status", "message"), bad)
     console.print("next: citylake gate", style="dim")
 
 
-def _told(statuses: Counter[Status]) -> str:
+def _format_counts(statuses: Counter[Status]) -> str:
     return ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none"
 
 

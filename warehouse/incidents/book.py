@@ -89,9 +89,9 @@ class Book:
             lock.release()
 
     @contextmanager
-    def telling(self, kind: str, subject: str) -> Iterator[bool]:
+    def sending(self, kind: str, subject: str) -> Iterator[bool]:
         """True for the one process that may send notices of a subject now; the others leave it to that one."""
-        lock = self._lock(f"tell.{kind}.{subject}")
+        lock = self._lock(f"notify.{kind}.{subject}")
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -61,7 +61,7 @@ Since = Mapping[tuple[str, str], datetime]
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Condition:
     """One interval of a feed in one condition. `receipt` is the one behind it, where there is one."""
 
     kind: Kind
@@ -71,20 +71,20 @@ class Trouble:
     receipt: str | None = None
 
 
-def troubles(lake: Lake, now: datetime, since: Since) -> list[Trouble]:
+def conditions(lake: Lake, now: datetime, since: Since) -> list[Condition]:
     """Every condition of every feed with a contract, oldest interval first.
 
     `since` gives the start from which open incidents need it, where that is before the look-back.
     """
     with closing(lake.log.connect()) as log:
-        unsettled = [trouble for trouble in _unsettled(log) if _is_watched(lake, trouble, now, since)]
+        unsettled = [condition for condition in _unsettled(log) if _is_watched(lake, condition, now, since)]
         came: dict[str, set[datetime]] = {}
         for feed, start in log.execute(_CAME).fetchall():
             came.setdefault(feed, set()).add(start.astimezone(UTC))
         first = {feed: start.astimezone(UTC) for feed, start in log.execute(_FIRST).fetchall()}
-    told = {(trouble.feed, trouble.interval.start) for trouble in unsettled}
+    waiting = {(condition.feed, condition.interval.start) for condition in unsettled}
     late = [
-        Trouble("delivery_late", feed, interval, f"due {_moment(interval.end + contract.citylake.deadline)}")
+        Condition("delivery_late", feed, interval, f"due {_moment(interval.end + contract.citylake.deadline)}")
         for feed, contract in sorted(lake.active.items())
         for interval in missing(
             contract,
@@ -93,7 +93,7 @@ def troubles(lake: Lake, now: datetime, since: Since) -> list[Trouble]:
             first=first.get(feed),
             since=since.get(("delivery_late", feed)),
         )
-        if (feed, interval.start) not in told
+        if (feed, interval.start) not in waiting
     ]
     return [*unsettled, *late]
 
@@ -114,7 +114,7 @@ def missing(
     return [interval for interval in due if interval.start not in came]
 
 
-def _unsettled(log: duckdb.DuckDBPyConnection) -> list[Trouble]:
+def _unsettled(log: duckdb.DuckDBPyConnection) -> list[Condition]:
     found = []
     for feed, start, end, state, rule, key, received, quarantined, why in log.execute(_UNSETTLED).fetchall():
         kind = kind_of(state, rule)
@@ -122,7 +122,7 @@ def _unsettled(log: duckdb.DuckDBPyConnection) -> list[Trouble]:
             continue
         # A refusal's own message may quote the file, so it stays in the lake.
         message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else waits(why)
-        found.append(Trouble(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))
+        found.append(Condition(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))
     return found
 
 
@@ -131,10 +131,10 @@ def waits(why: str | None) -> str:
     return f"waits for a word: {why}" if why else "waits for a word"
 
 
-def _is_watched(lake: Lake, trouble: Trouble, now: datetime, since: Since) -> bool:
+def _is_watched(lake: Lake, condition: Condition, now: datetime, since: Since) -> bool:
     begin = now - LOOK_BACK
-    begin = min(begin, since.get((trouble.kind, trouble.feed), begin))
-    return trouble.feed in lake.contracts and begin <= trouble.interval.end and trouble.interval.start <= now
+    begin = min(begin, since.get((condition.kind, condition.feed), begin))
+    return condition.feed in lake.contracts and begin <= condition.interval.end and condition.interval.start <= now
 
 
 def _moment(moment: datetime) -> str:

@@ -80,8 +80,8 @@ def _advice(incident: Incident, said: Said) -> list[str]:
         return ["", "无需处理。 Nothing is left to do."]
     left = incident.left or " ".join(words.left)
     step = incident.next_step or "\n  ".join(line.format(subject=incident.subject) for line in words.next_step)
-    told = "本告警在恢复前不再重复发送。 This notice is not repeated while the incident lasts."
-    return [f"现状 Left: {left}", f"处理 Next:\n  {step}", "", told, f"编号 Incident: {incident.id}"]
+    once = "本告警在恢复前不再重复发送。 This notice is not repeated while the incident lasts."
+    return [f"现状 Left: {left}", f"处理 Next:\n  {step}", "", once, f"编号 Incident: {incident.id}"]
 
 
 def _document(incident: Incident, said: Said, subject: str, body: str) -> dict[str, Any]:

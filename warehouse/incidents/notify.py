@@ -25,7 +25,7 @@ _PATIENCE = timedelta(hours=1)
 
 
 @dataclass
-class Told:
+class Notified:
     """What was sent: (incident id, opened or resolved, channel); and what failed, with why."""
 
     sent: list[tuple[str, str, str]] = field(default_factory=list)
@@ -61,17 +61,17 @@ def is_synthetic(lake: Lake, subject: str) -> bool:
     return any(contract.citylake.synthetic for contract in contracts_of(lake, subject))
 
 
-def tell(lake: Lake, incident: Incident, told: Told) -> None:
-    """Send what is pending, adding to `told`. Failing channels are recorded; only the store can raise."""
+def notify(lake: Lake, incident: Incident, notified: Notified) -> None:
+    """Send what is pending, adding to `notified`. Failing channels are recorded; only the store can raise."""
     if not incident.pending():
         return
     book = Book(lake)
-    with book.telling(incident.kind, incident.subject) as mine:
+    with book.sending(incident.kind, incident.subject) as mine:
         if not mine:
             return
         ways, broken = _ways(lake)
         for notice in incident.pending():
-            _tell_one(book, incident, notice, ways.get(notice.channel), broken, told)
+            _send_one(book, incident, notice, ways.get(notice.channel), broken, notified)
 
 
 def _ways(lake: Lake) -> tuple[Mapping[ChannelName, Channel], str | None]:
@@ -81,8 +81,8 @@ def _ways(lake: Lake) -> tuple[Mapping[ChannelName, Channel], str | None]:
         return {}, error.message
 
 
-def _tell_one(
-    book: Book, incident: Incident, notice: Notice, way: Channel | None, broken: str | None, told: Told
+def _send_one(
+    book: Book, incident: Incident, notice: Notice, way: Channel | None, broken: str | None, notified: Notified
 ) -> None:
     """Send one notice if it is still due, and record what came of it."""
     current = book.load(incident.kind, incident.subject, incident.id)
@@ -97,8 +97,8 @@ def _tell_one(
     text = compose(current, due.said, title=contract.title if contract else None, timezone=timezone)
     error = way.send(text, due.recipient) if way else broken or "the channel is not configured"
     book.lake.on_step("notice_sent")
-    _settled(book, current, due, error)
-    (told.failed if error else told.sent).append((current.id, due.said, error or due.channel))
+    _record_attempt(book, current, due, error)
+    (notified.failed if error else notified.sent).append((current.id, due.said, error or due.channel))
 
 
 def _is_due(notice: Notice, now: datetime) -> bool:
@@ -106,7 +106,7 @@ def _is_due(notice: Notice, now: datetime) -> bool:
     return eager or (notice.tried_at is not None and notice.tried_at + _PATIENCE <= now)
 
 
-def _settled(book: Book, incident: Incident, notice: Notice, error: str | None) -> None:
+def _record_attempt(book: Book, incident: Incident, notice: Notice, error: str | None) -> None:
     """The notice with its outcome; only the first failure and the success are worth a line of history."""
     now = book.lake.clock()
     with book.changing(incident.kind, incident.subject):

@@ -18,7 +18,7 @@ from ingestion.receipts.model import Span
 from warehouse.incidents.book import Book, new_id
 from warehouse.incidents.model import BY_INTERVAL, Incident, Kind, Said
 from warehouse.incidents.notice import one_line
-from warehouse.incidents.notify import Told, is_synthetic, tell, wanted
+from warehouse.incidents.notify import Notified, is_synthetic, notify, wanted
 
 Action = Literal["opened", "counted", "known", "resolved"]
 
@@ -29,7 +29,7 @@ class Done:
 
     action: Action
     incident: Incident
-    told: Told = field(default_factory=Told)
+    notified: Notified = field(default_factory=Notified)
 
 
 def report(
@@ -76,9 +76,9 @@ def report(
         )
         opened = book.write(opened, "opened")
         lake.on_step("incident_opened")
-    told = Told()
-    tell(lake, opened, told)
-    return Done("opened", opened, told)
+    notified = Notified()
+    notify(lake, opened, notified)
+    return Done("opened", opened, notified)
 
 
 def report_error(
@@ -108,7 +108,7 @@ def resolve(lake: Lake, kind: Kind, subject: str, how: str, *, interval: Interva
             if incident.is_open and _ends_with(incident, interval):
                 done.append(end(book, incident, how))
     for ended in done:
-        tell(lake, ended.incident, ended.told)
+        notify(lake, ended.incident, ended.notified)
     return done
 
 
@@ -126,7 +126,7 @@ def close(lake: Lake, incident_id: str, *, reason: str, by: str) -> Done:
         )
     with book.changing(found.kind, found.subject):
         ended = end(book, book.load(found.kind, found.subject, found.id) or found, reason, by=by)
-    tell(lake, ended.incident, ended.told)
+    notify(lake, ended.incident, ended.notified)
     return ended
 
 

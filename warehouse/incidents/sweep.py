@@ -15,9 +15,9 @@ from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from warehouse.gate.record import latest
 from warehouse.incidents.book import Book
-from warehouse.incidents.conditions import LOOK_BACK, Trouble, troubles
+from warehouse.incidents.conditions import LOOK_BACK, Condition, conditions
 from warehouse.incidents.model import BY_INTERVAL, Incident
-from warehouse.incidents.notify import Told, tell, wanted
+from warehouse.incidents.notify import Notified, notify, wanted
 from warehouse.incidents.report import Done, end, report, resolve
 from warehouse.verdict import Verdict
 
@@ -29,7 +29,7 @@ class Swept:
     opened: list[str] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
     resolved: list[str] = field(default_factory=list)
-    told: Told = field(default_factory=Told)
+    notified: Notified = field(default_factory=Notified)
     open: int = 0
 
 
@@ -41,13 +41,13 @@ def sweep(lake: Lake, now: datetime | None = None) -> Swept:
     now = now or lake.city_time()
     book, swept = Book(lake), Swept()
     active = book.active()
-    found = troubles(lake, now, _since(active))
-    for trouble in found:
-        _note(swept, _noted(lake, trouble, active))
+    found = conditions(lake, now, _since(active))
+    for condition in found:
+        _note(swept, _noted(lake, condition, active))
     _end_runs(book, found, active, swept)
     for verdict in _verdicts(lake):
         _note_verdict(lake, verdict, swept)
-    _tell_rest(book, now, swept)
+    _notify_rest(book, now, swept)
     swept.open = sum(incident.is_open for incident in book.active())
     return swept
 
@@ -62,13 +62,17 @@ def _since(active: Iterable[Incident]) -> dict[tuple[str, str], datetime]:
     return begun
 
 
-def _noted(lake: Lake, trouble: Trouble, active: Iterable[Incident]) -> Done | None:
+def _noted(lake: Lake, condition: Condition, active: Iterable[Incident]) -> Done | None:
     """Reported, unless an incident holds this very interval already: a standing condition is not a new occurrence."""
     for incident in active:
-        if (incident.kind, incident.subject) == (trouble.kind, trouble.feed) and _holds(incident, trouble.interval):
+        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and _holds(
+            incident, condition.interval
+        ):
             return None
-    occurrence = trouble.receipt or trouble.interval.id
-    return report(lake, trouble.kind, trouble.feed, trouble.message, interval=trouble.interval, occurrence=occurrence)
+    occurrence = condition.receipt or condition.interval.id
+    return report(
+        lake, condition.kind, condition.feed, condition.message, interval=condition.interval, occurrence=occurrence
+    )
 
 
 def _holds(incident: Incident, interval: Interval) -> bool:
@@ -77,7 +81,7 @@ def _holds(incident: Incident, interval: Interval) -> bool:
     return incident.first.start <= interval.start and interval.end <= incident.last.end
 
 
-def _end_runs(book: Book, found: Iterable[Trouble], active: Iterable[Incident], swept: Swept) -> None:
+def _end_runs(book: Book, found: Iterable[Condition], active: Iterable[Incident], swept: Swept) -> None:
     """Runs none of whose intervals is in trouble any more."""
     standing = list(found)
     for seen in active:
@@ -119,18 +123,18 @@ def _note(swept: Swept, done: Done | None) -> None:
     if done is None or done.action == "known":
         return
     {"opened": swept.opened, "counted": swept.counted, "resolved": swept.resolved}[done.action].append(done.incident.id)
-    swept.told.sent += done.told.sent
-    swept.told.failed += done.told.failed
+    swept.notified.sent += done.notified.sent
+    swept.notified.failed += done.notified.failed
 
 
-def _tell_rest(book: Book, now: datetime, swept: Swept) -> None:
+def _notify_rest(book: Book, now: datetime, swept: Swept) -> None:
     """Unsent notices again; recipients and channels that came after the opening; states of what is over and told."""
     for incident in book.active():
         if incident.id in swept.opened:
-            # Told, or tried, a moment ago.
+            # Notified, or tried, a moment ago.
             continue
         current = _with_new_recipients(book, incident) if incident.is_open else incident
-        tell(book.lake, current, swept.told)
+        notify(book.lake, current, swept.notified)
         remembered = current.closed_by and current.last and current.last.end > now - 2 * LOOK_BACK
         after = book.load(current.kind, current.subject, current.id)
         if after is not None and not after.is_open and not after.pending() and not remembered:

@@ -14,7 +14,7 @@ import duckdb
 from ingestion.errors import CitylakeError, IntegrityError
 from ingestion.sql import identifier, literal
 from ingestion.store.base import Store
-from ingestion.store.reading import telling
+from ingestion.store.reading import store_errors
 from warehouse.publish.comments import Comment, write
 from warehouse.release import layout
 from warehouse.release.manifest import Manifest, TableEntry
@@ -35,7 +35,7 @@ def making(table: str, store: Store) -> Iterator[None]:
     """What goes wrong inside is this table's: raises TableFailed for anything but an error made on purpose, or the
     store's."""
     try:
-        with telling(store, f"make table {table}"):
+        with store_errors(store, f"make table {table}"):
             yield
     except CitylakeError:
         raise

@@ -15,7 +15,7 @@ import duckdb
 
 from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
-from ingestion.store.reading import telling
+from ingestion.store.reading import store_errors
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.content.measure import BUILD, TableContent, day_expression, days_filter, relation
 from warehouse.gate.accepted import AcceptedFailure
@@ -49,7 +49,7 @@ class Composer:
         self.catalogue = _catalogue(report)
         connection.execute(f"attach ':memory:' as {identifier(self.catalogue)}")
 
-    def settle(self) -> None:
+    def hold_back(self) -> None:
         """Hold products back until every check that spans fresh and kept products is good."""
         while True:
             self._hold_back_dependants()
@@ -113,7 +113,7 @@ class Composer:
     def _judge_or_hold_back(self, check: CheckRun) -> tuple[ProductPlan, str] | None:
         """As `_judge`; a check that cannot be run holds back the fresh product it is declared on, or reads."""
         try:
-            with telling(self.lake.store, f"run check {check.name} on the composed release"):
+            with store_errors(self.lake.store, f"run check {check.name} on the composed release"):
                 return self._judge(check)
         except Exception as error:
             defect = raise_unless_unexpected(error, self.lake.settings, f"check {check.name} on the composed release")

@@ -17,7 +17,7 @@ from ingestion.isolation import raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import identifier, literal
 from ingestion.store import LocalStore
-from ingestion.store.reading import telling
+from ingestion.store.reading import store_errors
 from warehouse.build.sources import SYSTEM_COLUMNS
 from warehouse.gate.privacy import text_columns
 from warehouse.publish.comments import Comment, Descriptions
@@ -89,7 +89,7 @@ def keep_out(lake: Lake, composer: Composer, described: Descriptions, *, is_pare
 
     Rows that were released clean are not read again; of a stale parent (warehouse.publish.leaky) all are.
     """
-    composer.settle()
+    composer.hold_back()
     if not layout.is_public(composer.plan.edition):
         return
     facts = LakeFacts(lake)
@@ -98,7 +98,7 @@ def keep_out(lake: Lake, composer: Composer, described: Descriptions, *, is_pare
         if product.choice == "kept":
             product.parent = None
         product.hold_back(reason)
-        composer.settle()
+        composer.hold_back()
 
 
 def _first_wrong(
@@ -111,7 +111,7 @@ def _first_wrong(
                 continue
             query = composer.changed(name) if not is_parent_stale else composer.select(name)
             try:
-                with telling(composer.lake.store, f"look at table {name}"):
+                with store_errors(composer.lake.store, f"look at table {name}"):
                     reason = (
                         facts.in_columns(columns)
                         or facts.in_comment(composer.connection, described.of(name))

@@ -23,7 +23,7 @@ from ingestion.errors import CitylakeError, LakeBusy
 from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
-from ingestion.store.reading import telling
+from ingestion.store.reading import store_errors
 from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport, Document
 from warehouse.content.measure import ENGINE, TableContent, measure, open_build
@@ -82,7 +82,7 @@ def publish(
         publisher(lake),
         # A build beside us would change the tables between one edition and the next.
         build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
-        telling(lake.store, "publish"),
+        store_errors(lake.store, "publish"),
     ):
         with closing(open_build(lake)) as connection:
             content = measure(lake, report, pointer.current(lake, "internal"), connection)
@@ -94,7 +94,7 @@ def publish(
         errors: list[CitylakeError] = []
         for edition in editions:
             try:
-                with telling(lake.store, "publish"):
+                with store_errors(lake.store, "publish"):
                     published.append(release.edition(edition))
             except Exception as error:
                 errors.append(raise_unless_unexpected(error, settings, f"publishing edition {edition}"))

@@ -261,7 +261,7 @@ def parquet_rows(lake: Lake, present: list[str]) -> dict[str, int]:
             found = connection.execute(query, {"urls": list(urls)}).fetchall()
         except duckdb.Error as error:
             # A store that does not answer has not lost the file.
-            if lake.store.told("", error) is not None:
+            if lake.store.as_store_error("", error) is not None:
                 raise
             found = [row for url in urls for row in _footer(connection, query, url)]
     return {urls[url]: int(rows) for url, rows in found}

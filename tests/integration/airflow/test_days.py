@@ -135,9 +135,9 @@ def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_publi
     assert api.tasks("warehouse", newest["dag_run_id"]) == {
         "build": "success", "test": "success", "gate": "success", "publish": "success", "blocked_products": "failed",
     }  # fmt: skip
-    told = _log_of(api, INSPECTION, f"demo__{BAD}", "needs_attention")
-    assert "refused inspection_20260304.ndjson" in told
-    assert "citylake quarantine syj.food_inspection" in told
+    message = _log_of(api, INSPECTION, f"demo__{BAD}", "needs_attention")
+    assert "refused inspection_20260304.ndjson" in message
+    assert "citylake quarantine syj.food_inspection" in message
     assert "citylake gate --explain food_safety" in _log_of(api, "warehouse", newest["dag_run_id"], "blocked_products")
     refused = _letters(running)
     assert len(refused) == 1

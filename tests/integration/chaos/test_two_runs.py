@@ -57,10 +57,10 @@ def test_two_runs_at_once(kind: str, patience: float, tmp_path: Path) -> None:
     with place(kind, tmp_path) as chosen:
         settings = chosen.model_copy(update=facts | {"lock_timeout_seconds": patience})
         both = [command(settings) for _ in range(2)]
-        told = [one.communicate(timeout=300)[0] for one in both]
+        outputs = [one.communicate(timeout=300)[0] for one in both]
         codes = [one.returncode for one in both]
-        assert 0 in codes, told
-        for code, text in zip(codes, told, strict=True):
+        assert 0 in codes, outputs
+        for code, text in zip(codes, outputs, strict=True):
             assert code == 0 or (patience == 0 and any(busy in text for busy in BUSY) and "next:" in text), text
         lake = open_lake(settings)
         assert state_of(lake) == state_of(alone)

@@ -36,9 +36,9 @@ def test_check_names_the_wrong_key_and_exits_1(
     path.write_text(text.replace("delivery: events", "delivry: events"), encoding="utf-8")
     monkeypatch.setenv("CITYLAKE_CONTRACTS", str(folder))
     assert main(["contracts", "check"]) == 1
-    told = capsys.readouterr().out
-    assert "complaint.yaml" in told
-    assert "delivry" in told
+    output = capsys.readouterr().out
+    assert "complaint.yaml" in output
+    assert "delivry" in output
     monkeypatch.delenv("CITYLAKE_CONTRACTS")
     assert main(["contracts", "check"]) == 0
     assert "0 problems" in capsys.readouterr().out
@@ -62,21 +62,21 @@ def test_check_lists_what_a_draft_leaves_open(drafted: Path, capsys: pytest.Capt
     capsys.readouterr()
     assert main(["contracts", "check"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    told = [line for line in lines if "air.yaml:" in line]
-    assert all(re.search(r"air\.yaml:\d+: ", line) for line in told)
-    assert any("status: `draft`" in line for line in told)
-    assert any("left to decide: the licence" in line for line in told)
-    assert not any("air.yaml:1:" in line for line in told), "the first line explains the marks"
-    assert lines[-1] == f"6 contracts checked, {len(told)} problems"
+    output = [line for line in lines if "air.yaml:" in line]
+    assert all(re.search(r"air\.yaml:\d+: ", line) for line in output)
+    assert any("status: `draft`" in line for line in output)
+    assert any("left to decide: the licence" in line for line in output)
+    assert not any("air.yaml:1:" in line for line in output), "the first line explains the marks"
+    assert lines[-1] == f"6 contracts checked, {len(output)} problems"
 
 
 def test_a_draft_is_tried_and_not_ingested(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["contracts", "try", "hbj.air", str(drafted)]) == 0
     assert "nothing was stored" in capsys.readouterr().out
     assert main(["ingest", "hbj.air", str(drafted), "--interval", "2026-03-02"]) == 1
-    told = capsys.readouterr().err
-    assert "hbj.air: `draft`" in told
-    assert "citylake contracts check" in told
+    output = capsys.readouterr().err
+    assert "hbj.air: `draft`" in output
+    assert "citylake contracts check" in output
 
 
 def test_a_wrong_file_stops_its_own_feed_alone(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,6 +108,6 @@ def test_a_rule_that_cannot_run_is_listed_and_is_no_defect_when_tried(
     assert main(["contracts", "check"]) == 1
     assert "rules[0].expression: `avg` looks at other rows" in capsys.readouterr().out
     assert main(["contracts", "try", "hbj.air", str(drafted)]) == 1
-    told = capsys.readouterr().err
-    assert "looks at other rows" in told
-    assert "unexpected error" not in told
+    output = capsys.readouterr().err
+    assert "looks at other rows" in output
+    assert "unexpected error" not in output

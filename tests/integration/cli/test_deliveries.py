@@ -31,8 +31,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     def command(*words: str) -> tuple[int, str, str]:
         code = main(["--home", str(home), *words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return command
 
@@ -139,7 +139,7 @@ def test_bad_items_are_named_after_the_others_were_taken_in(tmp_path: Path, caps
     bad = good.with_name(f"{good.stem}_r2{good.suffix}")
     bad.symlink_to(bad.name)
     code = main(["--home", str(tmp_path), "ingest", "syj.complaint", "--day", BAD_DAY, "--json"])
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert code == 1
-    assert [(one["filename"], one["outcome"]) for one in json.loads(told.out)] == [(good.name, "accepted")]
-    assert f"{bad.name}' is a link that leads back to itself" in told.err
+    assert [(one["filename"], one["outcome"]) for one in json.loads(output.out)] == [(good.name, "accepted")]
+    assert f"{bad.name}' is a link that leads back to itself" in output.err

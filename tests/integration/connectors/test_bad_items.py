@@ -54,10 +54,10 @@ def test_an_interval_that_fails_stops_no_other(late: Lake, server: Server, http_
     server.script(path(1), BAD[what])
     feed = http_contract(**BACK, **ONCE, max_bytes=1000)
     captured = Captured()
-    with pytest.raises(SourceError, match=r"^office\.readings \[2026-03-03T00:00Z, 2026-03-04T00:00Z\): ") as told:
+    with pytest.raises(SourceError, match=r"^office\.readings \[2026-03-03T00:00Z, 2026-03-04T00:00Z\): ") as raised:
         capture(late, feed, LAST, captured)
     assert [one.interval for one in captured.deliveries] == [DAYS[0], DAYS[2], DAYS[3]]
-    assert "key=abc" not in str(told.value)
+    assert "key=abc" not in str(raised.value)
 
 
 def test_every_interval_that_fails_is_named(late: Lake, server: Server, http_contract) -> None:
@@ -82,9 +82,9 @@ def test_every_interval_that_fails_is_named(late: Lake, server: Server, http_con
 def test_a_server_that_cannot_be_reached_is_asked_once(late: Lake, http_contract) -> None:
     """Nothing else of it can be read now, and every further time-out would be waited for in vain."""
     gone = Connection.model_validate({"base_url": f"http://127.0.0.1:{free_port()}"})
-    with pytest.raises(SourceError, match=r"cannot be reached: .*; 3 more intervals were not asked for") as told:
+    with pytest.raises(SourceError, match=r"cannot be reached: .*; 3 more intervals were not asked for") as raised:
         list(ingest_intervals(replace(late, connections=lambda _: gone), http_contract(**ONCE), DAYS))
-    assert told.value.interval == str(DAYS[0])
+    assert raised.value.interval == str(DAYS[0])
 
 
 def test_a_server_that_asks_to_be_left_alone_is(late: Lake, server: Server, http_contract) -> None:

@@ -250,9 +250,9 @@ def test_each_way_to_enter(
         ingest_interval(entered, http_contract(), day(0))
     assert "CITYLAKE_CONN_OFFICE" in str(refused.value)
     hidden = (SECRET, "czNjcmV0")
-    told = [str(refused.value), repr(refused.value.__cause__), caplog.text, repr(connection), repr(entered)]
+    message = [str(refused.value), repr(refused.value.__cause__), caplog.text, repr(connection), repr(entered)]
     assert caplog.text
-    assert not [text for text in told if any(secret in text for secret in hidden)]
+    assert not [text for text in message if any(secret in text for secret in hidden)]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if any(secret.encode() in path.read_bytes() for secret in hidden)]

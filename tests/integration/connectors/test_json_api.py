@@ -171,7 +171,7 @@ def test_a_next_page_on_another_server_is_not_followed(real: Lake, server: Serve
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b'{"error": "quota"}', "sent no list of records at \\$.data but an object with error"),
         (b'{"data": [', "sent a page that is not JSON"),
@@ -179,9 +179,9 @@ def test_a_next_page_on_another_server_is_not_followed(real: Lake, server: Serve
         (b"", "sent a page that is not JSON"),
     ],
 )
-def test_what_is_no_page_is_not_taken(real: Lake, server: Server, api_contract, body: bytes, told: str) -> None:
+def test_what_is_no_page_is_not_taken(real: Lake, server: Server, api_contract, body: bytes, message: str) -> None:
     Api(server, readings("abcd"), before=lambda n: Answer(body) if n > 1 else None)
-    with pytest.raises(SourceError, match=told):
+    with pytest.raises(SourceError, match=message):
         ingest_interval(real, api_contract(), day(0))
     assert list(real.store.list("")) == []
 

@@ -59,18 +59,18 @@ def test_a_next_page_that_is_no_url(real: Lake, server: Server, api_contract, by
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b'{"access_token": "%s\\r\\nX: y"}' % SECRET.encode(), "gave no access token"),
         (b"[" * 100_000, "gave no access token"),
         (b" " * (2**20 + 1), "sends more than a token"),
     ],
 )
-def test_a_token_no_request_can_carry(made: Lake, server: Server, http_contract, body: bytes, told: str) -> None:
+def test_a_token_no_request_can_carry(made: Lake, server: Server, http_contract, body: bytes, message: str) -> None:
     fields = {"auth": "oauth2", "login": "client", "password": SECRET, "token_url": "oauth/token"}
     connection = Connection.model_validate({"base_url": server.url, **fields})
     server.script("/oauth/token", Answer(body))
-    with pytest.raises(SourceError, match=told) as refused:
+    with pytest.raises(SourceError, match=message) as refused:
         ingest_interval(replace(made, connections=lambda _: connection), http_contract(), day(0))
     assert SECRET not in str(refused.value)
     assert server.paths() == ["/oauth/token"]

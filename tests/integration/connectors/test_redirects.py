@@ -63,12 +63,12 @@ def test_an_undeclared_host_is_not_asked(
     sent_to(server, f"{UNDECLARED[kind](other)}/internal.csv?signature={SECRET}")
     url = f"{server.url}/files/readings_{{interval:%Y%m%d}}.csv"
     feed = http_contract() if has_connection else http_contract(url=url, connection=None)
-    with pytest.raises(SourceError, match=r"redirects to another server, .* which is not declared") as told:
+    with pytest.raises(SourceError, match=r"redirects to another server, .* which is not declared") as raised:
         ingest_interval(made, feed, day(0))
     place = "connection 'office' (CITYLAKE_CONN_OFFICE, or the Airflow" if has_connection else "the source in the contr"
-    assert f"to `redirect_hosts` of {place}" in str(told.value)
-    assert SECRET not in str(told.value)
-    assert "internal.csv" not in str(told.value)
+    assert f"to `redirect_hosts` of {place}" in str(raised.value)
+    assert SECRET not in str(raised.value)
+    assert "internal.csv" not in str(raised.value)
     assert (other.connections, len(server.asked)) == (0, 1)
     assert list(made.store.list("")) == []
 
@@ -117,7 +117,7 @@ def test_a_declared_host_may_not_send_us_to_a_third(made: Lake, server: Server, 
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "message"),
     [
         ("file:///etc/passwd", "redirects to something that is not http"),
         ("ftp://127.0.0.1/a.csv", "redirects to something that is not http"),
@@ -136,12 +136,12 @@ def test_a_declared_host_may_not_send_us_to_a_third(made: Lake, server: Server, 
     ],
 )
 def test_what_is_never_followed(
-    made: Lake, server: Server, other: Server, http_contract, location: str, told: str
+    made: Lake, server: Server, other: Server, http_contract, location: str, message: str
 ) -> None:
     """Not even where every host is declared."""
     sent_to(server, location.format(port=other.port))
     lake = declaring(made, server, "localhost", "127.0.0.1")
-    with pytest.raises(SourceError, match=told) as refused:
+    with pytest.raises(SourceError, match=message) as refused:
         ingest_interval(lake, http_contract(), day(0))
     assert SECRET not in str(refused.value)
     assert "passwd" not in str(refused.value)
@@ -191,10 +191,10 @@ def test_a_next_page_on_another_host(
         assert ingest_interval(lake, api_contract(paging=paging), day(0))[0].accepted == 3
         assert "authorization" not in other.asked[0].headers
         return
-    with pytest.raises(SourceError, match="names a next page on another server, http://localhost:") as told:
+    with pytest.raises(SourceError, match="names a next page on another server, http://localhost:") as raised:
         ingest_interval(lake, api_contract(paging=paging), day(0))
-    assert SECRET not in str(told.value)
-    assert "`redirect_hosts` of connection 'office'" in str(told.value)
+    assert SECRET not in str(raised.value)
+    assert "`redirect_hosts` of connection 'office'" in str(raised.value)
     assert other.connections == 0
 
 
@@ -203,7 +203,7 @@ def test_a_next_page_that_is_never_followed(real: Lake, server: Server, api_cont
     server.script(API, Answer(json.dumps({"data": readings("ab"), "next": following}).encode()))
     with pytest.raises(
         SourceError, match=r"names a next page at (something that is not http|a URL with a login)"
-    ) as told:
+    ) as message:
         ingest_interval(real, api_contract(paging={"by": "next_link", "next": "$.next"}), day(0))
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(message.value)
     assert len(server.asked) == 1

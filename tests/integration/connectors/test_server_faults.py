@@ -64,11 +64,11 @@ class City:
         assert pointer.current(self.lake, "internal") == released
         assert reconcile(self.lake).ok
         assert list(self.lake.settings.scratch_root.iterdir()) == []
-        told = str(failed.value)
-        assert told.startswith(f"office.readings {day(0)}: {self.server.url}{self.path} ")
-        assert "left:  nothing was stored" in told
-        assert "citylake ingest office.readings --interval 20260302T000000Z" in told
-        return told
+        reported = str(failed.value)
+        assert reported.startswith(f"office.readings {day(0)}: {self.server.url}{self.path} ")
+        assert "left:  nothing was stored" in reported
+        assert "citylake ingest office.readings --interval 20260302T000000Z" in reported
+        return reported
 
     def recovers(self) -> None:
         """The server is well: the next run takes the data, it is built and released, and all agrees."""
@@ -121,16 +121,16 @@ def test_500_once_is_asked_again_and_the_log_says_so(city: City, caplog: pytest.
     (delivery,) = ingest_interval(city.lake, city.contract, day(0))
     assert delivery.outcome == "accepted"
     assert len(city.server.asked) == 2
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "ingestion.connectors.web"]
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "ingestion.connectors.web"]
     pattern = rf"{city.server.url}{city.path} answered 500 .*; asked again in \d+\.\d s, attempt 2 of 3"
-    assert re.fullmatch(pattern, told), told
+    assert re.fullmatch(pattern, message), message
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_500_every_time(city: City, status: int) -> None:
-    told = city.fails(Answer(b"<html>oops</html>", status, {"Content-Type": "text/html"}))
-    assert f"answered {status}" in told
-    assert "the next run asks again" in told
+    message = city.fails(Answer(b"<html>oops</html>", status, {"Content-Type": "text/html"}))
+    assert f"answered {status}" in message
+    assert "the next run asks again" in message
     assert len(city.server.asked) == 3
     if status == 500:
         city.recovers()
@@ -149,21 +149,21 @@ def test_429_is_waited_for_as_long_as_the_server_says(city: City, as_date: bool)
 
 
 def test_429_every_time(city: City) -> None:
-    told = city.fails(Answer(b"slow down", 429, {"Retry-After": "0"}))
-    assert "answered 429 Too Many Requests and asks to wait 0 s" in told
+    message = city.fails(Answer(b"slow down", 429, {"Retry-After": "0"}))
+    assert "answered 429 Too Many Requests and asks to wait 0 s" in message
     city.recovers()
 
 
 def test_429_for_longer_than_the_contract_waits(city: City) -> None:
-    told = city.fails(Answer(b"tomorrow", 429, {"Retry-After": "86400"}))
-    assert "asks to wait 86400 s" in told
+    message = city.fails(Answer(b"tomorrow", 429, {"Retry-After": "86400"}))
+    assert "asks to wait 86400 s" in message
     assert len(city.server.asked) == 1
     city.recovers()
 
 
 def test_a_server_that_says_nothing(city: City) -> None:
-    told = city.fails(replace(good(city), stall=5))
-    assert "stopped answering (time-out)" in told
+    message = city.fails(replace(good(city), stall=5))
+    assert "stopped answering (time-out)" in message
     assert len(city.server.asked) == 3
     city.recovers()
 
@@ -177,15 +177,15 @@ def test_a_server_that_is_not_there(city: City) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_half_a_body(city: City, chunked: bool) -> None:
-    told = city.fails(replace(good(city), cut=12, chunked=chunked))
-    assert "broke off" in told
+    message = city.fails(replace(good(city), cut=12, chunked=chunked))
+    assert "broke off" in message
     assert len(city.server.asked) == 3
     city.recovers()
 
 
 def test_a_declared_length_longer_than_the_body(city: City) -> None:
-    told = city.fails(replace(good(city), length=1000))
-    assert "expected 1000" in told
+    message = city.fails(replace(good(city), length=1000))
+    assert "expected 1000" in message
     city.recovers()
 
 
@@ -194,11 +194,11 @@ def test_a_declared_length_shorter_than_the_body(city: City) -> None:
     if city.path == FILE:
         whole = base64.b64encode(hashlib.sha256(TEXT).digest()).decode()
         digest = {"Repr-Digest": f"sha-256=:{whole}:"}
-        told = city.fails(replace(good(city), length=len(TEXT) - 5, headers={**CSV, **digest}))
-        assert "do not have the sha-256 digest" in told
+        message = city.fails(replace(good(city), length=len(TEXT) - 5, headers={**CSV, **digest}))
+        assert "do not have the sha-256 digest" in message
     else:
-        told = city.fails(replace(good(city), length=20))
-        assert "sent a page that is not JSON" in told
+        message = city.fails(replace(good(city), length=20))
+        assert "sent a page that is not JSON" in message
     city.recovers()
 
 
@@ -229,16 +229,16 @@ def test_redirects_without_an_end(city: City) -> None:
 
 @pytest.mark.parametrize("media", ["text/html; charset=utf-8", "text/csv"])
 def test_a_web_page_with_200(city: City, media: str) -> None:
-    told = city.fails(Answer(HTML, headers={"Content-Type": media}))
-    assert "sent a web page" in told
+    message = city.fails(Answer(HTML, headers={"Content-Type": media}))
+    assert "sent a web page" in message
     assert len(city.server.asked) == 1
     city.recovers()
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_no_entry_names_the_connection(city: City, status: int) -> None:
-    told = city.fails(Answer(b"who are you?", status))
-    assert "renew the credential: CITYLAKE_CONN_OFFICE or the Airflow connection 'office'" in told
+    message = city.fails(Answer(b"who are you?", status))
+    assert "renew the credential: CITYLAKE_CONN_OFFICE or the Airflow connection 'office'" in message
     assert len(city.server.asked) == 1
     city.recovers()
 

@@ -40,12 +40,12 @@ def refusal(tmp_path: Path, context: ssl.SSLContext, feed, **said: object) -> st
             ingest_interval(reaching(tmp_path, server, **said), feed, day(0))
         assert server.asked == []
         assert server.connections == 1  # not asked again: it would be the same
-    told = str(wrong.value)
-    assert SECRET not in told
-    assert f"https://{ADDRESS}" in told
-    assert "nothing was stored" in told
-    assert "citylake ingest office.readings --interval 20260302T000000Z" in told
-    return told
+    message = str(wrong.value)
+    assert SECRET not in message
+    assert f"https://{ADDRESS}" in message
+    assert "nothing was stored" in message
+    assert "citylake ingest office.readings --interval 20260302T000000Z" in message
+    return message
 
 
 def test_a_server_the_city_vouches_for_is_read(tmp_path: Path, city: Authority, http_contract) -> None:
@@ -58,34 +58,34 @@ def test_a_server_the_city_vouches_for_is_read(tmp_path: Path, city: Authority, 
 
 
 def test_an_authority_nobody_named(tmp_path: Path, city: Authority, http_contract) -> None:
-    told = refusal(tmp_path, city.context(ADDRESS), http_contract())
-    assert "shows a certificate of an authority that is not trusted here" in told
-    assert "next:  name the PEM file of the city's own authority as `ca_file` of the connection" in told
+    message = refusal(tmp_path, city.context(ADDRESS), http_contract())
+    assert "shows a certificate of an authority that is not trusted here" in message
+    assert "next:  name the PEM file of the city's own authority as `ca_file` of the connection" in message
 
 
 def test_another_authority_than_the_one_named(tmp_path: Path, city: Authority, http_contract) -> None:
     other = Authority.made(tmp_path / "other", "Another CA")
-    told = refusal(tmp_path, other.context(ADDRESS), http_contract(), ca_file=str(city.file))
-    assert "shows a certificate of an authority that is not trusted here" in told
+    message = refusal(tmp_path, other.context(ADDRESS), http_contract(), ca_file=str(city.file))
+    assert "shows a certificate of an authority that is not trusted here" in message
 
 
 def test_an_expired_certificate(tmp_path: Path, city: Authority, http_contract) -> None:
-    told = refusal(tmp_path, city.context(ADDRESS, days=(-9, -1)), http_contract(), ca_file=str(city.file))
-    assert "shows a certificate that has expired" in told
-    assert "next:  ask the department to renew its certificate" in told
+    message = refusal(tmp_path, city.context(ADDRESS, days=(-9, -1)), http_contract(), ca_file=str(city.file))
+    assert "shows a certificate that has expired" in message
+    assert "next:  ask the department to renew its certificate" in message
 
 
 def test_a_certificate_from_tomorrow(tmp_path: Path, city: Authority, http_contract) -> None:
-    told = refusal(tmp_path, city.context(ADDRESS, days=(1, 2)), http_contract(), ca_file=str(city.file))
-    assert "shows a certificate that is not valid yet" in told
-    assert "next:  check this machine's clock" in told
+    message = refusal(tmp_path, city.context(ADDRESS, days=(1, 2)), http_contract(), ca_file=str(city.file))
+    assert "shows a certificate that is not valid yet" in message
+    assert "next:  check this machine's clock" in message
 
 
 @pytest.mark.parametrize("host", ["data.city.example", "127.0.0.2"])
 def test_a_certificate_for_another_host(tmp_path: Path, city: Authority, http_contract, host: str) -> None:
-    told = refusal(tmp_path, city.context(host), http_contract(), ca_file=str(city.file))
-    assert "shows a certificate for another host name" in told
-    assert "next:  use the name the certificate is for in the connection's base URL" in told
+    message = refusal(tmp_path, city.context(host), http_contract(), ca_file=str(city.file))
+    assert "shows a certificate for another host name" in message
+    assert "next:  use the name the certificate is for in the connection's base URL" in message
 
 
 def test_an_untrusted_server_behind_a_redirect(tmp_path: Path, city: Authority, http_contract) -> None:

@@ -27,16 +27,16 @@ def _objects(home: Path) -> set[str]:
 
 @pytest.mark.slow
 def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp_path: Path) -> None:
-    home, told = tmp_path / "home", tmp_path / "told.txt"
-    with told.open("wb") as output:
+    home, message = tmp_path / "home", tmp_path / "told.txt"
+    with message.open("wb") as output:
         demo = subprocess.Popen(
             _command(home), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             deadline = time.monotonic() + START_SECONDS
-            while "Ctrl-C ends all of it." not in told.read_text(encoding="utf-8"):
-                assert demo.poll() is None, told.read_text(encoding="utf-8")
-                assert time.monotonic() < deadline, told.read_text(encoding="utf-8")
+            while "Ctrl-C ends all of it." not in message.read_text(encoding="utf-8"):
+                assert demo.poll() is None, message.read_text(encoding="utf-8")
+                assert time.monotonic() < deadline, message.read_text(encoding="utf-8")
                 time.sleep(0.5)
             stack = json.loads((home / "stack" / "stack.json").read_text(encoding="utf-8"))
             pages = httpx.get(f"http://127.0.0.1:{stack['ports']['pages']}/")
@@ -50,7 +50,7 @@ def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp
         finally:
             demo.terminate()
             demo.wait(timeout=120)
-    said = told.read_text(encoding="utf-8")
+    said = message.read_text(encoding="utf-8")
     for part in (
         "Every value is synthetic.",
         "rules broken by refused rows",

@@ -50,11 +50,11 @@ def test_a_refusal_is_told_once_and_its_end_once(make: Make, mailbox: Mailbox, h
     refuse(made)
     first = sweep(made)
     assert len(first.opened) == 1
-    assert sorted(how for *_, how in first.told.sent) == ["smtp", "webhook"]
+    assert sorted(how for *_, how in first.notified.sent) == ["smtp", "webhook"]
     objects = everything(made)
     for _ in range(3):
         again = sweep(made)
-        assert (again.opened, again.counted, again.told.sent) == ([], [], [])
+        assert (again.opened, again.counted, again.notified.sent) == ([], [], [])
     assert everything(made) == objects
     assert ingest_file(made, contract(), drop(made, "good.csv", rows("abc")), day(0)).outcome == "accepted"
     assert sweep(made).resolved == first.opened
@@ -95,7 +95,7 @@ def test_retries_and_reruns_raise_only_the_count(make: Make, hook: Hook) -> None
     assert "files.example.org" in incident.message
     for secret in ("pw", "token", "abc"):
         assert secret not in incident.message
-    assert resolve(made, "source_unreachable", FEED, "read again")[0].told.sent
+    assert resolve(made, "source_unreachable", FEED, "read again")[0].notified.sent
     assert resolve(made, "source_unreachable", FEED, "read again") == []
     report_error(made, "source_unreachable", FEED, error, occurrence="run-3 try 1")
     assert [said for said, _ in hook.events] == ["opened", "resolved", "opened"]
@@ -116,7 +116,7 @@ def test_a_task_tells_its_deliveries_at_once(make: Make, hook: Hook) -> None:
     refused = ingest_file(made, contract(), drop(made, "bad.csv", NAMES), day(0))
     assert [done.action for done in report_deliveries(made, [refused])] == ["resolved", "opened"]
     assert [done.action for done in report_deliveries(made, [refused])] == ["known"]
-    assert sweep(made).told.sent == []
+    assert sweep(made).notified.sent == []
     accepted = ingest_file(made, contract(), drop(made, "good.csv", rows("abc")), day(0))
     assert [done.action for done in report_deliveries(made, [accepted])] == ["resolved"]
     assert sweep(made).resolved == []
@@ -129,8 +129,8 @@ def test_without_a_channel_it_is_recorded_and_told_when_there_is_one(make: Make,
     assert sweep(made).opened
     assert sweep(made).open == 1
     later = make(webhook_url=hook.url)
-    assert [how for *_, how in sweep(later).told.sent] == ["webhook"]
-    assert sweep(later).told.sent == []
+    assert [how for *_, how in sweep(later).notified.sent] == ["webhook"]
+    assert sweep(later).notified.sent == []
 
 
 def test_a_channel_that_is_down_is_tried_by_the_next_sweep(make: Make, hook: Hook) -> None:
@@ -138,12 +138,12 @@ def test_a_channel_that_is_down_is_tried_by_the_next_sweep(make: Make, hook: Hoo
     made = make(**mailing(Mailbox(port)), webhook_url=hook.url)
     refuse(made)
     swept = sweep(made)
-    assert [why for *_, why in swept.told.failed] == ["ConnectionRefusedError"]
+    assert [why for *_, why in swept.notified.failed] == ["ConnectionRefusedError"]
     assert hook.events == [("opened", "delivery_refused")]
-    assert sweep(made).told.failed
+    assert sweep(made).notified.failed
     with mail_server(port) as mailbox:
-        assert [how for *_, how in sweep(made).told.sent] == ["smtp"]
-        assert sweep(made).told.sent == []
+        assert [how for *_, how in sweep(made).notified.sent] == ["smtp"]
+        assert sweep(made).notified.sent == []
         assert len(mailbox.mails) == 1
     assert len(hook.posts) == 1
 
@@ -155,7 +155,7 @@ def test_a_channel_that_stays_down_is_tried_once_an_hour(make: Make) -> None:
     failures = []
     for minutes in (0, 5, 10, 15, 20, 60, 75, 80):
         at = start + timedelta(minutes=minutes)
-        failures.append(len(sweep(replace(made, clock=lambda at=at: at), at).told.failed))
+        failures.append(len(sweep(replace(made, clock=lambda at=at: at), at).notified.failed))
     assert failures == [1, 1, 1, 0, 0, 0, 1, 0]
 
 
@@ -165,9 +165,9 @@ def test_over_before_it_was_told_is_told_once_as_over(make: Make) -> None:
     refuse(made)
     sweep(made)
     ingest_file(made, contract(), drop(made, "good.csv", rows("abc")), day(0))
-    assert sweep(made).told.failed
+    assert sweep(made).notified.failed
     with mail_server(port) as mailbox:
-        assert [said for _, said, _ in sweep(made).told.sent] == ["resolved"]
+        assert [said for _, said, _ in sweep(made).notified.sent] == ["resolved"]
         assert "Since" in mailbox.mails[0].get_content()
     assert list(made.store.list("incidents/active/")) == []
 
@@ -194,9 +194,9 @@ def test_what_a_webhook_may_answer(
     caplog.set_level(logging.INFO)
     made = make(webhook_url=hook.url)
     hook.answers = answers
-    told = report(made, "task_failed", FEED, "exit 1").told
+    message = report(made, "task_failed", FEED, "exit 1").notified
     assert len(hook.posts) == posts
-    assert [why for *_, why in told.failed] == ([] if outcome == "sent" else [outcome])
+    assert [why for *_, why in message.failed] == ([] if outcome == "sent" else [outcome])
     for secret in ("token-7f3a", "hidden"):
         assert secret not in everything(made)
         assert secret not in caplog.text
@@ -224,15 +224,15 @@ def test_what_a_mail_server_may_answer(
 ) -> None:
     made = make(**mailing(mailbox))
     mailbox.answers = answers
-    told = report(made, "task_failed", FEED, "exit 1").told
+    message = report(made, "task_failed", FEED, "exit 1").notified
     assert len(mailbox.mails) == mails
-    assert [why for *_, why in told.failed] == ([] if outcome == "sent" else [outcome])
+    assert [why for *_, why in message.failed] == ([] if outcome == "sent" else [outcome])
 
 
 def test_a_mail_server_that_says_nothing_costs_bounded_time(make: Make) -> None:
     with silent_server() as port:
         made = make(**mailing(Mailbox(port)), notice_attempts=1)
-        assert [why for *_, why in report(made, "task_failed", FEED, "exit 1").told.failed] == ["no answer in time"]
+        assert [why for *_, why in report(made, "task_failed", FEED, "exit 1").notified.failed] == ["no answer in time"]
 
 
 def test_a_login_goes_over_tls_to_a_known_certificate_only(
@@ -248,12 +248,12 @@ def test_a_login_goes_over_tls_to_a_known_certificate_only(
             "smtp_password": KEY,
         }
         unknown = report(make(now=BEFORE, **said), "task_failed", FEED, "exit 1")
-        assert [why for *_, why in unknown.told.failed] == ["SSLCertVerificationError"]
+        assert [why for *_, why in unknown.notified.failed] == ["SSLCertVerificationError"]
         assert box.logins == []
         monkeypatch.setenv("SSL_CERT_FILE", str(made_certificate))
         wrong = make(now=BEFORE, **{**said, "smtp_password": "other"})
-        assert [why for *_, why in sweep(wrong).told.failed] == ["SMTP 535"]
-        assert [how for *_, how in sweep(make(now=BEFORE, **said)).told.sent] == ["smtp"]
+        assert [why for *_, why in sweep(wrong).notified.failed] == ["SMTP 535"]
+        assert [how for *_, how in sweep(make(now=BEFORE, **said)).notified.sent] == ["smtp"]
         assert len(box.mails) == 1
 
 
@@ -270,7 +270,7 @@ def test_settings_that_contradict_are_told_and_stop_no_run(make: Make, said: dic
     made = make(**{**mailing(Mailbox(free_port())), **said})
     with pytest.raises(ConfigurationError):
         channels(made.settings)
-    assert "SMTP" in report(made, "task_failed", FEED, "exit 1").told.failed[0][2]
+    assert "SMTP" in report(made, "task_failed", FEED, "exit 1").notified.failed[0][2]
 
 
 def test_a_webhook_that_comes_back_gets_it_once(make: Make) -> None:

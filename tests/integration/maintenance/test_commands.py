@@ -104,9 +104,9 @@ def test_builds_from_merged_copies_are_equal_and_traceable(home: Path) -> None:
 def test_dry_runs_change_nothing(home: Path, command: Run) -> None:
     before = {path: path.stat().st_mtime_ns for path in (home / "lake").rglob("*") if path.is_file()}
     for words in (("collect", "--days", "0"), ("expire",), ("compact",)):
-        code, told = command("maintain", *words, "--dry-run")
-        assert code == 0, told
-    assert "merged into" in told
+        code, message = command("maintain", *words, "--dry-run")
+        assert code == 0, message
+    assert "merged into" in message
     assert {path: path.stat().st_mtime_ns for path in (home / "lake").rglob("*") if path.is_file()} == before
 
 
@@ -115,8 +115,8 @@ def test_collect_counts_what_it_deletes_and_leaves_what_is_named(home: Path, com
     stray = "bronze/qxj/wx_station_hourly/x/dt=2026-03-02/b/v1-dead.parquet"
     made.store.put_bytes(stray, b"left by a dead process")
     assert command("maintain", "collect")[1].count(stray) == 0
-    code, told = command("maintain", "collect", "--days", "0", "--json")
-    assert (code, json.loads(told)["keys"]) == (0, {"lake": [stray], "internal": [], "open": []})
+    code, message = command("maintain", "collect", "--days", "0", "--json")
+    assert (code, json.loads(message)["keys"]) == (0, {"lake": [stray], "internal": [], "open": []})
     assert made.store.head(stray) is None
     assert reconcile(made).off == []
 
@@ -144,8 +144,8 @@ def test_erasing_asks_and_then_leaves_nothing(home: Path, command: Run, monkeypa
     maintenance.compact(made)
     batch = next(info.key for info in made.store.list("bronze/syj/complaint/")).split("/")[5]
     words = ("erase", "syj.complaint", batch, "--reason", "request 7")
-    code, told = command(*words, "--dry-run")
-    keys = [line for line in told.splitlines() if "/" in line]
+    code, message = command(*words, "--dry-run")
+    keys = [line for line in message.splitlines() if "/" in line]
     assert (code, {key.split("/")[0] for key in keys}) == (0, {"raw", "bronze", "quarantine", "merged"})
     for answer, erased in (("no", False), (batch, True)):
         monkeypatch.setattr("typer.prompt", lambda *_, said=answer, **__: said)
@@ -157,8 +157,8 @@ def test_erasing_asks_and_then_leaves_nothing(home: Path, command: Run, monkeypa
 
 
 def test_incidents_are_listed_swept_and_closed(home: Path, command: Run) -> None:
-    code, told = command("incidents", "sweep", "--json")
-    late = json.loads(told)["opened"]
+    code, message = command("incidents", "sweep", "--json")
+    late = json.loads(message)["opened"]
     assert code == 0
     assert late
     assert all("delivery_late" in incident for incident in late)

@@ -53,7 +53,7 @@ def store(settings: Settings) -> S3Store:
     return opened
 
 
-def told(error: CitylakeError, *, what: str, next_step: str, proxy: FaultProxy) -> None:
+def error_is(error: CitylakeError, *, what: str, next_step: str, proxy: FaultProxy) -> None:
     """The message says what, what is left and what to do, and holds no key."""
     assert re.search(what, error.message), error
     assert error.left, error
@@ -88,7 +88,7 @@ def test_503_always_is_told_and_changes_nothing(proxy: FaultProxy, store: S3Stor
     with proxy.hurting(rule), pytest.raises(StoreError) as raised:
         asked(store, tmp_path)
     assert rule.hits == RETRIES + 1
-    told(raised.value, what=r"answered 503( \w+)?, 3 times", next_step="wait until the store is well", proxy=proxy)
+    error_is(raised.value, what=r"answered 503( \w+)?, 3 times", next_step="wait until the store is well", proxy=proxy)
     assert [(info.key, info.size) for info in store.list("")] == [("a/x", 3)]
     assert [path.name for path in tmp_path.iterdir() if "target" in path.name] == []
     asked(store, tmp_path)
@@ -106,7 +106,7 @@ def test_a_store_too_slow_is_left_after_bounded_time(
         asked(store, tmp_path)
     assert time.monotonic() - started < 10
     assert rule.hits == RETRIES + 1
-    told(raised.value, what="no answer from .* within 1 s, 3 times", next_step="S3_TIMEOUT_SECONDS", proxy=proxy)
+    error_is(raised.value, what="no answer from .* within 1 s, 3 times", next_step="S3_TIMEOUT_SECONDS", proxy=proxy)
     # The server may have taken a write whose answer was lost; the same write again is fine.
     asked(store, tmp_path)
     assert store.get_bytes("a/x") == b"old"
@@ -127,7 +127,7 @@ def test_a_sign_in_page_for_a_listing_is_told(proxy: FaultProxy, store: S3Store)
     store.put_bytes("a/x", b"old")
     with proxy.hurting(Rule("page", "GET")), pytest.raises(StoreError) as raised:
         list(store.list("a"))
-    told(raised.value, what="sent something that is not S3", next_step="look at", proxy=proxy)
+    error_is(raised.value, what="sent something that is not S3", next_step="look at", proxy=proxy)
     assert [info.key for info in store.list("a")] == ["a/x"]
 
 
@@ -139,7 +139,7 @@ def test_a_short_file_is_never_left(proxy: FaultProxy, store: S3Store, tmp_path:
     with proxy.hurting(rule), pytest.raises(StoreError) as raised:
         asked(store, tmp_path)
     assert rule.hits == RETRIES + 1
-    told(raised.value, what="broke off its answer, 3 times", next_step="look at the network", proxy=proxy)
+    error_is(raised.value, what="broke off its answer, 3 times", next_step="look at the network", proxy=proxy)
     assert [path.name for path in tmp_path.iterdir() if "target" in path.name] == []
 
 
@@ -152,7 +152,7 @@ def test_a_put_cut_half_way_leaves_no_object(proxy: FaultProxy, settings: Settin
     rule = Rule("half_put", "PUT", skip=0 if size < 5 * 2**20 else 1)
     with proxy.hurting(rule), pytest.raises(StoreError) as raised:
         store.put_file("a/big", source)
-    told(raised.value, what="broke off its answer, 3 times", next_step="run the same command again", proxy=proxy)
+    error_is(raised.value, what="broke off its answer, 3 times", next_step="run the same command again", proxy=proxy)
     assert "the object is not in the store" in str(raised.value)
     assert store.head("a/big") is None
     assert list(store.list("")) == []
@@ -182,7 +182,7 @@ def test_nobody_listens(store: S3Store, proxy: FaultProxy, settings: Settings, t
     gone = open_store(settings.model_copy(update={"s3_endpoint": free}))
     with pytest.raises(StoreError) as raised:
         gone.get_bytes("a/x")
-    told(raised.value, what=f"{free} cannot be reached", next_step="CITYLAKE_S3_ENDPOINT", proxy=proxy)
+    error_is(raised.value, what=f"{free} cannot be reached", next_step="CITYLAKE_S3_ENDPOINT", proxy=proxy)
 
 
 WRONG = {
@@ -198,7 +198,7 @@ def test_wrong_keys(proxy: FaultProxy, settings: Settings, tmp_path: Path, call:
     assert isinstance(store, S3Store)
     with pytest.raises(StoreError) as raised:
         CALLS[call][1](store, tmp_path)
-    told(raised.value, what="refused the keys for bucket", next_step="CITYLAKE_S3_SECRET_KEY", proxy=proxy)
+    error_is(raised.value, what="refused the keys for bucket", next_step="CITYLAKE_S3_SECRET_KEY", proxy=proxy)
     assert "not the key at all" not in str(raised.value)
 
 
@@ -238,7 +238,7 @@ def test_duckdb_retries_and_then_tells(proxy: FaultProxy, store: S3Store, tmp_pa
     always = Rule(rule.fault, rule.method, rule.containing, seconds=rule.seconds)
     with proxy.hurting(always), pytest.raises(StoreError) as raised:
         summed(store, url)
-    told(raised.value, what=what, next_step=next_step, proxy=proxy)
+    error_is(raised.value, what=what, next_step=next_step, proxy=proxy)
     assert summed(store, url) == (200_000, 6_400_000)
 
 

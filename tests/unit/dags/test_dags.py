@@ -53,8 +53,8 @@ def test_each_feed_carries_what_its_contract_says(dags: dict[str, Any]) -> None:
         assert (extract.retries, extract.retry_exponential_backoff) == (spec.retries, True)
         assert extract.retry_delay == timedelta(seconds=60)
         assert [asset.name for asset in dag.task_dict["conform"].outlets] == [name]
-        for told in (spec.steward.email, spec.schedule, "When it is red", f"citylake quarantine {name}", "Backfill"):
-            assert told in dag.doc_md
+        for message in (spec.steward.email, spec.schedule, "When it is red", f"citylake quarantine {name}", "Backfill"):
+            assert message in dag.doc_md
 
 
 def test_no_date_bounds_a_run_that_is_triggered(dags: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ def test_days_as_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "told"),
+    ("first", "last", "message"),
     [
         ("0001-01-01", "0001-01-02", "0001-01-01 to 0001-01-02: days go from 1970-01-01 to 2199-12-31"),
         ("1990-01-01", "9999-12-31", "days go from"),
@@ -40,13 +40,13 @@ def test_days_as_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_days_nobody_can_mean(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str, last: str, told: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str, last: str, message: str
 ) -> None:
     """They would be looked at one by one, for hours, or left a traceback from the edge of the calendar."""
     from dags.factory.runtime import days, for_operators, judged_day
 
     asked(monkeypatch, **{"from": first, "to": last, "as_of": "9999-12-31"})
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=message):
         days(lake(tmp_path))
     with pytest.raises(ConfigurationError, match="9999-12-31: days go from"):
         judged_day(lake(tmp_path))
@@ -91,9 +91,10 @@ def test_days_without_an_interval_or_still_to_come_are_red_and_say_so(
         runtime.feed_days(made, "office.readings")
     asked(monkeypatch, **{"from": "2026-03-06"})
     assert runtime.feed_days(made, "office.readings") == (date(2026, 3, 6), date(2026, 3, 6))
-    told = runtime.nothing_new(made, "office.readings", date(2026, 3, 6), date(2026, 3, 6), 1)
+    message = runtime.nothing_new(made, "office.readings", date(2026, 3, 6), date(2026, 3, 6), 1)
     assert (
-        told == "nothing new in 2026-03-06 to 2026-03-06 and the recapture before; 1 intervals of them have no file yet"
+        message
+        == "nothing new in 2026-03-06 to 2026-03-06 and the recapture before; 1 intervals of them have no file yet"
     )
     with pytest.raises(runtime.OutOfRange, match="2027-01-01 is still to come, it is 2026-03-07 in the city") as caught:
         runtime.nothing_new(made, "office.readings", date(2027, 1, 1), date(2027, 1, 1), 1)

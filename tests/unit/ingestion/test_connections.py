@@ -91,10 +91,10 @@ def test_from_what_airflow_has(fields: dict[str, object], expected: tuple[object
 def test_a_wrong_one_is_told_without_its_values(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as wrong:
         given(text, monkeypatch, tmp_path)
-    told = str(wrong.value)
-    assert "connection 'qxj'" in told
-    assert "CITYLAKE_CONN_QXJ" in told
-    assert SECRET not in told
+    message = str(wrong.value)
+    assert "connection 'qxj'" in message
+    assert "CITYLAKE_CONN_QXJ" in message
+    assert SECRET not in message
     assert SECRET not in repr(wrong.value.__cause__)
 
 
@@ -131,6 +131,6 @@ def test_redirect_hosts_as_a_list_or_as_text(text: str, monkeypatch: pytest.Monk
 
 def test_a_whole_url_among_the_hosts_is_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = json.dumps({"base_url": "https://host", "redirect_hosts": [f"https://me:{SECRET}@a.org"]})
-    with pytest.raises(ConfigurationError, match=r"redirect_hosts: .*must be hosts such as") as told:
+    with pytest.raises(ConfigurationError, match=r"redirect_hosts: .*must be hosts such as") as raised:
         given(text, monkeypatch, tmp_path)
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(raised.value)

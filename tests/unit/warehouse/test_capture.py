@@ -136,10 +136,10 @@ def test_bad_files_stop_no_other_and_are_all_named(tmp_path: Path) -> None:
     made, feed = lake(tmp_path), contract("events", recapture=timedelta(days=1))
     bad = _planted(made)
     captured = Captured()
-    with pytest.raises(SourceError, match=r"3 items could not be read: \[2026-03-02T00:00Z, 2026-.*\): '") as told:
+    with pytest.raises(SourceError, match=r"3 items could not be read: \[2026-03-02T00:00Z, 2026-.*\): '") as raised:
         capture(made, feed, date(2026, 3, 3), captured)
-    assert all(name in told.value.message for name in bad)
-    assert told.value.left == "nothing of these was stored; everything else of the feed was taken in"
+    assert all(name in raised.value.message for name in bad)
+    assert raised.value.left == "nothing of these was stored; everything else of the feed was taken in"
     taken = [delivery.filename for delivery in captured.deliveries]
     assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]
     with pytest.raises(SourceError, match="3 items could not be read"):

@@ -32,9 +32,9 @@ def test_all_days_equal_the_library(tmp_path: Path, out: Path, contents: Callabl
 def test_options_reach_the_truth(tmp_path: Path) -> None:
     options = ["--seed", "7", "--start", "2027-01-04", "--days", "2", "--scale", "2"]
     assert runner.invoke(app, ["truth", "--out", str(tmp_path), *options]).exit_code == 0
-    told = json.loads((tmp_path / "truth/truth.json").read_text())
-    assert (told["seed"], told["start"], told["days"], told["scale"]) == (7, "2027-01-04", 2, 2)
-    assert told["synthetic"] is True
+    message = json.loads((tmp_path / "truth/truth.json").read_text())
+    assert (message["seed"], message["start"], message["days"], message["scale"]) == (7, "2027-01-04", 2, 2)
+    assert message["synthetic"] is True
 
 
 @pytest.mark.parametrize("arguments", [["--day", "2026-03-09"], [], ["--all", "--day", "2026-03-02"]])

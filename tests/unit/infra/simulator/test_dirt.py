@@ -30,11 +30,11 @@ def test_entries_take_rows_of_their_own() -> None:
         Planted("f", 1, "conflict", 1, cells={"value": "2"}),
         Planted("f", 1, "check", 1, "digit", {"value": ""}, "flag"),
     )
-    told = rows.truth()
-    assert (told.rows, told.duplicates, told.conflict_keys, told.conflict_rows) == (13, 2, 1, 2)
-    assert told.refused == {"value.type": 3, "value.range": 2}
-    assert told.flagged == {"digit": 1}
-    assert told.clean == 4
+    message = rows.truth()
+    assert (message.rows, message.duplicates, message.conflict_keys, message.conflict_rows) == (13, 2, 1, 2)
+    assert message.refused == {"value.type": 3, "value.range": 2}
+    assert message.flagged == {"digit": 1}
+    assert message.clean == 4
 
 
 def test_reach_keeps_rows_clean() -> None:

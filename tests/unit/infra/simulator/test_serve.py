@@ -157,32 +157,32 @@ def process(folder: Path, ready: Path, *more: str) -> Iterator[dict[str, Any]]:
         until = time.monotonic() + 30
         while (not ready.exists() or ready.stat().st_mtime_ns == before) and time.monotonic() < until:
             time.sleep(0.05)
-        told = json.loads(ready.read_text(encoding="utf-8"))
-        yield told
+        message = json.loads(ready.read_text(encoding="utf-8"))
+        yield message
     finally:
         started.terminate()
         out, _ = started.communicate(timeout=20)
-    assert out.strip() == told["url"]
+    assert out.strip() == message["url"]
 
 
 def test_as_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
     """Started again at the same port, it is what a lake was told before."""
     ready = tmp_path / "ready.json"
-    with process(folder, ready) as told:
+    with process(folder, ready) as message:
         assert ready.stat().st_mode & 0o777 == 0o600
-        assert set(told["environment"]) == {"CITYLAKE_CONN_QXJ", "CITYLAKE_CONN_JTJ", "CITYLAKE_CONN_SYJ"}
-        headers = {"Authorization": f"Bearer {told['token']}"}
-        assert httpx.get(told["url"] + FIRST, headers=headers, trust_env=False).status_code == 200
-    with process(folder, ready, "--port", told["url"].rsplit(":", 1)[1]) as again:
-        assert again == told
+        assert set(message["environment"]) == {"CITYLAKE_CONN_QXJ", "CITYLAKE_CONN_JTJ", "CITYLAKE_CONN_SYJ"}
+        headers = {"Authorization": f"Bearer {message['token']}"}
+        assert httpx.get(message["url"] + FIRST, headers=headers, trust_env=False).status_code == 200
+    with process(folder, ready, "--port", message["url"].rsplit(":", 1)[1]) as again:
+        assert again == message
 
 
 def test_tokens_of_the_environment_come_first(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A container is told them; whoever reaches it was told the same."""
     monkeypatch.setenv("SIMULATOR_TOKEN", "token-of-the-environment")
     monkeypatch.setenv("SIMULATOR_CONTROL", "control-of-the-environment")
-    with process(folder, tmp_path / "ready.json", "--host", "127.0.0.1") as told:
-        assert (told["token"], told["control"]) == ("token-of-the-environment", "control-of-the-environment")
+    with process(folder, tmp_path / "ready.json", "--host", "127.0.0.1") as message:
+        assert (message["token"], message["control"]) == ("token-of-the-environment", "control-of-the-environment")
 
 
 def test_started_again_the_city_is_not_set_back_to_its_first_day(tmp_path: Path) -> None:

@@ -155,9 +155,9 @@ def test_every_file_counts_as_the_truth_says(drop: dict[str, Any], truth: dict[s
         tables = drop[file["path"]]
         assert set(tables) == set(file["tables"])
         for name, rows in tables.items():
-            told = file["tables"][name]
+            message = file["tables"][name]
             counted = recount(name, rows)
-            assert counted == {key: told[key] for key in counted}, f"{file['path']} {name}"
+            assert counted == {key: message[key] for key in counted}, f"{file['path']} {name}"
 
 
 def test_rows_add_up_in_files_and_feeds(truth: dict[str, Any]) -> None:
@@ -171,13 +171,13 @@ def test_rows_add_up_in_files_and_feeds(truth: dict[str, Any]) -> None:
 
 def test_every_planted_rule_is_found(city: City, truth: dict[str, Any]) -> None:
     """The plan's counts, summed without the code that applies it."""
-    for feed, told in truth["feeds"].items():
+    for feed, message in truth["feeds"].items():
         expected: Counter[str] = Counter()
         for entry in city.plan:
             if entry.feed == feed and entry.rule and entry.share is None:
                 expected[entry.rule] += entry.count
         found: Counter[str] = Counter()
-        for table in told["tables"].values():
+        for table in message["tables"].values():
             found.update(table["refused"])
             found.update(table["flagged"])
             found.update(table["special"])

@@ -37,9 +37,9 @@ def made(tmp_path: Path) -> Iterator[Postgres]:
 def test_secrets_of_another_stack_are_told_at_once(made: Postgres, tmp_path: Path) -> None:
     with _running(made, tmp_path / "postgres.log"):
         other = Postgres(made.root, made.port, stack_secrets(tmp_path / "two.json"))
-        with pytest.raises(StackError, match=f"the database in {made.data} was made with another password") as told:
+        with pytest.raises(StackError, match=f"the database in {made.data} was made with another password") as raised:
             other.answers()
-        assert "put back the secrets/stack.json" in str(told.value)
+        assert "put back the secrets/stack.json" in str(raised.value)
 
 
 def test_a_home_made_anew_gets_a_database_of_its_own(made: Postgres, tmp_path: Path) -> None:

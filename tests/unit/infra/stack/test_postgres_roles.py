@@ -49,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         run(made, ADMINISTRATOR, secrets.postgres, EARLIER)
         now = Postgres(made.root, made.port, secrets)
         assert now.answers()
-        assert [now.settle(), now.settle()] == [True, False]
+        assert [now.ensure_roles(), now.ensure_roles()] == [True, False]
         yield now
     finally:
         stop([running], first=signal.SIGINT)
@@ -57,8 +57,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 def run(server: Postgres, role: str, password: Any, statement: str, database: str = "airflow") -> list[tuple[Any, ...]]:
-    told = {"host": "127.0.0.1", "port": server.port, "user": role, "password": password.get_secret_value()}
-    with closing(psycopg2.connect(**told, dbname=database, connect_timeout=5)) as connection:
+    message = {"host": "127.0.0.1", "port": server.port, "user": role, "password": password.get_secret_value()}
+    with closing(psycopg2.connect(**message, dbname=database, connect_timeout=5)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(statement)

@@ -46,6 +46,8 @@ def test_secrets_of_the_lake_go_only_to_processes_that_run_its_code(tmp_path: Pa
     settings.connect({"CITYLAKE_CONN_QXJ": "https://me:s3cret@host"})
     stack = Stack(settings)
     stack.reserve()
-    told = {service.name for service in stack.airflow.services() if "s3cret" in "".join(service.environment.values())}
-    assert told == {"airflow-scheduler", "airflow-dag-processor"}
+    message = {
+        service.name for service in stack.airflow.services() if "s3cret" in "".join(service.environment.values())
+    }
+    assert message == {"airflow-scheduler", "airflow-dag-processor"}
     assert all("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in service.environment for service in stack.airflow.services())

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.conform.duplicates import Firsts
+from ingestion.conform.duplicates import KeyIndex
 
 
 @settings(max_examples=200, deadline=None)
@@ -16,15 +16,15 @@ from ingestion.conform.duplicates import Firsts
     spread=st.sampled_from([1, 1 << 20, 1 << 44, (1 << 58) + 1]),
 )
 def test_as_a_dictionary(rows: list[tuple[int, int]], size: int, spread: int) -> None:
-    firsts, passed, held, repeated = Firsts(1), [], [], []
+    index, passed, held, repeated = KeyIndex(1), [], [], []
     for base in range(0, len(rows), size):
         part = rows[base : base + size]
         key = np.array([k * spread for k, _ in part], np.uint64)
         content = np.array([v for _, v in part], np.uint64)
-        fresh, repeat = firsts.pass_through(key, content, base, np.arange(len(part)))
+        fresh, repeat = index.pass_through(key, content, base, np.arange(len(part)))
         for i, (is_fresh, is_repeat) in enumerate(zip(fresh.tolist(), repeat.tolist(), strict=True)):
             (passed if is_fresh else repeated if is_repeat else held).append(base + i)
-    verdicts = firsts.judge()
+    verdicts = index.judge()
     seen: dict[int, int] = {}
     expected = []
     for i, (key, _) in enumerate(rows):

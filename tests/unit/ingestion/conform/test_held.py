@@ -37,7 +37,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_repeats_far_apart_are_judged_from_the_scratch_folder(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held, "IN_MEMORY", 500)
-    monkeypatch.setattr("ingestion.conform.duplicates._LATELY_BITS", 1)
+    monkeypatch.setattr("ingestion.conform.duplicates._RECENT_BITS", 1)
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 256)
     hidden = make.column("p", deidentify=make.deidentify("pseudonym", purpose="p"))
     columns = (make.column("k", primary_key=1), make.column("v"), hidden)

@@ -293,9 +293,9 @@ def test_structured_rows_are_never_mistaken_for_each_other(make: Any, kind: str)
 
 def test_rows_that_exchange_values_give_another_row_hash(make: Any) -> None:
     table = make.table(make.column("a", "INTEGER"), make.column("b", "BOOLEAN"))
-    told = [
+    message = [
         make.conform(make.contract(table), f"a,b\n{text}".encode()).tables["t"].row_hash
         for text in ("1,true\n2,false\n", "2,false\n1,true\n", "1,false\n2,true\n", "1,true\n", "1,true\n1,\n")
     ]
-    assert told[0] == told[1]
-    assert len(set(told)) == 4
+    assert message[0] == message[1]
+    assert len(set(message)) == 4

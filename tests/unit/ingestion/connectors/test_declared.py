@@ -130,8 +130,10 @@ def test_no_records_are_on_no_page_or_one() -> None:
 
 def test_a_page_against_its_own_count() -> None:
     pages: Pages = [{"data": rows(1, 2), "n": 2}, {"data": rows(3), "n": 2}, {"data": rows(4)}]
-    told = "1 of 3 pages hold another number of records than they declare; the contract's `count` is missing on 1 of 3"
-    assert read(pages, count="$.n")[0] == f"{told} pages"
+    message = (
+        "1 of 3 pages hold another number of records than they declare; the contract's `count` is missing on 1 of 3"
+    )
+    assert read(pages, count="$.n")[0] == f"{message} pages"
 
 
 def test_a_snapshot_must_be_on_every_page() -> None:

@@ -109,9 +109,9 @@ def test_what_is_no_file_is_named_and_stops_no_file(tmp_path: Path, what: str, m
     root = Path("drop")
     Path("outside.csv").write_text("secret", encoding="utf-8")
     files(root, "readings_20260302_1.csv", "readings_20260302_3.csv")
-    plant, told = BAD[what]
+    plant, reported = BAD[what]
     plant(root / "office" / "readings_20260302_2.csv")
-    with pytest.raises(SomeUnreadable, match=f"'office/readings_20260302_2.csv' {told}|{told}") as bad:
+    with pytest.raises(SomeUnreadable, match=f"'office/readings_20260302_2.csv' {reported}|{reported}") as bad:
         found(root)
     assert [one.filename for one in bad.value.found] == ["readings_20260302_1.csv", "readings_20260302_3.csv"]
     assert "'office/readings_20260302_2.csv'" in bad.value.message
@@ -131,14 +131,14 @@ def test_names_that_differ_by_case_or_hold_a_line_break_are_names(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("plant", "told"),
+    ("plant", "reported"),
     [
         (lambda folder: folder.symlink_to(folder.name), "'b' is a link that leads back to itself"),
         (lambda folder: folder.symlink_to("nowhere"), "'b' is a link that leads nowhere"),
         (lambda folder: folder.symlink_to("../elsewhere"), "'b' is a link that leaves the drop folder"),
     ],
 )
-def test_a_bad_folder_stops_no_other(tmp_path: Path, plant: Callable[[Path], None], told: str) -> None:
+def test_a_bad_folder_stops_no_other(tmp_path: Path, plant: Callable[[Path], None], reported: str) -> None:
     """Nothing outside is listed, so nothing of it is told either."""
     root = tmp_path / "drop"
     for folder in (root / "a", root / "c", tmp_path / "elsewhere"):
@@ -149,7 +149,7 @@ def test_a_bad_folder_stops_no_other(tmp_path: Path, plant: Callable[[Path], Non
     with pytest.raises(SomeUnreadable) as bad:
         found(root, source={"path": "*/r_{interval:%Y%m%d}.csv"})
     assert [one.source for one in bad.value.found] == ["file_drop:a/r_20260302.csv", "file_drop:c/r_20260302.csv"]
-    assert bad.value.message == told
+    assert bad.value.message == reported
 
 
 def test_a_folder_that_cannot_be_listed_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

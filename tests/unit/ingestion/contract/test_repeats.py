@@ -69,13 +69,13 @@ def test_it_is_a_key_of_a_table_only(citylake: dict[str, Any], keyless: dict[str
 
 
 def test_the_check_takes_it_in_place_of_a_key(base: dict[str, Any], keyless: dict[str, Any], tmp_path: Path) -> None:
-    def told() -> list[str]:
+    def reported() -> list[str]:
         found = check_contract(load_contract(_path(base, tmp_path)))
         return [problem.message for problem in found if "key" in problem.message and "repeats" in problem.message]
 
-    assert len(told()) == 1
+    assert len(reported()) == 1
     keyless["repeats"] = "keep"
-    assert told() == []
+    assert reported() == []
 
 
 def test_it_makes_bronze_again_and_the_default_does_not(

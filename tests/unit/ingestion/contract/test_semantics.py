@@ -79,7 +79,7 @@ def test_an_expression_asks_no_clock(columns: Any, problems: Any, clock: str) ->
     """Read again, the same bytes would give other values; a rule has `content_date`."""
     columns[2] = {k: v for k, v in columns[2].items() if k != "physicalName"}
     columns[2]["transformLogic"] = f"cast(date_diff('day', visited_at, {clock}) as integer)"
-    assert any("differs at each reading" in told for told in problems().values())
+    assert any("differs at each reading" in message for message in problems().values())
 
 
 @pytest.mark.parametrize(

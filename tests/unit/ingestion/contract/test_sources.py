@@ -32,7 +32,7 @@ def test_a_file_over_http_and_a_paged_api_are_accepted(citylake: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "told"),
+    ("change", "key", "message"),
     [
         ({"url": "visits.csv"}, "url", "needs exactly one {interval:<strftime>}, has 0"),
         ({"url": "v_{interval:%Y%m}.csv"}, "url", "does not tell one day from the next"),
@@ -54,15 +54,15 @@ def test_a_file_over_http_and_a_paged_api_are_accepted(citylake: dict[str, Any],
     ],
 )
 def test_what_is_wrong_with_a_file_over_http(
-    citylake: dict[str, Any], problems: Any, change: dict[str, Any], key: str, told: str
+    citylake: dict[str, Any], problems: Any, change: dict[str, Any], key: str, message: str
 ) -> None:
     citylake["source"] = {**HTTP, **change}
     found = problems()
-    assert told in found[f"{SOURCE}.{key}"], found
+    assert message in found[f"{SOURCE}.{key}"], found
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "told"),
+    ("change", "key", "message"),
     [
         ({"url": "api/{start:%Y}"}, "url", "go into `params`"),
         ({"params": {}}, "params", "no parameter says which interval"),
@@ -81,11 +81,11 @@ def test_what_is_wrong_with_a_file_over_http(
     ],
 )
 def test_what_is_wrong_with_a_paged_api(
-    citylake: dict[str, Any], problems: Any, change: dict[str, Any], key: str, told: str
+    citylake: dict[str, Any], problems: Any, change: dict[str, Any], key: str, message: str
 ) -> None:
     citylake["source"], citylake["format"] = {**API, **change}, JSON
     found = problems()
-    assert told in found[f"{SOURCE}.{key}"], found
+    assert message in found[f"{SOURCE}.{key}"], found
 
 
 PUBLIC = {**HTTP, "connection": None, "url": "https://example.org/v_{interval:%Y-%m-%d}.csv"}
@@ -183,5 +183,5 @@ def test_hours_that_share_a_name_when_clocks_go_back(
     citylake["calendar"], citylake["source"] = calendar, source
     if source.get("connector") == "json_api":
         citylake["format"] = JSON
-    found = {name: told for name, told in problems().items() if "go back" in told}
+    found = {name: message for name, message in problems().items() if "go back" in message}
     assert list(found) == ([f"customProperties[0].value.{key}"] if key else [])

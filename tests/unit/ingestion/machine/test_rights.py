@@ -113,8 +113,8 @@ def read_as_nobody(paths: list[Path]) -> list[Path]:
             json.dump(found, out)
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as told:
-        text = told.read()
+    with os.fdopen(reading) as message:
+        text = message.read()
     assert os.waitpid(child, 0)[1] == 0
     return [Path(path) for path in json.loads(text)]
 

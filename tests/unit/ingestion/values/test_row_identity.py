@@ -101,8 +101,10 @@ def test_rows_tell_multisets_apart_in_any_order(connection: duckdb.DuckDBPyConne
         return connection.execute(query, [values]).fetchone()
 
     assert fingerprint([one, "x", None]) == fingerprint([None, one, "x"])
-    told = [fingerprint(v) for v in ([one], [two], [one, one], [two, two], [one, two], [one, None], [None], [""], [])]
-    assert len(set(map(str, told))) == len(told)
+    message = [
+        fingerprint(v) for v in ([one], [two], [one, one], [two, two], [one, two], [one, None], [None], [""], [])
+    ]
+    assert len(set(map(str, message))) == len(message)
     assert fingerprint([]) == (0, 0, 0)
 
 

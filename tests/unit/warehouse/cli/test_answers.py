@@ -29,15 +29,15 @@ def test_a_narrow_screen_gets_records(capsys: pytest.CaptureFixture[str], monkey
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("TERM", "xterm")
     show(_rows("select 'aaaaaaaaaaaaaaaaaaaaaaaa' as first, 'bbbbbbbbbbbbbbbbbbbbbbbb' as second"))
-    told = capsys.readouterr().out
-    assert "second  bbbbbbbbbbbbbbbbbbbbbbbb" in told
+    output = capsys.readouterr().out
+    assert "second  bbbbbbbbbbbbbbbbbbbbbbbb" in output
 
 
 def test_a_long_answer_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     show(_rows(f"select unnest(range({MAX_ROWS + 1})) as n"))
-    told = capsys.readouterr().out
-    assert f"{MAX_ROWS + 1} rows, the first {MAX_ROWS} shown" in told
-    assert f"\n{'':>1}{MAX_ROWS}" not in told
+    output = capsys.readouterr().out
+    assert f"{MAX_ROWS + 1} rows, the first {MAX_ROWS} shown" in output
+    assert f"\n{'':>1}{MAX_ROWS}" not in output
 
 
 def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,5 +53,5 @@ def test_machines_get_all_rows_exactly(capfdbinary: pytest.CaptureFixture[bytes]
     (row,) = json.loads(capfdbinary.readouterr().out)
     assert row == {"money": 1.5, "day": "2026-03-02", "text": '南区, "x"', "list": [1, 2]}
     stream(answer, "csv")
-    told = capfdbinary.readouterr().out.decode()
-    assert told == 'money,day,text,list\n1.50,2026-03-02,"南区, ""x""","[1, 2]"\n'
+    output = capfdbinary.readouterr().out.decode()
+    assert output == 'money,day,text,list\n1.50,2026-03-02,"南区, ""x""","[1, 2]"\n'

@@ -22,10 +22,10 @@ def test_a_defect_is_one_line_and_a_private_crash_log(tmp_path: Path) -> None:
     try:
         raise KeyError("13800138000")
     except KeyError as error:
-        told = describe(error, Session(home=tmp_path))
+        message = describe(error, Session(home=tmp_path))
     (log,) = tmp_path.rglob("*-KeyError.log")
-    assert str(log) in told
-    assert "13800138000" not in told
+    assert str(log) in message
+    assert "13800138000" not in message
     assert "Traceback" in log.read_text(encoding="utf-8")
     assert log.stat().st_mode & 0o077 == 0
 
@@ -38,10 +38,10 @@ def test_a_home_that_cannot_be_written_still_gives_the_line(tmp_path: Path) -> N
 
 def test_unknown_feed_exits_1_without_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(tmp_path), "ingest", "qxj.wx_station_hourl", "--day", "2026-03-02"]) == 1
-    told = capsys.readouterr().err
-    assert "qxj.wx_station_hourly" in told
-    assert "citylake contracts list" in told
-    assert "Traceback" not in told
+    output = capsys.readouterr().err
+    assert "qxj.wx_station_hourly" in output
+    assert "citylake contracts list" in output
+    assert "Traceback" not in output
 
 
 def test_debug_lets_the_error_through(tmp_path: Path) -> None:

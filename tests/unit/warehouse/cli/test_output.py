@@ -38,9 +38,9 @@ def test_plain_keeps_a_document_as_its_model_says() -> None:
 
 def test_json_keeps_chinese_readable(capsys: pytest.CaptureFixture[str]) -> None:
     write_json({"名称": "南区"})
-    told = capsys.readouterr().out
-    assert "南区" in told
-    assert json.loads(told) == {"名称": "南区"}
+    output = capsys.readouterr().out
+    assert "南区" in output
+    assert json.loads(output) == {"名称": "南区"}
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_cells(value: object, cell: str) -> None:
 
 def test_cells_are_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
     results().print(grid(("a",), [("[red]x[/red]",), ("[2026-03-01T16:00Z, 2026-03-02T16:00Z)",)]))
-    told = capsys.readouterr().out
-    assert "[red]x[/red]" in told
-    assert "[2026-03-01T16:00Z" in told
+    output = capsys.readouterr().out
+    assert "[red]x[/red]" in output
+    assert "[2026-03-01T16:00Z" in output
 
 
 def test_a_pipe_gets_wide_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,43 +61,43 @@ def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Typed]
             return line
 
         Shell(connection, _manifest(), tmp_path / "history", read).run()
-        told = capsys.readouterr()
-        return "\n".join([told.out, told.err, *prompts])
+        output = capsys.readouterr()
+        return "\n".join([output.out, output.err, *prompts])
 
     yield run
     connection.close()
 
 
 def test_a_statement_goes_on_until_its_semicolon(typed: Typed) -> None:
-    told = typed("select max(value) as top", "from reading;")
-    assert "42" in told
-    assert told.count(MORE) == 1
+    message = typed("select max(value) as top", "from reading;")
+    assert "42" in message
+    assert message.count(MORE) == 1
 
 
 def test_a_wrong_query_is_shown_and_the_session_goes_on(typed: Typed) -> None:
-    told = typed("select nope from reading;", "select 7 as seven;")
-    assert "nope" in told
-    assert "seven" in told
+    message = typed("select nope from reading;", "select 7 as seven;")
+    assert "nope" in message
+    assert "seven" in message
 
 
 def test_nothing_but_queries_runs(typed: Typed) -> None:
-    told = typed("drop table reading;", "select count(*) as left_over from reading;")
-    assert "only queries" in told
-    assert "left_over" in told
+    message = typed("drop table reading;", "select count(*) as left_over from reading;")
+    assert "only queries" in message
+    assert "left_over" in message
 
 
 def test_dot_commands(typed: Typed) -> None:
-    told = typed(".tables", ".describe reading", ".describe nothing", ".release", ".whatever")
-    assert "weather" in told
-    assert "读数 · The reading." in told
-    assert "no table 'nothing'" in told
-    assert "SYNTHETIC" in told
-    assert ".describe TABLE" in told
+    message = typed(".tables", ".describe reading", ".describe nothing", ".release", ".whatever")
+    assert "weather" in message
+    assert "读数 · The reading." in message
+    assert "no table 'nothing'" in message
+    assert "SYNTHETIC" in message
+    assert ".describe TABLE" in message
 
 
 def test_quit_leaves_and_ctrl_c_drops_what_was_typed(typed: Typed) -> None:
-    told = typed("select 1 as dropped", KeyboardInterrupt(), "select 2 as kept;", ".quit", "select 3 as after;")
-    assert "kept" in told
-    assert "dropped" not in told
-    assert "after" not in told
-    assert told.count(PROMPT) == 3
+    message = typed("select 1 as dropped", KeyboardInterrupt(), "select 2 as kept;", ".quit", "select 3 as after;")
+    assert "kept" in message
+    assert "dropped" not in message
+    assert "after" not in message
+    assert message.count(PROMPT) == 3

@@ -71,7 +71,7 @@ def other_host(city: SmallCity) -> None:
     (city.lake.settings.state_root / REPORT).unlink()
 
 
-def told(city: SmallCity) -> str:
+def message(city: SmallCity) -> str:
     return explain(verdicts_to_explain(city.lake, last_report(city.lake.settings)), "food")
 
 
@@ -80,10 +80,10 @@ def told(city: SmallCity) -> str:
     [(begin_build, "another has begun since"), (remove_build, "no build yet"), (other_host, "nothing was built yet")],
 )
 def test_recorded_verdicts_answer_where_the_build_is_gone(city: SmallCity, happens: object, why: str) -> None:
-    before = told(city)
+    before = message(city)
     assert "recorded" not in before
     happens(city)  # type: ignore[operator]
-    lines = told(city).splitlines()
+    lines = message(city).splitlines()
     assert "not judged again" in lines[1]
     assert why in lines[1]
     assert [lines[0], *lines[2:]] == before.splitlines()
@@ -93,7 +93,7 @@ def test_it_does_not_wait_for_a_build(city: SmallCity) -> None:
     settings = city.lake.settings.model_copy(update={"lock_timeout_seconds": 3600.0})
     object.__setattr__(city.lake, "settings", settings)
     with building(city):
-        assert "another build is running" in told(city)
+        assert "another build is running" in message(city)
 
 
 READING = [
@@ -146,14 +146,14 @@ def test_without_a_recorded_verdict_the_reason_is_told(
     fresh.build()
     happens(fresh)  # type: ignore[operator]
     with pytest.raises(error):
-        told(fresh)
+        message(fresh)
 
 
 def test_nothing_recorded_and_a_build_running(tmp_path: Path) -> None:
     fresh = SmallCity(tmp_path / "home")
     fresh.build()
     with building(fresh), pytest.raises(LakeBusy):
-        told(fresh)
+        message(fresh)
 
 
 def test_a_report_is_replaced_whole(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +177,6 @@ def test_a_report_is_replaced_whole(city: SmallCity, monkeypatch: pytest.MonkeyP
 def test_a_folder_of_verdicts_left_empty_hides_none(city: SmallCity) -> None:
     """A gate of a later day was killed between making the folder and the object."""
     begin_build(city)
-    before = told(city)
+    before = message(city)
     Path(city.lake.store.url(f"{layout.VERDICTS}/decided=9999-01-01")).mkdir()
-    assert told(city) == before
+    assert message(city) == before

@@ -260,7 +260,7 @@ def test_a_replacement_killed_after_the_pointer_moved_is_finished(city: SmallCit
 
 
 @pytest.mark.parametrize(
-    ("column", "told"),
+    ("column", "message"),
     [
         ("_batch_id varchar default 'x'", "_batch_id: columns of the lake's own"),
         ("_loaded_at timestamptz default now()", "_loaded_at: columns of the lake's own"),
@@ -270,13 +270,13 @@ def test_a_replacement_killed_after_the_pointer_moved_is_finished(city: SmallCit
         ("more varchar[] default ['{home}/lake/x']", "column more holds a place of the lake"),
     ],
 )  # fmt: skip
-def test_tables_with_facts_of_the_lake_are_kept_out(city: SmallCity, column: str, told: str) -> None:
+def test_tables_with_facts_of_the_lake_are_kept_out(city: SmallCity, column: str, message: str) -> None:
     report = built(city)
     with contextlib.closing(duckdb.connect(str(city.lake.settings.build_path))) as build:
         build.execute(f"alter table pub_weather add column {column.format(home=city.home)}")
     result = run(city, report)
     assert result.outcome == "nothing_releasable"
-    assert told in result.never_released["weather"][-1]
+    assert message in result.never_released["weather"][-1]
     assert leaks(city) == []
 
 

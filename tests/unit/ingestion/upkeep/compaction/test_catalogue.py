@@ -46,6 +46,6 @@ def test_a_build_and_a_compaction_read_a_new_record_at_once(tmp_path: Path) -> N
     distant = replace(made, store=Distant(made.store.root))
     live = listed(made)
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(lambda _: members(distant, live).to_pylist(), range(2)))
-    assert told == [[{"merged": KEY, "key": "bronze/x.parquet", "batch": "b"}]] * 2
+        message = list(pool.map(lambda _: members(distant, live).to_pylist(), range(2)))
+    assert message == [[{"merged": KEY, "key": "bronze/x.parquet", "batch": "b"}]] * 2
     assert members(distant, live).num_rows == 1

@@ -1,7 +1,7 @@
 """What can be wrong with a department's server, and how a person is told.
 
-A `Trouble` knows the server's side only; `as_source_error` adds feed, interval, what is left and the
-next step. `Again` is a Trouble that may pass by itself.
+A `FetchError` knows the server's side only; `as_source_error` adds feed, interval, what is left and the
+next step. `RetryableFetchError` is a FetchError that may pass by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingestion.intervals import Interval
 RUNBOOK = "docs/runbooks/source-unreachable.md"
 
 
-class Trouble(Exception):
+class FetchError(Exception):
     """`what` the server at `where` (host and path, nothing secret) did. `is_refusal`: it would not let us in.
 
     `advice` is what to do about it, where that is known. `is_whole_source`: nothing else of the source can be read
@@ -34,7 +34,7 @@ class Trouble(Exception):
         self.advice = advice
 
 
-class Again(Trouble):
+class RetryableFetchError(FetchError):
     """May be asked again; `wait` is how long the server said to wait, in seconds."""
 
     def __init__(self, what: str, where: str, *, wait: float | None = None, is_refusal: bool = False) -> None:
@@ -42,31 +42,31 @@ class Again(Trouble):
         self.wait = wait
 
 
-def as_source_error(trouble: Trouble, contract: Contract, interval: Interval) -> SourceError:
+def as_source_error(error: FetchError, contract: Contract, interval: Interval) -> SourceError:
     """The error an operator reads."""
     feed = f"{contract.department}.{contract.feed}"
     source = contract.citylake.source
     name = None if isinstance(source, FileDrop) else source.connection
-    again = f"citylake ingest {feed} --interval {interval.id}"
-    if trouble.advice:
-        step = f"{trouble.advice} (see {RUNBOOK}); then {again}"
-    elif trouble.is_refusal and name:
-        step = f"renew the credential: CITYLAKE_CONN_{name.upper()} or the Airflow connection {name!r}, then {again}"
-    elif trouble.is_refusal:
-        step = f"the server wants a credential: name a `connection` in {contract.path.name}, then {again}"
-    elif isinstance(trouble, Again):
-        step = f"the next run asks again; by hand: {again}; if it stays, see {RUNBOOK}"
+    command = f"citylake ingest {feed} --interval {interval.id}"
+    if error.advice:
+        step = f"{error.advice} (see {RUNBOOK}); then {command}"
+    elif error.is_refusal and name:
+        step = f"renew the credential: CITYLAKE_CONN_{name.upper()} or the Airflow connection {name!r}, then {command}"
+    elif error.is_refusal:
+        step = f"the server wants a credential: name a `connection` in {contract.path.name}, then {command}"
+    elif isinstance(error, RetryableFetchError):
+        step = f"the next run asks again; by hand: {command}; if it stays, see {RUNBOOK}"
     else:
-        step = f"ask the department, see {RUNBOOK}; then {again}"
-    error = SourceError(
-        str(trouble),
+        step = f"ask the department, see {RUNBOOK}; then {command}"
+    source_error = SourceError(
+        str(error),
         feed=feed,
         interval=str(interval),
         left="nothing was stored; what was committed before, and the last release, stay as they are",
         next_step=step,
     )
-    error.is_whole_source = trouble.is_whole_source
-    return error
+    source_error.is_whole_source = error.is_whole_source
+    return source_error
 
 
 def retry_after(value: str | None, said_at: str | None = None) -> float | None:

@@ -17,7 +17,7 @@ ACTIVE = ["queued", "running"]
 LOOK_SECONDS = 0.3
 
 
-def settle(feeds: Collection[str], seconds: float, active: Callable[[str], bool] | None = None) -> list[str]:
+def wait_for_feeds(feeds: Collection[str], seconds: float, active: Callable[[str], bool] | None = None) -> list[str]:
     """Wait until no feed's run is active, at most so many seconds; the feeds that still were.
 
     `active` says so of one feed; by default Airflow is asked.
