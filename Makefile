@@ -67,15 +67,13 @@ lock: setup ## Resolve again and rewrite the lock files
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    infra/requirements/uv.in -o infra/requirements/uv.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
-	    infra/requirements/datacontract.in -o infra/requirements/datacontract.lock
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	    infra/requirements/dlt.in -o infra/requirements/dlt.lock
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 -o requirements.lock
 
 .PHONY: wheelhouse
 wheelhouse: setup ## Download every locked wheel into ./wheelhouse for machines without a network
-	@for lock in requirements.lock infra/requirements/uv.txt infra/requirements/datacontract.lock; do \
+	@for lock in requirements.lock infra/requirements/uv.txt; do \
 	    echo "wheelhouse: $$lock"; \
 	    $(BIN)/python -m pip download --quiet --require-hashes --no-deps --dest wheelhouse -r $$lock; \
 	done

@@ -20,7 +20,6 @@ part "mypy" "$bin/mypy"
 part "contracts" "$bin/citylake" contracts check
 part "generated files" "$bin/python" -m infra.generate --check
 part "sqlfluff" "$bin/sqlfluff" lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
-part "datacontract lint" infra/lint_contracts.sh
 
 if ((${#failed[@]})); then
     printf 'check: failed: %s\n' "$(IFS=,; echo "${failed[*]}")" >&2

@@ -1,8 +1,8 @@
 """What a contract must pass before it is used: `citylake contracts check` (docs/adr/0021).
 
-Three steps: it loads (strict), conform can run it (ingestion.conform.bind), and it keeps the house rules: status
-active, a key, Chinese titles and English descriptions, classification on every column, nothing left to decide. A
-contract that only loads may still be tried on a file.
+Four steps: it loads (strict), it keeps to the standard (ingestion.authoring.odcs), conform can run it
+(ingestion.conform.bind), and it keeps the house rules: status active, a key, Chinese titles and English descriptions,
+classification on every column, nothing left to decide. A contract that only loads may still be tried on a file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import yaml
 
+from ingestion.authoring.odcs import standard_problems
 from ingestion.conform import bind
 from ingestion.conform.engine import connected
 from ingestion.contract.identifiers import is_uscc
@@ -53,6 +54,8 @@ def check_contract(contract: Contract) -> list[Problem]:
     """What is wrong with one contract that loads."""
     raw, found = read_yaml(contract.path)
     report = Report(contract.path, found.lines)
+    for path, message in standard_problems(raw):
+        report.add(path, message)
     for path, message in _feed(contract, bind.EXTENSION):
         report.add(path, message)
     if raw["status"] != ACTIVE:

@@ -7,7 +7,7 @@ import re
 from _tree import ROOT, shown, tracked
 
 REGISTRIES = re.compile(r"--(extra-)?index-url|--find-links|pypi\.org|pythonhosted|registry\.npmjs|proxy\.golang")
-LOCKS = ("requirements.lock", *(f"infra/requirements/{n}" for n in ("datacontract.lock", "dlt.lock", "uv.txt")))
+LOCKS = ("requirements.lock", *(f"infra/requirements/{n}" for n in ("dlt.lock", "uv.txt")))
 
 
 def test_locks_are_hashed_and_name_no_registry() -> None:
