@@ -1,8 +1,8 @@
 """The lake every step is given: settings, store, receipt log, keys, contracts.
 
 Owns how the parts are opened together and where private folders lie. The functions
-(`clock`, `conform`, `connections`, `on_step`) are parts too, so that a step can be run with another clock, another
-conform or a hook at each point of the commit order; the defaults are the real ones.
+(`clock`, `connections`, `on_step`) are parts too, so that a step can be run with another clock or a hook at each point
+of the commit order; the defaults are the real ones.
 """
 
 from __future__ import annotations
@@ -15,17 +15,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from ingestion.city_time import city_time
 from ingestion.clocks import now
 from ingestion.contract.model import Contract
 from ingestion.contract.problem import InvalidContract, Problem
 from ingestion.errors import ContractError, LakeBusy, StoreError
-from ingestion.intervals import Interval
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
+from ingestion.machine.locks import exclusive
 from ingestion.machine.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
@@ -33,37 +31,9 @@ from ingestion.store import LocalStore, Store, open_store
 
 if TYPE_CHECKING:
     from ingestion.conform.pseudonym import PseudonymKeys
-    from ingestion.conform.run import Conformed
     from ingestion.connections import Connection
 
 FEED_LOCK_SECONDS = 600.0
-
-
-class Conform(Protocol):
-    """The signature of ingestion.conform.run.conform."""
-
-    def __call__(
-        self,
-        contract: Contract,
-        payload: Path,
-        *,
-        batch: str,
-        loaded_at: datetime,
-        interval: Interval,
-        content_as_of: datetime,
-        keys: PseudonymKeys,
-        settings: Settings,
-        scratch: Path,
-    ) -> Conformed:
-        """Bronze and quarantine Parquet in `scratch`; raises DeliveryRefused."""
-        ...
-
-
-def _conform(contract: Contract, payload: Path, **facts: Any) -> Conformed:
-    # Imported at first use: contracts and parsers are not needed to read a log or decide a hold.
-    from ingestion.conform.run import conform
-
-    return conform(contract, payload, **facts)
 
 
 def _no_step(name: str) -> None:
@@ -80,7 +50,6 @@ class Lake:
     open_keys: Callable[[], PseudonymKeys]
     contracts: Mapping[str, Contract]
     clock: Callable[[], datetime] = now
-    conform: Conform = _conform
     connections: Callable[[str], Connection] | None = None
     """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
     broken: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
@@ -148,29 +117,18 @@ class Lake:
 
         Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
         """
-        folder = self.settings.state_root / "locks"
-        lock = FileLock(folder / f"{contract.department}.{contract.feed}.lock", timeout=FEED_LOCK_SECONDS, mode=0o600)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise LakeBusy(
+        feed = contract.name
+
+        def busy() -> LakeBusy:
+            return LakeBusy(
                 "another process is committing a delivery of this feed",
-                feed=f"{contract.department}.{contract.feed}",
+                feed=feed,
                 left="raw bytes are landed, nothing else was stored",
                 next_step="run the same command again; it continues from the landed bytes",
-            ) from error
-        except OSError as error:
-            raise StoreError(
-                f"the feed's lock cannot be made: {error.strerror or error}",
-                feed=f"{contract.department}.{contract.feed}",
-                left="raw bytes are landed, nothing else was stored",
-                next_step="free space below the lake's home, then run the same command again",
-            ) from error
-        try:
+            )
+
+        with exclusive(self.settings.state_root / "locks" / f"{feed}.lock", busy=busy, timeout=FEED_LOCK_SECONDS):
             yield
-        finally:
-            lock.release()
 
 
 def open_lake(settings: Settings) -> Lake:

@@ -17,8 +17,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from infra.stack.airflow import Airflow
 from infra.stack.airflow_api import AirflowApi
 from infra.stack.landing import landing_page
@@ -35,6 +33,7 @@ from infra.stack.processes import (
     wait_until,
 )
 from infra.stack.secrets import StackSecrets, stack_secrets
+from ingestion.machine.locks import exclusive
 from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
 
@@ -228,15 +227,12 @@ class Stack:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         own_folder(self.root)
-        lock = FileLock(self.root / "stack.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise StackError("another process is starting or ending this stack", next_step="citylake status") from error
-        try:
+
+        def busy() -> StackError:
+            return StackError("another process is starting or ending this stack", next_step="citylake status")
+
+        with exclusive(self.root / "stack.lock", busy=busy):
             yield
-        finally:
-            lock.release()
 
     @property
     def _path(self) -> Path:

@@ -89,11 +89,6 @@ class PseudonymKeys:
         key = hmac.new(self._master, purpose.encode("utf-8"), hashlib.sha256).digest().ljust(_BLOCK, b"\x00")
         return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
 
-    def pseudonym(self, purpose: str, value: str) -> str:
-        """The pseudonym of one value, lower hex (64 characters); the SQL form gives the same."""
-        key = hmac.new(self._master, purpose.encode("utf-8"), hashlib.sha256).digest()
-        return hmac.new(key, value.encode("utf-8"), hashlib.sha256).hexdigest()
-
 
 def hmac_sql(value: str, inner: str = "$inner", outer: str = "$outer") -> str:
     """SQL for HMAC-SHA256 of a VARCHAR expression, by two nested sha256 over bound pads.

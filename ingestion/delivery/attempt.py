@@ -15,9 +15,9 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ingestion import keys
+from ingestion.conform.run import Conformed, ConformedTable, conform
 from ingestion.contract.model import Contract
 from ingestion.delivery.judge import Judgement, judge
 from ingestion.delivery.outcome import Delivery, from_receipt, repeated
@@ -28,9 +28,6 @@ from ingestion.lake import Lake
 from ingestion.machine.disk import as_disk_error
 from ingestion.receipts.lookup import Standing, batch_standing
 from ingestion.receipts.model import INTERNAL_ERROR, BronzeFile, Manifest, Receipt, TableReceipt
-
-if TYPE_CHECKING:
-    from ingestion.conform.run import Conformed, ConformedTable
 
 
 def attempt(
@@ -55,9 +52,9 @@ def attempt(
 
 
 def confirm(lake: Lake, contract: Contract, manifest: Manifest, as_of: datetime, known: Standing) -> Delivery:
-    """Commit that rows already in bronze (those `known` stands for) are said again as of `as_of`.
+    """Commit that the rows of `known`, which are in bronze already, were delivered again with content of `as_of`.
 
-    Nothing is conformed, so the receipt keeps the revision and key version the batch stands under.
+    Nothing is conformed, so the receipt keeps the contract revision and key version that the batch stands under.
     """
     return _Attempt(lake, contract, manifest, as_of, known).put(
         outcome="unchanged",
@@ -84,14 +81,14 @@ class _Attempt:
                 conformed, refusal = self._conformed(folder)
                 self.lake.on_step("conformed")
                 with self.lake.committing(self.contract):
-                    return self._overtaken() or self._commit(conformed, refusal)
+                    return self._committed_meanwhile() or self._commit(conformed, refusal)
         except CitylakeError:
             raise
         except Exception as error:
             return self._failed(error)
 
     def _failed(self, error: Exception) -> Delivery:
-        """The answer to an exception nobody expected: a refusal of this delivery, as a receipt and a crash log.
+        """Refuse this delivery for an exception nobody expected: a receipt and a crash log.
 
         Raises DiskError where the disk is behind it, and UnexpectedError where rows of this batch count already.
         """
@@ -113,12 +110,12 @@ class _Attempt:
                 **place,
             ) from error
         with self.lake.committing(self.contract):
-            return self._overtaken() or self.put(outcome="refused", rule=INTERNAL_ERROR, message=message)
+            return self._committed_meanwhile() or self.put(outcome="refused", rule=INTERNAL_ERROR, message=message)
 
-    def put(self, **said: object) -> Delivery:
+    def put(self, **facts: object) -> Delivery:
         """Commit: the receipt object, timed after every receipt folded so far."""
         committed_at = self.lake.log.next_commit_time(self.lake.clock())
-        receipt = self._receipt(committed_at, said)
+        receipt = self._receipt(committed_at, facts)
         key = keys.receipt(committed_at, receipt.department, receipt.feed, receipt.batch, receipt.attempt)
         self.lake.store.put_bytes(key, receipt.model_dump_json(indent=1).encode())
         self.lake.on_step("committed")
@@ -128,8 +125,8 @@ class _Attempt:
     def _interval(self) -> Interval:
         return Interval(self.manifest.interval.start, self.manifest.interval.end)
 
-    def _overtaken(self) -> Delivery | None:
-        """The answer when another process committed or erased this batch while we conformed it."""
+    def _committed_meanwhile(self) -> Delivery | None:
+        """The delivery as another process committed or erased it while this one conformed; None where none did."""
         self.lake.log.refresh()
         with self.lake.log.reading() as connection:
             standing = batch_standing(connection, self.contract, self._interval, self.manifest.batch)
@@ -141,7 +138,7 @@ class _Attempt:
 
     def _conformed(self, folder: Path) -> tuple[Conformed | None, DeliveryRefused | None]:
         try:
-            conformed = self.lake.conform(
+            conformed = conform(
                 self.contract,
                 self.payload or self._from_raw(folder),
                 batch=self.manifest.batch,
@@ -200,7 +197,7 @@ class _Attempt:
         )
 
     def _stored(self, conformed: Conformed | None, *, bronze: bool) -> dict[str, TableReceipt]:
-        """Put each table's objects; what the receipt says of them."""
+        """Put each table's bronze (where `bronze`) and quarantine objects; the tables' part of the receipt."""
         tables = conformed.tables if conformed is not None else {}
         return {name: self._stored_table(name, table, bronze=bronze) for name, table in tables.items()}
 
@@ -247,7 +244,7 @@ class _Attempt:
             self.id,
         )
 
-    def _receipt(self, committed_at: datetime, said: dict[str, object]) -> Receipt:
+    def _receipt(self, committed_at: datetime, outcome: dict[str, object]) -> Receipt:
         facts: dict[str, object] = {
             "department": self.contract.department,
             "feed": self.contract.feed,
@@ -268,7 +265,7 @@ class _Attempt:
             "loaded_at": self.manifest.fetched_at,
             "committed_at": committed_at,
         }
-        return Receipt.model_validate(facts | said)
+        return Receipt.model_validate(facts | outcome)
 
 
 def _sha256(path: Path) -> str:

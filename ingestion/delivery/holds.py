@@ -1,4 +1,4 @@
-"""Corrections that wait for the steward, and the word that decides them.
+"""Deliveries that wait for the steward (held), and the decisions about them.
 
 A decision is an immutable object in the store; the latest on a batch counts, so a rejection can be
 taken back. Nothing of the delivery itself changes: effective files follow from the log.
@@ -45,7 +45,7 @@ def held(lake: Lake) -> list[Held]:
 def decide(
     lake: Lake, batch: str, verb: Literal["accept", "reject"], reason: str, by: str, *, feed: str | None = None
 ) -> str:
-    """Write the steward's word on a held batch; the decision's key.
+    """Store the steward's decision on a held batch; its object key.
 
     `feed` (`department.feed`) is needed only where several feeds share a batch id. Raises NothingToDecide.
     """

@@ -1,9 +1,11 @@
-"""Ingest: from what a department has for an interval to one Delivery each.
+"""Ingest: every file a department has for an interval becomes one Delivery. The path of a delivery begins here.
 
-Owns the order of steps for one file and what happens when the same bytes come again. A
-refused delivery is an outcome, so one bad file never stops the others; only an unreadable source
-or store raises. `extract` and `conform_landed` are its two halves, for tasks of their own: between them
-the bytes lie in raw without a receipt, which is all the state there is.
+    fetch (ingestion.connectors) → land (.land) → attempt (.attempt): conform → judge (.judge) → receipt
+
+Owns the order of these steps for one file, and what happens when the same bytes come again. A refused file is an
+outcome, not an exception, so one bad file never stops the others; only a source or store that cannot be read raises.
+`extract` and `conform_landed` are the two halves of the path, for tasks of their own: between them the bytes lie in raw
+without a receipt, and that is all the state there is.
 """
 
 from __future__ import annotations
@@ -70,9 +72,10 @@ def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) 
 
 
 def fetch_time(lake: Lake, contract: Contract) -> datetime:
-    """The clock; where it is what orders a feed's deliveries, never before a committed one. Raises LakeBusy.
+    """The time a fetch counts as, UTC. Raises LakeBusy.
 
-    A correction fetched by a clock that was set back would else rank below what it corrects.
+    It is the clock's. For feeds whose deliveries are ordered by it (`content_as_of: fetched`) it is never before a
+    committed delivery's: a correction fetched after the clock was set back would else rank below what it corrects.
     """
     if contract.citylake.content_as_of != "fetched":
         return lake.clock()
@@ -82,7 +85,7 @@ def fetch_time(lake: Lake, contract: Contract) -> datetime:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Bytes in raw that wait to be conformed; `as_of` is the content time they were presented with."""
+    """A batch in raw that has no receipt yet; `as_of` is the time its content is of, UTC."""
 
     interval: Interval
     batch: str
@@ -132,7 +135,7 @@ def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery
 
 
 def _already_committed(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -> Delivery:
-    """Bytes that a receipt answers for already."""
+    """The delivery of bytes that have a receipt: a repeat, or rows that a correction replaced and that count again."""
     if landed.known is None:
         raise IntegrityError(f"batch {landed.batch} has neither manifest nor receipt", left="nothing was stored")
     if not _comes_back(contract, landed, landed.known, fetched):
@@ -141,10 +144,11 @@ def _already_committed(lake: Lake, contract: Contract, landed: Landed, fetched: 
 
 
 def _comes_back(contract: Contract, landed: Landed, known: Standing, fetched: Fetched) -> bool:
-    """True when the bytes carry a later content time than when they last came, or are all the source holds now.
+    """Whether a repeat means that the department takes a correction back: it sends the earlier bytes as its newest.
 
-    Of files in a folder only their own time can say that: read afresh, every one of them would look newest. A time
-    that is not before the reading says nothing (a file dated in the future).
+    That is so when the bytes carry a later content time than when they last came, or when they are all that the
+    source holds now (`Fetched.replaces`). For files in a folder only their own modification time can say it, and only
+    if it is before the reading (a file dated in the future says nothing).
     """
     stands = known.state in ("accepted", "no_data", "unchanged")
     own_time = contract.citylake.content_as_of == "modified" and landed.content_as_of < fetched.fetched_at
@@ -152,7 +156,7 @@ def _comes_back(contract: Contract, landed: Landed, known: Standing, fetched: Fe
 
 
 def _confirm_again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:
-    """Bytes that a correction replaced, sent again after it: they count again, unless keys would be lost."""
+    """Bytes that a correction replaced, sent again after it: their rows count again, unless keys would be lost."""
     with lake.committing(contract):
         lake.log.refresh()
         with lake.log.reading() as connection:
@@ -169,7 +173,7 @@ def _confirm_again(lake: Lake, contract: Contract, landed: Landed, known: Standi
                 return repeated(contract, known, filename, f"not taken back: {hold_message(contract, lost)}")
         manifest = read_manifest(lake.store, contract, known.interval, known.batch)
         if manifest.doubt is not None:
-            # The steward's word was on what it met then; what it would replace now came after.
+            # The steward decided about what it replaced then; what it would replace now came later.
             doubted = hold_message(contract, (), manifest.doubt)
             return repeated(contract, known, filename, f"not taken back: {doubted}")
         return confirm(lake, contract, manifest, landed.content_as_of, known)

@@ -1,4 +1,4 @@
-"""What a conformed delivery is, beside what counts already: accepted, held, unchanged or no_data.
+"""The outcome of a conformed delivery, compared with the one in force: accepted, held, unchanged or no_data.
 
 Owns the comparison with the delivery in force. It changes nothing; ingestion.delivery.attempt acts on it.
 """
@@ -61,8 +61,8 @@ def judge(
 ) -> Judgement:
     """Judge a new delivery against the refreshed log.
 
-    With a `doubt` whether it is whole, it counts only by the steward's word, of whatever kind the feed is; where the
-    very rows count already by his word on the same doubt, nothing is left to decide.
+    `doubt` says why the delivery may be incomplete. With one, it counts only after the steward's decision, whatever
+    kind of feed it is; where the same rows already count by a decision about the same doubt, nothing is left to decide.
     """
     with lake.log.reading() as connection:
         meets = in_force(connection, contract, interval, other_than=batch)

@@ -1,4 +1,4 @@
-"""Delivery: what one presentation of one file came to, as told to the person or task that ran it."""
+"""Delivery: the result of taking in one file once, for the person or task that did it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingestion.receipts.lookup import Standing
 from ingestion.receipts.model import INTERNAL_ERROR, Outcome, Receipt
 
 QUOTES_NOTHING = ("refused_share", INTERNAL_ERROR)
-"""Rules whose message is made of the contract's words and counts."""
+"""Rules of refusal whose message holds only words of the contract and counts, so it may be shown anywhere."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,19 @@ def from_receipt(receipt: Receipt, key: str, filename: str) -> Delivery:
 
 
 def repeated(contract: Contract, standing: Standing, filename: str | None, message: str | None = None) -> Delivery:
-    """The same bytes again: nothing was stored. Without a `message` it is the earlier one, or what to do next."""
-    said = message or standing.message
+    """The delivery of bytes that came before; nothing was stored.
+
+    `message` defaults to that of the earlier delivery, or to what to do next.
+    """
+    text = message or standing.message
     if message is None and standing.state == "erased":
-        said = "these bytes were erased; they are not taken in again"
+        text = "these bytes were erased; they are not taken in again"
     elif (
         message is None
         and standing.state in ("accepted", "unchanged", "no_data")
         and standing.revision != contract.revision
     ):
-        said = (
+        text = (
             f"already in under contract revision {standing.revision}, today's is {contract.revision}; "
             f"run `citylake reconform {contract.department}.{contract.feed}`"
         )
@@ -73,7 +76,7 @@ def repeated(contract: Contract, standing: Standing, filename: str | None, messa
         interval=standing.interval,
         batch=standing.batch,
         outcome="duplicate",
-        message=said,
+        message=text,
         rule=standing.rule,
         filename=filename,
         receipt=standing.key,
@@ -81,10 +84,10 @@ def repeated(contract: Contract, standing: Standing, filename: str | None, messa
 
 
 def open_reason(feed: str, rule: str | None, message: str | None) -> str | None:
-    """What of a delivery's message may be told beyond the receipts: in logs, verdicts and releases.
+    """A delivery's message as it may be shown outside the receipts: in logs, verdicts and releases.
 
-    A refusal's may quote the file (a first row taken for a header), so it is the rule, and the command that shows
-    the rest.
+    The message of a refusal may quote the file (a first row that was taken for a header); then this is the rule's name
+    and the command that shows the rest.
     """
     if rule is None or rule in QUOTES_NOTHING:
         return message

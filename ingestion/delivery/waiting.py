@@ -1,7 +1,7 @@
-"""Batches that lie in raw and have no receipt yet: what a conform task works off.
+"""Batches that lie in raw and have no receipt yet: the work of a conform task.
 
-Owns finding them, from the store alone, so that a run that died, or one whose source has moved on,
-loses nothing: what landed gets conformed.
+They are found from the store and the receipts alone. So nothing is lost where a run died between landing and
+conforming, or where the source does not have the file any more.
 """
 
 from __future__ import annotations

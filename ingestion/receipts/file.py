@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from ingestion.errors import LakeBusy, StoreError
 from ingestion.machine import engines
+from ingestion.machine.locks import exclusive
 from ingestion.receipts import fold
 from ingestion.sql import identifier, literal
 
@@ -34,12 +34,13 @@ class LogFile:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """The lock; raises LakeBusy when it is not free in time, and tells a failing disk as StoreError."""
+
+        def busy() -> LakeBusy:
+            return _busy("another process holds the receipt log")
+
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._path.with_suffix(".lock"), timeout=self._lock_seconds, mode=0o600):
+            with exclusive(self._path.with_suffix(".lock"), busy=busy, timeout=self._lock_seconds):
                 yield
-        except Timeout as error:
-            raise _busy("another process holds the receipt log") from error
         except (OSError, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException) as error:
             raise StoreError(
                 f"the receipt log cannot be written or read: {error}",

@@ -5,7 +5,6 @@ The complaints' parser fails, the timetable's source fails, and later an object 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
+from ingestion.delivery import attempt
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from warehouse import capture
@@ -47,7 +47,7 @@ def test_what_one_feed_meets_stays_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     city, lake = city_lake(tmp_path)
-    sound = lake.conform
+    sound = attempt.conform
 
     def conform(contract: Any, payload: Path, **facts: Any) -> Any:
         if contract.name == PARSED:
@@ -62,7 +62,8 @@ def test_what_one_feed_meets_stays_its_own(
     real = capture.connector_for
     with monkeypatch.context() as planted:
         planted.setattr(capture, "connector_for", connector_for)
-        report = run(replace(lake, conform=conform), city.start)
+        planted.setattr(attempt, "conform", conform)
+        report = run(lake, city.start)
 
     assert report.exit_code == 1
     assert list(report.failures) == [FETCHED]

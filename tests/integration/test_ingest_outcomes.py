@@ -15,7 +15,7 @@ from ingestion.errors import IntegrityError
 from ingestion.receipts.manifests import read_manifest
 from ingestion.store import LocalStore
 from ingestion.upkeep.collect import erase, to_erase
-from tests.support.lakes import FakeKeys, contract, counted, day, drop, lake, rows
+from tests.support.lakes import contract, counted, day, drop, lake, rows
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def test_reconform_replaces_and_gives_equal_row_hashes(tmp_path: Path) -> None:
     assert [one.outcome for one in reconform(made, newer)] == ["accepted", "accepted", "unchanged"]
     assert reconform(made, newer) == []
     assert counted(made) == dict.fromkeys("abcde", 2)
-    rotated = replace(made, open_keys=lambda: FakeKeys(2))
+    rotated = replace(made, open_keys=lambda: replace(made.keys, version=2))
     assert len(reconform(rotated, newer)) == 3
     with made.log.connect() as connection:
         query = (

@@ -14,13 +14,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from ingestion.delivery import attempt
 from ingestion.delivery.outcome import Delivery
 from ingestion.delivery.reconform import reconform
 from ingestion.errors import CitylakeError, DiskError, IntegrityError, StoreError, UnexpectedError
 from ingestion.isolation import Isolated, combined
 from ingestion.lake import Lake
 from ingestion.settings import Settings
-from tests.support.lakes import conform as small_conform
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from warehouse.capture import Captured, capture, conform_days, extract_days
 from warehouse.capture import Extracted as Landed
@@ -42,6 +42,8 @@ DEFECTS: dict[str, Callable[[], Exception]] = {
 }
 LANDING = ("landed_payload", "landed_manifest")
 CONFORMING = ("conform", "conformed", "stored_bronze", "stored_quarantine")
+REAL_CONFORM = attempt.conform
+PLANTED: list[Planted] = []
 COUNTS = {"a": 1.0, "b": 1.0, "c": 1.0}
 
 
@@ -61,12 +63,29 @@ class Planted:
 
     def conform(self, *arguments: Any, **facts: Any) -> Any:
         self("conform")
-        return small_conform(*arguments, **facts)
+        return REAL_CONFORM(*arguments, **facts)
+
+
+@pytest.fixture(autouse=True)
+def conform_fails_as_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conform goes through what was planted last."""
+
+    def conform(*arguments: Any, **facts: Any) -> Any:
+        planted = PLANTED[-1]
+        return planted.conform(*arguments, **facts)
+
+    monkeypatch.setattr(attempt, "conform", conform)
+
+
+def use(made: Lake, planted: Planted) -> Lake:
+    """The lake with the fault planted in its steps and in conform."""
+    PLANTED.append(planted)
+    return replace(made, on_step=planted)
 
 
 def three_files(home: Path, planted: Planted) -> Lake:
     """One feed with a file on each of three days; every file has a row that goes to quarantine."""
-    made = replace(lake(home), on_step=planted, conform=planted.conform)
+    made = use(lake(home), planted)
     for number, name in enumerate("abc"):
         text = rows(name, at=number) + "x,2026-03-02,bad\n"
         drop(made, f"readings_2026030{2 + number}.csv", text, hours=24 * (number + 1))
@@ -179,7 +198,7 @@ def test_reconform_leaves_what_counts_where_a_defect_is_met(tmp_path: Path) -> N
     made = three_files(tmp_path, Planted("none", KeyError))
     take_in(made)
     planted = Planted("conform", DEFECTS["ValueError"], passed={"conform": 0})
-    made = replace(made, conform=planted.conform, on_step=planted)
+    made = use(made, planted)
     newer = contract(recapture=timedelta(days=2), version="2.0.0")
     with pytest.raises(UnexpectedError, match=r"reconform office\.readings") as failure:
         reconform(made, newer)

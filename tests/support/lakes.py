@@ -1,20 +1,17 @@
-"""A small lake for tests: one CSV feed (id, seen, value), a conform in a few lines of SQL, files with set times."""
+"""A small lake for tests: one CSV feed (id, seen, value), files with set times."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.contract.extension import Citylake, RowRule
 from ingestion.contract.model import Column, Contract, Table
-from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.receipts.log import ReceiptLog
@@ -22,90 +19,6 @@ from ingestion.settings import Settings
 from ingestion.store import open_store
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class FakeKeys:
-    version: int = 1
-
-
-@dataclass(frozen=True)
-class FakeTable:
-    name: str
-    received: int
-    accepted: int
-    quarantined: int
-    duplicates: int
-    rules: dict[str, int]
-    flags: dict[str, int]
-    bronze: Path | None
-    quarantine: Path | None
-    row_hash: str
-    days: dict[str, int]
-
-
-@dataclass(frozen=True)
-class FakeConformed:
-    tables: dict[str, FakeTable]
-    ignored_members: tuple[str, ...]
-    key_version: int
-    row_hash: str
-
-
-def conform(contract: Contract, payload: Path, *, scratch: Path, **facts: Any) -> FakeConformed:
-    """The real signature. A row is refused when its value is no number; identical rows count once."""
-    text = payload.read_text(encoding="utf-8")
-    if not text.startswith("id,seen,value\n"):
-        raise DeliveryRefused("the header is not id,seen,value", rule="header")
-    version = facts["keys"].version
-    with duckdb.connect() as connection:
-        connection.execute("set threads = 1")
-        connection.execute(
-            "create table received as select id, cast(seen as date) as seen, value from read_csv($path, header = true, "
-            "delim = ',', columns = {'id': 'varchar', 'seen': 'varchar', 'value': 'varchar'})",
-            {"path": str(payload)},
-        )
-        connection.execute(
-            "create table bad as select *, ['number'] as rules from received where try_cast(value as double) is null"
-        )
-        connection.execute(
-            "create table good as select distinct id, seen, cast(value as double) as value, $batch as _batch_id "
-            "from received where try_cast(value as double) is not null order by id, seen",
-            {"batch": facts["batch"]},
-        )
-        received, good, bad = (
-            connection.execute(f"select count(*) from {name}").fetchone()[0] for name in ("received", "good", "bad")
-        )
-        days = dict(connection.execute("select cast(seen as varchar), count(*) from good group by 1").fetchall())
-        salt = contract.version.split(".")[0]
-        rows = connection.execute("select id, seen, value from good order by all").fetchall()
-        row_hash = hashlib.sha256(repr((rows, salt, version)).encode()).hexdigest()
-        bronze, quarantine = scratch / "bronze.parquet", scratch / "quarantine.parquet"
-        if received:
-            connection.execute(f"copy good to '{bronze}' (format parquet)")
-        if bad:
-            connection.execute(f"copy bad to '{quarantine}' (format parquet)")
-    table = FakeTable(
-        name="reading",
-        received=received,
-        accepted=good,
-        quarantined=bad,
-        duplicates=received - good - bad,
-        rules={"number": bad} if bad else {},
-        flags={},
-        bronze=bronze if received else None,
-        quarantine=quarantine if bad else None,
-        row_hash=row_hash,
-        days=days,
-    )
-    conformed = FakeConformed({"reading": table}, (), version, row_hash)
-    if not received and contract.citylake.empty == "refuse":
-        raise DeliveryRefused("no records", rule="empty")
-    if bad and bad / received > contract.citylake.max_refused_share:
-        refusal = DeliveryRefused(f"{bad} of {received} rows refused", rule="refused_share")
-        refusal.conformed = conformed  # type: ignore[attr-defined]
-        raise refusal
-    return conformed
 
 
 def contract(
@@ -159,11 +72,11 @@ def contract(
 
 
 def lake(home: Path, **parts: Any) -> Lake:
-    """A lake in `home` with the small conform, on the store of the environment. `parts` replace Lake fields."""
+    """A lake in `home` on the store of the environment. `parts` replace Lake fields."""
     settings = parts.pop("settings", None) or Settings(home=home)
     store = open_store(settings)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-    made = Lake(settings, store, log, FakeKeys, {}, conform=conform)  # type: ignore[arg-type]
+    made = Lake(settings, store, log, lambda: PseudonymKeys.create(settings), {})
     return replace(made, **parts)
 
 

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ingestion import clocks
 from ingestion.errors import LakeBusy
+from ingestion.machine.locks import exclusive
 
 
 @contextmanager
@@ -25,24 +24,22 @@ def build_lock(state: Path, *, timeout: float = 0.0) -> Iterator[None]:
 
     `timeout` is in seconds; 0 does not wait. Raises LakeBusy naming process, host and since when.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(state / "build.lock", mode=0o600)
     holder = state / "build.lock.holder"
-    try:
-        lock.acquire(timeout=timeout)
-    except Timeout as error:
-        raise LakeBusy(
+
+    def busy() -> LakeBusy:
+        return LakeBusy(
             f"another build is running or being published ({_describe(holder)})",
             left="the build file and the last release are untouched",
             next_step="wait for it to end, then run the command again; or set CITYLAKE_LOCK_TIMEOUT_SECONDS to wait",
-        ) from error
-    try:
-        note = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{clocks.now():%Y-%m-%dT%H:%M:%SZ}"}
-        holder.write_text(json.dumps(note), encoding="utf-8")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        )
+
+    with exclusive(state / "build.lock", busy=busy, timeout=timeout):
+        try:
+            note = {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{clocks.now():%Y-%m-%dT%H:%M:%SZ}"}
+            holder.write_text(json.dumps(note), encoding="utf-8")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def _describe(holder: Path) -> str:

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ingestion import keys
 from ingestion.errors import IntegrityError, LakeBusy, ObjectNotFound
 from ingestion.lake import Lake
+from ingestion.machine.locks import exclusive, if_free
 from warehouse.incidents.model import Incident
 
 LOCK_SECONDS = 30.0
@@ -74,38 +75,25 @@ class Book:
     @contextmanager
     def changing(self, kind: str, subject: str) -> Iterator[None]:
         """One change of a subject's incidents at a time; short, nothing is sent meanwhile. Raises LakeBusy."""
-        lock = self._lock(f"{kind}.{subject}")
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout as error:
-            raise LakeBusy(
+
+        def busy() -> LakeBusy:
+            return LakeBusy(
                 f"another process is recording an incident of {subject}",
                 left="this occurrence was not recorded; the next sweep finds what the receipts and verdicts say",
                 next_step="citylake incidents sweep",
-            ) from error
-        try:
+            )
+
+        with exclusive(self._lock_path(f"{kind}.{subject}"), busy=busy, timeout=LOCK_SECONDS):
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def sending(self, kind: str, subject: str) -> Iterator[bool]:
         """True for the one process that may send notices of a subject now; the others leave it to that one."""
-        lock = self._lock(f"notify.{kind}.{subject}")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
+        with if_free(self._lock_path(f"notify.{kind}.{subject}")) as is_mine:
+            yield is_mine
 
-    def _lock(self, name: str) -> FileLock:
-        folder = self.lake.settings.state_root / "locks" / "incidents"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{keys.safe_name(name)}.lock", mode=0o600)
+    def _lock_path(self, name: str) -> Path:
+        return self.lake.settings.state_root / "locks" / "incidents" / f"{keys.safe_name(name)}.lock"
 
     def _mend_history(self, incident: Incident) -> None:
         """Put the event the state stands for, where it is missing. A state that was only touched since has it."""

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from ingestion.errors import LakeBusy
+from ingestion.machine.locks import exclusive
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -17,18 +16,14 @@ if TYPE_CHECKING:
 @contextmanager
 def publisher(lake: Lake) -> Iterator[None]:
     """Hold the publisher lock. Raises LakeBusy."""
-    folder = lake.settings.state_root
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "publish.lock", timeout=lake.settings.lock_timeout_seconds, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LakeBusy(
+
+    def busy() -> LakeBusy:
+        return LakeBusy(
             "another process is publishing",
             left="nothing was changed by this command",
             next_step="wait for it to end, then run the same command again",
-        ) from error
-    try:
+        )
+
+    settings = lake.settings
+    with exclusive(settings.state_root / "publish.lock", busy=busy, timeout=settings.lock_timeout_seconds):
         yield
-    finally:
-        lock.release()

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
 from ingestion.connections import Connection
 from ingestion.contract.model import Contract
 from ingestion.lake import Lake
@@ -45,12 +43,6 @@ def http(**said: Any) -> Contract:
 @pytest.fixture
 def http_contract() -> HttpContract:
     return http
-
-
-@pytest.fixture
-def real(made: Lake) -> Lake:
-    """The same lake with the real conform, which reads JSON."""
-    return replace(made, conform=conform, open_keys=lambda: PseudonymKeys.create(made.settings))
 
 
 def api(**said: Any) -> Contract:

@@ -104,7 +104,7 @@ def test_failures_together_cost_no_more_time_than_two_deliveries_may(late: Lake,
     assert 1 < len(server.asked) < 8
 
 
-def test_a_page_that_fails_stops_no_other_interval(real: Lake, server: Server, api_contract) -> None:
+def test_a_page_that_fails_stops_no_other_interval(made: Lake, server: Server, api_contract) -> None:
     def answer(asked: Asked) -> Answer:
         bad = asked.query["day"] == "2026-03-03"
         return Answer(json.dumps({"data": 1 if bad else readings("a")}).encode())
@@ -112,6 +112,6 @@ def test_a_page_that_fails_stops_no_other_interval(real: Lake, server: Server, a
     server.routes[API] = answer
     taken = []
     with pytest.raises(SourceError, match=r"2026-03-03T00:00Z.*sent no list of records"):
-        for one in ingest_intervals(real, api_contract(), DAYS):
+        for one in ingest_intervals(made, api_contract(), DAYS):
             taken.append(one.interval)
     assert taken == [DAYS[0], DAYS[2], DAYS[3]]

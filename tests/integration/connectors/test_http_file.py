@@ -297,11 +297,11 @@ def test_a_connection_that_is_not_there_says_both_ways_to_give_it(tmp_path: Path
 
 
 def test_a_console_without_the_connection_reconciles_all_but_the_source(
-    real: Lake, server: Server, http_contract
+    made: Lake, server: Server, http_contract
 ) -> None:
     """As where the credential is Airflow's alone: what cannot be asked is one row, and the others are compared."""
     feed = http_contract()
-    made = replace(real, contracts={"office.readings": feed})
+    made = replace(made, contracts={"office.readings": feed})
     server.file(PATH, TEXT)
     ingest_interval(made, feed, day(0))
     result = reconcile(replace(made, connections=None), deep=True)

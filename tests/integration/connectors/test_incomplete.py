@@ -44,10 +44,10 @@ def declaring(total: int) -> Callable[[int], dict[str, Any]]:
 
 @pytest.mark.parametrize(("verb", "after"), [("accept", {"a": 1, "b": 1}), ("reject", {})])
 def test_pages_that_repeat_one_record_and_miss_another_wait_for_the_steward(
-    real: Lake, server: Server, api_contract, verb: Any, after: dict[str, float]
+    made: Lake, server: Server, api_contract, verb: Any, after: dict[str, float]
 ) -> None:
     feed = api_contract(**KNOWN)
-    lake = watched(real, feed)
+    lake = watched(made, feed)
     served = Api(server, readings("abb"), adds=declaring(3))
     (delivery,) = ingest_interval(lake, feed, day(0))
     assert (delivery.outcome, delivery.message) == ("held", WHY)
@@ -62,9 +62,9 @@ def test_pages_that_repeat_one_record_and_miss_another_wait_for_the_steward(
     assert incidents(lake) == ([] if verb == "accept" else [("delivery_late", "due 2026-03-03 01:00Z")])
 
 
-def test_a_whole_delivery_that_comes_later_counts_by_itself(real: Lake, server: Server, api_contract) -> None:
+def test_a_whole_delivery_that_comes_later_counts_by_itself(made: Lake, server: Server, api_contract) -> None:
     feed = api_contract(**KNOWN)
-    lake = watched(real, feed)
+    lake = watched(made, feed)
     served = Api(server, readings("abb"), adds=declaring(3))
     ingest_interval(lake, feed, day(0))
     served.records = readings("abc")
@@ -75,23 +75,23 @@ def test_a_whole_delivery_that_comes_later_counts_by_itself(real: Lake, server: 
 
 @pytest.mark.parametrize("delivery", ["events", "snapshot", "interval"])
 def test_what_counted_before_stays_until_there_is_a_word(
-    real: Lake, server: Server, api_contract, delivery: str
+    made: Lake, server: Server, api_contract, delivery: str
 ) -> None:
     """Of whatever kind the feed is; a loss of keys is told with the doubt."""
     feed = api_contract(**KNOWN, feed={"delivery": delivery})
     served = Api(server, readings("abc"), adds=declaring(3))
-    assert ingest_interval(real, feed, day(0))[0].outcome == "accepted"
+    assert ingest_interval(made, feed, day(0))[0].outcome == "accepted"
     served.records = readings("aab", value=5)
-    (second,) = ingest_interval(real, feed, day(0))
+    (second,) = ingest_interval(made, feed, day(0))
     assert second.outcome == "held"
     lost = "" if delivery == "events" else "It would lose 1 of 3 keys of reading (33%); the contract allows 20%. "
     assert second.message == WHY.replace("The steward", f"{lost}The steward")
-    assert counted(real) == dict.fromkeys("abc", 1)
+    assert counted(made) == dict.fromkeys("abc", 1)
 
 
-def test_the_doubt_goes_through_both_tasks_and_reconform(real: Lake, server: Server, api_contract) -> None:
+def test_the_doubt_goes_through_both_tasks_and_reconform(made: Lake, server: Server, api_contract) -> None:
     feed = api_contract(**KNOWN)
-    lake = watched(real, feed)
+    lake = watched(made, feed)
     first = feed.calendar.local_date(day(0))
     Api(server, readings("abb"), adds=declaring(3))
     extracted = Extracted()
@@ -113,48 +113,48 @@ def test_the_doubt_goes_through_both_tasks_and_reconform(real: Lake, server: Ser
     assert counted(lake) == {"a": 1, "b": 1}
 
 
-def test_a_refused_delivery_judged_again_is_still_in_doubt(real: Lake, server: Server, api_contract) -> None:
+def test_a_refused_delivery_judged_again_is_still_in_doubt(made: Lake, server: Server, api_contract) -> None:
     Api(server, readings("abb", value="x"), adds=declaring(3))
-    (first,) = ingest_interval(real, api_contract(**KNOWN), day(0))
+    (first,) = ingest_interval(made, api_contract(**KNOWN), day(0))
     assert first.outcome == "refused"
     relaxed = api_contract(**KNOWN, feed={"version": "2.0.0", "max_refused_share": 1.0})
-    assert [one.outcome for one in reconform(real, relaxed)] == ["held"]
+    assert [one.outcome for one in reconform(made, relaxed)] == ["held"]
 
 
-def test_the_same_rows_as_count_already_leave_nothing_to_decide(real: Lake, server: Server, api_contract) -> None:
+def test_the_same_rows_as_count_already_leave_nothing_to_decide(made: Lake, server: Server, api_contract) -> None:
     feed = api_contract(**KNOWN)
     served = Api(server, readings("abb"), adds=declaring(3))
-    (first,) = ingest_interval(real, feed, day(0))
-    decide(real, first.batch, "accept", "asked the office", "A. Steward")
+    (first,) = ingest_interval(made, feed, day(0))
+    decide(made, first.batch, "accept", "asked the office", "A. Steward")
     served.adds = lambda _: {"total": 3, "at": "later"}
-    assert ingest_interval(real, feed, day(0))[0].outcome == "unchanged"
-    assert counted(real) == {"a": 1, "b": 1}
+    assert ingest_interval(made, feed, day(0))[0].outcome == "unchanged"
+    assert counted(made) == {"a": 1, "b": 1}
 
 
-def test_the_rows_of_before_are_no_proof_that_nothing_is_missing(real: Lake, server: Server, api_contract) -> None:
+def test_the_rows_of_before_are_no_proof_that_nothing_is_missing(made: Lake, server: Server, api_contract) -> None:
     """A fourth record is declared; what came is what counts already, with one of it twice."""
     served = Api(server, readings("abc"), adds=lambda _: {"total": len(served.records)})
-    assert ingest_interval(real, api_contract(**KNOWN), day(0))[0].outcome == "accepted"
+    assert ingest_interval(made, api_contract(**KNOWN), day(0))[0].outcome == "accepted"
     served.records = readings("abcc")
-    assert ingest_interval(real, api_contract(**KNOWN), day(0))[0].outcome == "held"
+    assert ingest_interval(made, api_contract(**KNOWN), day(0))[0].outcome == "held"
 
 
 def test_what_the_steward_let_count_does_not_come_back_over_a_whole_one(
-    real: Lake, server: Server, api_contract
+    made: Lake, server: Server, api_contract
 ) -> None:
     feed = api_contract(**KNOWN, feed={"max_key_loss": 1.0})
     served = Api(server, readings("abb"), adds=declaring(3))
-    (first,) = ingest_interval(real, feed, day(0))
-    decide(real, first.batch, "accept", "asked the office", "A. Steward")
+    (first,) = ingest_interval(made, feed, day(0))
+    decide(made, first.batch, "accept", "asked the office", "A. Steward")
     served.records = readings("abc")
-    ingest_interval(real, feed, day(0))
+    ingest_interval(made, feed, day(0))
     served.records = readings("abb")
-    (again,) = ingest_interval(real, feed, day(0))
+    (again,) = ingest_interval(made, feed, day(0))
     assert (again.outcome, again.message) == ("duplicate", f"not taken back: {WHY}")
-    assert counted(real) == dict.fromkeys("abc", 1)
+    assert counted(made) == dict.fromkeys("abc", 1)
 
 
-def test_a_second_pass_that_agrees_is_taken(real: Lake, server: Server, api_contract) -> None:
+def test_a_second_pass_that_agrees_is_taken(made: Lake, server: Server, api_contract) -> None:
     """A record put in while paging moved another over the edge of the page."""
     served = Api(server, readings("abc"), by="offset", adds=declaring(4))
 
@@ -163,28 +163,28 @@ def test_a_second_pass_that_agrees_is_taken(real: Lake, server: Server, api_cont
             served.records = readings("xabc")
 
     served.before = insert
-    (delivery,) = ingest_interval(real, api_contract(**KNOWN, paging=OFFSET), day(0))
+    (delivery,) = ingest_interval(made, api_contract(**KNOWN, paging=OFFSET), day(0))
     assert (delivery.outcome, served.served) == ("accepted", 4)
-    assert counted(real) == dict.fromkeys("xabc", 1)
+    assert counted(made) == dict.fromkeys("xabc", 1)
 
 
-def test_passes_that_never_agree_are_not_taken(real: Lake, server: Server, api_contract) -> None:
+def test_passes_that_never_agree_are_not_taken(made: Lake, server: Server, api_contract) -> None:
     served = Api(server, readings("abb"))
     served.adds = lambda n: {"total": 3}
     served.before = lambda n: setattr(served, "records", readings("abb", value=n))  # type: ignore[func-returns-value]
     with pytest.raises(SourceError, match="changes while it is paged, 3 times in a row: 3 records declared; 3 came"):
-        ingest_interval(real, api_contract(**KNOWN), day(0))
-    assert list(real.store.list("")) == []
+        ingest_interval(made, api_contract(**KNOWN), day(0))
+    assert list(made.store.list("")) == []
 
 
-def test_a_time_in_the_envelope_does_not_tell_two_passes_apart(real: Lake, server: Server, api_contract) -> None:
+def test_a_time_in_the_envelope_does_not_tell_two_passes_apart(made: Lake, server: Server, api_contract) -> None:
     Api(server, readings("abb"), adds=lambda n: {"total": 3, "generated": n})
-    assert ingest_interval(real, api_contract(**KNOWN), day(0))[0].outcome == "held"
+    assert ingest_interval(made, api_contract(**KNOWN), day(0))[0].outcome == "held"
 
 
-def test_held_by_every_run_and_no_other_interval_is_stopped(real: Lake, server: Server, api_contract) -> None:
+def test_held_by_every_run_and_no_other_interval_is_stopped(made: Lake, server: Server, api_contract) -> None:
     feed = api_contract(**KNOWN, feed={"recapture": timedelta(days=1)})
     Api(server, readings("abb"), adds=declaring(3))
     captured = Captured()
-    capture(real, feed, feed.calendar.local_date(day(1)), captured)
+    capture(made, feed, feed.calendar.local_date(day(1)), captured)
     assert [one.outcome for one in captured.deliveries] == ["held", "held"]

@@ -50,12 +50,12 @@ LONG = "a" * 70_000
     ("by", "link"),
     [("next_link", "http://xn--/"), ("next_link", "/a\\u0000b"), ("next_link", f"/{LONG}"), ("cursor", LONG)],
 )
-def test_a_next_page_that_is_no_url(real: Lake, server: Server, api_contract, by: str, link: str) -> None:
+def test_a_next_page_that_is_no_url(made: Lake, server: Server, api_contract, by: str, link: str) -> None:
     paging = {"by": by, "next": "$.next", **({"parameter": "cursor"} if by == "cursor" else {})}
     body = f'{{"data": [{{"id": "a"}}], "next": "{link}"}}'.encode()
     server.script(API, Answer(body, headers={"Content-Type": "application/json"}))
     with pytest.raises(SourceError, match="names a page after page 1 that is no URL"):
-        ingest_interval(real, api_contract(paging=paging), day(0))
+        ingest_interval(made, api_contract(paging=paging), day(0))
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_from_https_to_http_is_not_followed(made: Lake, other: Server, http_cont
 @pytest.mark.parametrize("by", ["link_header", "next_link"])
 @pytest.mark.parametrize("declared", [(), ("localhost",)])
 def test_a_next_page_on_another_host(
-    real: Lake, server: Server, other: Server, api_contract, by: str, declared: tuple[str, ...]
+    made: Lake, server: Server, other: Server, api_contract, by: str, declared: tuple[str, ...]
 ) -> None:
     """As a redirect: declared, it is asked without the credential; else it is not."""
     following = f"http://localhost:{other.port}/more?token={SECRET}"
@@ -186,7 +186,7 @@ def test_a_next_page_on_another_host(
     server.script(API, Answer(json.dumps(page).encode(), headers=headers))
     other.script("/more", Answer(json.dumps({"data": readings("c")}).encode()))
     paging = {"by": by, **({"next": "$.next"} if by == "next_link" else {})}
-    lake = declaring(real, server, *declared)
+    lake = declaring(made, server, *declared)
     if declared:
         assert ingest_interval(lake, api_contract(paging=paging), day(0))[0].accepted == 3
         assert "authorization" not in other.asked[0].headers
@@ -199,11 +199,11 @@ def test_a_next_page_on_another_host(
 
 
 @pytest.mark.parametrize("following", ["file:///etc/passwd", "http://me:s3cret-token@127.0.0.1/x"])
-def test_a_next_page_that_is_never_followed(real: Lake, server: Server, api_contract, following: str) -> None:
+def test_a_next_page_that_is_never_followed(made: Lake, server: Server, api_contract, following: str) -> None:
     server.script(API, Answer(json.dumps({"data": readings("ab"), "next": following}).encode()))
     with pytest.raises(
         SourceError, match=r"names a next page at (something that is not http|a URL with a login)"
     ) as message:
-        ingest_interval(real, api_contract(paging={"by": "next_link", "next": "$.next"}), day(0))
+        ingest_interval(made, api_contract(paging={"by": "next_link", "next": "$.next"}), day(0))
     assert SECRET not in str(message.value)
     assert len(server.asked) == 1

@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
 from ingestion.connections import Connection
 from ingestion.contract.model import Contract
 from ingestion.delivery.ingest import ingest_interval
@@ -101,7 +100,6 @@ def city(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Iter
     made = replace(
         small.lake,
         contracts={"office.readings": feed},
-        conform=conform,
         open_keys=lambda: PseudonymKeys.create(small.lake.settings),
         connections=lambda _: connection,
     )

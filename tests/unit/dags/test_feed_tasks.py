@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
 from ingestion.delivery.ingest import ingest_file
 from tests.support.lakes import contract, day, lake, rows
 
@@ -28,8 +25,7 @@ from tests.support.lakes import contract, day, lake, rows
 def test_a_line_of_the_log_quotes_no_file(tmp_path: Path, text: str, said: str | None) -> None:
     from dags.factory.feed_tasks import _line
 
-    made = lake(tmp_path, conform=conform)
-    made = replace(made, open_keys=lambda: PseudonymKeys.create(made.settings))
+    made = lake(tmp_path)
     path = tmp_path / "readings_20260302.csv"
     path.write_text(text, encoding="utf-8")
     delivery = ingest_file(made, contract(), path, day(0))
