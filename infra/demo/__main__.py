@@ -86,8 +86,8 @@ def demo_settings(home: Path, city: City) -> Settings:
 def _run(days: Days, *, once: bool) -> None:
     since = clocks.now()
     days.remember()
-    for day in sorted(days.done):
-        days.console.print(f"[bold]{day}[/bold]  done before")
+    for done_before in sorted(days.done):
+        days.console.print(f"[bold]{done_before}[/bold]  done before")
     if once and not days.left:
         summary.show(days.lake, days.console, days.done, since)
         summary.show_next_steps(days.lake, days.console)

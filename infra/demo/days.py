@@ -134,9 +134,9 @@ class Days:
             tasks = self.api.tasks(WAREHOUSE, runs[0]["dag_run_id"])
             self._require_done({f"{WAREHOUSE} {task}": state for task, state in tasks.items()})
         recorded = latest(self.lake.store)
-        verdicts = {v.product: v.decision for v in recorded.verdicts} if recorded else {}
-        shown = [f"{p} [green]passed[/]" if d == "passed" else f"{p} [bold red]{d}[/]" for p, d in verdicts.items()]
-        say(", ".join(shown) or "no verdict")
+        verdicts: dict[str, str] = {v.product: v.decision for v in recorded.verdicts} if recorded else {}
+        marked = [f"{p} [green]passed[/]" if d == "passed" else f"{p} [bold red]{d}[/]" for p, d in verdicts.items()]
+        say(", ".join(marked) or "no verdict")
         return verdicts
 
     def _quiet(self, deadline: float, say: Say) -> None:
