@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.errors import StoreError
 from warehouse.build.dbt_runner import Dbt, DbtFolders
 from warehouse.build.project import write_profile
+from warehouse.progress import Progress, silent
 from warehouse.release import pointer
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 
 
-def write_docs(lake: Lake, folder: Path | None = None, *, progress: Callable[[str], None] | None = None) -> Path:
+def write_docs(lake: Lake, folder: Path | None = None, *, progress: Progress = silent) -> Path:
     """Write `index.html` into `folder` (default `<state>/docs`), replaced in one step; its path.
 
     Raises BuildFailed, StoreError, ConfigurationError; the earlier page then stays.
@@ -47,7 +47,7 @@ def write_docs(lake: Lake, folder: Path | None = None, *, progress: Callable[[st
         )
         root = settings.state_root / "dbt"
         folders = DbtFolders(settings.dbt_project, profile, root / "docs", root / "logs")
-        dbt = Dbt(folders, progress or _say_nothing, lake.store.prepare)
+        dbt = Dbt(folders, progress, lake.store.prepare)
         page = dbt.docs(empty=release is None)
         return _placed(page, target)
 
@@ -64,7 +64,3 @@ def _placed(page: Path, folder: Path) -> Path:
             left="the earlier page stays",
             next_step="free space or name another folder, then `citylake docs`",
         ) from error
-
-
-def _say_nothing(message: str) -> None:
-    """No progress asked for."""

@@ -10,7 +10,7 @@ is blocked and the rest was published, 1 a step could not be done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,13 +23,12 @@ from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error
 from ingestion.lake import Lake
 from warehouse.capture import Captured, capture
+from warehouse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
     from warehouse.publish.run import Published
     from warehouse.verdict import Verdict
-
-Progress = Callable[[str], None]
 
 ALL_PASSED, ERROR, SOME_BLOCKED = 0, 1, 3
 
@@ -62,7 +61,7 @@ class RunReport:
         return SOME_BLOCKED if blocked else ALL_PASSED
 
 
-def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress | None = None) -> RunReport:
+def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress = silent) -> RunReport:
     """Ingest every interval that meets the local `day` (and those within each feed's recapture), then one
     build, gate and publish of every edition.
 
@@ -74,7 +73,6 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
     from warehouse.publish.run import publish
     from warehouse.release.pointer import released_inputs
 
-    say = progress or _say_nothing
     report = RunReport(day)
     report.failures |= {name: str(InvalidContract(problems)) for name, problems in lake.broken.items()}
     with _timed(report, "ingest"):
@@ -82,16 +80,16 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
             if not contract.is_active:
                 report.skipped[name] = not_active(contract.status)
                 continue
-            say(f"ingest {name}")
+            progress(f"ingest {name}")
             _ingest_feed(lake, contract, day, report)
     with _timed(report, "build"):
-        say("build")
-        report.build = build(lake, day, released=released_inputs(lake), progress=say)
+        progress("build")
+        report.build = build(lake, day, released=released_inputs(lake), progress=progress)
     with _timed(report, "gate"):
-        say("gate")
+        progress("gate")
         report.verdicts = gate(lake, report.build)
     with _timed(report, "publish"):
-        say("publish")
+        progress("publish")
         report.releases = publish(lake, report.build, report.verdicts, approver=approver)
     return report
 
@@ -132,7 +130,3 @@ def _timed(report: RunReport, step: str) -> Iterator[None]:
         yield
     finally:
         report.seconds[step] = time.monotonic() - started
-
-
-def _say_nothing(message: str) -> None:
-    """No progress asked for."""

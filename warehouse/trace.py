@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from ingestion.errors import ConfigurationError
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 from warehouse.release.manifest import FactDay, FactFile, Manifest, TableEntry
 from warehouse.sql import released
 

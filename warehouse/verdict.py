@@ -6,14 +6,15 @@ is warehouse.gate.decide's business; where it is stored, warehouse.gate.record's
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
 
-from warehouse.build.report import Document, Status
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
+from warehouse.build.report import Status
 
 Decision = Literal["passed", "blocked"]
 Considered = Literal[
@@ -101,7 +102,7 @@ class Verdict(Document):
 def inputs_digest(inputs: dict[str, list[str]]) -> str:
     """sha256 over feeds and their effective bronze keys, order not mattering."""
     canonical = json.dumps({feed: sorted(keys) for feed, keys in inputs.items()}, sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return sha256_of_bytes(canonical.encode())
 
 
 def decisions_digest(verdicts: list[Verdict]) -> str:
@@ -109,4 +110,4 @@ def decisions_digest(verdicts: list[Verdict]) -> str:
     meaning = {"product", "decision", "reasons", "inputs", "accepted", "blocked_editions"}
     rows = [verdict.model_dump(mode="json", include=meaning) for verdict in verdicts]
     rows.sort(key=lambda row: str(row["product"]))
-    return hashlib.sha256(json.dumps(rows, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return sha256_of_bytes(json.dumps(rows, sort_keys=True, ensure_ascii=False).encode())

@@ -37,8 +37,8 @@ from infra.stack.processes import (
 from infra.stack.secrets import StackSecrets, stack_secrets
 from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
+from warehouse.progress import Progress, silent
 
-Say = Callable[[str], None]
 START_SECONDS = 180.0
 POOL = "build"
 SCHEDULER = "airflow-scheduler"
@@ -56,7 +56,7 @@ class Stack:
     """The services of the lake in `settings`."""
 
     settings: Settings
-    say: Say = lambda message: None
+    say: Progress = silent
     base: int = BASE
 
     @property

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse.build.errors import BuildFailed
+from warehouse.progress import Progress
 
 if TYPE_CHECKING:
     import duckdb
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.contracts.graph.manifest import Manifest
-
-Progress = Callable[[str], None]
 
 _STARTED = "LogStartLine"
 _RESULTS = ("Log", "RunResult")

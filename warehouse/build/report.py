@@ -10,17 +10,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from ingestion.values.document import Document
 
 Kind = Literal["dimension", "fact", "mart", "pub", "gov"]
 CheckKind = Literal["key", "freshness", "reconciliation", "relationship", "rule"]
 Status = Literal["passed", "warned", "failed", "error", "skipped"]
-
-
-class Document(BaseModel):
-    """Strict and immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelBuilt(Document):
@@ -37,9 +33,9 @@ class ModelBuilt(Document):
     message: str | None = None
     rows: int | None = None
     day_column: str | None = None
-    feeds: list[str] = []
-    upstream: list[str] = []
-    upstream_products: list[str] = []
+    feeds: list[str] = Field(default=[])
+    upstream: list[str] = Field(default=[])
+    upstream_products: list[str] = Field(default=[])
 
 
 class Relation(Document):
@@ -91,8 +87,8 @@ class ModelsMade(Document):
     full_refresh: bool
     project_digest: str
     results: dict[str, Any]
-    messages: list[str] = []
-    warnings: list[str] = []
+    messages: list[str] = Field(default=[])
+    warnings: list[str] = Field(default=[])
 
     def save(self, path: Path) -> None:
         """Write it beside the build file."""
@@ -125,8 +121,8 @@ class BuildReport(Document):
     checks: list[CheckRun]
     affected: dict[str, list[str]]
     inputs: dict[str, list[str]]
-    messages: list[str] = []
-    warnings: list[str] = []
+    messages: list[str] = Field(default=[])
+    warnings: list[str] = Field(default=[])
 
     def save(self, path: Path) -> None:
         """Write it beside the build file."""

@@ -30,7 +30,7 @@ from ingestion.sql import identifier, literal
 from ingestion.store.reading import store_errors
 from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
-from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
+from warehouse.build.dbt_runner import Dbt, DbtFolders
 from warehouse.build.errors import BuildFailed
 from warehouse.build.growing import require_incremental
 from warehouse.build.inputs import read_effective
@@ -38,6 +38,7 @@ from warehouse.build.lock import build_lock
 from warehouse.build.project import project_digest, write_profile
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt, ModelsMade, Status
 from warehouse.build.sources import create_sources, dated_tables
+from warehouse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -52,7 +53,7 @@ def build(
     *,
     full_refresh: bool = False,
     released: Mapping[str, Collection[str]] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> BuildReport:
     """Build and test what changed; the report is also saved beside the build file.
 
@@ -72,7 +73,7 @@ def make_models(
     *,
     full_refresh: bool = False,
     released: Mapping[str, Collection[str]] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ModelsMade | BuildReport:
     """The first half of `build`, same arguments and errors: models made, not tested; or, where nothing is new,
     the last report again."""
@@ -81,7 +82,7 @@ def make_models(
         return builder.make(read_effective(lake), as_of, full_refresh=full_refresh, released=released)
 
 
-def test_models(lake: Lake, *, progress: Progress | None = None) -> BuildReport:
+def test_models(lake: Lake, *, progress: Progress = silent) -> BuildReport:
     """The second half: test what `make_models` made, and report. Without such, the last report again.
 
     Raises LakeBusy; BuildFailed where another build has begun since, or nothing was ever built.
@@ -112,11 +113,9 @@ def last_report(settings: Settings) -> BuildReport | None:
     return BuildReport.load(path) if path.is_file() else None
 
 
-def _builder(lake: Lake, progress: Progress | None) -> Builder:
+def _builder(lake: Lake, progress: Progress) -> Builder:
     store = lake.store
-    return Builder(
-        lake.settings, lake.contracts, store.url, progress or _no_progress, store.prepare, store.as_store_error
-    )
+    return Builder(lake.settings, lake.contracts, store.url, progress, store.prepare, store.as_store_error)
 
 
 @contextmanager
@@ -372,7 +371,3 @@ def _unpassed(models: list[ModelBuilt], checks: list[CheckRun]) -> set[str]:
 
 
 _FINE = ("passed", "warned")
-
-
-def _no_progress(message: str) -> None:
-    """Say nothing."""

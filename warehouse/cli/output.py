@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from warehouse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,16 +118,12 @@ def shown(value: object) -> str:
 
 
 @contextmanager
-def progress(first: str) -> Iterator[Callable[[str], None]]:
+def progress(first: str) -> Iterator[Progress]:
     """What is being done, as one changing line; silent where standard error is not a terminal."""
     if not sys.stderr.isatty():
-        yield _say_nothing
+        yield silent
         return
     from rich.text import Text
 
     with problems().status(first) as status:
         yield lambda message: status.update(Text(message))
-
-
-def _say_nothing(message: str) -> None:
-    """Nobody watches."""

@@ -8,7 +8,6 @@ It leaves what follows from a hash to the gate (privacy) and the release (export
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
 from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
 from ingestion.values import row_identity
-from warehouse.build.report import BuildReport, Document, Kind, ModelBuilt
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
+from warehouse.build.report import BuildReport, Kind, ModelBuilt
 from warehouse.content.candidates import candidate_days
 from warehouse.release.manifest import Manifest, TableEntry
 
@@ -256,7 +257,7 @@ def days_filter(day: str, wanted: Iterable[str] | None) -> str:
 
 def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:
     text = "\n".join([ENGINE, repr(list(columns.items())), *(str(part) for part in parts)])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return sha256_of_bytes(text.encode())[:32]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[str, str]:

@@ -12,21 +12,16 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ingestion.errors import ConfigurationError
+from ingestion.values.document import Document
 from warehouse.verdict import AcceptedUse, CheckResult
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class Strict(BaseModel):
-    """Forbids unknown keys, is immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AcceptedFailure(Strict):
+class AcceptedFailure(Document):
     """One entry. `owner` is a role; `expires` is the last day it applies."""
 
     check: Text
@@ -37,10 +32,10 @@ class AcceptedFailure(Strict):
     expires: date
 
 
-class Register(Strict):
+class Register(Document):
     """All entries; one per check and product."""
 
-    accepted_failures: list[AcceptedFailure] = []
+    accepted_failures: list[AcceptedFailure] = Field(default=[])
 
     @model_validator(mode="after")
     def _unique(self) -> Register:

@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ingestion.errors import ConfigurationError
+from ingestion.values.document import Document
 from warehouse.verdict import CheckResult
 
 BOUNDS_PATH = Path(__file__).with_name("drift.yaml")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Bounds(BaseModel):
-    """Largest tolerated loss as a share of the released rows; `tables` overrides by name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Bounds(Document):
+    """Largest tolerated loss as a share (0 to 1) of the released rows; `tables` overrides it by table name."""
 
     max_drop: Share
-    tables: dict[str, Share] = {}
+    tables: dict[str, Share] = Field(default={})
 
     def of(self, table: str) -> float:
         """The bound of one table."""

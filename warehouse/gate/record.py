@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 from warehouse.release import layout
 from warehouse.verdict import Verdict, decisions_digest
 

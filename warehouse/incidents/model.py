@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ingestion.intervals import Interval
 from ingestion.receipts.model import INTERNAL_ERROR, Span
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 
 Kind = Literal[
     "source_unreachable",

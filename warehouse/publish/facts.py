@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +10,13 @@ import duckdb
 
 from ingestion.errors import IntegrityError
 from ingestion.sql import literal
+from ingestion.values.hashes import sha256_of_file
 from warehouse.content.measure import DayContent, TableContent, day_expression, days_filter, relation
 from warehouse.release import layout
 from warehouse.release.manifest import FactFile, TableEntry
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
-
-
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes, read in chunks."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class FactExport:
         path = self._write(table, day, content.rows)
         key = layout.fact_file(self.edition, table.name, day, self.release)
         info = self.lake.store.put_file(key, path)
-        sha256 = sha256_of(path)
+        sha256 = sha256_of_file(path)
         path.unlink()
         return FactFile(day=day, key=key, rows=content.rows, bytes=info.size, sha256=sha256, content=content.content)
 

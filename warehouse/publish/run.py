@@ -8,7 +8,6 @@ publish.
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,15 +23,17 @@ from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from ingestion.store.reading import store_errors
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes, sha256_of_file
 from warehouse.build.lock import build_lock
-from warehouse.build.report import BuildReport, Document
+from warehouse.build.report import BuildReport
 from warehouse.content.measure import ENGINE, TableContent, measure, open_build
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
 from warehouse.publish import comments, leaky
 from warehouse.publish.assemble import TableFailed, making, open_sql, write_warehouse
 from warehouse.publish.compose import PARENT, Accepts, Composer, facts_query
-from warehouse.publish.facts import FactExport, sha256_of
+from warehouse.publish.facts import FactExport
 from warehouse.publish.lake_facts import keep_out
 from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
 from warehouse.release import layout, ledger, pointer
@@ -191,7 +192,7 @@ class _Release:
             self.lake.store.put_bytes(layout.record(manifest.edition, manifest.id), data)
             data = PublicManifest.of(manifest, data).model_dump_json(indent=1).encode()
         self.lake.store.put_bytes(layout.manifest(manifest.edition, manifest.id), data)
-        return hashlib.sha256(data).hexdigest()
+        return sha256_of_bytes(data)
 
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
@@ -229,7 +230,7 @@ class _Release:
             privacy_rules=RULES_VERSION,
             tools={"duckdb": duckdb.__version__, "dbt": self.report.dbt_version, "python": platform.python_version()},
             root=lake.store.url(PUBLISHED).removesuffix(f"/{PUBLISHED}"),
-            warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of(path)),
+            warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of_file(path)),
             products={p.name: self._product(p) for p in [*plan.chosen("fresh"), *plan.chosen("kept")]},
             tables=tables,
             never_released={p.name: p.reasons for p in plan.chosen("absent")},

@@ -11,9 +11,9 @@ import duckdb
 from ingestion.errors import IntegrityError
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
+from ingestion.values.hashes import sha256_of_file
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import last_report
-from warehouse.publish.facts import sha256_of
 from warehouse.reconcile.steps import Row, compare, parquet_rows
 from warehouse.release import ledger, pointer
 from warehouse.release.layout import EDITIONS
@@ -85,6 +85,6 @@ def _damage(lake: Lake, file: StoredFile | FactFile, *, deep: bool) -> str | Non
         return f"{file.key} has {info.size} bytes, the manifest says {file.bytes}: restore it, or roll back"
     if deep:
         with lake.scratch() as scratch:
-            if sha256_of(lake.store.fetch(file.key, scratch / "object")) != file.sha256:
+            if sha256_of_file(lake.store.fetch(file.key, scratch / "object")) != file.sha256:
                 return f"{file.key} has other bytes than the manifest says: restore it, or roll back"
     return None

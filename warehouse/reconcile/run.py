@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 from warehouse.reconcile.release import release
 from warehouse.reconcile.steps import Row, Step, bronze, merged, raw, receipts, source, warehouse
 

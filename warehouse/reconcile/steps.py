@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import duckdb
@@ -22,7 +20,8 @@ from ingestion.intervals import Interval
 from ingestion.isolation import Isolated
 from ingestion.store.reading import reading
 from ingestion.upkeep.compaction.catalogue import listed, read
-from warehouse.build.report import Document
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_file
 from warehouse.build.runner import last_report
 from warehouse.effective import EFFECTIVE_FILE
 
@@ -121,7 +120,7 @@ def _intervals(contract: Contract, last: date) -> Iterator[Interval]:
 
 def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], batches: set[str], *, deep: bool) -> Row:
     if deep:
-        found = sum((file.known or keys.batch_id(interval, _sha256(file.path))) in batches for file in files)
+        found = sum((file.known or keys.batch_id(interval, sha256_of_file(file.path))) in batches for file in files)
     else:
         found = len(files) if any(batch.startswith(interval.id) for batch in batches) else 0
     return compare(
@@ -279,9 +278,4 @@ def _footer(connection: duckdb.DuckDBPyConnection, query: str, url: str) -> list
 
 def _object_sha256(lake: Lake, key: str) -> str:
     with lake.scratch() as scratch:
-        return _sha256(lake.store.fetch(key, scratch / "object"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return sha256_of_file(lake.store.fetch(key, scratch / "object"))

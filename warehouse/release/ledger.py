@@ -6,14 +6,14 @@ pointer moves first and the line follows, so `repair` writes the line a crash le
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from ingestion.errors import IntegrityError
-from warehouse.build.report import Document
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
 from warehouse.release import layout, pointer
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def entries(store: Store, edition: str) -> list[Entry]:
             raise _broken(edition, info.key, f"expected {expected}: an entry is missing or was added")
         if entry.previous != previous:
             raise _broken(edition, info.key, "the entry before it was changed")
-        previous = hashlib.sha256(data).hexdigest()
+        previous = sha256_of_bytes(data)
         read.append(entry)
     return read
 
@@ -103,7 +103,7 @@ def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
         at=at if last is None else max(at, Entry.model_validate_json(last).at + _TICK),
         by=move.by,
         reason=move.reason,
-        previous=None if last is None else hashlib.sha256(last).hexdigest(),
+        previous=None if last is None else sha256_of_bytes(last),
     )
     lake.store.put_bytes(layout.ledger_entry(edition, count + 1, event), entry.model_dump_json(indent=1).encode())
     return entry

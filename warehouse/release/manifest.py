@@ -8,13 +8,14 @@ sha256 of the whole manifest, which is kept private (ADR 0022).
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from warehouse.build.report import Document, Kind
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
+from warehouse.build.report import Kind
 from warehouse.verdict import AcceptedUse
 
 
@@ -177,7 +178,7 @@ class PublicManifest(Document):
                 name: PublicTable(product=entry.product, rows=entry.rows, columns=entry.columns)
                 for name, entry in manifest.tables.items()
             },
-            record_sha256=hashlib.sha256(record).hexdigest(),
+            record_sha256=sha256_of_bytes(record),
         )
 
 

@@ -6,12 +6,12 @@ ledger: publication (warehouse.publish) and people (warehouse.release.moves).
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ingestion.errors import IntegrityError, ObjectNotFound
-from warehouse.build.report import Document
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
 from warehouse.release import layout
 from warehouse.release.manifest import Manifest, PublicManifest, is_whole
 
@@ -80,7 +80,7 @@ def load(store: Store, edition: str, release: str, sha256: str | None = None) ->
 
 
 def _require_published(edition: str, release: str, data: bytes, sha256: str | None) -> None:
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+    if sha256 is not None and sha256_of_bytes(data) != sha256:
         raise IntegrityError(
             f"the manifest of release {release} ({edition}) is not the one that was published",
             left="the pointer was not moved",
