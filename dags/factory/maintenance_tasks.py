@@ -43,7 +43,7 @@ def orphans(lake: Lake) -> None:
 
 def docs(lake: Lake) -> None:
     """Write dbt's page where the pages are served, unless models and released tables are those it was written from."""
-    from warehouse.build.dbt_runner import collected
+    from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.runner import last_report
     from warehouse.docs import write_docs
     from warehouse.release import pointer
@@ -55,7 +55,7 @@ def docs(lake: Lake) -> None:
     if written_from.is_file() and written_from.read_text(encoding="utf-8") == shows:
         log.info("%s shows these models and tables already", folder)
         return
-    with collected():
+    with freeing_dbt():
         log.info("wrote %s", write_docs(lake, folder, progress=log.info))
     written_from.write_text(shows, encoding="utf-8")
 

@@ -15,11 +15,11 @@ from warehouse.verdict import Verdict
 
 def build() -> None:
     """Make the models that have something new, once the feeds that are running have had a moment to end."""
-    from warehouse.build.dbt_runner import collected
+    from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.runner import make_models
     from warehouse.release.pointer import released_inputs
 
-    with for_operators(), collected():
+    with for_operators(), freeing_dbt():
         lake = open_lake()
         wait_for_feeds(lake.contracts, lake.settings.settle_seconds)
         made = make_models(
@@ -36,10 +36,10 @@ def build() -> None:
 
 def test() -> None:
     """Run every check on what was made; a model that failed is shown here and blocks its product at the gate."""
-    from warehouse.build.dbt_runner import collected
+    from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.runner import test_models
 
-    with for_operators(), collected():
+    with for_operators(), freeing_dbt():
         report = test_models(open_lake(), progress=log.info)
         bad = [f"model {model.name}: {model.message}" for model in report.models if model.status == "error"]
         bad += [f"check {one.name}: {one.message}" for one in report.checks if one.status in ("failed", "error")]
