@@ -1,7 +1,7 @@
-"""The verdict on one data product: what was considered, what was decided, and why.
+"""The verdict on one data product as data: what was considered, what was decided, and why.
 
-Verdicts are data. Publication reads nothing else about quality. How a verdict is reached
-is warehouse.gate.decide's business; where it is stored, warehouse.gate.record's.
+Publication reads nothing else about quality. Verdicts are reached in warehouse.gate.decide and stored by
+warehouse.gate.record.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GOOD: frozenset[str] = frozenset({"passed", "warned"})
 
 
 class CheckResult(Document):
-    """One thing the gate looked at. `failures` counts rows (or deliveries); None where it could not be counted.
+    """One check the gate considered. `failures` counts rows (or deliveries); None where it could not be counted.
 
     `accepted` is true when the register of accepted failures covers it today.
     `note` says why a register entry did not help (expired, exceeded).
@@ -52,12 +52,12 @@ class CheckResult(Document):
 
     @property
     def good(self) -> bool:
-        """Anything but passed, warned or an accepted failure refuses."""
+        """Is it passed, warned or an accepted failure? Any other result refuses the product."""
         return self.status in GOOD or (self.status == "failed" and self.accepted)
 
     @property
     def sentence(self) -> str:
-        """Why this result refuses, for a person."""
+        """One line that says why this result refuses the product."""
         count = f", {self.failures} failing" if self.failures else ""
         parts = [f"{self.kind} {self.name}: {self.status}{count}", self.message, self.note]
         return "; ".join(part for part in parts if part)

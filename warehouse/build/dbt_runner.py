@@ -75,7 +75,8 @@ class Dbt:
             raise self._failed("seed", "; ".join(f"{node['unique_id']}: {node['message']}" for node in broken))
 
     def run(self, *, full_refresh: bool) -> dict[str, Any]:
-        """Build every model; run_results.json as data, in which a model that failed has a status. Raises BuildFailed."""
+        """Build every model; run_results.json as data, in which a model that failed has a status. Raises
+        BuildFailed."""
         return self.execute("run", *(["--full-refresh"] if full_refresh else []))
 
     def test(self) -> dict[str, Any]:
@@ -179,7 +180,8 @@ def freeing_dbt() -> Iterator[None]:
 
 
 def _release_dbt() -> None:
-    """Release what dbt keeps after a command: the database connection with its lock, the adapter, the event callback."""
+    """Release what dbt keeps after a command: the database connection with its lock, the adapter, the event
+    callback."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt_common.events.event_manager_client import cleanup_event_logger

@@ -209,7 +209,8 @@ class Builder:
         return made
 
     def _create_sources(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        """Create the source views; a message for each feed whose bronze cannot be opened, whose models will then fail."""
+        """Create the source views; a message for each feed whose bronze cannot be opened, whose models will
+        then fail."""
         failed = create_sources(connection, self.contracts, self.url)
         return [f"{feed}: its bronze files cannot be opened: {self._reason(feed, e)}" for feed, e in failed.items()]
 
@@ -304,7 +305,8 @@ class Builder:
             )
 
     def _unchanged(self, last: BuildReport, started_at: datetime) -> BuildReport:
-        """The last report with new times, so that the gate judges again (after an accepted failure or a lifted hold)."""
+        """The last report with new times, so that the gate judges again (after an accepted failure or a lifted
+        hold)."""
         self.progress("nothing new since the last build")
         times = {"started_at": started_at, "finished_at": clocks.now()}
         return last.model_copy(update={"nothing_new": True, **times})

@@ -1,6 +1,6 @@
-"""Drift: a table that lost more rows since its last release than its bound allows.
+"""Drift: refuse a table that lost more rows since its last release than its bound in drift.yaml allows.
 
-Bounds are data (drift.yaml). A change of values is the business of dbt tests.
+Changes of values are checked by dbt tests.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def load_bounds(path: Path = BOUNDS_PATH) -> Bounds:
 
 
 def judge_drift(bounds: Bounds, table: str, released: int | None, now: int) -> CheckResult:
-    """Rows now against rows in the last release (None: never released, nothing to compare)."""
+    """Compare the row count `now` with that of the last release (`released`; None where the table was never
+    released)."""
     name = f"drift:{table}"
     if released is None:
         return CheckResult(

@@ -1,9 +1,9 @@
-"""The privacy scan: direct identifiers in text that is about to be released.
+"""The privacy scan: find direct identifiers in text that is about to be released.
 
 Two rules, set-based in DuckDB: resident identity numbers (GB 11643 pattern and check digit,
 ISO 7064 MOD 11-2) and mobile phone numbers. Unified social credit codes are public and pass.
 Pseudonyms and batch ids are cut out first, since hexadecimal digits can look like a phone number.
-It says table, column and count, never the value found.
+Findings name column, rule and count, never a value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fact files: one immutable Parquet object per day, written only for days whose rows changed."""
+"""Write fact files: one immutable Parquet object per day, only for days whose rows changed since the parent release."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FactExport:
-    """Where the days of one release of one edition go."""
+    """Writes the fact files of one release of one edition; `scratch` is a folder for files on their way to the
+    store."""
 
     lake: Lake
     connection: duckdb.DuckDBPyConnection

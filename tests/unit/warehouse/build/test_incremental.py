@@ -1,4 +1,5 @@
-"""Tables over feeds that are read by days are refused, with the way out; facts between, snapshots and views are fine."""
+"""Tables over feeds that are read by days are refused, with the way out; facts between, snapshots and views are
+fine."""
 
 from __future__ import annotations
 
