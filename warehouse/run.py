@@ -113,8 +113,7 @@ def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -
 def _report_incidents(lake: Lake, feed: str, deliveries: list[Delivery], error: CitylakeError | None) -> None:
     """Open and end the feed's incidents. Whatever goes wrong with that must not undo what was committed: it is
     written to a crash log, and the next sweep finds what receipts say."""
-    from warehouse.incidents.deliveries import report_deliveries
-    from warehouse.incidents.feeds import report_feed
+    from warehouse.incidents.deliveries import report_deliveries, report_feed
 
     try:
         report_feed(lake, feed, error)
