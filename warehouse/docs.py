@@ -1,8 +1,7 @@
-"""dbt's documentation as one page: models, columns and lineage, with the tables of the current release.
+"""Write dbt's documentation as one HTML page: models, columns and lineage, with the tables of the current release.
 
-Owns where the page goes and what dbt reads for it. It reads a private copy of the release's file, so it needs no
-build lock and can be made while a build runs; without a release the page has no types and sizes. The page
-loads nothing from anywhere. Serving it is left to others.
+dbt reads a private copy of the release's file, so no build lock is needed and a build may run meanwhile; without a
+release the page has no column types and sizes. The page loads nothing from other servers.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ def write_docs(lake: Lake, folder: Path | None = None, *, progress: Progress = s
         folders = DbtFolders(settings.dbt_project, profile, root / "docs", root / "logs")
         dbt = Dbt(folders, progress, lake.store.prepare)
         page = dbt.docs(empty=release is None)
-        return _placed(page, target)
+        return _replace_page(page, target)
 
 
-def _placed(page: Path, folder: Path) -> Path:
+def _replace_page(page: Path, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         beside = folder / f".{PAGE}.{os.getpid()}"

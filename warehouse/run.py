@@ -1,10 +1,9 @@
-"""One run of the city's day: ingest, build, gate, publish.
+"""Run one local day of the city: ingest, build, gate, publish.
 
-Owns the order of the four steps and what a run reports; each step is another module's. Whatever
-one feed does, the others go on: a refused delivery is an outcome; a source that cannot be read or a defect met on the
-way is reported as an incident, and its product is judged by what stands; so is a contract file that is wrong, and a
-feed whose contract is not active is left out. Exit codes: 0 all passed, 3 some product
-is blocked and the rest was published, 1 a step could not be done.
+Owns the order of the four steps and the report. No feed stops another: a refused delivery is an outcome; a source that
+cannot be read and an unexpected exception are reported as incidents and failures, a contract file that is wrong as a
+failure; a feed whose contract is not active is skipped. The gate then judges the products by what was ingested. Exit
+codes: 0 all passed, 3 some product is blocked and the rest was published, 1 a feed or a step failed.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ ALL_PASSED, ERROR, SOME_BLOCKED = 0, 1, 3
 class RunReport:
     """What a run did. `seconds` per step; `failures` are feeds whose source could not be read.
 
-    `known` files lay in the source already taken in; `late` are intervals of the day with no file yet, by feed.
+    `known` counts files that were ingested before; `late` are intervals of the day with no file yet, by feed.
     `skipped` are feeds whose contract is not active, and why; a contract file that is wrong is among the failures.
     """
 
@@ -100,8 +99,8 @@ def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -
     error: CitylakeError | None = None
     try:
         capture(lake, contract, day, captured)
-    except Exception as met:
-        error = as_known_error(met, lake.settings, "ingest", feed=name)
+    except Exception as raised:
+        error = as_known_error(raised, lake.settings, "ingest", feed=name)
         report.failures[name] = str(error)
     _report_incidents(lake, name, captured.deliveries, error)
     report.deliveries += captured.deliveries
@@ -111,8 +110,9 @@ def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -
 
 
 def _report_incidents(lake: Lake, feed: str, deliveries: list[Delivery], error: CitylakeError | None) -> None:
-    """Open and end the feed's incidents. Whatever goes wrong with that must not undo what was committed: it is
-    written to a crash log, and the next sweep finds what receipts say."""
+    """Open and resolve the feed's incidents. An exception is only written to a crash log, as the deliveries are
+    committed;
+    the next sweep finds what the receipts say."""
     from warehouse.incidents.deliveries import report_deliveries, report_feed
 
     try:
