@@ -1,7 +1,7 @@
 """`python -m infra.compose.database`: Airflow's role and database on the compose file's server; run by `init`.
 
 In the environment: POSTGRES_ADDRESS (host:port), POSTGRES_ADMIN_PASSWORD, POSTGRES_PASSWORD (of Airflow's role).
-Safe to repeat; a volume of an earlier version, where Airflow was the administrator, is brought forward.
+Safe to repeat. In a volume of an earlier version, where Airflow was the administrator, Airflow gets a role of its own.
 """
 
 from __future__ import annotations
