@@ -54,9 +54,9 @@ def write_docs(lake: Lake, folder: Path | None = None, *, progress: Progress = s
 def _replace_page(page: Path, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".{PAGE}.{os.getpid()}"
-        shutil.copyfile(page, beside)
-        return beside.replace(folder / PAGE)
+        temporary = folder / f".{PAGE}.{os.getpid()}"
+        shutil.copyfile(page, temporary)
+        return temporary.replace(folder / PAGE)
     except OSError as error:
         raise StoreError(
             f"the page cannot be written to {folder}: {error.strerror or error}",

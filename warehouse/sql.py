@@ -1,8 +1,8 @@
 """SQL access: a read-only DuckDB session on one release, which can read that release's files and no others.
 
 The release file is attached read-only; views over fact files resolve through the manifest, so a
-store that was moved or restored elsewhere works. `query` runs only
-statements that read. Who may read which edition is decided by the store (file modes, bucket policies).
+store that was moved or restored elsewhere works. `query` runs only statements that read. Who may read
+which edition is decided by the store (file modes, bucket policies).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Trace a released table back to the raw objects it was made from.
 
-The manifest names the bronze files and raw objects of each product of the release; the receipt log tells which of them
+The manifest names the bronze files and raw objects of each product of the release; the receipt log knows which of them
 hold a given event day.
 """
 

@@ -30,7 +30,7 @@ def report_failure(context: Any) -> None:
     if isinstance(context.get("exception"), OutOfRange):
         return
     task = context["ti"]
-    reason = str(context.get("exception") or "the process ended without a word").splitlines()
+    reason = str(context.get("exception") or "the process ended without an error message").splitlines()
     try:
         report(
             open_lake(),

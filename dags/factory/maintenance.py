@@ -78,7 +78,7 @@ _DOC = """# {title} · {name}
 
 {description}
 
-By hand: `{command}`. Safe to run again at any time: a run that was broken off is completed by the next.
+By hand: `{command}`. Safe to run again at any time: a run that was interrupted is completed by the next.
 
 ## When it is red
 

@@ -25,7 +25,7 @@ _STACK_HEAD = """\
 # May be added: AIRFLOW_PORT, PAGES_PORT, MINIO_PORT, AIRFLOW_PARALLELISM, CITYLAKE_BUCKET, SIMULATOR_DAY, …_IMAGE.
 """
 _CITY_HEAD = """\
-# What tasks are told of the city: settings CITYLAKE_* (.env.example lists them) and connections of departments.
+# Settings and connections of the tasks: settings CITYLAKE_* (.env.example lists them) and connections of departments.
 # Made for the simulated city (--profile simulator). For your own: remove all of it, then name your contracts and
 # your departments' connections (docs/runbooks/source-unreachable.md shows their forms).
 CITYLAKE_CONTRACTS=/opt/citylake/web-contracts

@@ -60,13 +60,13 @@ def deliveries(lake: Lake, since: datetime) -> list[Delivery]:
         cursor = log.execute(_SINCE, {"since": since})
         names = [column[0] for column in cursor.description or []]
         records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    found = []
+    deliveries = []
     for record in records:
         start, end = record.pop("interval_start"), record.pop("interval_end")
         counts = {name: record[name] or 0 for name in ("received", "accepted", "quarantined", "duplicates")}
         interval = Interval(start.astimezone(UTC), end.astimezone(UTC))
-        found.append(Delivery(**{**record, **counts, "interval": interval}))
-    return found
+        deliveries.append(Delivery(**{**record, **counts, "interval": interval}))
+    return deliveries
 
 
 def show_next_steps(lake: Lake, console: Console) -> None:

@@ -32,7 +32,7 @@ class Planted:
     before; `update` and `add` shape a delta. File kinds: `late` moves a delivery, `correction`
     and `redelivery` add one as `revision`; all three say when it arrives.
 
-    `effect` tells what a right receiver does with the row: refuse it, flag it, or accept it.
+    `effect` is what a correct receiver does with the row: refuse it, flag it, or accept it.
     """
 
     feed: str

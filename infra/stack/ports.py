@@ -37,7 +37,7 @@ def free_ports(base: int = BASE) -> Ports:
 
 
 def listens(port: int) -> bool:
-    """Whether something answers there."""
+    """Whether a server listens on the port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -108,7 +108,7 @@ class Stack:
         return AirflowApi(self.airflow.url, account, self.secrets.accounts[account])
 
     def up(self) -> None:
-        """Start what does not run, and wait until all of it answers. Raises StackError.
+        """Start what does not run, and wait until every service answers. Raises StackError.
 
         Files that the services write are private, since they inherit the umask set here (ingestion.machine.rights).
         """
@@ -130,7 +130,7 @@ class Stack:
         """End every process of the stack, the scheduler first, the database last; the names of those that ran."""
         with self._lock():
             running = self.running()
-            # Tasks end with the scheduler and tell the API server how; all of Airflow writes to postgres.
+            # Tasks end with the scheduler and report to the API server; all of Airflow writes to postgres.
             first = [service for service in running.values() if service.name == SCHEDULER]
             last = [service for service in running.values() if service.name == "postgres"]
             rest = [service for service in running.values() if service not in first + last]

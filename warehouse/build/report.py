@@ -72,10 +72,10 @@ class CheckRun(Document):
 
 
 def _write_atomically(path: Path, text: str) -> None:
-    """Write beside the file, then rename: a reader, or a build killed here, meets the old file or the new one."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    """Write a temporary file, then rename it, so that a reader sees the old text or the new one, even after a kill."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 class ModelsMade(Document):

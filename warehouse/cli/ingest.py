@@ -152,11 +152,11 @@ def collect_command(context: typer.Context, as_json: AsJson = False) -> None:
 
     session: Session = context.obj
     with progress("list every object"):
-        found = collect(session.lake)
+        collected = collect(session.lake)
         published = [key for edition in EDITIONS for key in unreleased.collect(session.lake, edition)]
     if as_json:
-        write_json({**vars(found), "unreleased": published})
+        write_json({**vars(collected), "unreleased": published})
         return
-    write(f"{len(found.orphans) + len(published)} objects deleted, {found.residue} pieces of residue removed")
-    for key in found.unfinished:
+    write(f"{len(collected.orphans) + len(published)} objects deleted, {collected.residue} pieces of residue removed")
+    for key in collected.unfinished:
         write(f"no receipt yet, the next run goes on from it: {key}")

@@ -2,8 +2,8 @@
 
 An interval is due when its end plus the contract's deadline lies within the day judged. The intervals of the feed's
 recapture before that day are considered, from its first delivery on; a feed that sends when something changes
-(`on_change` in its contract) has no due intervals. A refused delivery counts as one here: whether it blocks a product
-is decided in warehouse.gate.deliveries, and whether content is too old by freshness checks.
+(`on_change` in its contract) has no due intervals. A refused delivery counts as a delivery here: whether it blocks a
+product is decided in warehouse.gate.deliveries, and whether content is too old by freshness checks.
 """
 
 from __future__ import annotations

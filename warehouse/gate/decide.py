@@ -1,7 +1,7 @@
 """The gate: one verdict per data product, refuse by default.
 
 A product passes when every result considered for it is good (passed, warned, or a failed check that
-the register accepts today), a key, a freshness and a reconciliation check each looked at rows, and
+the register accepts today), a key, a freshness and a reconciliation check each checked rows, and
 every product it reads passes too. Anything unknown, missing, in error or skipped refuses.
 """
 

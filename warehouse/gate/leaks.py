@@ -38,11 +38,11 @@ def judge_leaks(lake: Lake, connection: duckdb.DuckDBPyConnection, content: Buil
         parts = _parts(table)
         unknown = {part for part, key in parts.items() if key not in cache}
         try:
-            found = _scan(connection, table, unknown) if unknown else {}
+            findings = _scan(connection, table, unknown) if unknown else {}
         except Exception as error:
             raise_unless_unexpected(error, lake.settings, f"scanning table {table.name}")
             continue
-        fresh = {key: found.get(part, {}) if part in unknown else cache[key] for part, key in parts.items()}
+        fresh = {key: findings.get(part, {}) if part in unknown else cache[key] for part, key in parts.items()}
         used |= fresh
         results[table.name] = _result(table.name, list(fresh.values()))
     if used != cache:

@@ -81,6 +81,6 @@ def scan(
                 group by part having bool_or(id or mobile)"""
         ).fetchall()
         for key, ids, mobiles in rows:
-            found = findings.setdefault(key, {})
-            found |= {f"{column}:{rule}": n for rule, n in (("citizen_id", ids), ("mobile_phone", mobiles)) if n}
+            of_part = findings.setdefault(key, {})
+            of_part |= {f"{column}:{rule}": n for rule, n in (("citizen_id", ids), ("mobile_phone", mobiles)) if n}
     return findings

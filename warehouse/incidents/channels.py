@@ -206,7 +206,7 @@ def _describe_failure(error: Exception) -> str:
         return f"recipient refused, SMTP {', '.join(str(code) for code, _ in error.recipients.values())}"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"SMTP {error.smtp_code}"
-    # smtplib tells a time-out as a lost connection.
+    # smtplib raises a time-out as a lost connection.
     if any(isinstance(e, TimeoutError | httpx.TimeoutException) for e in (error, error.__context__)):
         return "no answer in time"
     return type(error).__name__

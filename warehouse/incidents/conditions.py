@@ -137,7 +137,7 @@ def _refused_or_held(log: duckdb.DuckDBPyConnection) -> list[Condition]:
 
 def held_message(why: str | None) -> str:
     """The message of an incident for a held delivery; `why` is its receipt's message, made of counts and names only."""
-    return f"waits for a word: {why}" if why else "waits for a word"
+    return f"waits for the steward's decision: {why}" if why else "waits for the steward's decision"
 
 
 def _is_watched(lake: Lake, condition: Condition, now: datetime, since: Since) -> bool:

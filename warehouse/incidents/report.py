@@ -120,15 +120,22 @@ def close(lake: Lake, incident_id: str, *, reason: str, by: str) -> IncidentChan
     product, whose incident ends when the product passes.
     """
     book = Book(lake)
-    found = next((i for i in book.active() if i.id == incident_id and i.is_open), None)
-    if found is None or found.kind == "product_blocked":
+    open_incident = next((i for i in book.active() if i.id == incident_id and i.is_open), None)
+    if open_incident is None or open_incident.kind == "product_blocked":
         raise NothingToDecide(
-            f"no open incident is {incident_id!r}" if found is None else "a blocked product ends with its next pass",
+            f"no open incident is {incident_id!r}"
+            if open_incident is None
+            else "a blocked product ends with its next pass",
             left="nothing was changed",
             next_step="citylake incidents",
         )
-    with book.changing(found.kind, found.subject):
-        ended = end(book, book.load(found.kind, found.subject, found.id) or found, reason, by=by)
+    with book.changing(open_incident.kind, open_incident.subject):
+        ended = end(
+            book,
+            book.load(open_incident.kind, open_incident.subject, open_incident.id) or open_incident,
+            reason,
+            by=by,
+        )
     notify(lake, ended.incident, ended.notified)
     return ended
 
