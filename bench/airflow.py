@@ -6,8 +6,9 @@ usage: python -m bench.airflow [--days 3] [--feeds 40] [--contracts 50]
 - first release: from nothing to a release of the first day through Airflow, packages installed.
 - added: per day after the first (which holds dbt's first parse), seconds from the first trigger to the release of
   that day, less the seconds of the same day in process on a lake of its own; divided by the six tasks on the way.
-  The release must hold every feed of the day. Until all is quiet: bells that rang meanwhile are answered, and find
-  nothing new; told with the runs of the warehouse and the working tasks that ran one after the other.
+  The release must hold every feed of the day. Until all is quiet: until the runs that asset events triggered
+  meanwhile have ended, having found nothing new; given with the number of warehouse runs and of working tasks that
+  ran one after the other.
 - feeds: so many feeds triggered at once by eight clients; runs that failed, and seconds until the last has ended.
 """
 
@@ -126,7 +127,7 @@ def days(folder: Path, count: int) -> tuple[float, list[Day]]:
         for number in range(1, count + 1):
             day = city.date_of(number)
             begun = time.time()
-            played.play(day)
+            played.run(day)
             runs = [one for one in played.api.runs("warehouse") if _moment(one["start_date"]) > begun]
             quiet = max(_moment(one["end_date"]) for one in runs) - begun
             released = _released(played, begun)
@@ -162,7 +163,7 @@ def at_once(folder: Path, count: int) -> tuple[int, float]:
     contracts = many_contracts(folder / "contracts", count)
     settings = _settings(folder / "home", City(), contracts=contracts)
     stack = Stack(settings)
-    Days(open_lake(settings), stack, City(), Console(quiet=True)).tell_time(City().start, timedelta(hours=23))
+    Days(open_lake(settings), stack, City(), Console(quiet=True)).set_time(City().start, timedelta(hours=23))
     try:
         stack.up()
         api = stack.api()
@@ -193,7 +194,7 @@ def main(
         typer.echo(f"| from nothing to the first release through Airflow | {first:.0f} s |")
         for what, seconds in (
             ("a day's release through Airflow", [day.released for day in found]),
-            ("until the last bell is answered", [day.quiet for day in found]),
+            ("until the last triggered run has ended", [day.quiet for day in found]),
             ("the same day in process", [day.in_process for day in found]),
         ):
             typer.echo(f"| {what} | {statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f}) |")

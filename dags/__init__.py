@@ -1,1 +1,4 @@
-"""DAG files: thin, nothing heavy at parse. What they build is in `dags.factory`."""
+"""Airflow's DAG files.
+
+Airflow parses them again and again, so they import nothing heavy; `dags.factory` builds the DAGs.
+"""

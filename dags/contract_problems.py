@@ -1,6 +1,6 @@
-"""No Airflow DAG: Airflow shows what is wrong with contract files as this file's import error.
+"""Defines no DAG: where a contract file is wrong, importing this file fails, and Airflow shows why as an import error.
 
-The DAGs of the other feeds are in `feeds.py` and go on.
+The DAGs of the feeds with correct contracts are in `feeds.py` and keep running.
 """
 
 from dags.factory.feed import require_sound

@@ -1,6 +1,6 @@
-"""The command `citylake`: the lake's own commands, and those of the local stack.
+"""The command `citylake`: the lake's own commands together with those of the local stack.
 
-The one place that knows both, since `warehouse` imports nothing of `infra`.
+Both meet here, since `warehouse` imports nothing of `infra`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def application() -> typer.Typer:
-    """Every command."""
+    """The application with every command."""
     from infra.stack import cli as stack
     from warehouse.cli.app import app
 
-    known = {command.name for command in app.registered_commands}
-    if "up" not in known:
+    registered = {command.name for command in app.registered_commands}
+    if "up" not in registered:
         stack.register(app)
     return app

@@ -1,8 +1,8 @@
-"""Which files a run takes in: the day's intervals, and late or corrected files of the days before.
+"""Choose which files a run ingests: those of the day's intervals, and late or corrected files of the days before.
 
-Owns the choice of intervals and the cheap test whether a file is known, so that looking back costs
-one listing and one query a feed, not reading every file again. Taking a file in is ingestion.delivery.ingest's;
-in one go (`capture`) or as two tasks (`extract_days`, `conform_days`).
+Owns the choice of intervals and the test whether a file was ingested before, which needs one listing and one query for
+each feed and reads no file. Files are ingested by ingestion.delivery.ingest, at once (`capture`) or in two Airflow
+tasks (`extract_days`, `conform_days`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from ingestion.intervals import Interval
 from ingestion.isolation import Isolated
 from ingestion.lake import Lake
 
-Presented = tuple[datetime, str, int, datetime]
-"""Interval start, file name as stored, bytes, content time: what a file is known by without reading it."""
+FileIdentity = tuple[datetime, str, int, datetime]
+"""Interval start, file name as stored, size in bytes, content time: identifies a file without reading it."""
 
-_PRESENTED = """
+_INGESTED_FILES = """
 select interval_start, parse_filename(raw_key) as filename, raw_bytes, content_as_of
 from receipt
 where department = $department and feed = $feed and interval_start >= $first
@@ -41,7 +41,10 @@ where department = $department and feed = $feed and interval_start >= $first
 
 @dataclass
 class Captured:
-    """What a feed had. `known` files were taken in before; `awaited` intervals of the day have no file yet."""
+    """The result of `capture`.
+
+    `known` counts files ingested before, `awaited` intervals of the day without a file yet.
+    """
 
     deliveries: list[Delivery] = field(default_factory=list)
     known: int = 0
@@ -50,7 +53,10 @@ class Captured:
 
 @dataclass
 class Extracted:
-    """What a feed had, landed: `waiting` is to be conformed, `deliveries` need nothing more. Else as `Captured`."""
+    """The result of `extract_days`.
+
+    `waiting` landed and is to be conformed, `deliveries` are complete; else as Captured.
+    """
 
     waiting: list[Waiting] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -59,27 +65,30 @@ class Extracted:
 
 
 def intervals_of(contract: Contract, day: date) -> list[Interval]:
-    """The intervals a run of the local `day` looks at, oldest first: the day's own, and those whose local
-    date lies within `recapture` before it, for late and corrected files."""
+    """The intervals whose files a run of the local `day` considers, oldest first.
+
+    These are the day's own and, for late and corrected files, those of the days within the contract's `recapture`
+    before it.
+    """
     first = day - timedelta(days=math.ceil(contract.citylake.recapture / timedelta(days=1)))
-    looked: dict[datetime, Interval] = {}
+    by_start: dict[datetime, Interval] = {}
     for offset in range((day - first).days + 1):
         for interval in contract.calendar.meeting(first + timedelta(days=offset)):
-            looked[interval.start] = interval
-    return list(looked.values())
+            by_start[interval.start] = interval
+    return list(by_start.values())
 
 
 def window(contract: Contract, first: date, last: date) -> tuple[date, date]:
-    """The local days whose files a run of the days `first` to `last` looks at: with the recapture before them."""
-    looked = [interval for day in (first, last) for interval in intervals_of(contract, day)]
-    dates = [contract.calendar.local_date(interval) for interval in looked]
+    """First and last local day whose files a run of the days `first` to `last` considers, recapture included."""
+    intervals = [interval for day in (first, last) for interval in intervals_of(contract, day)]
+    dates = [contract.calendar.local_date(interval) for interval in intervals]
     return min(dates, default=first), max(dates, default=last)
 
 
 def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> None:
-    """Take in every new file of the day and its recapture, adding to `captured` as it goes.
+    """Ingest every new file of the day and its recapture, adding to `captured` after each.
 
-    Raises as ingestion.delivery.ingest.ingest_intervals, at the end; what was added stays committed.
+    Raises as ingestion.delivery.ingest.ingest_intervals, after all files were tried; what was added stays committed.
     """
     isolated = Isolated(lake.settings, contract.name, "ingest")
     for interval, fetched in _new_files(lake, contract, (day, day), captured, isolated):
@@ -97,64 +106,65 @@ def extract_days(lake: Lake, contract: Contract, first: date, last: date, extrac
     isolated = Isolated(lake.settings, contract.name, "extract")
     for interval, fetched in _new_files(lake, contract, (first, last), extracted, isolated):
         with isolated.each(interval):
-            came = extract(lake, contract, interval, fetched)
-            if isinstance(came, Waiting):
-                extracted.waiting.append(came)
+            landed = extract(lake, contract, interval, fetched)
+            if isinstance(landed, Waiting):
+                extracted.waiting.append(landed)
             else:
-                extracted.deliveries.append(came)
+                extracted.deliveries.append(landed)
     isolated.raise_collected()
 
 
 def conform_days(
-    lake: Lake, contract: Contract, first: date, last: date, presented: Sequence[Waiting]
+    lake: Lake, contract: Contract, first: date, last: date, extracted: Sequence[Waiting]
 ) -> Iterator[Delivery]:
-    """Conform and commit what `extract_days` presented, and whatever else of those days waits in raw.
+    """Conform and commit what `extract_days` landed, and whatever else of those days lies in raw without a receipt.
 
-    Raises as ingestion.delivery.ingest.ingest_interval, at the end; what was committed stays.
+    Raises as ingestion.delivery.ingest.ingest_interval, after all were tried; what was committed stays.
     """
     begin, end = window(contract, first, last)
     isolated = Isolated(lake.settings, contract.name, "conform")
-    landed: dict[str, Waiting] = {}
-    for one in [*presented, *waiting(lake, contract, begin, end, isolated)]:
-        landed.setdefault(one.batch, one)
-    for one in landed.values():
+    by_batch: dict[str, Waiting] = {}
+    for landed in [*extracted, *waiting(lake, contract, begin, end, isolated)]:
+        by_batch.setdefault(landed.batch, landed)
+    for landed in by_batch.values():
         delivery = None
-        with isolated.each(one.interval):
-            delivery = conform_landed(lake, contract, one)
+        with isolated.each(landed.interval):
+            delivery = conform_landed(lake, contract, landed)
         if delivery is not None:
             yield delivery
     isolated.raise_collected()
 
 
 def _new_files(
-    lake: Lake, contract: Contract, asked: tuple[date, date], captured: Captured | Extracted, isolated: Isolated
+    lake: Lake, contract: Contract, period: tuple[date, date], captured: Captured | Extracted, isolated: Isolated
 ) -> Iterator[tuple[Interval, Fetched]]:
-    """Every file of the days' intervals that needs a look, counting those known and the intervals awaited.
+    """Every file of the intervals that was not ingested before; counts known files and awaited intervals in `captured`.
 
-    `asked` are the first and last local day. What cannot be read is kept in `isolated`.
+    `period` is the first and last local day. Errors of files that cannot be read are collected in `isolated`.
     """
-    first, last = asked
+    first, last = period
     connector = connector_for(lake, contract)
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    own = {interval.start for day in days for interval in contract.calendar.meeting(day)}
-    looked = {interval.start: interval for day in days for interval in intervals_of(contract, day)}
-    intervals = [looked[start] for start in sorted(looked)]
-    seen = _presented(lake, contract, intervals[0]) if intervals else set()
+    own_starts = {interval.start for day in days for interval in contract.calendar.meeting(day)}
+    by_start = {interval.start: interval for day in days for interval in intervals_of(contract, day)}
+    intervals = [by_start[start] for start in sorted(by_start)]
+    ingested = _ingested_files(lake, contract, intervals[0]) if intervals else set()
     now = partial(fetch_time, lake, contract)
-    for interval, found in fetch_each(connector, contract, intervals, now, isolated):
-        captured.awaited += not found and interval.start in own
-        for fetched in found:
-            if fetched.known is not None or _as_presented(interval, fetched) in seen:
+    for interval, files in fetch_each(connector, contract, intervals, now, isolated):
+        captured.awaited += not files and interval.start in own_starts
+        for fetched in files:
+            if fetched.known is not None or _identity(interval, fetched) in ingested:
                 captured.known += 1
             else:
                 yield interval, fetched
 
 
-def _presented(lake: Lake, contract: Contract, first: Interval) -> set[Presented]:
-    """Files with a receipt that needs no second look; a refused one is looked at again under a new revision.
+def _ingested_files(lake: Lake, contract: Contract, first: Interval) -> set[FileIdentity]:
+    """Files with a receipt from the interval `first` on; a refused one only if the contract's revision is still the
+    same.
 
-    Only the own time of a file in the drop folder can say that it did not change; other feeds are read again and
-    found equal. What a server sent is here already, and its times count whole seconds.
+    Empty unless the feed's files lie in the drop folder and their modification time is the content time, since nothing
+    else shows without reading that a file is unchanged.
     """
     spec = contract.citylake
     if spec.content_as_of != "modified" or not isinstance(spec.source, FileDrop):
@@ -167,12 +177,12 @@ def _presented(lake: Lake, contract: Contract, first: Interval) -> set[Presented
     }
     lake.log.refresh()
     with lake.log.reading() as connection:
-        rows = connection.execute(_PRESENTED, values).fetchall()
+        rows = connection.execute(_INGESTED_FILES, values).fetchall()
     return {(start.astimezone(UTC), name, size, as_of.astimezone(UTC)) for start, name, size, as_of in rows}
 
 
-def _as_presented(interval: Interval, fetched: Fetched) -> Presented | None:
-    """None for a file that went away since it was listed: landing says so."""
+def _identity(interval: Interval, fetched: Fetched) -> FileIdentity | None:
+    """The identity of a fetched file; None where it is gone since it was listed, which landing reports."""
     try:
         size = fetched.path.stat().st_size
     except OSError:

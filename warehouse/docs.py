@@ -1,21 +1,20 @@
-"""dbt's documentation as one page: models, columns and lineage, with the tables of the current release.
+"""Write dbt's documentation as one HTML page: models, columns and lineage, with the tables of the current release.
 
-Owns where the page goes and what dbt reads for it. It reads a private copy of the release's file, so it needs no
-build lock and can be made while a build runs; without a release the page has no types and sizes. The page
-loads nothing from anywhere. Serving it is left to others.
+dbt reads a private copy of the release's file, so no build lock is needed and a build may run meanwhile; without a
+release the page has no column types and sizes. The page loads nothing from other servers.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion.errors import StoreError
 from warehouse.build.dbt_runner import Dbt, DbtFolders
 from warehouse.build.project import write_profile
+from warehouse.progress import Progress, silent
 from warehouse.release import pointer
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 
 
-def write_docs(lake: Lake, folder: Path | None = None, *, progress: Callable[[str], None] | None = None) -> Path:
+def write_docs(lake: Lake, folder: Path | None = None, *, progress: Progress = silent) -> Path:
     """Write `index.html` into `folder` (default `<state>/docs`), replaced in one step; its path.
 
     Raises BuildFailed, StoreError, ConfigurationError; the earlier page then stays.
@@ -47,24 +46,20 @@ def write_docs(lake: Lake, folder: Path | None = None, *, progress: Callable[[st
         )
         root = settings.state_root / "dbt"
         folders = DbtFolders(settings.dbt_project, profile, root / "docs", root / "logs")
-        dbt = Dbt(folders, progress or _say_nothing, lake.store.prepare)
+        dbt = Dbt(folders, progress, lake.store.prepare)
         page = dbt.docs(empty=release is None)
-        return _placed(page, target)
+        return _replace_page(page, target)
 
 
-def _placed(page: Path, folder: Path) -> Path:
+def _replace_page(page: Path, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".{PAGE}.{os.getpid()}"
-        shutil.copyfile(page, beside)
-        return beside.replace(folder / PAGE)
+        temporary = folder / f".{PAGE}.{os.getpid()}"
+        shutil.copyfile(page, temporary)
+        return temporary.replace(folder / PAGE)
     except OSError as error:
         raise StoreError(
             f"the page cannot be written to {folder}: {error.strerror or error}",
             left="the earlier page stays",
             next_step="free space or name another folder, then `citylake docs`",
         ) from error
-
-
-def _say_nothing(message: str) -> None:
-    """No progress asked for."""

@@ -1,7 +1,7 @@
-"""Which bronze files count now, and which event days they hold.
+"""SQL for the effective bronze files (those that count now) and the event days they hold.
 
-Owns the SQL over the receipt log's tables and its view `standing` (ingestion.receipts.standing says
-who supersedes whom). Which days a build makes again is warehouse.build.state's business. The rules:
+It reads the receipt log's tables and its view `standing` (ingestion.receipts.standing decides which delivery supersedes
+which). The days that a build makes again are chosen in warehouse.build.state. The rules:
 
 - A file is effective when its batch is: newest revision and key version of the batch, not superseded
   (snapshot: by the feed's latest; interval/full: by the interval's latest), not held or rejected,

@@ -1,4 +1,4 @@
-"""Export: one self-contained DuckDB file of a release, facts as tables, for a reader without the store."""
+"""Export a release as one self-contained DuckDB file, facts as tables, for readers without access to the store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RELEASE, _COPY = "released", "copied"
 def export(lake: Lake, target: Path, *, edition: str = "internal", release: str | None = None) -> Manifest:
     """Write the file, with comments and a table `_release` (id, edition, created_at, is_synthetic).
 
-    A copy of the open edition is everybody's to read, one of the internal edition its maker's (0600).
+    A copy of the open edition can be read by every account, one of the internal edition by its owner only (0600).
     Raises ConfigurationError when the target exists or nothing was released, IntegrityError when rows differ
     from the manifest; a half-written file is removed.
     """

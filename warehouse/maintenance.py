@@ -1,7 +1,7 @@
-"""Maintenance of the whole lake, one function a task: retention, orphans, compaction, the receipt log.
+"""Maintenance of the whole lake, one function for each task: retention, orphans, compaction, the receipt log.
 
-Owns the loop over feeds and the locks; what goes and what stays is said by the functions it calls. Each may
-run at any time and again after a crash. `dry_run` changes nothing and tells what would be done.
+Owns the loop over feeds and the locks; the functions it calls decide what is deleted. Each may run at any time, and
+again after a crash. `dry_run` changes nothing and returns what would be done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ _T = TypeVar("_T")
 
 @dataclass
 class Removed:
-    """Keys deleted (or that would be), by feed or edition; pieces of residue; manifests that wait for a receipt."""
+    """What was deleted, or would be. `keys` are object keys by feed, by edition or under `lake`.
+
+    `residue` counts leftovers of processes that ended (temporary files); `unfinished` are manifests without a receipt.
+    """
 
     keys: dict[str, list[str]] = field(default_factory=dict)
     residue: int = 0
@@ -37,41 +40,44 @@ class Removed:
 
     @property
     def count(self) -> int:
-        """All keys."""
+        """The number of keys."""
         return sum(map(len, self.keys.values()))
 
 
 def collect(lake: Lake, *, grace: timedelta = raw_side.GRACE, dry_run: bool = False) -> Removed:
-    """Objects nothing names, merged copies nobody reads, residue of dead processes; of the lake and every edition.
+    """Delete objects that nothing names, merged copies that nothing reads, and residue of processes that ended.
 
     Waits as long as the settings say for the build lock, since a build may be reading a merged copy. Raises LakeBusy.
     """
     with build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds):
-        found = raw_side.collect(lake, grace=grace, dry_run=dry_run)
-    removed = Removed({"lake": found.orphans}, found.residue, found.unfinished)
+        collected = raw_side.collect(lake, grace=grace, dry_run=dry_run)
+    removed = Removed({"lake": collected.orphans}, collected.residue, collected.unfinished)
     for edition in EDITIONS:
         removed.keys[edition] = releases.orphans(lake, edition) if dry_run else releases.collect(lake, edition)
     return removed
 
 
 def expire(lake: Lake, *, dry_run: bool = False) -> Removed:
-    """Raw bytes and quarantine past the retention of their contract, of every feed; a tombstone stays."""
-    return Removed(_of_every_feed(lake, "expire", lambda contract: raw_side.expire(lake, contract, dry_run=dry_run)))
+    """Delete raw bytes and quarantine past the retention of their contract, of every feed; a tombstone stays."""
+    return Removed(_for_every_feed(lake, "expire", lambda contract: raw_side.expire(lake, contract, dry_run=dry_run)))
 
 
 def compact(lake: Lake, *, dry_run: bool = False) -> dict[str, Compacted]:
-    """Small settled bronze files merged, of every feed that has any."""
-    found = _of_every_feed(lake, "compact", lambda contract: compact_feed(lake, contract, dry_run=dry_run))
-    return {name: done for name, done in found.items() if done.merged or done.left}
+    """Merge small bronze files of every feed; the result by feed, for feeds with any."""
+    compacted = _for_every_feed(lake, "compact", lambda contract: compact_feed(lake, contract, dry_run=dry_run))
+    return {name: done for name, done in compacted.items() if done.merged or done.left}
 
 
 def rebuild_log(lake: Lake) -> int:
-    """The receipt log made anew from the store; the number of objects folded. Raises LakeBusy, IntegrityError."""
+    """Build the receipt log again from the store; the number of objects read. Raises LakeBusy, IntegrityError."""
     return lake.log.rebuild()
 
 
-def _of_every_feed(lake: Lake, what: str, work: Callable[[Contract], _T]) -> dict[str, _T]:
-    """What `work` gives for each contract, by feed. One it fails on stops no other; at the end one error says which."""
+def _for_every_feed(lake: Lake, what: str, work: Callable[[Contract], _T]) -> dict[str, _T]:
+    """The result of `work` for each contract, by feed.
+
+    If it fails for some, one error names them after all were tried.
+    """
     done: dict[str, _T] = {}
     errors: list[CitylakeError] = []
     for name, contract in sorted(lake.contracts.items()):

@@ -1,16 +1,15 @@
-"""One run of the city's day: ingest, build, gate, publish.
+"""Run one local day of the city: ingest, build, gate, publish.
 
-Owns the order of the four steps and what a run reports; each step is another module's. Whatever
-one feed does, the others go on: a refused delivery is an outcome; a source that cannot be read or a defect met on the
-way is reported as an incident, and its product is judged by what stands; so is a contract file that is wrong, and a
-feed whose contract is not active is left out. Exit codes: 0 all passed, 3 some product
-is blocked and the rest was published, 1 a step could not be done.
+Owns the order of the four steps and the report. No feed stops another: a refused delivery is an outcome; a source that
+cannot be read and an unexpected exception are reported as incidents and failures, a contract file that is wrong as a
+failure; a feed whose contract is not active is skipped. The gate then judges the products by what was ingested. Exit
+codes: 0 all passed, 3 some product is blocked and the rest was published, 1 a feed or a step failed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,13 +22,12 @@ from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error
 from ingestion.lake import Lake
 from warehouse.capture import Captured, capture
+from warehouse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
     from warehouse.publish.run import Published
     from warehouse.verdict import Verdict
-
-Progress = Callable[[str], None]
 
 ALL_PASSED, ERROR, SOME_BLOCKED = 0, 1, 3
 
@@ -38,7 +36,7 @@ ALL_PASSED, ERROR, SOME_BLOCKED = 0, 1, 3
 class RunReport:
     """What a run did. `seconds` per step; `failures` are feeds whose source could not be read.
 
-    `known` files lay in the source already taken in; `late` are intervals of the day with no file yet, by feed.
+    `known` counts files that were ingested before; `late` are intervals of the day with no file yet, by feed.
     `skipped` are feeds whose contract is not active, and why; a contract file that is wrong is among the failures.
     """
 
@@ -62,7 +60,7 @@ class RunReport:
         return SOME_BLOCKED if blocked else ALL_PASSED
 
 
-def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress | None = None) -> RunReport:
+def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress = silent) -> RunReport:
     """Ingest every interval that meets the local `day` (and those within each feed's recapture), then one
     build, gate and publish of every edition.
 
@@ -74,7 +72,6 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
     from warehouse.publish.run import publish
     from warehouse.release.pointer import released_inputs
 
-    say = progress or _say_nothing
     report = RunReport(day)
     report.failures |= {name: str(InvalidContract(problems)) for name, problems in lake.broken.items()}
     with _timed(report, "ingest"):
@@ -82,16 +79,16 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
             if not contract.is_active:
                 report.skipped[name] = not_active(contract.status)
                 continue
-            say(f"ingest {name}")
+            progress(f"ingest {name}")
             _ingest_feed(lake, contract, day, report)
     with _timed(report, "build"):
-        say("build")
-        report.build = build(lake, day, released=released_inputs(lake), progress=say)
+        progress("build")
+        report.build = build(lake, day, released=released_inputs(lake), progress=progress)
     with _timed(report, "gate"):
-        say("gate")
+        progress("gate")
         report.verdicts = gate(lake, report.build)
     with _timed(report, "publish"):
-        say("publish")
+        progress("publish")
         report.releases = publish(lake, report.build, report.verdicts, approver=approver)
     return report
 
@@ -102,8 +99,8 @@ def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -
     error: CitylakeError | None = None
     try:
         capture(lake, contract, day, captured)
-    except Exception as met:
-        error = as_known_error(met, lake.settings, "ingest", feed=name)
+    except Exception as raised:
+        error = as_known_error(raised, lake.settings, "ingest", feed=name)
         report.failures[name] = str(error)
     _report_incidents(lake, name, captured.deliveries, error)
     report.deliveries += captured.deliveries
@@ -113,10 +110,10 @@ def _ingest_feed(lake: Lake, contract: Contract, day: date, report: RunReport) -
 
 
 def _report_incidents(lake: Lake, feed: str, deliveries: list[Delivery], error: CitylakeError | None) -> None:
-    """Open and end the feed's incidents. Whatever goes wrong with that must not undo what was committed: it is
-    written to a crash log, and the next sweep finds what receipts say."""
-    from warehouse.incidents.deliveries import report_deliveries
-    from warehouse.incidents.feeds import report_feed
+    """Open and resolve the feed's incidents. An exception is only written to a crash log, as the deliveries are
+    committed;
+    the next sweep finds what the receipts say."""
+    from warehouse.incidents.deliveries import report_deliveries, report_feed
 
     try:
         report_feed(lake, feed, error)
@@ -132,7 +129,3 @@ def _timed(report: RunReport, step: str) -> Iterator[None]:
         yield
     finally:
         report.seconds[step] = time.monotonic() - started
-
-
-def _say_nothing(message: str) -> None:
-    """No progress asked for."""

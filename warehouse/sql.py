@@ -1,8 +1,8 @@
-"""SQL access: a read-only session on one release, closed to everything but that release's files.
+"""SQL access: a read-only DuckDB session on one release, which can read that release's files and no others.
 
 The release file is attached read-only; views over fact files resolve through the manifest, so a
-store that was moved or restored elsewhere works. Files outside the release cannot be read, and `query`
-runs reading statements only. Who may read which edition is the store's business (file modes, bucket policies).
+store that was moved or restored elsewhere works. `query` runs only statements that read. Who may read
+which edition is decided by the store (file modes, bucket policies).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from warehouse.release.manifest import Manifest
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-READING = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.PRAGMA})
+READ_STATEMENTS = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.PRAGMA})
 
 
 class NotReading(CitylakeError):
@@ -109,28 +109,28 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
 
 
 def _is_reading(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> bool:
-    """Whether it only reads. EXPLAIN ANALYZE runs what it explains, and that may be a COPY over a released file."""
+    """Whether a statement only reads. EXPLAIN is checked by what it explains, since EXPLAIN ANALYZE runs that."""
     if statement.type != duckdb.StatementType.EXPLAIN:
-        return statement.type in READING
+        return statement.type in READ_STATEMENTS
     for explained in _explained(statement.query):
         try:
-            return [one.type for one in connection.extract_statements(explained)] == [duckdb.StatementType.SELECT]
+            return [inner.type for inner in connection.extract_statements(explained)] == [duckdb.StatementType.SELECT]
         except duckdb.Error:
             continue
     return False
 
 
 def _explained(statement: str) -> Iterator[str]:
-    """What stands behind EXPLAIN: `analyze` left out, then, where it begins so, what may be options in parentheses.
+    """Texts that an EXPLAIN may explain: what follows EXPLAIN [ANALYZE], then that without options in parentheses.
 
-    DuckDB's own tokens know comments; their places are counted in bytes.
+    DuckDB's tokenizer skips comments; it counts positions in bytes.
     """
     text = statement.encode()
-    places = [place for place, _ in duckdb.tokenize(statement)][1:]
-    if places and text[places[0] :].lower().startswith(b"analyze"):
-        places = places[1:]
-    if places:
-        yield text[places[0] :].decode()
-    if places and text[places[0] : places[0] + 1] == b"(":
-        closed = [after for place, after in pairwise(places) if text[place : place + 1] == b")"]
+    positions = [position for position, _ in duckdb.tokenize(statement)][1:]
+    if positions and text[positions[0] :].lower().startswith(b"analyze"):
+        positions = positions[1:]
+    if positions:
+        yield text[positions[0] :].decode()
+    if positions and text[positions[0] : positions[0] + 1] == b"(":
+        closed = [after for position, after in pairwise(positions) if text[position : position + 1] == b")"]
         yield from (text[after:].decode() for after in closed[:1])

@@ -1,7 +1,7 @@
-"""Trace: from a released table back to the raw bytes it came from.
+"""Trace a released table back to the raw objects it was made from.
 
-The manifest says which bronze files and raw objects stand behind each product of the release;
-the receipt log says which of them hold a given event day.
+The manifest names the bronze files and raw objects of each product of the release; the receipt log knows which of them
+hold a given event day.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from ingestion.errors import ConfigurationError
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 from warehouse.release.manifest import FactDay, FactFile, Manifest, TableEntry
 from warehouse.sql import released
 
@@ -26,7 +26,7 @@ select wanted.key from wanted left join dated using (key) where coalesce(dated.h
 
 
 class Origin(Document):
-    """One delivery behind the table. `raw_key` is None where its bytes were erased by law."""
+    """One delivery the table was made from. `raw_key` is None where its bytes were erased."""
 
     feed: str
     batch: str
@@ -37,7 +37,7 @@ class Origin(Document):
 
 
 class Trace(Document):
-    """A released table and everything it was made from. `made_in` is the release its rows were made for."""
+    """A released table and the deliveries it was made from. `made_in` is the release its rows were made for."""
 
     table: str
     edition: str
@@ -90,8 +90,8 @@ def _entry(manifest: Manifest, table: str) -> TableEntry:
 
 def _of_day(manifest: Manifest, table: str, entry: TableEntry, day: date) -> FactFile | FactDay:
     days = entry.by_day()
-    found = next((d for d in days if d.day == day.isoformat()), None)
-    if found is None:
+    entry_of_day = next((d for d in days if d.day == day.isoformat()), None)
+    if entry_of_day is None:
         first, last = (days[0].day, days[-1].day) if days else ("none", "none")
         raise ConfigurationError(
             f"table {table} of release {manifest.id} has no day {day}; its days run from {first} to {last}"
@@ -99,13 +99,13 @@ def _of_day(manifest: Manifest, table: str, entry: TableEntry, day: date) -> Fac
             else f"table {table} is not kept by day",
             next_step=f"citylake trace {table}",
         )
-    return found
+    return entry_of_day
 
 
 def _holding(lake: Lake, origins: list[Origin], day: date) -> list[Origin]:
     """Origins with a bronze file that holds the day, or that has no days at all (snapshots)."""
     keys = sorted({key for origin in origins for key in origin.bronze})
     with closing(lake.log.connect()) as log:
-        found = {row[0] for row in log.execute(_OF_DAY, {"keys": keys, "day": day}).fetchall()}
-    narrowed = [o.model_copy(update={"bronze": [k for k in o.bronze if k in found]}) for o in origins]
+        kept = {row[0] for row in log.execute(_OF_DAY, {"keys": keys, "day": day}).fetchall()}
+    narrowed = [o.model_copy(update={"bronze": [k for k in o.bronze if k in kept]}) for o in origins]
     return [origin for origin in narrowed if origin.bronze]

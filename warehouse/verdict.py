@@ -1,19 +1,20 @@
-"""The verdict on one data product: what was considered, what was decided, and why.
+"""The verdict on one data product as data: what was considered, what was decided, and why.
 
-Verdicts are data. Publication reads nothing else about quality. How a verdict is reached
-is warehouse.gate.decide's business; where it is stored, warehouse.gate.record's.
+Publication reads nothing else about quality. Verdicts are reached in warehouse.gate.decide and stored by
+warehouse.gate.record.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
 
-from warehouse.build.report import Document, Status
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
+from warehouse.build.report import Status
 
 Decision = Literal["passed", "blocked"]
 Considered = Literal[
@@ -34,7 +35,7 @@ GOOD: frozenset[str] = frozenset({"passed", "warned"})
 
 
 class CheckResult(Document):
-    """One thing the gate looked at. `failures` counts rows (or deliveries); None where it could not be counted.
+    """One check the gate considered. `failures` counts rows (or deliveries); None where it could not be counted.
 
     `accepted` is true when the register of accepted failures covers it today.
     `note` says why a register entry did not help (expired, exceeded).
@@ -51,12 +52,12 @@ class CheckResult(Document):
 
     @property
     def good(self) -> bool:
-        """Anything but passed, warned or an accepted failure refuses."""
+        """Is it passed, warned or an accepted failure? Any other result refuses the product."""
         return self.status in GOOD or (self.status == "failed" and self.accepted)
 
     @property
     def sentence(self) -> str:
-        """Why this result refuses, for a person."""
+        """One line that says why this result refuses the product."""
         count = f", {self.failures} failing" if self.failures else ""
         parts = [f"{self.kind} {self.name}: {self.status}{count}", self.message, self.note]
         return "; ".join(part for part in parts if part)
@@ -101,7 +102,7 @@ class Verdict(Document):
 def inputs_digest(inputs: dict[str, list[str]]) -> str:
     """sha256 over feeds and their effective bronze keys, order not mattering."""
     canonical = json.dumps({feed: sorted(keys) for feed, keys in inputs.items()}, sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return sha256_of_bytes(canonical.encode())
 
 
 def decisions_digest(verdicts: list[Verdict]) -> str:
@@ -109,4 +110,4 @@ def decisions_digest(verdicts: list[Verdict]) -> str:
     meaning = {"product", "decision", "reasons", "inputs", "accepted", "blocked_editions"}
     rows = [verdict.model_dump(mode="json", include=meaning) for verdict in verdicts]
     rows.sort(key=lambda row: str(row["product"]))
-    return hashlib.sha256(json.dumps(rows, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return sha256_of_bytes(json.dumps(rows, sort_keys=True, ensure_ascii=False).encode())

@@ -1,1 +1,1 @@
-"""What the DAG files build: DAGs from contracts, and the tasks they run."""
+"""Builds the DAGs of the DAG files, and holds the tasks they run."""

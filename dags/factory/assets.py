@@ -1,4 +1,8 @@
-"""Airflow assets: doorbells. Who is rung reads its work from receipts, so a lost or doubled ring does no harm."""
+"""The Airflow assets whose events trigger other DAGs.
+
+An event only triggers a run and carries no data: the run reads its work from receipts, so a lost or repeated event does
+no harm (ADR 0014).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ from ingestion.contract.model import Contract
 
 
 def bronze(contract: Contract) -> Asset:
-    """Rung when a feed has something new in bronze."""
+    """The asset of a feed; it gets an event when the feed has something new in bronze."""
     return Asset(
         name=contract.name, uri=f"citylake://bronze/{contract.department}/{contract.feed}", group=contract.department
     )
 
 
 def release() -> Asset:
-    """Rung when a run published, for dashboards and pages."""
+    """The asset of the releases; it gets an event when a run published, for dashboards and pages."""
     return Asset(name="release", uri="citylake://published", group="warehouse")

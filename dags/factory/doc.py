@@ -1,4 +1,4 @@
-"""`doc_md` of a feed's DAG: what an operator needs to know when it is red."""
+"""The documentation (`doc_md`) of a feed's DAG in Airflow: its contract, and what to do when a task is red."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DOC = """# {title} · `{name}`
 | department 部门 | {provider} (`{department}`) |
 | delivery | {delivery}, one a {every} ({timezone}) |
 | schedule | `{schedule}`; looks back {recapture} for late and corrected files |
-| deadline | {deadline} after an interval's end; later is late and the steward is told |
+| deadline | {deadline} after an interval's end; later is late and the steward is notified |
 | product | {product}, impact {impact} |
 | contract | `{path}` v{version} |
 
@@ -39,7 +39,7 @@ scheduled tick, where the schedule still ticks (that of a simulated city ends wi
 
 
 def feed_doc(contract: Contract) -> str:
-    """Markdown for one feed."""
+    """The Markdown text for one feed."""
     spec = contract.citylake
     return _DOC.format(
         title=contract.title,

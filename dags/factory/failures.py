@@ -1,6 +1,7 @@
-"""What happens when a task has failed for good: the steward hears of it, once an incident.
+"""Open and resolve incidents from tasks: a failed task, a task that succeeded again, deliveries, the sweep.
 
-Telling must not hide what it tells of: an error while telling is a line in the log, and the sweep tries again.
+An exception while doing so is logged in one line and never raised, since it would hide the failure that is reported or
+fail a task that committed its work. The next sweep finds what was not recorded.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ EXTRACT = "extract"
 
 
 def report_failure(context: Any) -> None:
-    """Airflow's callback: opens (or counts) an incident on the feed or the warehouse, but for days typed wrong."""
+    """Airflow's `on_failure_callback`: open, or count again, an incident of the DAG (a feed or the warehouse).
+
+    Nothing is recorded for OutOfRange, a mistake of the person who triggered the run.
+    """
     from warehouse.incidents.report import report
 
     if isinstance(context.get("exception"), OutOfRange):
         return
     task = context["ti"]
-    reason = str(context.get("exception") or "the process ended without a word").splitlines()
+    reason = str(context.get("exception") or "the process ended without an error message").splitlines()
     try:
         report(
             open_lake(),
@@ -42,7 +46,7 @@ def report_failure(context: Any) -> None:
 
 
 def resolve_incident(lake: Lake, subject: str, task: str) -> None:
-    """End what an earlier failure of this task opened."""
+    """Resolve the incident that an earlier failure of this task opened."""
     from warehouse.incidents.report import resolve
 
     try:
@@ -52,7 +56,7 @@ def resolve_incident(lake: Lake, subject: str, task: str) -> None:
 
 
 def notify_deliveries(lake: Lake, deliveries: Sequence[Delivery], *, is_source_read: bool) -> None:
-    """Incidents of a feed that its own deliveries open or end; `is_source_read` says that `extract` succeeded."""
+    """Open and resolve incidents by a feed's deliveries. `is_source_read` says that `extract` succeeded."""
     from warehouse.incidents.deliveries import report_deliveries
 
     try:
@@ -62,7 +66,7 @@ def notify_deliveries(lake: Lake, deliveries: Sequence[Delivery], *, is_source_r
 
 
 def _log_failure(done: str, error: Exception) -> None:
-    """One line: whatever it is, it must not hide what was to be reported, nor undo what the task committed."""
+    """Log an exception met while incidents were to be `done` (reported, ended, swept)."""
     from ingestion.isolation import as_known_error
     from ingestion.settings import Settings
 
@@ -74,7 +78,7 @@ def _kind(task: str) -> Kind:
 
 
 def notify(lake: Lake) -> None:
-    """Bring incidents in line with receipts and verdicts, and tell who is to be told."""
+    """Run the sweep of incidents (warehouse.incidents.sweep) and log its counts."""
     from warehouse.incidents.sweep import sweep
 
     try:

@@ -1,7 +1,7 @@
-"""One DAG for each contract: extract lands what the department has, conform turns it into bronze.
+"""Build one DAG for each contract: `extract` lands what the department has, `conform` turns it into bronze.
 
-Owns what of a contract becomes what of a DAG. Read at every parse: nothing heavy is imported here, and
-the tasks import what they need when they run.
+Maps the fields of a contract to those of a DAG. Airflow parses this again and again, so nothing heavy is imported at
+the top; tasks import what they need when they run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow.sdk import DAG, TriggerRule, task
 from dags.factory.assets import bronze
 from dags.factory.doc import feed_doc
 from dags.factory.failures import report_failure
-from dags.factory.settings import ALWAYS, LONGEST_TASK, day_param, ticking
+from dags.factory.settings import ALWAYS, LONGEST_TASK, cron_schedule, day_param
 from ingestion.contract.load import load_contracts, read_feeds
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
@@ -25,7 +25,7 @@ MAX_RETRY_DELAY = timedelta(minutes=30)
 def feed_dags() -> dict[str, DAG]:
     """The DAG of every feed whose contract is active, by its id `department.feed`.
 
-    A wrong contract file costs its own feed the DAG; `dags/contract_problems.py` shows it.
+    A feed whose contract file is wrong has no DAG; `dags/contract_problems.py` shows why.
     """
     settings = Settings()
     return {name: feed_dag(contract, settings) for name, contract in read_feeds(settings.contracts).active.items()}
@@ -44,7 +44,7 @@ def feed_dag(contract: Contract, settings: Settings) -> DAG:
         dag_display_name=f"{contract.title} · {contract.name}",
         description=contract.description,
         doc_md=feed_doc(contract),
-        schedule=ticking(spec.schedule, spec.calendar.timezone, settings, since=spec.calendar.start),
+        schedule=cron_schedule(spec.schedule, spec.calendar.timezone, settings, since=spec.calendar.start),
         start_date=ALWAYS,
         catchup=False,
         max_active_runs=1,
@@ -82,7 +82,7 @@ def _extract(feed: str) -> Any:
 
 
 def _conform(feed: str, extracted: Any, *, outlets: list[Any]) -> Any:
-    # All done, not all succeeded: what landed before the source failed is conformed all the same.
+    # ALL_DONE: also after `extract` failed, what had landed by then is conformed.
     @task.short_circuit(task_id="conform", trigger_rule=TriggerRule.ALL_DONE, outlets=outlets)
     def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
         """Conform and commit what landed; true where the steward or the operator must look."""
@@ -96,7 +96,7 @@ def _conform(feed: str, extracted: Any, *, outlets: list[Any]) -> Any:
 def _needs_attention(feed: str) -> Any:
     @task(task_id="needs_attention", retries=0, on_failure_callback=None)
     def needs_attention(feed: str) -> None:
-        """Red, with what is to be done: a delivery was refused or held, or the source could not be read."""
+        """Fail with what is to be done: a delivery was refused or held, or the source could not be read."""
         from dags.factory import feed_tasks
 
         feed_tasks.needs_attention(feed)

@@ -1,4 +1,7 @@
-"""The tasks of a feed's DAG, run in a worker. All state is the store's: a rerun finds what is left to do."""
+"""The tasks of a feed's DAG, run in a worker.
+
+They keep no state in Airflow: a rerun reads from the store what is left.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ ATTENTION = ("refused", "held")
 
 
 def extract(feed: str) -> dict[str, Any]:
-    """Land every new file of the run's days; what waits to be conformed, for the next task."""
+    """Land every new file of the run's days.
+
+    Returns a JSON value for `conform`: `waiting`, the batches to conform (see `_dump`), and `awaited`, the number of
+    intervals of the days that have no file yet.
+    """
     with for_operators():
         lake = open_lake()
         first, last = feed_days(lake, feed)
@@ -36,18 +43,22 @@ def extract(feed: str) -> dict[str, Any]:
                 extracted.awaited,
             )
         resolve_incident(lake, feed, "extract")
-    return {"waiting": [_dump(one) for one in extracted.waiting], "awaited": extracted.awaited}
+    return {"waiting": [_dump(batch) for batch in extracted.waiting], "awaited": extracted.awaited}
 
 
 def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
-    """Conform and commit; whether somebody must look. Skips where nothing is new, so that no bell rings."""
+    """Conform and commit what landed; True where the steward or the operator must act.
+
+    `extracted` is the result of `extract`, None where it failed. Raises AirflowSkipException where nothing is new, so
+    that no asset event triggers the warehouse.
+    """
     deliveries: list[Delivery] = []
     with for_operators():
         lake = open_lake()
         first, last = feed_days(lake, feed)
-        presented = [_load(one) for one in (extracted or {"waiting": []})["waiting"]]
+        landed = [_load(batch) for batch in (extracted or {"waiting": []})["waiting"]]
         try:
-            for delivery in conform_days(lake, lake.contract(feed), first, last, presented):
+            for delivery in conform_days(lake, lake.contract(feed), first, last, landed):
                 log.info(_line(delivery))
                 deliveries.append(delivery)
         finally:
@@ -55,16 +66,16 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
         resolve_incident(lake, feed, "conform")
     if extracted is not None and not deliveries:
         with for_operators():
-            said = nothing_new(lake, feed, first, last, extracted.get("awaited", 0))
-        get_current_context()["ti"].xcom_push(key="nothing_new", value=said)
-        raise AirflowSkipException(said)
+            message = nothing_new(lake, feed, first, last, extracted.get("awaited", 0))
+        get_current_context()["ti"].xcom_push(key="nothing_new", value=message)
+        raise AirflowSkipException(message)
     refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     get_current_context()["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)
 
 
 def needs_attention(feed: str) -> None:
-    """Fail, saying what the steward or the operator has to do."""
+    """Fail with what the steward or the operator has to do."""
     refused = get_current_context()["ti"].xcom_pull(task_ids="conform", key="attention") or []
     if not refused:
         raise AirflowFailException(
@@ -85,18 +96,18 @@ def needs_attention(feed: str) -> None:
 
 
 def _line(delivery: Delivery) -> str:
-    """One delivery for the log and for XCom, which every account of the page reads."""
+    """One delivery in one line, for the log and XCom; as every Airflow account can read these, it quotes no content."""
     counts = f"received {delivery.received}, accepted {delivery.accepted}, refused rows {delivery.quarantined}"
-    said = open_reason(delivery.feed, delivery.rule, delivery.message)
-    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){f': {said}' if said else ''}"
+    reason = open_reason(delivery.feed, delivery.rule, delivery.message)
+    return f"{delivery.outcome} {delivery.filename} {delivery.interval} ({counts}){f': {reason}' if reason else ''}"
 
 
-def _dump(one: Waiting) -> dict[str, str]:
+def _dump(batch: Waiting) -> dict[str, str]:
     return {
-        "start": one.interval.start.isoformat(),
-        "end": one.interval.end.isoformat(),
-        "batch": one.batch,
-        "as_of": one.as_of.isoformat(),
+        "start": batch.interval.start.isoformat(),
+        "end": batch.interval.end.isoformat(),
+        "batch": batch.batch,
+        "as_of": batch.as_of.isoformat(),
     }
 
 

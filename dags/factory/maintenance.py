@@ -1,4 +1,4 @@
-"""DAGs that keep the lake in order: one task each, all of it also a command of `citylake`."""
+"""Build the maintenance DAGs: one task each, which a command of `citylake` can also do."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from airflow.sdk import DAG, task
 
 from dags.factory.assets import release
 from dags.factory.failures import report_failure
-from dags.factory.settings import ALWAYS, LONGEST_TASK, ticking
+from dags.factory.settings import ALWAYS, LONGEST_TASK, cron_schedule
 from ingestion.settings import Settings
 
 
 @dataclass(frozen=True)
 class Chore:
-    """One maintenance DAG. `when` is a cron expression in the city's time, or None: after every release.
+    """One maintenance DAG. `when` is a cron expression in the city's time, or None for after every release.
 
-    `operation` names a function of dags.factory.maintenance_tasks, `command` what does the same by hand.
+    `operation` names a function of dags.factory.maintenance_tasks, `command` is the command line that does the same,
+    `description` is shown in Airflow.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Chore:
     when: str | None
     operation: str
     command: str
-    says: str
+    description: str
 
 
 CHORES = (
@@ -37,7 +38,7 @@ CHORES = (
         "*/15 * * * *",
         "incidents",
         "citylake incidents sweep",
-        "Finds what is late, refused, held or blocked, tells each steward once, and tells when it is over.",
+        "Finds what is late, refused, held or blocked, notifies each steward once, and again when it is over.",
     ),
     Chore(
         "compaction",
@@ -75,9 +76,9 @@ CHORES = (
 
 _DOC = """# {title} · {name}
 
-{says}
+{description}
 
-By hand: `{command}`. Safe to run again at any time: a run that was broken off is completed by the next.
+By hand: `{command}`. Safe to run again at any time: a run that was interrupted is completed by the next.
 
 ## When it is red
 
@@ -95,9 +96,9 @@ def _dag(chore: Chore, settings: Settings) -> DAG:
     with DAG(
         dag_id=f"maintenance.{chore.name}",
         dag_display_name=f"{chore.title} · {chore.name}",
-        description=chore.says,
-        doc_md=_DOC.format(title=chore.title, name=chore.name, says=chore.says, command=chore.command),
-        schedule=ticking(chore.when, settings.timezone, settings) if chore.when else [release()],
+        description=chore.description,
+        doc_md=_DOC.format(title=chore.title, name=chore.name, description=chore.description, command=chore.command),
+        schedule=cron_schedule(chore.when, settings.timezone, settings) if chore.when else [release()],
         start_date=ALWAYS,
         catchup=False,
         max_active_runs=1,
@@ -117,7 +118,7 @@ def _dag(chore: Chore, settings: Settings) -> DAG:
 def _task(operation: str) -> Callable[[], Any]:
     @task(task_id=operation)
     def run(operation: str) -> None:
-        """Run it."""
+        """Run the operation."""
         from dags.factory import maintenance_tasks
 
         maintenance_tasks.run(operation)

@@ -1,4 +1,4 @@
-"""The tasks of the maintenance DAGs, run in a worker."""
+"""The tasks of the maintenance DAGs, run in a worker: one function for each operation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingestion.lake import Lake
 
 
 def incidents(lake: Lake) -> None:
-    """Bring incidents in line with receipts and verdicts."""
+    """Sweep incidents: bring them in line with receipts and verdicts, and send notices."""
     notify(lake)
 
 
@@ -18,22 +18,22 @@ def compaction(lake: Lake) -> None:
     """Merge small settled bronze files."""
     from warehouse.maintenance import compact
 
-    found = compact(lake)
-    for feed, done in found.items():
-        log.info("%s: %d merged, %d left", feed, len(done.merged), len(done.left))
-    if not any(done.merged for done in found.values()):
+    compacted = compact(lake)
+    for feed, result in compacted.items():
+        log.info("%s: %d merged, %d left", feed, len(result.merged), len(result.left))
+    if not any(result.merged for result in compacted.values()):
         log.info("nothing to merge")
 
 
 def retention(lake: Lake) -> None:
-    """Remove what is past its retention."""
+    """Delete raw bytes and refused rows past the retention of their contract."""
     from warehouse.maintenance import expire
 
     _log_objects(expire(lake).keys)
 
 
 def orphans(lake: Lake) -> None:
-    """Remove what nothing names."""
+    """Delete objects that no receipt and no release names."""
     from warehouse.maintenance import collect
 
     removed = collect(lake)
@@ -42,31 +42,31 @@ def orphans(lake: Lake) -> None:
 
 
 def docs(lake: Lake) -> None:
-    """Write dbt's page where the pages are served, unless models and released tables are those it was written from."""
-    from warehouse.build.dbt_runner import collected
+    """Write dbt's documentation where the pages are served, unless models and released tables are unchanged since."""
+    from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.runner import last_report
     from warehouse.docs import write_docs
     from warehouse.release import pointer
 
     report, release = last_report(lake.settings), pointer.current(lake, "internal")
-    shows = f"{report.project_digest if report else ''} {' '.join(sorted(release.tables)) if release else ''}"
+    content = f"{report.project_digest if report else ''} {' '.join(sorted(release.tables)) if release else ''}"
     folder = lake.settings.pages_root / "dbt"
     written_from = folder / "written-from.txt"
-    if written_from.is_file() and written_from.read_text(encoding="utf-8") == shows:
+    if written_from.is_file() and written_from.read_text(encoding="utf-8") == content:
         log.info("%s shows these models and tables already", folder)
         return
-    with collected():
+    with freeing_dbt():
         log.info("wrote %s", write_docs(lake, folder, progress=log.info))
-    written_from.write_text(shows, encoding="utf-8")
+    written_from.write_text(content, encoding="utf-8")
 
 
 OPERATIONS: dict[str, Callable[[Lake], None]] = {
-    one.__name__: one for one in (incidents, compaction, retention, orphans, docs)
+    operation.__name__: operation for operation in (incidents, compaction, retention, orphans, docs)
 }
 
 
 def run(operation: str) -> None:
-    """One operation on the lake of this environment."""
+    """Run one operation of OPERATIONS on the lake of this environment's settings."""
     with for_operators():
         lake = open_lake()
         OPERATIONS[operation](lake)

@@ -1,4 +1,4 @@
-"""What every task needs when it runs: the lake, the run's own parameters, and errors an operator can read."""
+"""What every task needs when it runs: the lake, the run's parameters, and errors that an operator can act on."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("citylake")
 LOG_WIDTH = 96
-PASSING = (StoreError, SourceError, LakeBusy, UnexpectedError)
-"""Errors that may be gone at the next try; the others need a person, and are not retried."""
+RETRIED = (StoreError, SourceError, LakeBusy, UnexpectedError)
+"""Errors that may not occur at the next try; tasks with other errors are not retried, since a person must act."""
 
 
 @contextmanager
 def for_operators() -> Iterator[None]:
-    """Turn an error into a message an operator can act on; retried where trying again can help.
+    """Raise an exception of the block as one of Airflow's: AirflowException, which is retried, or AirflowFailException.
 
-    Of an exception nobody expected the log names the type and the crash log: its text may hold values of the data,
-    and every account of the page reads the log.
+    Of an unexpected exception the message names only type and crash log: its text may hold values of the data, and
+    every Airflow account can read the log.
     """
     try:
         yield
@@ -40,7 +40,7 @@ def for_operators() -> Iterator[None]:
         raise
     except Exception as error:
         known = as_known_error(error, _settings(), "the task")
-        failed = AirflowException if isinstance(known, PASSING) else AirflowFailException
+        failed = AirflowException if isinstance(known, RETRIED) else AirflowFailException
         raise failed(str(known)) from None
 
 
@@ -51,7 +51,7 @@ def _settings() -> Settings:
 
 
 def open_lake() -> Lake:
-    """The lake of this environment's settings, its connections Airflow's, or else the environment's."""
+    """The lake of this environment's settings; it takes connections from Airflow, or else from the environment."""
     from dataclasses import replace
 
     from ingestion.lake import open_lake
@@ -69,23 +69,23 @@ def connection(settings: Settings, name: str) -> Connection:
     from ingestion.connections import Connection, from_settings
 
     try:
-        found = AirflowConnection.get(name)
+        stored = AirflowConnection.get(name)
     except AirflowNotFoundException:
         return from_settings(settings, name)
     return Connection.from_fields(
         name=name,
-        host=found.host,
-        conn_type=found.conn_type,
-        port=found.port,
-        schema=found.schema,
-        login=found.login,
-        password=found.password,
-        extra=found.extra_dejson,
+        host=stored.host,
+        conn_type=stored.conn_type,
+        port=stored.port,
+        schema=stored.schema,
+        login=stored.login,
+        password=stored.password,
+        extra=stored.extra_dejson,
     )
 
 
 def folded(text: str, *, indent: int = 2) -> list[str]:
-    """Lines that fit Airflow's log page, which does not wrap."""
+    """The text as lines of at most 96 characters, because Airflow's log page does not wrap."""
     return textwrap.wrap(text, LOG_WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4))
 
 
@@ -94,10 +94,11 @@ def parameter(name: str) -> Any:
     return get_current_context()["params"].get(name)
 
 
-def own_day(lake: Lake) -> date:
-    """The local day of the run: that of its logical date, and today in the city where that is still to come there.
+def logical_day(lake: Lake) -> date:
+    """The local day of the run's logical date, but never later than today in the city.
 
-    The trigger form offers the machine's time, which a simulated city has not reached. Raises ConfigurationError.
+    Airflow's trigger form offers the machine's time, which a simulated city may not have reached. Raises
+    ConfigurationError.
     """
     now = lake.city_time()
     logical = get_current_context().get("logical_date")
@@ -105,30 +106,32 @@ def own_day(lake: Lake) -> date:
 
 
 class OutOfRange(AirflowFailException):
-    """The run's days hold nothing that could be done: red, since Airflow shows an empty run as a success.
+    """The run's days have no interval or lie in the future. The task fails, since Airflow shows an empty run as a
+    success.
 
-    The person who asked for them reads it; no steward is told (dags.factory.failures).
+    The person who triggered the run reads the message; it opens no incident (dags.factory.failures).
     """
 
 
 def feed_days(lake: Lake, feed: str) -> tuple[date, date]:
-    """As `days`. Raises OutOfRange where the feed's calendar has no interval in them."""
+    """First and last local day of the run, as `days`. Raises OutOfRange where the feed has no interval in them."""
     from warehouse.capture import intervals_of
 
     first, last = days(lake)
     contract = lake.contracts[feed]
     if not intervals_of(contract, first) and not intervals_of(contract, last):
-        begun = contract.calendar.start
+        calendar_start = contract.calendar.start
         raise OutOfRange(
-            f"{feed}: no interval in {first} to {last}; its calendar begins on {begun} ({contract.calendar.timezone})\n"
+            f"{feed}: no interval in {first} to {last}; "
+            f"its calendar begins on {calendar_start} ({contract.calendar.timezone})\n"
             "  left:  nothing was done\n"
-            f"  next:  trigger it with `from` and `to` on or after {begun}"
+            f"  next:  trigger it with `from` and `to` on or after {calendar_start}"
         )
     return first, last
 
 
 def nothing_new(lake: Lake, feed: str, first: date, last: date, awaited: int) -> str:
-    """What to tell of a run that found nothing new. Raises OutOfRange where its days are still to come."""
+    """The message of a run that found nothing new. Raises OutOfRange where its days lie in the future."""
     today = lake.city_time().date()
     if first > today:
         raise OutOfRange(
@@ -140,21 +143,22 @@ def nothing_new(lake: Lake, feed: str, first: date, last: date, awaited: int) ->
 
 
 def days(lake: Lake) -> tuple[date, date]:
-    """First and last local day of the run: as asked for, else its own day. Raises ConfigurationError."""
+    """First and last local day of the run: its parameters `from` and `to`, else its logical day. Raises
+    ConfigurationError."""
     from ingestion.intervals import check_days
 
     first, last = parameter("from"), parameter("to")
-    begin = date.fromisoformat(first) if first else own_day(lake)
+    begin = date.fromisoformat(first) if first else logical_day(lake)
     end = date.fromisoformat(last) if last else begin
     check_days(begin, end)
     return begin, end
 
 
 def judged_day(lake: Lake) -> date:
-    """The local day the run judges: as asked for, else today in the city. Raises ConfigurationError."""
+    """The local day the run judges: its parameter `as_of`, else today in the city. Raises ConfigurationError."""
     from ingestion.intervals import check_days
 
-    asked = parameter("as_of")
-    day = date.fromisoformat(asked) if asked else lake.city_time().date()
+    as_of = parameter("as_of")
+    day = date.fromisoformat(as_of) if as_of else lake.city_time().date()
     check_days(day, day)
     return day

@@ -1,4 +1,4 @@
-"""What all DAGs share: limits and kinds of parameters."""
+"""What all DAGs share: start date, time limit, parameters for days, and schedules."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from ingestion.settings import Settings
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 """A DAG's start. Airflow makes no task for a run dated before a DAG's start or after its end, and calls the empty run a
-success; so neither bounds a run here: when a schedule begins and ends is said by `ticking`."""
+success; so neither bounds a run here; `cron_schedule` decides when a schedule begins and ends."""
 LONGEST_TASK = timedelta(hours=2)
 
 
 def day_param(title: str, description: str) -> Param:
-    """A local day in the trigger form; empty by default."""
+    """A parameter for a local day in Airflow's trigger form; empty by default."""
     return Param(None, type=["null", "string"], format="date", title=title, description=description)
 
 
-def ticking(cron: str, timezone: str, settings: Settings, *, since: date | None = None) -> CronTriggerTimetable | None:
-    """The schedule, from `since` to the last day of the settings; none outside: then runs are triggered only."""
+def cron_schedule(
+    cron: str, timezone: str, settings: Settings, *, since: date | None = None
+) -> CronTriggerTimetable | None:
+    """The schedule of a cron expression in a time zone, while today lies between `since` and the last day of the
+    settings.
+
+    None outside these days: the DAG then runs only when it is triggered.
+    """
     today = clocks.now().astimezone(ZoneInfo(timezone)).date()
     until = settings.schedule_until
     if (since is not None and today < since) or (until is not None and today > until):

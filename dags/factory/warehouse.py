@@ -1,8 +1,8 @@
-"""The warehouse DAG: build → test → gate → publish, then red where a product is blocked.
+"""Build the warehouse DAG: build → test → gate → publish, then a task that fails where a product is blocked.
 
-Any feed's asset rings it. A run reads its work from receipts when it starts, so one run answers many
-rings, and a ring too many finds nothing new. One run at a time; its tasks share a pool of one slot,
-because the build file has one writer.
+An asset event of any feed triggers it. A run reads its work from receipts when it starts, so one run does the work of
+many events, and a run too many finds nothing new. Only one run is active at a time, and its tasks share a pool of one
+slot, because the build file has one writer.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _build() -> Any:
 def _test() -> Any:
     @task(task_id="test")
     def test() -> None:
-        """Run every check: dbt test. A failing check is a matter of the gate."""
+        """Run every check: dbt test. A failing check does not fail the task; the gate judges it."""
         from dags.factory import warehouse_tasks
 
         warehouse_tasks.test()
@@ -115,7 +115,7 @@ def _publish() -> Any:
 def _blocked_products() -> Any:
     @task(task_id="blocked_products", retries=0, on_failure_callback=None)
     def blocked_products() -> None:
-        """Red: names the products that were held back, and why."""
+        """Fail, naming the blocked products and why they are blocked."""
         from dags.factory import warehouse_tasks
 
         warehouse_tasks.blocked_products()

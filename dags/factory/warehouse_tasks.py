@@ -14,12 +14,12 @@ from warehouse.verdict import Verdict
 
 
 def build() -> None:
-    """Make the models that have something new, once the feeds that are running have had a moment to end."""
-    from warehouse.build.dbt_runner import collected
+    """Wait a moment for running feeds, then build the models that have something new."""
+    from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.runner import make_models
     from warehouse.release.pointer import released_inputs
 
-    with for_operators(), collected():
+    with for_operators(), freeing_dbt():
         lake = open_lake()
         wait_for_feeds(lake.contracts, lake.settings.settle_seconds)
         made = make_models(
@@ -35,14 +35,16 @@ def build() -> None:
 
 
 def test() -> None:
-    """Run every check on what was made; a model that failed is shown here and blocks its product at the gate."""
-    from warehouse.build.dbt_runner import collected
+    """Run every check on what was built, and log models and checks that are not good; the gate judges them."""
+    from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.runner import test_models
 
-    with for_operators(), collected():
+    with for_operators(), freeing_dbt():
         report = test_models(open_lake(), progress=log.info)
         bad = [f"model {model.name}: {model.message}" for model in report.models if model.status == "error"]
-        bad += [f"check {one.name}: {one.message}" for one in report.checks if one.status in ("failed", "error")]
+        bad += [
+            f"check {check.name}: {check.message}" for check in report.checks if check.status in ("failed", "error")
+        ]
         for line in bad:
             log.warning(line)
         log.info("%d models, %d checks, %d not good", len(report.models), len(report.checks), len(bad))
@@ -59,7 +61,10 @@ def gate() -> None:
 
 
 def publish() -> bool:
-    """Release what passed; whether a product is blocked. Judged anew: a verdict is never taken from another task."""
+    """Release what passed; whether a product is blocked.
+
+    The gate judges again here: no verdict comes from another task.
+    """
     from warehouse.publish.run import publish
 
     with for_operators():
@@ -68,10 +73,10 @@ def publish() -> bool:
         verdicts = _verdicts(lake, report)
         run = get_current_context()["run_id"]
         published = publish(lake, report, verdicts, approver=f"airflow warehouse {run}")
-        said = [f"{one.edition}: {one.outcome} {one.release or ''} {one.message or ''}" for one in published]
-        for line in said:
+        lines = [f"{p.edition}: {p.outcome} {p.release or ''} {p.message or ''}" for p in published]
+        for line in lines:
             log.info(line)
-        get_current_context()["ti"].xcom_push(key="published", value=said)
+        get_current_context()["ti"].xcom_push(key="published", value=lines)
         resolve_incident(lake, "warehouse", "publish")
         notify(lake)
     blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}
@@ -80,7 +85,7 @@ def publish() -> bool:
 
 
 def blocked_products() -> None:
-    """Fail, naming the products that were held back."""
+    """Fail, naming the products that are blocked and why."""
     blocked = get_current_context()["ti"].xcom_pull(task_ids="publish", key="blocked") or {}
     lines = [f"blocked: {', '.join(blocked)}; everything else was published"]
     for product, reasons in blocked.items():

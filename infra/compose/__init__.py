@@ -1,1 +1,1 @@
-"""What docker-compose.yml needs beside images: its secrets, and its health check."""
+"""What docker-compose.yml needs beside images: its secrets, Airflow's database role, and its health check."""

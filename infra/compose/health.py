@@ -1,8 +1,8 @@
-"""A container's health check: `python -m infra.compose.health URL [COMPONENT]`; exit 0 when it is well.
+"""A container's health check: `python -m infra.compose.health URL [COMPONENT]`; exit 0 when it is healthy.
 
-Standard library only: it runs every half minute in every container. With COMPONENT the answer is Airflow's
-health document, and that component's heartbeat is what counts. Airflow's own command imports all of Airflow
-for the same answer, some seconds of a processor each time.
+It runs every half minute in every container and therefore uses the standard library only; Airflow's own check imports
+all of Airflow, which takes seconds. With COMPONENT the URL must give Airflow's health document, in which that component
+must be healthy.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ SECONDS = 8.0
 MOST_BYTES = 64 * 1024
 
 
-def well(url: str, component: str | None = None) -> str | None:
-    """None when it is well, else what is wrong."""
-    # No proxy: the service is in this network.
+def find_problem(url: str, component: str | None = None) -> str | None:
+    """What is wrong with the service; None when it is healthy."""
+    # No proxy, since the service is in the same network.
     opener = build_opener(ProxyHandler({}))
     try:
-        with opener.open(url, timeout=SECONDS) as answer:
+        with opener.open(url, timeout=SECONDS) as response:
             if component is None:
                 return None
-            found = json.loads(answer.read(MOST_BYTES))
-            status = found[component]["status"]
+            health = json.loads(response.read(MOST_BYTES))
+            status = health[component]["status"]
     except (URLError, OSError) as error:
         return f"{url}: {error}"
     except (ValueError, KeyError, TypeError):
@@ -35,11 +35,11 @@ def well(url: str, component: str | None = None) -> str | None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 0 or 1; what is wrong goes to standard error."""
-    wrong = well(*arguments[:2])
-    if wrong:
-        sys.stderr.write(f"{wrong}\n")
-    return int(wrong is not None)
+    """Exit code 0 or 1; the problem goes to standard error."""
+    problem = find_problem(*arguments[:2])
+    if problem:
+        sys.stderr.write(f"{problem}\n")
+    return int(problem is not None)
 
 
 if __name__ == "__main__":

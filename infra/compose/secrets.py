@@ -1,9 +1,9 @@
 """`make compose-secrets`: random secrets for docker-compose.yml, written once.
 
-`.env.compose` is what the compose file's `${…}` stand for. `.env.city` is what tasks are told of the city: here the
-simulated one; a city writes its own departments' connections there. Both are private (0600) and not tracked.
-Neither is ever replaced: PostgreSQL and MinIO keep the passwords they were first started with. A secret that a newer
-version needs and `.env.compose` lacks is added to it.
+`.env.compose` holds the values of the compose file's `${…}`. `.env.city` holds the tasks' settings and connections:
+here those of the simulated city, which a city replaces by its own. Both are private (0600) and not tracked by Git.
+Neither is ever replaced, because PostgreSQL and MinIO keep the passwords they were first started with; secrets that a
+newer version needs are added to `.env.compose`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STACK_HEAD = """\
 # May be added: AIRFLOW_PORT, PAGES_PORT, MINIO_PORT, AIRFLOW_PARALLELISM, CITYLAKE_BUCKET, SIMULATOR_DAY, …_IMAGE.
 """
 _CITY_HEAD = """\
-# What tasks are told of the city: settings CITYLAKE_* (.env.example lists them) and connections of departments.
+# Settings and connections of the tasks: settings CITYLAKE_* (.env.example lists them) and connections of departments.
 # Made for the simulated city (--profile simulator). For your own: remove all of it, then name your contracts and
 # your departments' connections (docs/runbooks/source-unreachable.md shows their forms).
 CITYLAKE_CONTRACTS=/opt/citylake/web-contracts
@@ -64,9 +64,9 @@ def add_missing(folder: Path) -> list[str]:
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8")
-    known = {line.split("=", 1)[0] for line in text.splitlines()}
+    present = {line.split("=", 1)[0] for line in text.splitlines()}
     made = [line for line in texts()[STACK].splitlines() if "=" in line and not line.startswith("#")]
-    missing = [line for line in made if line.split("=", 1)[0] not in known]
+    missing = [line for line in made if line.split("=", 1)[0] not in present]
     if missing:
         path.chmod(0o600)
         path.write_text("\n".join([text.rstrip("\n"), *missing, ""]), encoding="utf-8")

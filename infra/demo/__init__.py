@@ -1,1 +1,1 @@
-"""`make demo`: the simulated city's days through Airflow, from first delivery to release."""
+"""`make demo`: run the simulated city's days through Airflow, from the first delivery to a release."""

@@ -1,7 +1,6 @@
-"""`make demo`: start the stack, play the city's days, leave it running; or end after the release.
+"""The command of `make demo`: start the stack, run the city's days, then leave it running or, with --once, end it.
 
-Owns the options and what is started and ended. Days that were done before are not done again, so a
-second call goes on where the first ended.
+Days that are done are not run again, so a second call continues where the first ended.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 FAILED, INTERRUPTED = 1, 130
 RETRY_SECONDS = 5.0
 LOCK_SECONDS = 120.0
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 
 def demo(
@@ -47,7 +46,7 @@ def demo(
     keep_private()
     console = results()
     console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
-    # SIGINT too: whoever starts this from a script in the background has it ignored.
+    # SIGINT too, because a shell script that starts this in the background has it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     city = City(seed=seed, start=START, days=days)
@@ -85,10 +84,10 @@ def demo_settings(home: Path, city: City) -> Settings:
 
 def _run(days: Days, *, once: bool) -> None:
     since = clocks.now()
-    days.remember()
-    for day in sorted(days.done):
-        days.console.print(f"[bold]{day}[/bold]  done before")
-    if once and not days.left:
+    days.load_done()
+    for done_before in sorted(days.done):
+        days.console.print(f"[bold]{done_before}[/bold]  done before")
+    if once and not days.remaining:
         summary.show(days.lake, days.console, days.done, since)
         summary.show_next_steps(days.lake, days.console)
         return
@@ -97,15 +96,15 @@ def _run(days: Days, *, once: bool) -> None:
     days.lake.settings.save()
     days.stack.up()
     days.console.print(f"            Airflow answers after {(clocks.now() - started).total_seconds():.0f} s")
-    for day in days.left:
-        days.play(day)
+    for day in days.remaining:
+        days.run(day)
     summary.show(days.lake, days.console, days.done, since)
     summary.show_next_steps(days.lake, days.console)
     if not once:
-        _stay(days.stack, days.console)
+        _keep_running(days.stack, days.console)
 
 
-def _stay(stack: Stack, console: Console) -> None:
+def _keep_running(stack: Stack, console: Console) -> None:
     """Leave everything running until Ctrl-C; a person at a terminal gets an SQL prompt meanwhile."""
     summary.show_addresses(stack, console)
     if sys.stdin.isatty():
@@ -115,7 +114,7 @@ def _stay(stack: Stack, console: Console) -> None:
         main(["--home", str(stack.settings.root), "sql"])
     console.print("Ctrl-C ends all of it.")
     while stack.running():
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     raise StackError("the stack's processes have ended", next_step="`make demo` starts them again")
 
 

@@ -1,7 +1,7 @@
-"""One day of the simulated city through Airflow: deliver, run every feed, wait for the warehouse.
+"""Run one day of the simulated city through Airflow: deliver files, run every feed, wait for the warehouse.
 
-Owns the order within a day and what of it is told while it happens. Airflow does the work; here
-runs are started under fixed ids, so that a day that was broken off goes on where it was.
+Owns the order within a day and the progress shown. Airflow does the work; runs are started under fixed ids, so that a
+day that was interrupted continues where it was.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
     from infra.simulator.city import City
     from ingestion.lake import Lake
+    from warehouse.progress import Progress
 
-Say = Callable[[str], None]
 MORNING, EVENING = timedelta(minutes=5), timedelta(hours=23)
 DAY_SECONDS = 900.0
 POLL_SECONDS = 0.7
-QUIET_POLLS = 3
+IDLE_POLLS = 3
 WAREHOUSE = "warehouse"
 WORKING = ("extract", "conform", "build", "test", "gate", "publish")
-"""Tasks that fail only when something is broken; the others are red by design, to be seen."""
+"""Tasks that fail only when something is broken; the others fail to show that a person must act."""
 
 
 @dataclass
 class Days:
-    """The days of a demonstration. `done` maps days to the verdicts they ended with."""
+    """The days of a demonstration. `done` maps ISO days to the verdicts (product to decision) they ended with."""
 
     lake: Lake
     stack: Stack
@@ -60,39 +60,39 @@ class Days:
         return self.lake.settings.root / "city"
 
     @property
-    def left(self) -> list[date]:
-        """Days that are not done."""
-        every = [self.city.date_of(number) for number in range(1, self.city.days + 1)]
-        return [day for day in every if day.isoformat() not in self.done]
+    def remaining(self) -> list[date]:
+        """The days that are not done, in order."""
+        days = [self.city.date_of(number) for number in range(1, self.city.days + 1)]
+        return [day for day in days if day.isoformat() not in self.done]
 
-    def remember(self) -> None:
-        """Read which days were done before."""
-        if self._diary.is_file():
-            self.done = json.loads(self._diary.read_text(encoding="utf-8"))
+    def load_done(self) -> None:
+        """Read from the home which days an earlier call has done."""
+        if self._done_path.is_file():
+            self.done = json.loads(self._done_path.read_text(encoding="utf-8"))
 
-    def play(self, day: date) -> None:
-        """One day. Raises StackError where a task failed that should not."""
+    def run(self, day: date) -> None:
+        """Run one day. Raises StackError where one of the tasks in WORKING failed, or the day takes too long."""
         started = time.monotonic()
         files = deliver(self.city, self.city.day_no(day), self.folder)
-        # The day's runs are one burst at its start: by the evening's clock every feed but the first would be late.
-        self.tell_time(day, MORNING)
+        # All feeds run in the morning of the day: judged in the evening, every feed but the first would be late.
+        self.set_time(day, MORNING)
         notes = Counter(delivery.note for delivery in files if delivery.note)
-        noted = "".join(f", {count} {note}" for note, count in sorted(notes.items()))
-        self._say(f"{day}", f"the city delivers {len(files)} files{noted}", started)
+        counted = "".join(f", {count} {note}" for note, count in sorted(notes.items()))
+        self._say(f"{day}", f"the city delivers {len(files)} files{counted}", started)
         with self._step("feeds") as say:
             self._feeds(day, say)
         with self._step("warehouse") as say:
             verdicts = self._warehouse(day, say)
-        self.tell_time(day, EVENING)
+        self.set_time(day, EVENING)
         self.done[day.isoformat()] = verdicts
-        self._diary.write_text(json.dumps(self.done, indent=1), encoding="utf-8")
+        self._done_path.write_text(json.dumps(self.done, indent=1), encoding="utf-8")
 
     @property
-    def _diary(self) -> Path:
+    def _done_path(self) -> Path:
         return self.folder / "demo.json"
 
-    def tell_time(self, day: date, after: timedelta) -> None:
-        """Set the time the city is at: so long after local midnight."""
+    def set_time(self, day: date, after: timedelta) -> None:
+        """Set the city's time to `after` past local midnight of the day."""
         path = self.lake.settings.city_time
         if path is None:
             raise StackError("the demonstration's lake has no CITYLAKE_CITY_TIME")
@@ -102,7 +102,7 @@ class Days:
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, datetime.min.time(), ZoneInfo(self.lake.settings.timezone))
 
-    def _feeds(self, day: date, say: Say) -> None:
+    def _feeds(self, day: date, say: Progress) -> None:
         run = f"demo__{day}"
         feeds = list(self.lake.contracts)
         for feed in feeds:
@@ -119,32 +119,32 @@ class Days:
             + (f"; [bold red]red, the steward is asked: {', '.join(red)}[/bold red]" if red else "")
         )
 
-    def _warehouse(self, day: date, say: Say) -> dict[str, str]:
-        """Wait until the bells have been answered; ring once more where none was heard."""
+    def _warehouse(self, day: date, say: Progress) -> dict[str, str]:
+        """Wait for the runs that asset events triggered, or trigger one where none was; decisions by product."""
         from warehouse.build.runner import is_built
         from warehouse.gate.record import latest
 
         deadline = time.monotonic() + DAY_SECONDS
-        self._quiet(deadline, say)
+        self._wait_until_idle(deadline, say)
         if not is_built(self.lake, day):
             self.api.trigger(WAREHOUSE, f"demo__{day}")
-            self._quiet(deadline, say)
+            self._wait_until_idle(deadline, say)
         runs = self.api.runs(WAREHOUSE, limit=1)
         if runs:
             tasks = self.api.tasks(WAREHOUSE, runs[0]["dag_run_id"])
             self._require_done({f"{WAREHOUSE} {task}": state for task, state in tasks.items()})
         recorded = latest(self.lake.store)
-        verdicts = {v.product: v.decision for v in recorded.verdicts} if recorded else {}
-        shown = [f"{p} [green]passed[/]" if d == "passed" else f"{p} [bold red]{d}[/]" for p, d in verdicts.items()]
-        say(", ".join(shown) or "no verdict")
+        verdicts: dict[str, str] = {v.product: v.decision for v in recorded.verdicts} if recorded else {}
+        marked = [f"{p} [green]passed[/]" if d == "passed" else f"{p} [bold red]{d}[/]" for p, d in verdicts.items()]
+        say(", ".join(marked) or "no verdict")
         return verdicts
 
-    def _quiet(self, deadline: float, say: Say) -> None:
-        """Until no run of the warehouse has been seen for a few looks: a bell takes a moment to be heard."""
-        quiet = 0
-        while quiet < QUIET_POLLS:
+    def _wait_until_idle(self, deadline: float, say: Progress) -> None:
+        """Wait until a few polls in a row saw no active warehouse run: an asset event takes a moment to trigger one."""
+        idle = 0
+        while idle < IDLE_POLLS:
             active = self.api.active([WAREHOUSE])
-            quiet = 0 if active else quiet + 1
+            idle = 0 if active else idle + 1
             if active:
                 say("build → test → gate → publish")
             _pause(deadline, self.stack)
@@ -159,8 +159,8 @@ class Days:
             )
 
     @contextmanager
-    def _step(self, head: str) -> Iterator[Say]:
-        """Progress on one line while a step runs, its last word and its time when it is over."""
+    def _step(self, head: str) -> Iterator[Progress]:
+        """Show progress on one line while the block runs, and at its end the last message and the time it took."""
         started = time.monotonic()
         last = [""]
         with self.console.status(head) as status:

@@ -15,11 +15,11 @@ NAME = "departments"
 
 
 def serve_departments(stack: Stack, city: Path) -> None:
-    """Start them beside the stack and tell the lake how to reach them. Raises StackError."""
+    """Start the servers beside the stack and save their addresses in the lake's settings. Raises StackError."""
     ready = city / "departments.json"
     port = stack.reserve().departments
     command = [sys.executable, "-m", "infra.simulator", "serve", "--out", str(city), "--port", str(port)]
-    # With the same `ready` file it uses its token again, so what a lake was told once stays right.
+    # With the same `ready` file the server uses its token again, so that saved connections stay right.
     service = Service(NAME, [*command, "--ready", str(ready)], {"PATH": os.defpath, "PYTHONUNBUFFERED": "1"})
     stack.start(service, lambda: ready.is_file() and listens(port))
     stack.settings.connect(json.loads(ready.read_text(encoding="utf-8"))["environment"])

@@ -1,4 +1,4 @@
-"""What a demonstration came to: deliveries, broken rules, verdicts by day, releases, what to type next."""
+"""Show the results of a demonstration: deliveries, broken rules, verdicts by day, releases, what to type next."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ order by r.key
 
 
 def show(lake: Lake, console: Console, done: dict[str, dict[str, str]], since: datetime) -> None:
-    """Everything committed since a moment, and the verdicts of every day."""
+    """Show everything committed since `since`, the verdicts of every day and the current releases."""
     from warehouse.cli.output import show_grid
     from warehouse.cli.render import show_attention, show_broken_rules, show_feeds
     from warehouse.release.layout import EDITIONS
     from warehouse.release.pointer import pointer
 
-    found = deliveries(lake, since)
-    if found:
-        show_feeds(found, console)
-        show_broken_rules(lake, found, console)
-        show_attention(found, console)
+    committed = deliveries(lake, since)
+    if committed:
+        show_feeds(committed, console)
+        show_broken_rules(lake, committed, console)
+        show_attention(committed, console)
     products = sorted({product for verdicts in done.values() for product in verdicts})
     rows = [(day, *(verdicts.get(p, "no verdict") for p in products)) for day, verdicts in done.items()]
     show_grid(console, "verdicts", ("day", *products), rows)
@@ -60,17 +60,17 @@ def deliveries(lake: Lake, since: datetime) -> list[Delivery]:
         cursor = log.execute(_SINCE, {"since": since})
         names = [column[0] for column in cursor.description or []]
         records = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    found = []
+    deliveries = []
     for record in records:
         start, end = record.pop("interval_start"), record.pop("interval_end")
         counts = {name: record[name] or 0 for name in ("received", "accepted", "quarantined", "duplicates")}
         interval = Interval(start.astimezone(UTC), end.astimezone(UTC))
-        found.append(Delivery(**{**record, **counts, "interval": interval}))
-    return found
+        deliveries.append(Delivery(**{**record, **counts, "interval": interval}))
+    return deliveries
 
 
 def show_next_steps(lake: Lake, console: Console) -> None:
-    """What to type."""
+    """Show commands to try."""
     from ingestion.settings import Settings
 
     home = lake.settings.root
@@ -85,7 +85,7 @@ def show_next_steps(lake: Lake, console: Console) -> None:
 
 
 def show_addresses(stack: Stack, console: Console) -> None:
-    """Where the pages are, and with which account."""
+    """Show where the pages are, and with which account to log in."""
     console.print("Running, for this machine only:", style="bold")
     console.print(f"  Airflow   {stack.airflow.url}", markup=False)
     for account, password in stack.secrets.accounts.items():

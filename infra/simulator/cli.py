@@ -26,7 +26,7 @@ Seed = Annotated[int, typer.Option(help="Everything follows from it.")]
 Start = Annotated[datetime, typer.Option(formats=_DATE, help="First local day.")]
 Days = Annotated[int, typer.Option(min=1, help="Days of the run.")]
 Scale = Annotated[int, typer.Option(min=1, help="Multiplies rows and planted counts.")]
-Clock = Annotated[Path | None, typer.Option(help="File told the city's time: the evening of the last day delivered.")]
+Clock = Annotated[Path | None, typer.Option(help="File for the city's time: the evening of the last day delivered.")]
 EVENING = time(23, tzinfo=LOCAL)
 
 
@@ -56,7 +56,7 @@ def deliver_command(
         if not 1 <= day_no <= days:
             raise typer.BadParameter(f"the run has {days} days from {city.start}; {city.date_of(day_no)} is not one")
         _report(city, day_no, deliver(city, day_no, out))
-        _tell_time(city.date_of(day_no), clock)
+        _write_time(city.date_of(day_no), clock)
 
 
 @app.command("serve")
@@ -87,7 +87,7 @@ def truth_command(
     typer.echo(str(write_truth(City(seed, start.date(), days, scale), out)))
 
 
-def _tell_time(day: date, clock: Path | None) -> None:
+def _write_time(day: date, clock: Path | None) -> None:
     if clock is not None:
         write_whole(clock, datetime.combine(day, EVENING).isoformat().encode())
 

@@ -1,4 +1,4 @@
-"""Put what arrives on a day into the drop folder, as a department would."""
+"""Write the files that arrive on a day into the drop folder, as departments would."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def deliver(city: City, day_no: int, out: Path) -> list[Delivery]:
 
 
 def write_whole(path: Path, content: bytes, modified: float | None = None, *, mode: int = 0o644) -> None:
-    """Temporary name, then rename: a reader sees the whole file or none."""
+    """Write under a temporary name, then rename, so that a reader sees the complete file or none; `modified`
+    sets its mtime."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     partial.touch(mode)

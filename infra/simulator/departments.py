@@ -51,7 +51,7 @@ class Departments:
         )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Label every answer; let a planted outage come before it."""
+        """Label every response as synthetic; where an outage is planted, fail as it says."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -90,11 +90,11 @@ def _bus(rng: np.random.Generator, number: int, places: Floats, names: Texts) ->
     end = int(rng.choice(np.argsort(away)[len(places) // 3 :]))
     way = places[end] - places[start]
     along = (places - places[start]) @ way / (way @ way)
-    aside = np.linalg.norm(places - places[start] - along[:, None] * way, axis=1)
-    aside[(along < 0) | (along > 1)] = np.inf
-    aside[[start, end]] = -1.0
-    chosen = np.argsort(aside, kind="stable")[:_PER_ROUTE]
-    chosen = chosen[np.isfinite(aside[chosen])]
+    distance_to_line = np.linalg.norm(places - places[start] - along[:, None] * way, axis=1)
+    distance_to_line[(along < 0) | (along > 1)] = np.inf
+    distance_to_line[[start, end]] = -1.0
+    chosen = np.argsort(distance_to_line, kind="stable")[:_PER_ROUTE]
+    chosen = chosen[np.isfinite(distance_to_line[chosen])]
     stops = chosen[np.argsort(along[chosen], kind="stable")]
     return _route((f"R{number:03d}", f"{number:03d}路", BUS), stops, places, names, 6.5)
 

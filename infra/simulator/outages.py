@@ -35,7 +35,7 @@ class Outages:
         self.now[department] = (kind, times)
 
     def take(self, department: str) -> Kind | None:
-        """What goes wrong with this request, counted down."""
+        """The failure for this request, None for none; counts down the requests that are to fail."""
         kind, times = self.now.get(department, (None, None))
         if kind is not None and times is not None:
             if times <= 1:
@@ -46,7 +46,7 @@ class Outages:
 
 
 def failure(kind: Kind | None) -> Response | None:
-    """What is answered in place of the data; None where the data is answered, whole or not."""
+    """The response in place of the data; None where the data is sent, complete or not."""
     if kind == "outage":
         return PlainTextResponse("SYNTHETIC outage\n", 503)
     if kind == "limit":
@@ -59,7 +59,7 @@ def failure(kind: Kind | None) -> Response | None:
 
 
 async def half(app: App, scope: Message, receive: Receive, send: Send) -> None:
-    """The answer of `app` until the middle of its body: then the server lets go of the connection."""
+    """Send the response of `app` up to the middle of its body, then close the connection."""
     declared = 0
 
     async def cut(message: Message) -> None:
@@ -76,5 +76,5 @@ async def half(app: App, scope: Message, receive: Receive, send: Send) -> None:
 
 
 async def slow() -> None:
-    """Say nothing for a long time."""
+    """Send nothing for `SLOW` seconds."""
     await asyncio.sleep(SLOW)

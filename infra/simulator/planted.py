@@ -1,6 +1,6 @@
-"""What is planted, declared as data: dirt in rows and events of whole files.
+"""The plan of planted faults, declared as data: dirt in rows and events of whole files.
 
-Owns the plan only. `dirt` applies row entries, `schedule` applies file entries, `truth`
+This module owns the plan only. `dirt` applies row entries, `schedule` applies file entries, `truth`
 reports both. Days are days of a seven-day plan week counted from the city's start
 (1 = the first day), so a run of any length has known dirt. `count` is per unit of scale.
 
@@ -32,7 +32,7 @@ class Planted:
     before; `update` and `add` shape a delta. File kinds: `late` moves a delivery, `correction`
     and `redelivery` add one as `revision`; all three say when it arrives.
 
-    `effect` tells what a right receiver does with the row: refuse it, flag it, or accept it.
+    `effect` is what a correct receiver does with the row: refuse it, flag it, or accept it.
     """
 
     feed: str

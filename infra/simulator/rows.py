@@ -1,4 +1,5 @@
-"""Rows as text columns, each row with its fate: what a feed builds, dirt spoils and a writer writes."""
+"""Rows as columns of text, each row with its fate (clean, or why it must be refused); made by feeds, spoiled by
+`dirt`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which file of which interval arrives when: a feed's rhythm, bent by the plan's file entries."""
+"""When the file of each interval arrives: by the feed's regular times, changed by the plan's file entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.simulator.planted import FILE_KINDS, PLAN_DAYS, Planted
 def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
     """Slots of `feed` that arrive on a day of the run, in order of arrival.
 
-    The plan holds nothing back for longer than a plan week.
+    Only intervals of the plan week before are considered, since no plan entry delays a file for longer.
     """
     first = max(1, day_no - PLAN_DAYS)
     started = range(first, min(day_no, city.days) + 1)

@@ -1,6 +1,6 @@
-"""Run the departments' web servers on 127.0.0.1: in this process for tests and the demo, or as one of their own.
+"""Run the departments' web servers on 127.0.0.1, in this process (tests) or in one of their own (demo, compose).
 
-A token is made for each run. `Served.environment()` is what a lake must be given to reach the departments:
+A token is made for each run. `Served.environment()` gives the variables a lake needs to reach the departments:
 one connection a department, as `CITYLAKE_CONN_<DEPARTMENT>`.
 """
 
@@ -27,14 +27,15 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Served:
-    """Where the departments are (`url`, no slash at the end) and what lets one in."""
+    """Where the departments are (`url`, without a slash at the end), the token for the data and that for the
+    outages."""
 
     url: str
     token: str
     control: str
 
     def environment(self) -> dict[str, str]:
-        """Environment variables for a lake, one a department."""
+        """Environment variables for a lake, one for each department."""
         names = sorted({feed.department for feed in FEEDS})
         return {f"CITYLAKE_CONN_{n.upper()}": f"{self.url}/{n}?auth=bearer&token={self.token}" for n in names}
 
@@ -43,7 +44,7 @@ class Served:
         self._call("POST", {"department": department, "kind": kind, "times": times})
 
     def clear(self) -> None:
-        """Every department's server works again."""
+        """End all planted failures."""
         self._call("DELETE", None)
 
     def _call(self, method: str, body: dict[str, object] | None) -> None:
@@ -55,14 +56,14 @@ class Served:
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """A uvicorn server that calls `listening` once it listens."""
 
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, then say so."""
+        """Start as uvicorn does, then call `listening`."""
         await super().startup(sockets)
         self._listening()
 
@@ -96,8 +97,8 @@ def serve(
 ) -> None:
     """Serve until a signal ends it. `ready` gets url, tokens and environment as JSON (mode 0600) once it listens.
 
-    Tokens of an earlier `ready` are used again, so that with a fixed port a lake that was told once stays right;
-    `token` and `control`, where given, come before both.
+    Tokens of an earlier `ready` are used again, so that with a fixed port saved connections stay right;
+    `token` and `control`, where given, are used instead.
     """
     with contextlib.closing(_bound(port, host)) as at:
         served = _served(at)

@@ -1,7 +1,7 @@
 """Airflow's four processes on 127.0.0.1 and the settings they share.
 
-Not `airflow standalone`: its log server listens on every interface and it leaves workers behind.
-Everything Airflow needs is in its environment; nothing is read from a person's ~/airflow.
+`airflow standalone` is not used: its log server listens on every interface, and it leaves workers running when it ends.
+Airflow's settings are in the environment of its processes; nothing is read from ~/airflow.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ingestion.machine.rights import own_folder
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = PROJECT / "infra" / "airflow.env"
-"""What holds for the production form too."""
+"""Settings that the production form (docker-compose.yml) uses too."""
 
-ROLES_OF_PROCESSES = {
+PROCESSES = {
     "api-server": [],
     "scheduler": ["--skip-serve-logs"],
     "triggerer": ["--skip-serve-logs"],
@@ -48,14 +48,15 @@ class Airflow:
 
     @property
     def url(self) -> str:
-        """Address of the page."""
+        """Address of Airflow's page."""
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of every Airflow process: the system's few, Airflow's, the lake's."""
+        """Environment variables for Airflow processes that run the lake's code: a few of the system's,
+        Airflow's, the lake's."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR")}
         airflow = {f"AIRFLOW__{name}": value for name, value in self._settings().items()}
-        both = {name: value for name, value in dotenv_values(SETTINGS).items() if value is not None}
+        shared = {name: value for name, value in dotenv_values(SETTINGS).items() if value is not None}
         return {
             **kept,
             "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', os.defpath)}",
@@ -66,13 +67,16 @@ class Airflow:
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "NO_PROXY": "127.0.0.1,localhost",
-            **both,
+            **shared,
             **airflow,
             **self.lake,
         }
 
     def services(self) -> list[Service]:
-        """The four processes. What tasks are told of the lake, its secrets with it, goes to those that run our code."""
+        """The four processes.
+
+        Only scheduler and DAG processor, which run the lake's code, get its settings and secrets.
+        """
         environment = self.environment()
         # The scheduler alone forks tasks: it reads infra/stack/preload/airflow_local_settings.py when it starts.
         environments = {
@@ -82,11 +86,11 @@ class Airflow:
         without = {name: value for name, value in environment.items() if name not in self.lake}
         return [
             Service(f"airflow-{name}", [_program(), name, *options], environments.get(name, without))
-            for name, options in ROLES_OF_PROCESSES.items()
+            for name, options in PROCESSES.items()
         ]
 
     def prepare(self, log: Path) -> None:
-        """Write the password file and bring the database to this version. Raises StackError."""
+        """Write the file of account passwords and migrate the database. Raises StackError."""
         own_folder(self.root)
         passwords = {account: self.secrets.accounts[account].get_secret_value() for account in ROLES}
         path = self._passwords
@@ -99,7 +103,7 @@ class Airflow:
         """Run one `airflow` command to its end. Raises StackError."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
-            done = subprocess.run(  # noqa: S603 - airflow's own command
+            process = subprocess.run(  # noqa: S603 - airflow's own command
                 [_program(), *arguments],
                 env=self.environment(),
                 stdout=output,
@@ -107,7 +111,7 @@ class Airflow:
                 cwd="/",
                 check=False,
             )
-        if done.returncode:
+        if process.returncode:
             raise StackError(f"`airflow {' '.join(arguments)}` failed", next_step=f"see {log}")
 
     def call(self, *arguments: str) -> int:

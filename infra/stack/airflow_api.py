@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as the demonstration, `citylake status` and tests speak it."""
+"""A client of Airflow's REST API for the demonstration, `citylake status` and tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _UNAUTHORISED, _CONFLICT = 401, 409
 
 @dataclass
 class AirflowApi:
-    """One account at one Airflow. Raises StackError where an answer is not what was asked for."""
+    """A client with one account of one Airflow.
+
+    Its methods raise StackError for a response that is an error, or none.
+    """
 
     url: str
     account: str
@@ -34,10 +37,10 @@ class AirflowApi:
         self._client = httpx.Client(base_url=self.url, timeout=_TIMEOUT, limits=limits, trust_env=False)
 
     def health(self) -> dict[str, str]:
-        """Status by component; empty when nothing answers."""
+        """Status by component; empty when nothing responses."""
         try:
-            answer = self._client.get("/api/v2/monitor/health", timeout=5)
-            return {name: str(part.get("status")) for name, part in answer.json().items()}
+            response = self._client.get("/api/v2/monitor/health", timeout=5)
+            return {name: str(part.get("status")) for name, part in response.json().items()}
         except (httpx.HTTPError, ValueError):
             return {}
 
@@ -54,12 +57,12 @@ class AirflowApi:
         return self._call("PATCH", path, json=body)
 
     def trigger(self, dag: str, run: str, *, at: datetime | None = None, conf: dict[str, Any] | None = None) -> str:
-        """Start a run under the given id, unless one of that id exists; its state."""
+        """Start a run of a DAG under the id `run`, unless it exists; the state of the run. `at` is its logical date."""
         body = {"dag_run_id": run, "logical_date": at.isoformat() if at else None, "conf": conf or {}}
-        answer = self._send("POST", f"/dags/{dag}/dagRuns", json=body)
-        if answer.status_code == _CONFLICT:
+        response = self._send("POST", f"/dags/{dag}/dagRuns", json=body)
+        if response.status_code == _CONFLICT:
             return self.state(dag, run)
-        return str(self._checked(answer)["state"])
+        return str(self._checked(response)["state"])
 
     def state(self, dag: str, run: str) -> str:
         """State of a run."""
@@ -67,19 +70,19 @@ class AirflowApi:
 
     def runs(self, dag: str, **query: Any) -> list[dict[str, Any]]:
         """Runs of a DAG, newest first."""
-        found: list[dict[str, Any]] = self.get(f"/dags/{dag}/dagRuns", order_by="-run_after", **query)["dag_runs"]
-        return found
+        runs: list[dict[str, Any]] = self.get(f"/dags/{dag}/dagRuns", order_by="-run_after", **query)["dag_runs"]
+        return runs
 
     def active(self, dags: Sequence[str]) -> dict[str, str]:
         """State by DAG of runs that have not ended."""
         body = {"dag_ids": list(dags), "states": ["queued", "running"], "page_limit": 100}
-        found = self.post("/dags/~/dagRuns/list", body)["dag_runs"]
-        return {run["dag_id"]: str(run["state"]) for run in found}
+        runs = self.post("/dags/~/dagRuns/list", body)["dag_runs"]
+        return {run["dag_id"]: str(run["state"]) for run in runs}
 
     def tasks(self, dag: str, run: str) -> dict[str, str]:
         """State by task of a run."""
-        found = self.get(f"/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
-        return {task["task_id"]: str(task["state"]) for task in found}
+        tasks = self.get(f"/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        return {task["task_id"]: str(task["state"]) for task in tasks}
 
     def wait(self, runs: dict[str, str], *, seconds: float, poll: float = 0.5) -> dict[str, str]:
         """Wait until every run (DAG to run id) has ended; state by DAG. Raises StackError after `seconds`."""
@@ -107,23 +110,23 @@ class AirflowApi:
                 if self._token is None:
                     self._token = self._new_token()
                 headers = {"Authorization": f"Bearer {self._token}"}
-                answer = self._client.request(method, f"/api/v2{path}", headers=headers, **options)
-                if answer.status_code != _UNAUTHORISED:
-                    return answer
+                response = self._client.request(method, f"/api/v2{path}", headers=headers, **options)
+                if response.status_code != _UNAUTHORISED:
+                    return response
                 self._token = None
         except httpx.HTTPError as error:
             raise StackError(f"Airflow does not answer: {error}", next_step="citylake status") from error
-        return answer
+        return response
 
     def _new_token(self) -> str:
         body = {"username": self.account, "password": self.password.get_secret_value()}
         return str(self._checked(self._client.post("/auth/token", json=body))["access_token"])
 
-    def _checked(self, answer: httpx.Response) -> Any:
-        if answer.is_error:
+    def _checked(self, response: httpx.Response) -> Any:
+        if response.is_error:
             raise StackError(
-                f"Airflow answers {answer.status_code} to {answer.request.method} {answer.request.url.path}: "
-                f"{answer.text[:300]}",
+                f"Airflow answers {response.status_code} to {response.request.method} {response.request.url.path}: "
+                f"{response.text[:300]}",
                 next_step=f"look at {self.url}",
             )
-        return answer.json()
+        return response.json()

@@ -73,7 +73,7 @@ def _stack(context: typer.Context, port: int = 4420) -> Stack:
 
 
 def _show(stack: Stack) -> None:
-    rows = [(name, str(one.pid), stack.log(name)) for name, one in stack.running().items()]
+    rows = [(name, str(service.pid), stack.log(name)) for name, service in stack.running().items()]
     show_grid(results(), "running on 127.0.0.1", ("service", "process", "log"), rows)
     write(f"Airflow  {stack.airflow.url}   accounts and passwords: {stack.secrets_path}")
     write(f"pages    {stack.pages_url}")

@@ -34,6 +34,6 @@ _SYNTHETIC = '<p class="synthetic">A simulated city: every value is synthetic. æ
 
 
 def landing_page(*, airflow: str, home: str, synthetic: bool) -> str:
-    """The page's HTML."""
-    said = _SYNTHETIC if synthetic else ""
-    return _PAGE.format(airflow=html.escape(airflow), home=html.escape(home), synthetic=said)
+    """The HTML of the page. `airflow` is the address of its page, `home` the folder of the lake."""
+    notice = _SYNTHETIC if synthetic else ""
+    return _PAGE.format(airflow=html.escape(airflow), home=html.escape(home), synthetic=notice)

@@ -1,4 +1,5 @@
-"""Ports of a stack on 127.0.0.1: a fixed row of numbers where it is free, else the next free row."""
+"""Ports of a stack on 127.0.0.1: five consecutive numbers from 4420 where they are free, else the next five
+that are."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ BASE, STEP, ROWS = 4420, 10, 40
 
 @dataclass(frozen=True)
 class Ports:
-    """One port a service."""
+    """The port of each service."""
 
     airflow: int
     pages: int
@@ -36,7 +37,7 @@ def free_ports(base: int = BASE) -> Ports:
 
 
 def listens(port: int) -> bool:
-    """Whether something answers there."""
+    """Whether a server listens on the port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

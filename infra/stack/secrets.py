@@ -1,7 +1,7 @@
-"""Secrets of the local stack: made at random on its first start, kept in one private file.
+"""Secrets of the local stack: random, made on its first start, kept in one private file.
 
-No password has a default. Deleting the file makes new ones for the pages; the database keeps its own. What a file of
-an earlier version lacks is added to it.
+No password has a default. Without the file new secrets are made, but the database keeps its passwords. Secrets that a
+file of an earlier version lacks are added to it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StackSecrets(BaseModel):
 
 def stack_secrets(path: Path) -> StackSecrets:
     """The secrets in `path`; made (file mode 0600, folder 0700) when the file is missing."""
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     made = {
         "postgres": secrets.token_urlsafe(24),
         "postgres_admin": secrets.token_urlsafe(24),
@@ -46,8 +46,8 @@ def stack_secrets(path: Path) -> StackSecrets:
         "jwt_secret": secrets.token_urlsafe(48),
         "session_key": secrets.token_urlsafe(32),
         "accounts": {account: secrets.token_urlsafe(12) for account in ROLES},
-    } | known
-    if made != known:
+    } | stored
+    if made != stored:
         own_folder(path.parent)
         partial = path.with_suffix(".part")
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""The local stack of one lake: started, seen and ended as a whole.
+"""Start, inspect and stop the local stack of one lake as a whole.
 
-State is `<home>/stack/stack.json` (ports, and the processes that were started). Starting is safe to repeat:
-what runs stays, what is missing is started. Ending ends exactly the processes of that file.
+Its state is `<home>/stack/stack.json`: ports, and the processes that were started. Starting is safe to repeat: services
+that run are left alone, others are started. Stopping ends exactly the processes of that file.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from infra.stack.secrets import StackSecrets, stack_secrets
 from ingestion.machine.locks import exclusive
 from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
+from warehouse.progress import Progress, silent
 
-Say = Callable[[str], None]
 START_SECONDS = 180.0
 POOL = "build"
 SCHEDULER = "airflow-scheduler"
@@ -47,7 +47,7 @@ SERVICE_OF = {
     "triggerer": "airflow-triggerer",
     "dag_processor": "airflow-dag-processor",
 }
-"""What Airflow's health names, and the service behind it."""
+"""Component in Airflow's health document to the service that runs it."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Stack:
     """The services of the lake in `settings`."""
 
     settings: Settings
-    say: Say = lambda message: None
+    say: Progress = silent
     base: int = BASE
 
     @property
@@ -65,12 +65,12 @@ class Stack:
 
     @cached_property
     def secrets(self) -> StackSecrets:
-        """Made on first use."""
+        """The secrets of the stack, made on first use."""
         return stack_secrets(self.secrets_path)
 
     @property
     def secrets_path(self) -> Path:
-        """Their file, private."""
+        """The private file of the secrets."""
         return self.settings.root / "secrets" / "stack.json"
 
     @property
@@ -83,13 +83,13 @@ class Stack:
 
     @property
     def airflow(self) -> Airflow:
-        """Its Airflow."""
+        """The Airflow of the stack."""
         lake = {**self.settings.environment(), "CITYLAKE_HOME": str(self.settings.root)}
         return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url(), self.secrets, lake)
 
     @property
     def postgres(self) -> Postgres:
-        """Its database server."""
+        """The database server of the stack."""
         return Postgres(self.root / "postgres", self.ports.postgres, self.secrets)
 
     @property
@@ -107,9 +107,9 @@ class Stack:
         return AirflowApi(self.airflow.url, account, self.secrets.accounts[account])
 
     def up(self) -> None:
-        """Start what does not run, and wait until all of it answers. Raises StackError.
+        """Start what does not run, and wait until every service answers. Raises StackError.
 
-        What the services write is this account's: they inherit its umask (ingestion.machine.rights).
+        Files that the services write are private, since they inherit the umask set here (ingestion.machine.rights).
         """
         keep_private()
         self.reserve()
@@ -119,33 +119,33 @@ class Stack:
             self._up_airflow()
 
     def reserve(self) -> Ports:
-        """Choose the ports, unless something of the stack runs on those it has."""
+        """Choose free ports, unless a service of the stack is running; the ports."""
         with self._lock():
             if not self.running():
-                self._remember(free_ports(self.base), {})
+                self._write_state(free_ports(self.base), {})
             return self.ports
 
     def down(self) -> list[str]:
         """End every process of the stack, the scheduler first, the database last; the names of those that ran."""
         with self._lock():
             running = self.running()
-            # Tasks end with the scheduler and tell the API server how; all of Airflow writes to postgres.
-            first = [one for one in running.values() if one.name == SCHEDULER]
-            last = [one for one in running.values() if one.name == "postgres"]
-            rest = [one for one in running.values() if one not in first + last]
+            # Tasks end with the scheduler and report to the API server; all of Airflow writes to postgres.
+            first = [service for service in running.values() if service.name == SCHEDULER]
+            last = [service for service in running.values() if service.name == "postgres"]
+            rest = [service for service in running.values() if service not in first + last]
             for together in (first, rest, last):
                 if together:
-                    self.say(f"ending {', '.join(one.name for one in together)}")
+                    self.say(f"ending {', '.join(service.name for service in together)}")
                     # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for clients.
                     stop(together, first=signal.SIGINT if together is last else signal.SIGTERM)
             if running:
-                self._remember(self.ports, {})
-            return [one.name for one in first + rest + last]
+                self._write_state(self.ports, {})
+            return [service.name for service in first + rest + last]
 
     def running(self) -> dict[str, Running]:
         """Services that run now, by name."""
-        known = [Running(**one) for one in self._state()["running"]]
-        return {one.name: one for one in known if one.process() is not None}
+        started = [Running(**fields) for fields in self._state()["running"]]
+        return {service.name: service for service in started if service.process() is not None}
 
     def start(self, service: Service, ready: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
         """Start one service unless it runs, and wait until `ready`."""
@@ -154,7 +154,7 @@ class Stack:
         if service.name not in running:
             self.say(f"starting {service.name}")
             running[service.name] = start(service, log)
-            self._remember(self.ports, running)
+            self._write_state(self.ports, running)
         wait_until(ready, running[service.name], log, seconds=seconds)
 
     def log(self, name: str) -> Path:
@@ -164,13 +164,13 @@ class Stack:
     def _up_postgres(self) -> None:
         running = self.running()
         if "postgres" not in running and SCHEDULER in running:
-            # It would end by itself, but some time after it was taken for well.
+            # It would end by itself, but only some time after its health was reported as good.
             self.say(f"ending {SCHEDULER}, which has lost its database")
             stop([running[SCHEDULER]])
         self.postgres.prepare()
         self.start(self.postgres.service(), self.postgres.answers)
         if self.postgres.ensure_roles():
-            stale = [one for name, one in self.running().items() if name.startswith("airflow-")]
+            stale = [service for name, service in self.running().items() if name.startswith("airflow-")]
             if stale:
                 self.say("ending Airflow, which gets a role of its own in the database")
                 stop(stale)
@@ -198,9 +198,9 @@ class Stack:
             api.post("/pools", {"name": POOL, "slots": 1, "description": "The build file has one writer."})
 
     def _until_healthy(self, services: list[Service], api: AirflowApi) -> None:
-        """Start what does not run, side by side, and wait until all are well.
+        """Start the services that do not run, in parallel, and wait until Airflow reports all as healthy.
 
-        One that ran and ends meanwhile is started too: a scheduler goes down some time after its database did.
+        A service that ran and ends meanwhile is started too: a scheduler ends some time after its database.
         """
         started: set[str] = set()
         deadline = time.monotonic() + START_SECONDS
@@ -214,14 +214,14 @@ class Stack:
                 self.say(f"starting {service.name}")
                 running[service.name] = start(service, self.log(service.name))
                 started.add(service.name)
-                self._remember(self.ports, running)
+                self._write_state(self.ports, running)
             health = api.health()
-            sick = [name for name in SERVICE_OF if health.get(name) != "healthy"]
-            if not sick:
+            unhealthy = [name for name in SERVICE_OF if health.get(name) != "healthy"]
+            if not unhealthy:
                 return
             if time.monotonic() > deadline:
-                name = SERVICE_OF[sick[0]] if health else services[0].name
-                raise not_ready(name, f"is not well after {START_SECONDS:.0f} s", self.log(name))
+                name = SERVICE_OF[unhealthy[0]] if health else services[0].name
+                raise not_ready(name, f"is not healthy after {START_SECONDS:.0f} s", self.log(name))
             time.sleep(POLL_SECONDS)
 
     @contextmanager
@@ -244,8 +244,8 @@ class Stack:
         state: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         return state
 
-    def _remember(self, ports: Ports, running: dict[str, Running]) -> None:
-        state = {"ports": asdict(ports), "running": [asdict(one) for one in running.values()]}
+    def _write_state(self, ports: Ports, running: dict[str, Running]) -> None:
+        state = {"ports": asdict(ports), "running": [asdict(service) for service in running.values()]}
         partial = self._path.with_suffix(".part")
         partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
         partial.replace(self._path)

@@ -7,7 +7,6 @@ received = accepted + quarantined + duplicates, for every table.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from ingestion.intervals import Interval
 from ingestion.parsers.blocks import Source
 from ingestion.parsers.payload import open_payload
 from ingestion.settings import Settings
+from ingestion.values.hashes import sha256_of_bytes
 
 _TOP_RULES = 5
 
@@ -218,4 +218,4 @@ def _with_feed(refusal: DeliveryRefused, contract: Contract, interval: Interval)
 
 def _row_hash(tables: dict[str, ConformedTable]) -> str:
     text = "\n".join(f"{name} {table.row_hash}" for name, table in sorted(tables.items()))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_of_bytes(text.encode())

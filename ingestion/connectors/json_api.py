@@ -9,7 +9,6 @@ for the whole.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from ingestion.contract.sources import JsonApi
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.parsers.pages import PageArchive
+from ingestion.values.hashes import sha256_of_bytes
 
 NAME = "json_api/1"
 _NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
@@ -156,7 +156,7 @@ class _Pass:
                 if change is not None:
                     raise Changed(change, self._at)
                 digests.append(page.digest)
-                hashes.append(hashlib.sha256(page.body).hexdigest())
+                hashes.append(sha256_of_bytes(page.body))
                 archive.add(page.body)
                 size += len(page.body)
                 if size > self.connector.source.max_bytes:

@@ -6,7 +6,6 @@ the same count as the records.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
 from ingestion.connectors.onward import shown
 from ingestion.contract.sources import JsonApi
 from ingestion.machine.engines import restrict
+from ingestion.values.hashes import sha256_of_bytes
 
 _BLANK = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -106,7 +106,7 @@ class PageReader:
         return Page(
             body=body,
             records=int(count),
-            digest=hashlib.sha256(records.encode("utf-8", "surrogatepass")).hexdigest(),
+            digest=sha256_of_bytes(records.encode("utf-8", "surrogatepass")),
             next=following if source.paging.next else None,
             total=total if source.total else header_total(header),
             page_count=page_count if source.page_count else None,

@@ -11,18 +11,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ingestion.contract.sources import Source
+from ingestion.contract.strict import Declared
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 from ingestion.values.blanks import strip
-
-
-class Strict(BaseModel):
-    """Forbids unknown keys, is immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
 
 Code = str | int | Decimal
 """A code in a column, as a contract writes it; a number keeps its digits."""
@@ -32,7 +26,7 @@ HeaderName = Annotated[str, AfterValidator(strip)]
 """A name in a header, without blanks around it, as headers are read."""
 
 
-class CalendarSpec(Strict):
+class CalendarSpec(Declared):
     """How time is cut into intervals (ingestion.intervals.Calendar)."""
 
     every: Literal["hour", "day", "week", "month", "quarter", "year"]
@@ -40,7 +34,7 @@ class CalendarSpec(Strict):
     start: date
 
 
-class CsvFormat(Strict):
+class CsvFormat(Declared):
     """Delimited text, RFC 4180 with declared variations.
 
     `escape` (most often a backslash) takes the meaning from a quote, a delimiter or an escape after it; doubled quotes
@@ -53,7 +47,7 @@ class CsvFormat(Strict):
     quote: str = Field(default='"', max_length=1)
     escape: str = Field(default="", max_length=1)
     header: bool = True
-    null_values: list[str] = [""]
+    null_values: list[str] = Field(default=[""])
     trim: bool = True
     lenient_extra_columns: bool = False
 
@@ -71,17 +65,17 @@ class CsvFormat(Strict):
         return self
 
 
-class JsonFormat(Strict):
+class JsonFormat(Declared):
     """NDJSON, or one JSON document whose records sit under `records` (`$`, `$.data.items`)."""
 
     type: Literal["ndjson", "json"]
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     records: str = "$"
-    null_values: list[str] = [""]
+    null_values: list[str] = Field(default=[""])
     trim: bool = True
 
 
-class ZipFormat(Strict):
+class ZipFormat(Declared):
     """A ZIP of delimited files, one table per member (`physicalName` of the schema object).
 
     Members no table names are ignored and listed in the receipt.
@@ -89,10 +83,10 @@ class ZipFormat(Strict):
 
     type: Literal["zip"] = "zip"
     member: CsvFormat = CsvFormat()
-    optional_members: list[str] = []
+    optional_members: list[str] = Field(default=[])
 
 
-class XmlFormat(Strict):
+class XmlFormat(Declared):
     """One XML document whose records are the elements at `records` (`/Export/Records/Record`).
 
     `namespaces` gives the prefixes used in paths; a name without one is in no namespace. `encoding: declared` is
@@ -103,10 +97,10 @@ class XmlFormat(Strict):
     type: Literal["xml"] = "xml"
     encoding: Literal["declared", "utf-8", "gb18030", "windows-1252"] = "declared"
     records: str
-    namespaces: dict[str, str] = {}
-    ignored: list[str] = []
+    namespaces: dict[str, str] = Field(default={})
+    ignored: list[str] = Field(default=[])
     lenient_extra_elements: bool = False
-    null_values: list[str] = [""]
+    null_values: list[str] = Field(default=[""])
     trim: bool = True
 
 
@@ -116,7 +110,7 @@ Format = Annotated[
 ]
 
 
-class Deidentify(Strict):
+class Deidentify(Declared):
     """What happens to a personal column at conform (GB/T 37964-2019 techniques).
 
     `pseudonym`: HMAC-SHA256, key per purpose, of the normalised value. `drop`: not in bronze.
@@ -139,7 +133,7 @@ class Deidentify(Strict):
         return self
 
 
-class ColumnSpec(Strict):
+class ColumnSpec(Declared):
     """How one source column is read.
 
     `path` is for JSON (`$.inspector.badge`) and XML (`Inspector/Badge`, `Inspector/@id`). `repeated` says what an XML
@@ -168,7 +162,7 @@ class ColumnSpec(Strict):
     )
     missing: list[Code] = Field(default=[], description="Codes that mean no value, e.g. 999999.")
     trace: dict[str, Decimal] = Field(default={}, description="Codes that mean a value, e.g. {'999990': 0.0}.")
-    normalise: list[Literal["upper", "nfkc", "digits"]] = []
+    normalise: list[Literal["upper", "nfkc", "digits"]] = Field(default=[])
     deidentify: Deidentify | None = None
 
     @property
@@ -183,7 +177,7 @@ class ColumnSpec(Strict):
         return self
 
 
-class RowRule(Strict):
+class RowRule(Declared):
     """One row rule: `expression` is SQL over the bronze columns and must not be false.
 
     `refuse` sends the row to quarantine; `flag` only counts it in the receipt.
@@ -206,7 +200,7 @@ class RowRule(Strict):
         return self
 
 
-class VariantColumn(Strict):
+class VariantColumn(Declared):
     """How a column is found under another header: `source` and `format` where they differ, or `absent`: NULL there."""
 
     source: HeaderName | None = None
@@ -214,7 +208,7 @@ class VariantColumn(Strict):
     absent: bool = False
 
 
-class HeaderVariant(Strict):
+class HeaderVariant(Declared):
     """Another header the same data has come or may come with, told by its names.
 
     `columns` says by contract column what differs; `ignored` are names it may have besides, that no column reads.
@@ -224,10 +218,10 @@ class HeaderVariant(Strict):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     valid_until: date | None = None
     columns: dict[str, VariantColumn]
-    ignored: list[HeaderName] = []
+    ignored: list[HeaderName] = Field(default=[])
 
 
-class TableSpec(Strict):
+class TableSpec(Declared):
     """Settings of one table of the feed.
 
     `repeated_headers` are headers inside the data (files put together from several): each maps columns to the words
@@ -237,14 +231,14 @@ class TableSpec(Strict):
     """
 
     event_time: str | None = Field(default=None, description="DATE or timestamp column that gives the event day.")
-    columns: dict[str, ColumnSpec] = {}
-    rules: list[RowRule] = []
-    header_variants: list[HeaderVariant] = []
-    repeated_headers: list[dict[str, str]] = []
+    columns: dict[str, ColumnSpec] = Field(default={})
+    rules: list[RowRule] = Field(default=[])
+    header_variants: list[HeaderVariant] = Field(default=[])
+    repeated_headers: list[dict[str, str]] = Field(default=[])
     repeats: Literal["drop", "keep"] = "drop"
 
 
-class Catalogue(Strict):
+class Catalogue(Declared):
     """Core metadata of 政务信息资源目录编制指南 (2017) that ODCS has no field for.
 
     `resource_code` 信息资源代码 · `category` 信息资源分类 · `provider`/`provider_code` 提供方 ·
@@ -263,7 +257,7 @@ class Catalogue(Strict):
     open_condition: str | None = None
     update_cycle: Literal["实时", "每小时", "每日", "每周", "每月", "每季度", "每半年", "每年", "不定期", "不更新"]
     published: date
-    related_codes: list[str] = []
+    related_codes: list[str] = Field(default=[])
 
     @model_validator(mode="after")
     def _basis(self) -> Catalogue:
@@ -274,7 +268,7 @@ class Catalogue(Strict):
         return self
 
 
-class Retention(Strict):
+class Retention(Declared):
     """How long each zone is kept, and why."""
 
     raw: timedelta
@@ -282,14 +276,14 @@ class Retention(Strict):
     basis: str
 
 
-class Steward(Strict):
+class Steward(Declared):
     """Who hears of a refused or late delivery."""
 
     name: str
     email: str
 
 
-class Citylake(Strict):
+class Citylake(Declared):
     """The `citylake` extension of one contract."""
 
     department: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -312,7 +306,7 @@ class Citylake(Strict):
     steward: Steward
     source: Source
     format: Format
-    tables: dict[str, TableSpec] = {}
+    tables: dict[str, TableSpec] = Field(default={})
     catalogue: Catalogue
     licence: str
     retention: Retention

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ingestion.values.document import Document
 
 NAME = r"^[a-z][a-z0-9_]*$"
 JSON_PATH = r"^\$(\.[A-Za-z_@][\w@\-]*)+$"
 
 
-class _Spec(BaseModel):
-    """Forbids unknown keys, is immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FileDrop(_Spec):
+class FileDrop(Document):
     """Files a department puts into a folder below CITYLAKE_DROP.
 
     `path` is relative, with one `{interval:<strftime>}` in the calendar's local time and
@@ -31,7 +27,7 @@ class FileDrop(_Spec):
     path: str
 
 
-class Timeouts(_Spec):
+class Timeouts(Document):
     """Seconds: to connect, between two pieces of an answer, and for a whole delivery with its retries."""
 
     connect: float = Field(default=10.0, gt=0, le=600)
@@ -39,7 +35,7 @@ class Timeouts(_Spec):
     total: float = Field(default=1800.0, gt=0, le=86_400)
 
 
-class _Web(_Spec):
+class _Web(Document):
     """What both kinds of HTTP source share.
 
     `url` is relative to the connection's base URL, or absolute (a public file needs no connection).
@@ -51,8 +47,8 @@ class _Web(_Spec):
 
     connection: str | None = Field(default=None, pattern=NAME)
     url: str
-    headers: dict[str, str] = {}
-    redirect_hosts: list[str] = []
+    headers: dict[str, str] = Field(default={})
+    redirect_hosts: list[str] = Field(default=[])
     max_bytes: int = Field(default=4 * 2**30, gt=0)
     timeouts: Timeouts = Timeouts()
     attempts: int = Field(default=4, ge=1, le=20, description="Of one request, the first included.")
@@ -67,10 +63,10 @@ class HttpFile(_Web):
     """
 
     connector: Literal["http"]
-    media_types: list[str] = []
+    media_types: list[str] = Field(default=[])
 
 
-class Paging(_Spec):
+class Paging(Document):
     """How the next page is asked for, and where the answer says so.
 
     `cursor`: the value at `next` (JSON path) goes into `parameter`. `token`: the same, from the
@@ -121,7 +117,7 @@ class JsonApi(_Web):
     """
 
     connector: Literal["json_api"]
-    params: dict[str, str] = {}
+    params: dict[str, str] = Field(default={})
     time: Literal["local", "utc"] = "local"
     paging: Paging
     total: str | None = Field(default=None, pattern=JSON_PATH)

@@ -13,11 +13,18 @@ from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingestion.contract.problem import KeyPath, Report, choices
+from ingestion.values.document import Document
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Declared(Document):
+    """Base of what a contract declares: as Document; a field with an alias can also be given by its Python name."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
 
 def validate(

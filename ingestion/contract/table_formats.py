@@ -10,16 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from ingestion.contract.strict import Declared
 
 
-class Strict(BaseModel):
-    """Forbids unknown keys, is immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class FixedField(Strict):
+class FixedField(Declared):
     """A run of positions, 1-based as specifications print them; without `width` it reaches to the record's end.
 
     `blanks: keep` leaves the blanks around the value, which may belong to a text.
@@ -35,23 +31,23 @@ class FixedField(Strict):
         return self.start + (self.width or 0) - 1
 
 
-class RecordTypes(Strict):
+class RecordTypes(Declared):
     """Where a record says of which type it is. Types of `skip` (headers, trailers) are no records of the table."""
 
     start: int = Field(ge=1)
     width: int = Field(ge=1)
     read: list[str] = Field(min_length=1)
-    skip: list[str] = []
+    skip: list[str] = Field(default=[])
 
 
-class Absent(Strict):
+class Absent(Declared):
     """Which groups hold no record: `field` holds one of `values` and every other field of the group is blank."""
 
     field: str
     values: list[str] = Field(min_length=1)
 
 
-class Repeat(Strict):
+class Repeat(Declared):
     """A group that comes `count` times in each line, each time one record of the table.
 
     `fields` are positions within the group. `index` names the source column that gets the group's
@@ -80,7 +76,7 @@ class Repeat(Strict):
         return self
 
 
-class FixedWidthFormat(Strict):
+class FixedWidthFormat(Declared):
     """Text whose columns are positions, one record a line.
 
     `positions` says what the specification counts: bytes of the declared encoding (files of host systems, where a
@@ -95,9 +91,9 @@ class FixedWidthFormat(Strict):
     min_length: int = Field(ge=1)
     max_length: int | None = None
     short: Literal["refuse", "blank"] = "refuse"
-    null_values: list[str] = [""]
+    null_values: list[str] = Field(default=[""])
     record_type: RecordTypes | None = None
-    fields: dict[str, FixedField] = {}
+    fields: dict[str, FixedField] = Field(default={})
     repeat: Repeat | None = None
 
     @property
@@ -134,7 +130,7 @@ class FixedWidthFormat(Strict):
             yield "record_type", self.record_type.start + self.record_type.width - 1
 
 
-class XlsxFormat(Strict):
+class XlsxFormat(Declared):
     """One sheet of an Excel workbook (.xlsx), its cells as text.
 
     The sheet is found by `sheet` (name) or `sheet_number` (1-based); without either there must be exactly one visible
@@ -155,7 +151,7 @@ class XlsxFormat(Strict):
     footer: str | None = None
     merged: Literal["refuse", "fill"] = "refuse"
     date_cells: Literal["iso", "serial", "refuse"] = "iso"
-    null_values: list[str] = [""]
+    null_values: list[str] = Field(default=[""])
     trim: bool = True
     lenient_extra_columns: bool = False
 

@@ -10,7 +10,6 @@ that no other waits for it. `citylake reconform` tries it again.
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +27,7 @@ from ingestion.lake import Lake
 from ingestion.machine.disk import as_disk_error
 from ingestion.receipts.lookup import Standing, batch_standing
 from ingestion.receipts.model import INTERNAL_ERROR, BronzeFile, Manifest, Receipt, TableReceipt
+from ingestion.values.hashes import sha256_of_file
 
 
 def attempt(
@@ -156,7 +156,7 @@ class _Attempt:
     def _from_raw(self, folder: Path) -> Path:
         """The bytes in raw, which must be those that were landed."""
         path = self.lake.store.fetch(self.manifest.payload, folder / "payload")
-        if _sha256(path) != self.manifest.sha256:
+        if sha256_of_file(path) != self.manifest.sha256:
             raise IntegrityError(
                 f"raw object {self.manifest.payload!r} does not have the bytes its manifest names",
                 feed=f"{self.contract.department}.{self.contract.feed}",
@@ -220,7 +220,7 @@ class _Attempt:
         )
 
     def _put_bronze(self, name: str, table: ConformedTable, path: Path) -> BronzeFile:
-        sha256 = _sha256(path)
+        sha256 = sha256_of_file(path)
         stored = self.lake.store.put_file(self._key(keys.BRONZE, name), path, consume=True)
         self.lake.on_step("stored_bronze")
         return BronzeFile(
@@ -266,8 +266,3 @@ class _Attempt:
             "committed_at": committed_at,
         }
         return Receipt.model_validate(facts | outcome)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

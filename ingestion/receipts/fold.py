@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from ingestion.receipts.model import Decision, Receipt, Record
+from ingestion.receipts.model import Decision, Receipt
+from ingestion.values.document import Document
 
 TABLES = ("receipt", "table_receipt", "bronze_file", "bronze_day", "decision")
 
@@ -137,7 +138,7 @@ class Kind:
     parse: str
     unreadable: str
     add: str
-    model: type[Record]
+    model: type[Document]
 
 
 RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from ingestion.values.document import Document
 
 Outcome = Literal["accepted", "held", "refused", "unchanged", "no_data"]
 """Outcomes that are written. `duplicate` (same bytes again) stores nothing and is only reported."""
@@ -18,20 +20,14 @@ INTERNAL_ERROR = "internal_error"
 """Rule of a delivery refused because the lake itself failed on it. `citylake reconform` tries it again."""
 
 
-class Record(BaseModel):
-    """Strict and immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Span(Record):
+class Span(Document):
     """`[start, end)` in UTC."""
 
     start: datetime
     end: datetime
 
 
-class Manifest(Record):
+class Manifest(Document):
     """Beside the raw bytes. `doubt` says why they may not be whole: whatever is made of them is held."""
 
     schema_version: Literal[1] = 1
@@ -48,12 +44,12 @@ class Manifest(Record):
     content_as_of: datetime
     bytes: int
     sha256: str
-    headers: dict[str, str] = {}
-    pages: list[str] = []
+    headers: dict[str, str] = Field(default={})
+    pages: list[str] = Field(default=[])
     doubt: str | None = None
 
 
-class Decision(Record):
+class Decision(Document):
     """A person's word on one batch: `accept` or `reject` a held correction, `erase` a delivery for good."""
 
     schema_version: Literal[1] = 1
@@ -66,7 +62,7 @@ class Decision(Record):
     decided_at: datetime
 
 
-class Tombstone(Record):
+class Tombstone(Document):
     """What stays where a delivery's bytes were removed. `objects` lists every key that was deleted."""
 
     schema_version: Literal[1] = 1
@@ -82,7 +78,7 @@ class Tombstone(Record):
     objects: list[str]
 
 
-class BronzeFile(Record):
+class BronzeFile(Document):
     """One committed bronze object. `days` maps event day (ISO) to rows; empty without event time."""
 
     key: str
@@ -90,10 +86,10 @@ class BronzeFile(Record):
     sha256: str
     rows: int
     row_hash: str
-    days: dict[str, int] = {}
+    days: dict[str, int] = Field(default={})
 
 
-class TableReceipt(Record):
+class TableReceipt(Document):
     """Counts of one table: received = accepted + quarantined + duplicates.
 
     `rules` counts every broken rule (a row may break several); `flags` counts rules of
@@ -104,13 +100,13 @@ class TableReceipt(Record):
     accepted: int
     quarantined: int
     duplicates: int
-    rules: dict[str, int] = {}
-    flags: dict[str, int] = {}
-    bronze: list[BronzeFile] = []
-    quarantine: list[str] = []
+    rules: dict[str, int] = Field(default={})
+    flags: dict[str, int] = Field(default={})
+    bronze: list[BronzeFile] = Field(default=[])
+    quarantine: list[str] = Field(default=[])
 
 
-class Receipt(Record):
+class Receipt(Document):
     """The commit of one conform attempt on one batch.
 
     `confirms` belongs to outcome `unchanged`: the batch whose bronze still says what this delivery says,
@@ -140,8 +136,8 @@ class Receipt(Record):
     content_as_of: datetime
     loaded_at: datetime
     committed_at: datetime
-    tables: dict[str, TableReceipt] = {}
-    ignored_members: list[str] = []
+    tables: dict[str, TableReceipt] = Field(default={})
+    ignored_members: list[str] = Field(default=[])
 
     @property
     def received(self) -> int:

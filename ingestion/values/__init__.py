@@ -1,1 +1,1 @@
-"""What single values are, the same in every format: blanks, numbers, hosts, the hash of a row."""
+"""What single values are, the same in every format: blanks, numbers, hosts, hashes; the base of documents."""

@@ -143,7 +143,7 @@ def _run(api: AirflowApi, published: list[Published], name: str) -> dict[str, st
 
 
 def _await_release(lake: Lake, api: AirflowApi) -> None:
-    """The bells are answered, the last answer was to all of them, and no late bell is heard for a few looks."""
+    """The triggered runs have ended, the last of them took in every feed, and no late run is seen for a few polls."""
 
     def is_quiet() -> bool:
         for _ in range(QUIET_LOOKS):

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from ingestion.sql import identifier
+from ingestion.values.hashes import sha256_of_file
 from warehouse import sql
-from warehouse.publish.facts import sha256_of
 from warehouse.release import pointer
 from warehouse.release.layout import EDITIONS
 from warehouse.release.manifest import Manifest
@@ -77,7 +77,7 @@ class Reader:
             assert info.size == file.bytes, f"{file.key} of {manifest.id}: {info.size} bytes, not {file.bytes}"
         with self.lake.scratch() as scratch:
             for number, file in enumerate(named if is_new else []):
-                found = sha256_of(self.lake.store.fetch(file.key, scratch / str(number)))
+                found = sha256_of_file(self.lake.store.fetch(file.key, scratch / str(number)))
                 assert found == file.sha256, f"{file.key} of {manifest.id} has other bytes"
 
     def rows(self, manifest: Manifest) -> None:

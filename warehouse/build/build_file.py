@@ -1,6 +1,6 @@
-"""Opening build.duckdb: what is damaged is removed, and a full rebuild starts from an empty file.
+"""Open build.duckdb, replacing it by an empty file where it is damaged or a full rebuild starts.
 
-Leaves what the file holds to warehouse.build.state.
+The tables in it are made by warehouse.build.state and by dbt.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from ingestion.errors import LakeBusy
 
 @dataclass(frozen=True)
 class Opened:
-    """A writable connection in UTC. `recovered` says why the file was made anew, None where it was whole."""
+    """A writable connection with time zone UTC.
+
+    `recovered` says why the file was created; None where it could be read.
+    """
 
     connection: duckdb.DuckDBPyConnection
     recovered: str | None
 
 
 def open_build_file(path: Path) -> Opened:
-    """Open for writing; a missing or damaged file is made anew. The caller closes the connection.
+    """Open for writing; a missing or damaged file is created. The caller closes the connection.
 
     Raises LakeBusy where another program has the file open.
     """
@@ -44,7 +47,7 @@ def open_build_file(path: Path) -> Opened:
 
 
 def empty_build_file(opened: Opened, path: Path) -> Opened:
-    """The same file, empty: a full rebuild keeps no table of a model that is gone, and no old shape."""
+    """Replace the file by an empty one, so that a full rebuild keeps no table of a removed model and no old column."""
     opened.connection.close()
     _remove(path)
     return Opened(_connect(path), opened.recovered)

@@ -1,7 +1,7 @@
-"""dbt's manifest and run results into `ModelBuilt` and `CheckRun`.
+"""Translate dbt's manifest and run results into `ModelBuilt` and `CheckRun` (warehouse.build.report).
 
-Owns lineage (feeds and products behind a model) and the one vocabulary of statuses. Counts of
-rows are read by the runner; verdicts are the gate's.
+Also finds the feeds and products behind a model by walking dbt's graph, and maps dbt's statuses to the project's:
+passed, warned, failed, error, skipped. Row counts come from warehouse.build.runner, verdicts from warehouse.gate.
 """
 
 from __future__ import annotations
@@ -40,44 +40,44 @@ Results = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Lineage:
-    """The manifest's graph, walked upstream."""
+    """Which nodes of the dbt project read which. `manifest` is dbt's manifest.json as data."""
 
     manifest: Mapping[str, Any]
 
     @cached_property
-    def _memory(self) -> dict[str, frozenset[str]]:
+    def _ancestors(self) -> dict[str, frozenset[str]]:
         return {}
 
     def node(self, unique_id: str) -> Mapping[str, Any]:
         """A model, seed, test or source by its id."""
-        found: Mapping[str, Any] = self.manifest["nodes"].get(unique_id) or self.manifest["sources"][unique_id]
-        return found
+        node: Mapping[str, Any] = self.manifest["nodes"].get(unique_id) or self.manifest["sources"][unique_id]
+        return node
 
     def upstream(self, unique_id: str) -> list[str]:
-        """Ids a node reads directly."""
+        """Ids of the nodes that a node reads directly, sorted."""
         return sorted(self.manifest["parent_map"].get(unique_id, []))
 
     def ancestors(self, unique_id: str) -> frozenset[str]:
-        """Ids a node reads through every layer."""
-        if unique_id not in self._memory:
+        """Ids of every node that a node reads, directly or through others."""
+        if unique_id not in self._ancestors:
             direct = self.upstream(unique_id)
-            self._memory[unique_id] = frozenset(direct).union(*(self.ancestors(parent) for parent in direct))
-        return self._memory[unique_id]
+            self._ancestors[unique_id] = frozenset(direct).union(*(self.ancestors(parent) for parent in direct))
+        return self._ancestors[unique_id]
 
     def feeds(self, unique_id: str) -> list[str]:
-        """`department.feed` of every source behind a node."""
+        """`department.feed` of every source that a node reads, directly or through others, sorted."""
         sources = {name for name in self.ancestors(unique_id) | {unique_id} if name.startswith("source.")}
         return sorted({_feed(self.node(name)) for name in sources})
 
     def products(self, unique_id: str) -> list[str]:
-        """Groups of every model behind a node, its own left out."""
+        """dbt groups (data products) of the models that a node reads, without its own group, sorted."""
         own = group(self.node(unique_id))
-        found = {group(self.node(name)) for name in self.ancestors(unique_id)}
-        return sorted(name for name in found if name is not None and name != own)
+        groups = {group(self.node(name)) for name in self.ancestors(unique_id)}
+        return sorted(name for name in groups if name is not None and name != own)
 
     @property
     def has_seeds(self) -> bool:
-        """Whether the project has reference tables to load."""
+        """Whether the project has dbt seeds (reference tables) to load."""
         return any(node["resource_type"] == "seed" for node in self.manifest["nodes"].values())
 
     def models(self) -> list[str]:
@@ -86,7 +86,7 @@ class Lineage:
 
 
 def _feed(source: Mapping[str, Any]) -> str:
-    """`department.feed` of a source, from its `config.meta`."""
+    """`department.feed` of a source, from its `config.meta`. Raises BuildFailed where it names none."""
     feed = ((source.get("config") or {}).get("meta") or {}).get("feed")
     if feed is None:
         raise BuildFailed(
@@ -104,18 +104,18 @@ def citylake_meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def group(node: Mapping[str, Any]) -> str | None:
-    """A model's dbt group: its data product."""
+    """A node's dbt group, which is its data product; None without a group."""
     name: str | None = (node.get("config") or {}).get("group")
     return name
 
 
 def kind_of(name: str) -> Kind | None:
-    """From the prefix; staging and intermediate models have none."""
+    """The kind of a model by the prefix of its name (`fct_` is a fact); None for staging and intermediate models."""
     return _KINDS.get(name.split("_", 1)[0])
 
 
 def collect_models(lineage: Lineage, results: Results, rows: Mapping[str, int]) -> list[ModelBuilt]:
-    """One entry a model, whether it was reached or not."""
+    """One entry for each model of the project. `results` are dbt's by node id, `rows` row counts by node id."""
     return [_model(lineage, name, results.get(name), rows.get(name)) for name in lineage.models()]
 
 
@@ -140,7 +140,10 @@ def _model(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, r
 
 
 def collect_checks(lineage: Lineage, results: Results, built: Mapping[str, Status]) -> list[CheckRun]:
-    """One entry a data test. A test that reads a model which was not built is skipped: its rows are old."""
+    """One entry for each data test. `built` maps node ids to statuses.
+
+    A test that reads a model which was not built counts as skipped, because that model's table holds older rows.
+    """
     tests = sorted(name for name, node in lineage.manifest["nodes"].items() if node["resource_type"] == "test")
     return [_check(lineage, name, results.get(name), built) for name in tests]
 
@@ -168,7 +171,10 @@ def _check(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, b
 
 
 def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, read: list[str]) -> Relation | None:
-    """Both sides of a `relationships` test without a condition; other tests run again as their compiled text."""
+    """Child and parent of a `relationships` test that has no `where`; None for any other test.
+
+    `declared` is the id of the model the test is declared on, `read` the ids it reads.
+    """
     arguments = (node.get("test_metadata") or {}).get("kwargs") or {}
     others = [name for name in read if name != declared]
     plain = check_of(node) == "relationship" and not node["config"].get("where")
@@ -183,7 +189,7 @@ def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, r
 
 
 def check_of(node: Mapping[str, Any]) -> CheckKind:
-    """From `meta.citylake.check`, else from the kind of test."""
+    """The kind of a check: what `meta.citylake.check` declares, else by the name of its generic test, else `rule`."""
     declared: CheckKind | None = citylake_meta(node).get("check")
     if declared is not None and declared in get_args(CheckKind):
         return declared
@@ -192,22 +198,22 @@ def check_of(node: Mapping[str, Any]) -> CheckKind:
 
 
 def status_of(result: Mapping[str, Any] | None) -> Status:
-    """dbt's word in the project's vocabulary; what was not run is skipped, what is unknown is an error."""
+    """dbt's status as one of the project's: skipped without a result, error for a status that is not known."""
     if result is None:
         return "skipped"
     return _STATUS.get(str(result["status"]), "error")
 
 
 def _format_message(node: Mapping[str, Any], message: str | None) -> str | None:
-    """What a failed test looked for, in words; dbt only says how many rows it got."""
+    """The message of a failed test with the arguments it was called with, since dbt only says how many rows it got."""
     test = node.get("test_metadata") or {}
     if message is None or not test:
         return message
     arguments = {k: v for k, v in (test.get("kwargs") or {}).items() if k not in ("model", "column_name")}
     if test.get("name") == "content_is_fresh":
         return f"no content within {arguments.get('within_days')} days before the day judged; {message}"
-    asked = ", ".join(f"{name} {value}" for name, value in arguments.items())
-    return f"{test.get('name')} ({asked}): {message}" if asked else message
+    described = ", ".join(f"{name} {value}" for name, value in arguments.items())
+    return f"{test.get('name')} ({described}): {message}" if described else message
 
 
 def _message(result: Mapping[str, Any] | None) -> str | None:
@@ -218,5 +224,5 @@ def _message(result: Mapping[str, Any] | None) -> str | None:
 
 
 def by_id(run_results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """dbt's list of results keyed by node id."""
+    """dbt's run results (run_results.json) as a mapping from node id to result."""
     return {str(result["unique_id"]): result for result in run_results["results"]}

@@ -1,7 +1,7 @@
-"""dbt in process: seed, run, test, with its noise in a log file and its progress in a callback.
+"""Run dbt in this process: parse, seed, run, test, docs.
 
-Owns how dbt is called and closed. What the results mean is read in warehouse.build.collect.
-`dbt build` is never used: there a failed test on one department's staging skips other products.
+dbt logs to a file; a callback gets its progress. What its results mean is read in warehouse.build.collect.
+`dbt build` is never used: there a failed test on one department's staging models skips other products.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse.build.errors import BuildFailed
+from warehouse.progress import Progress
 
 if TYPE_CHECKING:
     import duckdb
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.contracts.graph.manifest import Manifest
 
-Progress = Callable[[str], None]
-
 _STARTED = "LogStartLine"
 _RESULTS = ("Log", "RunResult")
-"""Events that repeat what the run results say."""
+"""Prefixes of events that repeat what the run results say."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +39,26 @@ class DbtFolders:
     logs: Path
 
 
-def _prepared(_: duckdb.DuckDBPyConnection) -> None:
-    """A folder's files are opened as they are."""
+def no_preparation(connection: duckdb.DuckDBPyConnection) -> None:
+    """The `prepare` of a store in a local folder: DuckDB opens its files without any setting."""
 
 
 @dataclass
 class Dbt:
-    """One parse, then any number of commands on the same manifest.
+    """dbt on one project. It parses once; every command then uses the same manifest.
 
-    `prepare` lets an engine of dbt's read the store. `warnings` gathers dbt's own warnings (not those of
-    tests), each once, in order.
+    `progress` gets a line for each node that starts. `prepare` is called with each DuckDB connection that dbt opens, so
+    that it can read the store. `warnings` collects dbt's own warnings (not those of tests), each once, in order.
     """
 
     folders: DbtFolders
     progress: Progress
-    prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = no_preparation
     warnings: list[str] = field(default_factory=list)
     _manifest: Manifest | None = None
 
     def parse(self) -> dict[str, Any]:
-        """Read the project, once (partial parsing is kept between runs); the manifest as JSON data."""
+        """Parse the project unless it is parsed; manifest.json as data. Raises BuildFailed."""
         from dbt.contracts.graph.manifest import Manifest
 
         if self._manifest is None:
@@ -70,21 +69,22 @@ class Dbt:
         return self._artifact("manifest.json")
 
     def seed(self) -> None:
-        """Load the reference tables. Raises BuildFailed where one cannot be loaded."""
+        """Load the seeds (reference tables). Raises BuildFailed where one cannot be loaded."""
         broken = [node for node in self.execute("seed", "--full-refresh")["results"] if node["status"] != "success"]
         if broken:
             raise self._failed("seed", "; ".join(f"{node['unique_id']}: {node['message']}" for node in broken))
 
     def run(self, *, full_refresh: bool) -> dict[str, Any]:
-        """Build every model; the run results. A model that fails is a status in them."""
+        """Build every model; run_results.json as data, in which a model that failed has a status. Raises
+        BuildFailed."""
         return self.execute("run", *(["--full-refresh"] if full_refresh else []))
 
     def test(self) -> dict[str, Any]:
-        """Run every data test; the run results. Unit tests run in the project's own test suite."""
+        """Run every data test, not unit tests; run_results.json as data. Raises BuildFailed."""
         return self.execute("test", "--exclude-resource-type", "unit_test")
 
     def execute(self, command: str, *options: str) -> dict[str, Any]:
-        """Any command that runs nodes; the run results. Raises BuildFailed where it selects nothing."""
+        """Run a dbt command that works on nodes; run_results.json as data. Raises BuildFailed, also for no node."""
         from dbt.artifacts.schemas.run import RunExecutionResult
 
         result = self._invoke(command, *options)
@@ -93,7 +93,7 @@ class Dbt:
         return self._artifact("run_results.json")
 
     def docs(self, *, empty: bool) -> Path:
-        """The documentation as one page, in the target folder. `empty`: without reading the database."""
+        """Write the documentation; the path of its one HTML page. `empty`: without reading the database."""
         self.parse()
         self._invoke("docs", "generate", "--static", "--no-compile", *(["--empty-catalog"] if empty else []))
         return self.folders.target / "static_index.html"
@@ -104,7 +104,7 @@ class Dbt:
         from warehouse.build.dbt_store import preparing
 
         with _quiet(), preparing(self.prepare):
-            runner = dbtRunner(manifest=self._manifest, callbacks=[self._hear])
+            runner = dbtRunner(manifest=self._manifest, callbacks=[self._on_event])
             outcome = runner.invoke([command, *options, *self._options()])
         if outcome.exception is not None:
             raise self._failed(command, str(outcome.exception)) from outcome.exception
@@ -118,10 +118,10 @@ class Dbt:
             "--target-path": self.folders.target,
             "--log-path": self.folders.logs,
         }
-        given = [text for option, path in paths.items() for text in (option, str(path))]
-        return [*given, "--log-level", "none", "--log-level-file", "info", *_FLAGS]
+        path_options = [text for option, path in paths.items() for text in (option, str(path))]
+        return [*path_options, "--log-level", "none", "--log-level-file", "info", *_FLAGS]
 
-    def _hear(self, event: Any) -> None:
+    def _on_event(self, event: Any) -> None:
         """Called by dbt for each of its events, from its worker threads."""
         name = event.info.name
         if name == _STARTED:
@@ -153,8 +153,8 @@ _FLAGS = (
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep quiet what no one here can act on: deprecation warnings of dbt and its libraries; and, where dbt's log
-    cannot be written (a full disk), a traceback a line, since the run's own error says it once."""
+    """Suppress deprecation warnings of dbt and its libraries and, where dbt's log cannot be written (a full disk), the
+    traceback that logging prints for every line. Afterwards dbt's connections and caches are released."""
     raising = logging.raiseExceptions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -163,15 +163,15 @@ def _quiet() -> Iterator[None]:
             yield
         finally:
             logging.raiseExceptions = raising
-            _let_go()
+            _release_dbt()
 
 
 @contextmanager
-def collected() -> Iterator[None]:
-    """For a process that ends without a clean-up, as Airflow's forked tasks do: at the end, free what dbt left.
+def freeing_dbt() -> Iterator[None]:
+    """Collect garbage at the end of the block; for processes that end without clean-up, such as Airflow's forked tasks.
 
-    Its adapter and its manifest each hold a semaphore of the system and lie in cycles. What is still there when the
-    process ends is left to multiprocessing's resource tracker, which warns of leaked semaphores in the task's log.
+    dbt's adapter and manifest hold semaphores in reference cycles. Without this, multiprocessing's resource tracker
+    warns of leaked semaphores in the task's log.
     """
     try:
         yield
@@ -179,8 +179,9 @@ def collected() -> Iterator[None]:
         gc.collect()
 
 
-def _let_go() -> None:
-    """Make dbt forget what it keeps after its command: the write lock, the adapter, the callback (so the manifest)."""
+def _release_dbt() -> None:
+    """Release what dbt keeps after a command: the database connection with its lock, the adapter, the event
+    callback."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt_common.events.event_manager_client import cleanup_event_logger

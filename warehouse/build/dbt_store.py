@@ -1,7 +1,7 @@
-"""dbt-duckdb's plugin that lets dbt's engine read the store. It keeps keys out of dbt's profile and logs.
+"""A dbt-duckdb plugin that lets dbt's DuckDB connections read the object store.
 
-dbt makes the plugin from the profile, by this module's name; the store it prepares for is the one
-of the build that called dbt in this process, else (dbt called by hand) the one of the settings.
+The profile names this module, so that no credential is written into dbt's profile or logs. The store is that of the
+build that called dbt in this process or, where dbt is called by hand, that of the settings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _building: list[Prepare] = []
 
 @contextmanager
 def preparing(prepare: Prepare) -> Iterator[None]:
-    """Inside, dbt's engines are prepared by this function. One build at a time holds the build lock."""
+    """Within the block, call `prepare` for every connection that dbt opens.
+
+    The build lock allows one build at a time.
+    """
     _building.append(prepare)
     try:
         yield
@@ -32,9 +35,9 @@ def preparing(prepare: Prepare) -> Iterator[None]:
 
 
 class Plugin(BasePlugin):
-    """The name dbt-duckdb looks for."""
+    """dbt-duckdb loads the class of this name from the module."""
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Called once for each engine dbt opens."""
+        """Called by dbt-duckdb for each connection it opens."""
         prepare = _building[-1] if _building else open_store(Settings()).prepare
         prepare(conn)

@@ -1,7 +1,7 @@
-"""dbt source files written from contracts.
+"""Generate dbt's source files from the contracts.
 
 Owns the text of `models/staging/<department>/_<department>__sources.yml`. The files are committed
-so that the project parses without contracts; `make generate` writes them, and finds stale ones.
+so that dbt parses without contracts; `make generate` writes them, and its check finds stale ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LAKE_COLUMNS = {
 
 
 def source_files(contracts: Mapping[str, Contract], project: Path) -> dict[Path, str]:
-    """Path to text, one file a department."""
+    """The text of every source file by its path; one file for each department."""
     departments = sorted({contract.department for contract in contracts.values()})
     return {
         project / "models" / "staging" / department / f"_{department}__sources.yml": _text(

@@ -1,4 +1,4 @@
-"""The effective files as the build takes them: Arrow tables read from the receipt log."""
+"""Read the effective bronze files and their event days from the receipt log, as Arrow tables for the build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_effective(lake: Lake) -> Effective:
-    """Refresh the log and read both relations, as of one moment."""
+    """Refresh the receipt log, then read files, days and merged copies from one state of it."""
     lake.log.refresh()
     connection = lake.log.connect()
     try:

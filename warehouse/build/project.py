@@ -1,4 +1,4 @@
-"""The dbt project as files: its digest and the profile it runs under.
+"""The files of the dbt project: a digest over them, and the profile dbt runs with.
 
 The digest covers everything that could change a table: models, macros, seeds, tests, the
 contracts behind the sources, and the code that makes source views and affected days. dbt's own

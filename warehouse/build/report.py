@@ -1,6 +1,6 @@
-"""What a build leaves for the gate and the release: one JSON document beside the build file.
+"""The report of a build, from which the gate judges and a release is made: one JSON document beside the build file.
 
-The gate reads verdict material from here and from the receipts, never from dbt's own files.
+The gate reads it and the receipts, never dbt's own files.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from ingestion.values.document import Document
 
 Kind = Literal["dimension", "fact", "mart", "pub", "gov"]
 CheckKind = Literal["key", "freshness", "reconciliation", "relationship", "rule"]
 Status = Literal["passed", "warned", "failed", "error", "skipped"]
 
 
-class Document(BaseModel):
-    """Strict and immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class ModelBuilt(Document):
-    """One dbt model. `feeds` are the `department.feed` it reads, through every layer; `rows` counts all its rows."""
+    """One dbt model after a build.
+
+    `feeds` are the `department.feed` it reads, directly or through other models; `rows` is the row count of its whole
+    table, None for a view. `upstream` are the models it reads, `upstream_products` the products of these.
+    """
 
     name: str
     unique_id: str
@@ -37,13 +37,13 @@ class ModelBuilt(Document):
     message: str | None = None
     rows: int | None = None
     day_column: str | None = None
-    feeds: list[str] = []
-    upstream: list[str] = []
-    upstream_products: list[str] = []
+    feeds: list[str] = Field(default=[])
+    upstream: list[str] = Field(default=[])
+    upstream_products: list[str] = Field(default=[])
 
 
 class Relation(Document):
-    """What a relationship check compares, by model and column name; a null child value refers to nothing."""
+    """What a relationship check compares, by model and column name. A null in the child column needs no parent row."""
 
     child: str
     column: str
@@ -52,7 +52,7 @@ class Relation(Document):
 
 
 class CheckRun(Document):
-    """One dbt test run. `models` are the models it reads; the first is the one it is declared on.
+    """One data test after a build. `models` are the models it reads; the first is the one it is declared on.
 
     `relation` is set for relationship checks, so that they can run again on a composed release.
     """
@@ -71,17 +71,17 @@ class CheckRun(Document):
     relation: Relation | None = None
 
 
-def _replace(path: Path, text: str) -> None:
-    """The whole text or the file before: others read it while a build ends, and a build may be killed there."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+def _write_atomically(path: Path, text: str) -> None:
+    """Write a temporary file, then rename it, so that a reader sees the old text or the new one, even after a kill."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 class ModelsMade(Document):
-    """A build between `dbt run` and `dbt test`, for runs whose two halves are two processes.
+    """A build between `dbt run` and `dbt test`, kept in a file because Airflow runs the two in two processes.
 
-    `results` are dbt's run results as it wrote them.
+    `results` is run_results.json of `dbt run`.
     """
 
     schema_version: Literal[1] = 1
@@ -91,21 +91,21 @@ class ModelsMade(Document):
     full_refresh: bool
     project_digest: str
     results: dict[str, Any]
-    messages: list[str] = []
-    warnings: list[str] = []
+    messages: list[str] = Field(default=[])
+    warnings: list[str] = Field(default=[])
 
     def save(self, path: Path) -> None:
-        """Write it beside the build file."""
-        _replace(path, self.model_dump_json())
+        """Write it to `path`."""
+        _write_atomically(path, self.model_dump_json())
 
     @classmethod
     def load(cls, path: Path) -> ModelsMade:
-        """Read it."""
+        """Read it from `path`."""
         return cls.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 class BuildReport(Document):
-    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds rebuilt whole.
+    """One build. `affected` maps `department.feed` to the event days (ISO) rebuilt; `[]` for feeds without event days.
 
     `inputs` maps `department.feed` to the bronze keys that counted. `messages` say what the run decided
     (a full rebuild and why); `warnings` are dbt's own.
@@ -125,14 +125,14 @@ class BuildReport(Document):
     checks: list[CheckRun]
     affected: dict[str, list[str]]
     inputs: dict[str, list[str]]
-    messages: list[str] = []
-    warnings: list[str] = []
+    messages: list[str] = Field(default=[])
+    warnings: list[str] = Field(default=[])
 
     def save(self, path: Path) -> None:
-        """Write it beside the build file."""
-        _replace(path, self.model_dump_json(indent=1))
+        """Write it to `path`."""
+        _write_atomically(path, self.model_dump_json(indent=1))
 
     @classmethod
     def load(cls, path: Path) -> BuildReport:
-        """Read the last one."""
+        """Read it from `path`."""
         return cls.model_validate_json(path.read_text(encoding="utf-8"))

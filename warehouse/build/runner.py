@@ -1,12 +1,12 @@
-"""`build`: bring build.duckdb to the effective files, then test it, and report.
+"""Build build.duckdb from the effective files with dbt, test it, and write the build report.
 
-Owns the order of steps and what each leaves. The watermark moves once, at the end, so that a
-killed run is repeated by the next one:
+Owns the order of the steps. The watermark (which files were applied) moves once, at the end, so that the next build
+repeats one that was killed:
 
 lock → decide (nothing new, incremental, full) → `_citylake` and source views → dbt seed (full only)
 → dbt run → dbt test → collect → watermark → report
 
-`build` does all of it under one lock; `make_models` and `test_models` are its two halves, for tasks of their own.
+`build` does all of it under the build lock; `make_models` and `test_models` are its two halves, for two Airflow tasks.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from ingestion.sql import identifier, literal
 from ingestion.store.reading import store_errors
 from warehouse.build import collect, state
 from warehouse.build.build_file import empty_build_file, open_build_file
-from warehouse.build.dbt_runner import Dbt, DbtFolders, Progress
+from warehouse.build.dbt_runner import Dbt, DbtFolders, no_preparation
 from warehouse.build.errors import BuildFailed
-from warehouse.build.growing import require_incremental
+from warehouse.build.incremental import require_incremental
 from warehouse.build.inputs import read_effective
 from warehouse.build.lock import build_lock
 from warehouse.build.project import project_digest, write_profile
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt, ModelsMade, Status
 from warehouse.build.sources import create_sources, dated_tables
+from warehouse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -52,7 +53,7 @@ def build(
     *,
     full_refresh: bool = False,
     released: Mapping[str, Collection[str]] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> BuildReport:
     """Build and test what changed; the report is also saved beside the build file.
 
@@ -72,17 +73,20 @@ def make_models(
     *,
     full_refresh: bool = False,
     released: Mapping[str, Collection[str]] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ModelsMade | BuildReport:
-    """The first half of `build`, same arguments and errors: models made, not tested; or, where nothing is new,
-    the last report again."""
+    """The first half of `build`, with its arguments and errors: make the models without testing them.
+
+    Where nothing is new, the last report again.
+    """
     builder = _builder(lake, progress)
     with _locked(lake):
         return builder.make(read_effective(lake), as_of, full_refresh=full_refresh, released=released)
 
 
-def test_models(lake: Lake, *, progress: Progress | None = None) -> BuildReport:
-    """The second half: test what `make_models` made, and report. Without such, the last report again.
+def test_models(lake: Lake, *, progress: Progress = silent) -> BuildReport:
+    """The second half of `build`: test what `make_models` made, and report. Where it made nothing, the last report
+    again.
 
     Raises LakeBusy; BuildFailed where another build has begun since, or nothing was ever built.
     """
@@ -112,16 +116,14 @@ def last_report(settings: Settings) -> BuildReport | None:
     return BuildReport.load(path) if path.is_file() else None
 
 
-def _builder(lake: Lake, progress: Progress | None) -> Builder:
+def _builder(lake: Lake, progress: Progress) -> Builder:
     store = lake.store
-    return Builder(
-        lake.settings, lake.contracts, store.url, progress or _no_progress, store.prepare, store.as_store_error
-    )
+    return Builder(lake.settings, lake.contracts, store.url, progress, store.prepare, store.as_store_error)
 
 
 @contextmanager
 def _locked(lake: Lake) -> Iterator[None]:
-    """The build lock; what the store says goes wrong meanwhile is told as the store's."""
+    """Hold the build lock; within the block DuckDB's errors about the store are raised as StoreError."""
     with (
         build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds),
         store_errors(lake.store, "build"),
@@ -129,26 +131,24 @@ def _locked(lake: Lake) -> Iterator[None]:
         yield
 
 
-def _prepared(_: duckdb.DuckDBPyConnection) -> None:
-    """A folder's files are opened as they are."""
-
-
-def _not_the_stores(_doing: str, _error: Exception) -> CitylakeError | None:
-    """A folder has no errors of its own."""
+def _no_store_error(_doing: str, _error: Exception) -> CitylakeError | None:
+    """The `as_store_error` of a store in a local folder: no failed read is the store's."""
 
 
 @dataclass(frozen=True)
 class Builder:
-    """The parts of the lake a build needs. `url` turns a bronze key into what DuckDB opens, once `prepare` was called
-    for its engine; `as_store_error` says what of a failed read is the store's (Store.as_store_error).
+    """What a build needs of a lake.
+
+    `url` turns a bronze key into what DuckDB opens; `prepare` must be called with a connection before it reads such a
+    URL. `as_store_error` gives the store's error behind a failed read, else None (Store.as_store_error).
     """
 
     settings: Settings
     contracts: Mapping[str, Contract]
     url: Callable[[str], str]
     progress: Progress
-    prepare: Callable[[duckdb.DuckDBPyConnection], None] = _prepared
-    as_store_error: Callable[[str, Exception], CitylakeError | None] = _not_the_stores
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] = no_preparation
+    as_store_error: Callable[[str, Exception], CitylakeError | None] = _no_store_error
 
     def build(
         self,
@@ -158,7 +158,7 @@ class Builder:
         full_refresh: bool = False,
         released: Mapping[str, Collection[str]] | None = None,
     ) -> BuildReport:
-        """As the function `build`, from given effective files, without the lock."""
+        """As the function `build`, from these effective files, without the lock."""
         dbt = self._dbt()
         made = self.make(effective, as_of, full_refresh=full_refresh, released=released, dbt=dbt)
         return made if isinstance(made, BuildReport) else self.test(made, dbt)
@@ -172,7 +172,7 @@ class Builder:
         released: Mapping[str, Collection[str]] | None = None,
         dbt: Dbt | None = None,
     ) -> ModelsMade | BuildReport:
-        """As the function `make_models`, from given effective files, without the lock."""
+        """As the function `make_models`, from these effective files, without the lock."""
         started_at = clocks.now()
         messages: list[str] = []
         digest = project_digest(self.settings.dbt_project, self.contracts)
@@ -182,7 +182,7 @@ class Builder:
             last = last_report(self.settings)
             if last and last.as_of == as_of and not full_refresh and _nothing_new(standing, digest):
                 return self._unchanged(last, started_at)
-            reason = opened.recovered or _why_full(standing, digest, asked=full_refresh)
+            reason = opened.recovered or _why_full(standing, digest, requested=full_refresh)
             run = state.Run(_build_id(started_at), as_of, started_at, full_refresh=reason is not None)
             if reason:
                 self.progress(f"rebuilding everything: {reason}")
@@ -209,11 +209,12 @@ class Builder:
         return made
 
     def _create_sources(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
-        """The source views; one line for each feed whose bronze cannot be opened: its products will be blocked."""
+        """Create the source views; a message for each feed whose bronze cannot be opened, whose models will
+        then fail."""
         failed = create_sources(connection, self.contracts, self.url)
-        return [f"{feed}: its bronze files cannot be opened: {self._why(feed, e)}" for feed, e in failed.items()]
+        return [f"{feed}: its bronze files cannot be opened: {self._reason(feed, e)}" for feed, e in failed.items()]
 
-    def _why(self, feed: str, error: Exception) -> str:
+    def _reason(self, feed: str, error: Exception) -> str:
         known = self.as_store_error("open bronze", error)
         if known is None and isinstance(error, duckdb.IOException):  # names the file; it holds no value of one
             return str(error).splitlines()[0]
@@ -238,7 +239,7 @@ class Builder:
         )
 
     def test(self, made: ModelsMade, dbt: Dbt | None = None) -> BuildReport:
-        """As the function `test_models`, without the lock. `dbt` is the one that made them, parsed already."""
+        """As the function `test_models`, without the lock. `dbt`, where given, has parsed the project already."""
         self._require_same_build(made)
         dbt = dbt or self._dbt()
         lineage = collect.Lineage(dbt.parse())
@@ -286,17 +287,17 @@ class Builder:
         return self.settings.state_root / MADE
 
     def _require_same_build(self, made: ModelsMade) -> None:
-        """The build file holds the models of `made`. Raises BuildFailed."""
-        found = None
+        """Raises BuildFailed unless the build file holds the models of `made`."""
+        row = None
         if self.settings.build_path.is_file():
             connection = duckdb.connect(self.settings.build_path)
             try:
-                found = connection.execute("select max(build_id) from _citylake.run").fetchone()
+                row = connection.execute("select max(build_id) from _citylake.run").fetchone()
             except duckdb.CatalogException:
-                found = None
+                row = None
             finally:
                 connection.close()
-        if not found or found[0] != made.build_id:
+        if not row or row[0] != made.build_id:
             raise BuildFailed(
                 f"the build file does not hold build {made.build_id} any more: another has begun since",
                 left="receipts and the last release are untouched",
@@ -304,7 +305,8 @@ class Builder:
             )
 
     def _unchanged(self, last: BuildReport, started_at: datetime) -> BuildReport:
-        """The last report again, so that a gate can judge anew (an accepted failure, a lifted hold)."""
+        """The last report with new times, so that the gate judges again (after an accepted failure or a lifted
+        hold)."""
         self.progress("nothing new since the last build")
         times = {"started_at": started_at, "finished_at": clocks.now()}
         return last.model_copy(update={"nothing_new": True, **times})
@@ -327,8 +329,8 @@ def _nothing_new(standing: state.Standing, digest: str) -> bool:
     return standing.is_current and standing.is_complete and standing.project_digest == digest
 
 
-def _why_full(standing: state.Standing, digest: str, *, asked: bool) -> str | None:
-    if asked:
+def _why_full(standing: state.Standing, digest: str, *, requested: bool) -> str | None:
+    if requested:
         return "asked for"
     if not standing.exists:
         return "no completed build in the build file"
@@ -358,21 +360,17 @@ def _rows(connection: duckdb.DuckDBPyConnection, lineage: collect.Lineage, resul
 
 
 def _affected(connection: duckdb.DuckDBPyConnection, contracts: Mapping[str, Contract]) -> dict[str, list[str]]:
-    """Days rebuilt per feed that has days and was affected; `[]` for feeds without days, rebuilt whole."""
+    """Event days rebuilt, by feed; `[]` for feeds without event days. Feeds of which no day was rebuilt are absent."""
     dated = {feed for feed, _ in dated_tables(contracts.values())}
-    whole: dict[str, list[str]] = {feed: [] for feed in contracts if feed not in dated}
-    return dict(sorted((whole | state.affected_days(connection)).items()))
+    undated: dict[str, list[str]] = {feed: [] for feed in contracts if feed not in dated}
+    return dict(sorted((undated | state.affected_days(connection)).items()))
 
 
 def _unpassed(models: list[ModelBuilt], checks: list[CheckRun]) -> set[str]:
     """Products with a model not built or a check of severity error not passed."""
     broken = {model.product for model in models if model.status != "passed"}
-    failed = {check.product for check in checks if check.severity == "error" and check.status not in _FINE}
+    failed = {check.product for check in checks if check.severity == "error" and check.status not in GOOD_STATUSES}
     return {product for product in broken | failed if product is not None}
 
 
-_FINE = ("passed", "warned")
-
-
-def _no_progress(message: str) -> None:
-    """Say nothing."""
+GOOD_STATUSES = ("passed", "warned")

@@ -1,7 +1,7 @@
 """The command line `citylake`. `main` is the entry point; each module below holds one group of commands.
 
-Commands decide nothing: they open the lake, call one function of `ingestion` or `warehouse`, and
-show what it gave. Imports happen inside commands, so that `citylake --help` answers at once.
+A command opens the lake, calls a function of `ingestion` or `warehouse` and shows its result. Modules are imported
+inside commands, so that `citylake --help` is fast.
 """
 
 from __future__ import annotations

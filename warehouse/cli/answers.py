@@ -1,4 +1,4 @@
-"""The rows of a query: as a table, as records where a table would not fit the screen, as CSV or JSON."""
+"""Run a query on a release and show its rows: as a table, as records on a narrow screen, as CSV or as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from warehouse.cli.output import grid, results, shown
+from ingestion.errors import CitylakeError
+from warehouse.cli.output import format_cell, grid, results
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,12 +26,16 @@ _BETWEEN_COLUMNS = 3
 _NUMBERS = ("int", "uint", "float", "double", "decimal")
 
 
+class QueryFailed(CitylakeError):
+    """DuckDB refused a query that a person typed; the message is DuckDB's."""
+
+
 def show(answer: pa.Table) -> None:
-    """For a person, cut at MAX_ROWS. A pipe gets lines as wide as the rows are."""
+    """Show the first MAX_ROWS rows; on a screen that is too narrow as records, in a pipe as wide as they are."""
     console = results()
     cut = answer.slice(0, MAX_ROWS)
     names = list(answer.column_names)
-    cells = list(zip(*([shown(v) for v in column.to_pylist()] for column in cut.columns), strict=True))
+    cells = list(zip(*([format_cell(v) for v in column.to_pylist()] for column in cut.columns), strict=True))
     width = _width(names, cells)
     if console.is_terminal and width > console.width:
         _show_records(names, cells)
@@ -52,7 +57,7 @@ def _width(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 
 def _show_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """One line a value."""
+    """Show each row as a block with one line for each value."""
     console = results()
     widest = max(len(name) for name in names)
     for number, row in enumerate(rows, 1):
@@ -62,7 +67,7 @@ def _show_records(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def stream(answer: pa.Table, form: Literal["csv", "json"]) -> None:
-    """Every row to standard output, written by DuckDB (dates ISO, decimals exact)."""
+    """Write every row to standard output; DuckDB formats them (dates in ISO 8601, decimals exact)."""
     import duckdb
 
     from ingestion.sql import literal
@@ -82,7 +87,6 @@ def run_query(connection: duckdb.DuckDBPyConnection, command: str, store: Store 
     """The rows. Raises QueryFailed with DuckDB's own message for a wrong query, StoreError where `store` fails."""
     import duckdb
 
-    from warehouse.cli.problems import QueryFailed
     from warehouse.sql import query
 
     try:

@@ -1,4 +1,4 @@
-"""Commands that prove a number: where a table came from, and whether every stage agrees with the one before."""
+"""Commands that check a release: `trace` (what a table was made from), `reconcile` (do all stages agree)."""
 
 from __future__ import annotations
 
@@ -57,24 +57,25 @@ def reconcile_command(
 
     session: Session = context.obj
     with progress("compare every stage"):
-        found = reconcile(session.lake, deep=deep)
+        reconciliation = reconcile(session.lake, deep=deep)
     if as_json:
-        write_json(found)
+        write_json(reconciliation)
     else:
-        _show_reconciliation(found)
-    if not found.ok:
+        _show_reconciliation(reconciliation)
+    if not reconciliation.ok:
         raise typer.Exit(1)
 
 
-def _show_reconciliation(found: Reconciliation) -> None:
-    """Steps with what they compared, then every row that is off."""
-    compared = Counter(row.step for row in found.rows)
-    off = Counter(row.step for row in found.off)
+def _show_reconciliation(reconciliation: Reconciliation) -> None:
+    """Show each step with the number of comparisons, then every row that is off."""
+    compared = Counter(row.step for row in reconciliation.rows)
+    off = Counter(row.step for row in reconciliation.off)
     rows = [(step, count, off[step]) for step, count in compared.items()]
     show_grid(results(), "reconciliation", ("step", "compared", "off"), rows, right="compared off")
-    for row in found.off:
+    for row in reconciliation.off:
         results().print(_format_row(row), style="red", markup=False)
-    write(f"{len(found.off)} of {len(found.rows)} comparisons are off" if found.off else "every comparison agrees")
+    off_rows, rows_compared = reconciliation.off, reconciliation.rows
+    write(f"{len(off_rows)} of {len(rows_compared)} comparisons are off" if off_rows else "every comparison agrees")
 
 
 def _format_row(row: Row) -> str:

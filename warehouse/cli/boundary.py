@@ -1,7 +1,7 @@
-"""Where an error becomes what a person reads: the one place that catches everything.
+"""Turn every exception of a command into a message and an exit code; nothing else catches all exceptions.
 
-An error raised on purpose is shown as its message, and so is what the disk refuses, wherever it is met. Any other one
-is a defect: it is written to a crash log below the lake's home and shown in one line. `--debug` lets all through.
+A CitylakeError and a full or unwritable disk are shown as their message. Any other exception is a defect: it is written
+to a crash log below the lake's home and shown in one line. With `--debug` it is raised.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run_command(arguments: Sequence[str] | None = None, application: Typer | Non
 
 
 def describe(error: Exception, session: Session) -> str:
-    """The message of an error raised on purpose or of the disk's refusal, or one line that names the crash log."""
+    """The message of a CitylakeError or of a disk error; for any other exception one line that names the crash log."""
     from pydantic import ValidationError
 
     from ingestion.errors import CitylakeError

@@ -1,4 +1,4 @@
-"""Commands on incidents: what lasts, what is over, the sweep, and a person's last word on one."""
+"""Commands on incidents: list them, run the sweep, close one by hand."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from warehouse.cli.session import Session
 if TYPE_CHECKING:
     from warehouse.incidents.model import Incident
 
-app = typer.Typer(help="What went wrong with a feed or a product, and who was told.", invoke_without_command=True)
+app = typer.Typer(help="What went wrong with a feed or a product, and who was notified.", invoke_without_command=True)
 
 
 @app.callback()
 def incidents_command(
     context: typer.Context,
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that last (the default).")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Those that are over too, newest last.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="With --all, how many that are over.")] = 100,
+    only_open: Annotated[bool, typer.Option("--open", help="Only open ones (the default).")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too, newest last.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="With --all, how many resolved ones.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List incidents. Those that last, with who was told."""
+    """List incidents. Those that are open, with the number of notices sent."""
     if context.invoked_subcommand is not None:
         return
     from warehouse.incidents.book import Book
@@ -32,14 +32,14 @@ def incidents_command(
     session: Session = context.obj
     book = Book(session.lake)
     active = book.active()
-    found = (
+    shown = (
         [*reversed(book.ended(limit)), *active] if everything and not only_open else [i for i in active if i.is_open]
     )
     if as_json:
-        write_json(found)
+        write_json(shown)
         return
     columns = ("id", "kind", "subject", "since", "over", "from", "to", "times", "notified", "what")
-    show_grid(results(), f"{len(found)} incidents", columns, [_cells(i) for i in found], right="times")
+    show_grid(results(), f"{len(shown)} incidents", columns, [_cells(i) for i in shown], right="times")
 
 
 @app.command("sweep")
@@ -56,8 +56,8 @@ def sweep_command(context: typer.Context, as_json: AsJson = False) -> None:
         f"{len(swept.opened)} opened, {len(swept.counted)} met again, {len(swept.resolved)} over; {swept.open} open; "
         f"{len(swept.notified.sent)} notices sent, {len(swept.notified.failed)} not sent"
     )
-    for incident, said, why in swept.notified.failed:
-        write(f"not sent: {incident} {said}: {why}")
+    for incident, event, why in swept.notified.failed:
+        write(f"not sent: {incident} {event}: {why}")
 
 
 @app.command("close")
@@ -71,8 +71,8 @@ def close_command(
     from warehouse.incidents.report import close
 
     session: Session = context.obj
-    done = close(session.lake, incident, reason=reason, by=account(by))
-    write(f"{done.incident.id} is closed")
+    change = close(session.lake, incident, reason=reason, by=account(by))
+    write(f"{change.incident.id} is closed")
 
 
 def _cells(incident: Incident) -> tuple[object, ...]:

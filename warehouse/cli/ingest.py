@@ -1,4 +1,4 @@
-"""Commands that bring deliveries in or judge them again: ingest, reconform, held, collect."""
+"""Commands on deliveries: ingest, conform again, decide held ones, delete what none names."""
 
 from __future__ import annotations
 
@@ -54,21 +54,21 @@ def ingest_command(
             left="nothing was done",
             next_step=f"citylake ingest {feed} {file} --interval 2026-03-02",
         )
-    found: list[Delivery] = []
+    deliveries: list[Delivery] = []
     try:
         with progress(f"ingest {feed}") as say:
             if file is not None and interval is not None:
-                found.append(ingest_file(session.lake, contract, file, parse_interval(contract, interval)))
+                deliveries.append(ingest_file(session.lake, contract, file, parse_interval(contract, interval)))
             else:
-                for one in ingest_intervals(session.lake, contract, _intervals(session, contract, interval, day)):
-                    found.append(one)
-                    say(f"ingest {feed} {one.interval}")
+                for delivery in ingest_intervals(session.lake, contract, _intervals(session, contract, interval, day)):
+                    deliveries.append(delivery)
+                    say(f"ingest {feed} {delivery.interval}")
     except CitylakeError:
         # What was committed before is shown before the error is.
-        if found:
-            show_deliveries(found, as_json=as_json)
+        if deliveries:
+            show_deliveries(deliveries, as_json=as_json)
         raise
-    show_deliveries(found, as_json=as_json)
+    show_deliveries(deliveries, as_json=as_json)
 
 
 def _intervals(session: Session, contract: Contract, interval: str | None, day: Day) -> list[Interval]:
@@ -152,11 +152,11 @@ def collect_command(context: typer.Context, as_json: AsJson = False) -> None:
 
     session: Session = context.obj
     with progress("list every object"):
-        found = collect(session.lake)
+        collected = collect(session.lake)
         published = [key for edition in EDITIONS for key in unreleased.collect(session.lake, edition)]
     if as_json:
-        write_json({**vars(found), "unreleased": published})
+        write_json({**vars(collected), "unreleased": published})
         return
-    write(f"{len(found.orphans) + len(published)} objects deleted, {found.residue} pieces of residue removed")
-    for key in found.unfinished:
+    write(f"{len(collected.orphans) + len(published)} objects deleted, {collected.residue} pieces of residue removed")
+    for key in collected.unfinished:
         write(f"no receipt yet, the next run goes on from it: {key}")

@@ -15,7 +15,7 @@ from warehouse.cli.session import Session
 if TYPE_CHECKING:
     from warehouse.maintenance import Removed
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; tell what would be done.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing; list what would be done.")]
 app = typer.Typer(help="Retention, orphans, compaction and the receipt log.", no_args_is_help=True)
 
 
@@ -102,10 +102,10 @@ def erase_command(
     session: Session = context.obj
     contract = session.contract(feed)
     lake = session.lake
-    found = to_erase(lake, contract, batch)
-    for key in found:
+    erasable = to_erase(lake, contract, batch)
+    for key in erasable:
         write(key)
-    write(f"{len(found)} objects {'would be' if dry_run else 'are to be'} erased")
+    write(f"{len(erasable)} objects {'would be' if dry_run else 'are to be'} erased")
     if dry_run:
         return
     if not yes and typer.prompt("This cannot be undone. Type the batch to erase it", err=True) != batch:

@@ -1,6 +1,6 @@
-"""How commands speak: results on standard output, progress and problems on standard error.
+"""Consoles, tables and JSON of the commands: results on standard output, progress and problems on standard error.
 
-Owns consoles, tables and JSON. What a result looks like in words is warehouse.cli.render's.
+The texts of results are made in warehouse.cli.render.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from warehouse.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,12 +26,12 @@ PIPED_WIDTH = 200
 
 
 def results() -> Console:
-    """Standard output."""
+    """A console on standard output."""
     return _console(stderr=False)
 
 
 def problems() -> Console:
-    """Standard error."""
+    """A console on standard error."""
     return _console(stderr=True)
 
 
@@ -41,12 +43,12 @@ def _console(*, stderr: bool) -> Console:
 
 
 def write(text: str) -> None:
-    """Plain text for a machine or a pipe: no colour, no wrapping."""
+    """Write plain text to standard output, without colour or wrapping."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 def write_json(value: object) -> None:
-    """One JSON document."""
+    """Write a value to standard output as one JSON document."""
     write(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
@@ -96,11 +98,11 @@ def grid(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: str
         kept_whole = is_number or index == 0
         table.add_column(column, justify="right" if is_number else "left", no_wrap=kept_whole, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
+        table.add_row(*(Text(format_cell(cell)) for cell in row))
     return table
 
 
-def shown(value: object) -> str:
+def format_cell(value: object) -> str:
     """A cell: thousands separated, UTC times to the minute (one without a zone as it is), nothing for None."""
     if value is None:
         return ""
@@ -116,16 +118,12 @@ def shown(value: object) -> str:
 
 
 @contextmanager
-def progress(first: str) -> Iterator[Callable[[str], None]]:
-    """What is being done, as one changing line; silent where standard error is not a terminal."""
+def progress(first: str) -> Iterator[Progress]:
+    """Show progress as one changing line on standard error; silent where that is not a terminal."""
     if not sys.stderr.isatty():
-        yield _say_nothing
+        yield silent
         return
     from rich.text import Text
 
     with problems().status(first) as status:
         yield lambda message: status.update(Text(message))
-
-
-def _say_nothing(message: str) -> None:
-    """Nobody watches."""

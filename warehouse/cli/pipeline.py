@@ -1,4 +1,4 @@
-"""Commands of a day: run, and its steps build, gate and publish one by one."""
+"""Commands that run a day, and its steps build, gate and publish one by one."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def gate_command(
 
 
 def _explained(session: Session, product: str, *, as_json: bool) -> list[Verdict]:
-    """Write why the product is green or red, unless JSON is asked for; its verdict."""
+    """Write why the product passed or is blocked, unless JSON is asked for; its verdict."""
     from warehouse.build.runner import last_report
     from warehouse.gate.explain import explain, verdicts_to_explain
 
-    found = verdicts_to_explain(session.lake, last_report(session.settings))
-    text = explain(found, product)
+    explained = verdicts_to_explain(session.lake, last_report(session.settings))
+    text = explain(explained, product)
     if not as_json:
         write(text)
-    return [verdict for verdict in found.verdicts if verdict.product == product]
+    return [verdict for verdict in explained.verdicts if verdict.product == product]
 
 
 def publish_command(context: typer.Context, by: By = None, as_json: AsJson = False) -> None:

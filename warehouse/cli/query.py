@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from warehouse.cli.arguments import Edition
 from warehouse.cli.output import problems, write
 from warehouse.cli.session import Session
-
-if TYPE_CHECKING:
-    pass
 
 Release = Annotated[str | None, typer.Option("--release", metavar="ID", help="Default the current one.")]
 

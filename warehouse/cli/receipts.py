@@ -89,36 +89,38 @@ def quarantine_command(
     contract = session.contract(feed)
     values = {"department": contract.department, "feed": contract.feed, "batch": batch}
     with closing(session.lake.log.connect()) as log:
-        found = _records(log, _QUARANTINE, values)
-    shown = _refused(session, found, limit, show=show_text)
+        records = _records(log, _QUARANTINE, values)
+    refused = _refused(session, records, limit, show=show_text)
     if as_json:
-        write_json([{"batch": name, **vars(row)} for name, row in shown])
+        write_json([{"batch": name, **vars(row)} for name, row in refused])
         return
     counts = [
         (r["batch"], r["outcome"], r["table_name"], rule, count)
-        for r in found
+        for r in records
         for rule, count in sorted(r["rules"].items(), key=lambda item: -item[1])
     ]
     show_grid(results(), "rules broken", ("batch", "outcome", "table", "rule", "rows"), counts, right="rows")
-    cells = [(name, row.table, row.record, ", ".join(row.rules), row.text) for name, row in shown]
+    cells = [(name, row.table, row.record, ", ".join(row.rules), row.text) for name, row in refused]
     show_grid(results(), "refused rows", ("batch", "table", "record", "rules", "text"), cells, right="record")
-    total = sum(r["quarantined"] for r in found)
+    total = sum(r["quarantined"] for r in records)
     masked = "" if show_text else "; text is masked, --show-text shows it"
-    write(f"{len(shown)} of {total} refused rows shown{masked}")
+    write(f"{len(refused)} of {total} refused rows shown{masked}")
 
 
-def _refused(session: Session, found: list[dict[str, Any]], limit: int, *, show: bool) -> list[tuple[str, RefusedRow]]:
+def _refused(
+    session: Session, records: list[dict[str, Any]], limit: int, *, show: bool
+) -> list[tuple[str, RefusedRow]]:
     from warehouse.cli.refused_rows import read_refused
 
     store = session.lake.store
-    shown: list[tuple[str, RefusedRow]] = []
-    for entry in found:
-        left = limit - len(shown)
+    refused: list[tuple[str, RefusedRow]] = []
+    for entry in records:
+        remaining = limit - len(refused)
         # Past its retention a quarantine object is gone; its counts stay in the receipt.
-        urls = [store.url(key) for key in entry["quarantine"] if left > 0 and store.head(key)]
-        rows = read_refused(entry["table_name"], urls, limit=left, show=show, store=store)
-        shown += [(entry["batch"], row) for row in rows]
-    return shown
+        urls = [store.url(key) for key in entry["quarantine"] if remaining > 0 and store.head(key)]
+        rows = read_refused(entry["table_name"], urls, limit=remaining, show=show, store=store)
+        refused += [(entry["batch"], row) for row in rows]
+    return refused
 
 
 def _records(connection: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, object]) -> list[dict[str, Any]]:

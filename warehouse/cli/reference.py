@@ -26,15 +26,15 @@ def reference(app: typer.Typer) -> str:
 
 def leaves(group: Any, prefix: str = "") -> dict[str, Any]:
     """Every runnable command by its full name, groups opened."""
-    found: dict[str, Any] = {}
+    commands: dict[str, Any] = {}
     for name, command in group.commands.items():
         full = f"{prefix}{name}"
         is_group = hasattr(command, "commands")
         if not is_group or command.invoke_without_command:
-            found[full] = command
+            commands[full] = command
         if is_group:
-            found |= leaves(command, f"{full} ")
-    return found
+            commands |= leaves(command, f"{full} ")
+    return commands
 
 
 def _section(name: str, command: Any) -> str:
@@ -49,8 +49,8 @@ def _section(name: str, command: Any) -> str:
 
 
 def _placeholder(parameter: Any) -> str:
-    shown = (parameter.metavar or parameter.name).strip("[]").upper()
-    return shown if parameter.required else f"[{shown}]"
+    name = (parameter.metavar or parameter.name).strip("[]").upper()
+    return name if parameter.required else f"[{name}]"
 
 
 def _names(parameter: Any) -> str:

@@ -1,7 +1,7 @@
-"""Refused rows as a steward may see them: record number, every broken rule, and the text masked by default.
+"""Read refused rows for display: record number, every broken rule, and the text, masked by default.
 
-Quarantine keeps the department's original text, personal data included; masking here is for eyes
-on a screen: letters and digits become a class mark, so that shape and separators stay readable.
+Quarantine keeps the department's original text, personal data included. Masking replaces every letter and digit by one
+of its class (`x`, `9`, `文`), so that the shape of a value and its separators stay readable.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Results of a day as a person reads them: deliveries, refused rows, verdicts, releases, where to query.
+"""Show the results of a day on the screen: deliveries, refused rows, verdicts, releases.
 
-Everything shown comes from receipts, verdicts and the release; nothing is computed again here.
+Everything shown comes from receipts, verdicts and the release; nothing is computed again.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def show_feeds(deliveries: Sequence[Delivery], console: Console) -> None:
     """One line a feed: files by outcome, rows by what became of them."""
     rows = []
     for feed in sorted({d.feed for d in deliveries}):
-        mine = [d for d in deliveries if d.feed == feed]
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in mine).items())
-        rows.append((feed, outcomes, *(sum(getattr(d, count) for d in mine) for count in COUNTS)))
+        of_feed = [d for d in deliveries if d.feed == feed]
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in Counter(d.outcome for d in of_feed).items())
+        rows.append((feed, outcomes, *(sum(getattr(d, count) for d in of_feed) for count in COUNTS)))
     columns = ("feed", "deliveries", *HEADINGS)
     show_grid(console, "deliveries, and their rows", columns, rows, right=" ".join(HEADINGS))
 

@@ -31,7 +31,7 @@ class Session:
 
     @cached_property
     def lake(self) -> Lake:
-        """The lake, its receipts folded up to now."""
+        """The lake, its receipt log refreshed."""
         from ingestion.lake import open_lake
 
         return open_lake(self.settings)
@@ -51,7 +51,7 @@ class Session:
     def contract(self, name: str) -> Contract:
         """The contract of `department.feed`, or of `feed` where only one department has it.
 
-        Raises InvalidContract where its file is wrong, ConfigurationError that lists what is near.
+        Raises InvalidContract where its file is wrong, ConfigurationError that lists similar names.
         """
         if name in self.contracts:
             return self.contracts[name]

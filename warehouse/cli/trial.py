@@ -1,6 +1,6 @@
-"""One file conformed in a scratch folder: what a contract makes of it, with nothing stored.
+"""Try a contract on one file: conform it in a scratch folder, store nothing, show counts and refused rows.
 
-Pseudonyms are made with a key that is thrown away, so no lake and no key file is needed.
+Pseudonyms are made with a random key that is not kept, so neither a lake nor a key file is needed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Trial:
     ignored_members: list[str] = field(default_factory=list)
 
     def show(self, console: Console) -> None:
-        """For a person."""
+        """Show the trial on the screen."""
         console.print(f"{self.feed}  {self.file}  {self.interval}", markup=False)
         if self.refused:
             console.print(f"refused whole ({self.rule}): {self.refused}", style="red", markup=False)
@@ -72,7 +72,7 @@ def try_file(
     contract: Contract, file: Path, interval: Interval, settings: Settings, *, limit: int, show_text: bool
 ) -> Trial:
     """Conform `file` as a delivery of `interval`. Raises CitylakeError leaves other than DeliveryRefused."""
-    keyed = settings.model_copy(update={"pseudonym_key": SecretStr(secrets.token_hex(32))})
+    trial_settings = settings.model_copy(update={"pseudonym_key": SecretStr(secrets.token_hex(32))})
     trial = Trial(f"{contract.department}.{contract.feed}", file.name, str(interval))
     now = city_time(settings).astimezone(UTC)
     with tempfile.TemporaryDirectory(prefix="citylake-try-") as folder:
@@ -84,8 +84,8 @@ def try_file(
                 loaded_at=now,
                 interval=interval,
                 content_as_of=now,
-                keys=PseudonymKeys.load(keyed),
-                settings=keyed,
+                keys=PseudonymKeys.load(trial_settings),
+                settings=trial_settings,
                 scratch=Path(folder),
             )
         except DeliveryRefused as refusal:

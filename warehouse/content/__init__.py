@@ -1,1 +1,1 @@
-"""What the tables of a build hold, measured; below gate and publish."""
+"""Row counts and content hashes of the tables of a build, which gate and publish compare with the last release."""

@@ -1,7 +1,7 @@
-"""Which days of a fact may differ from a baseline release? Everything else need not be read.
+"""Find the days of a fact table whose rows may differ from a baseline release; the others are not read.
 
-Work is judged by effective files now against those of the baseline, not by the last build: days in
-files that came or went, and the days the build says it rebuilt. None means any day.
+These are the days in bronze files that are effective now and were not for the baseline, or the reverse, and the days
+the build says it rebuilt.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ def candidate_days(
     if model.materialized != "incremental":
         return None
     days, unknown = log.execute(_DAYS, {"keys": sorted(changed)}).fetchone() or (None, 1)
-    found = listed | set(days or [])
-    return None if unknown or not found else found
+    candidates = listed | set(days or [])
+    return None if unknown or not candidates else candidates
 
 
 def _comparable(
     report: BuildReport, model: ModelBuilt, columns: dict[str, str], table: TableEntry, product: ProductEntry
 ) -> bool:
-    """The same code built the same columns, day by day."""
+    """Were baseline and build made by the same dbt project, with the same columns and feeds, and not by a full
+    refresh?"""
     return (
         not report.full_refresh
         and product.project_digest == report.project_digest

@@ -1,14 +1,12 @@
-"""What the build holds, as content hashes: per table, and per day for facts.
+"""Content hashes of the tables of a build: one per table, and one per day for facts.
 
-A hash is over the multiset of rows, so row order, files and threads do not matter. Days that
-cannot have changed since the baseline release are not read: their hashes are taken from its
-manifest, and the sum of rows must then equal the table's, or every day is counted.
-It leaves what follows from a hash to the gate (privacy) and the release (export).
+A hash is over the multiset of rows, so the order of rows, files and threads do not matter. Days that cannot have
+changed since the baseline release are not read: their hashes are taken from its manifest. If the rows of all days then
+do not add up to the table's, every day is counted and those that differ are read.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +20,9 @@ from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
 from ingestion.isolation import raise_unless_unexpected
 from ingestion.sql import identifier, literal
 from ingestion.values import row_identity
-from warehouse.build.report import BuildReport, Document, Kind, ModelBuilt
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
+from warehouse.build.report import BuildReport, Kind, ModelBuilt
 from warehouse.content.candidates import candidate_days
 from warehouse.release.manifest import Manifest, TableEntry
 
@@ -30,23 +30,24 @@ if TYPE_CHECKING:
     from ingestion.lake import Lake
 
 ENGINE = f"duckdb-{duckdb.__version__}-3"
-"""Hashes of another engine version are not compared: everything counts as changed."""
+"""Part of every hash. Hashes made by another version are not compared: every row then counts as changed."""
 
 BUILD = "built"
 """Catalogue alias of the build file."""
 
 
 class DayContent(Document):
-    """One day of a fact."""
+    """One day of a fact: its row count and the hash of its rows (32 hex digits)."""
 
     rows: int
     content: str
 
 
 class TableContent(Document):
-    """One public table of the build. `read` names the days whose rows were hashed now, all others are the baseline's.
+    """One public table of the build.
 
-    `undated` counts rows without a day, which no release can hold.
+    `read` are the days whose rows were hashed now; the hashes of all others are the baseline's. `undated` counts rows
+    without a day, which cannot be released.
     """
 
     name: str
@@ -63,7 +64,7 @@ class TableContent(Document):
 
 
 class BuildContent(Document):
-    """All public tables of one build, measured against one baseline release."""
+    """All public tables of one build, measured against one baseline release (its id, None for none)."""
 
     build_id: str
     baseline: str | None
@@ -76,7 +77,7 @@ class BuildContent(Document):
 
 
 def relation(table: str, catalogue: str = BUILD) -> str:
-    """SQL name of a public table."""
+    """The quoted SQL name of a public table."""
     return identifier(catalogue, "main", table)
 
 
@@ -104,17 +105,17 @@ def open_build(lake: Lake) -> duckdb.DuckDBPyConnection:
 def measure(
     lake: Lake, report: BuildReport, baseline: Manifest | None, connection: duckdb.DuckDBPyConnection
 ) -> BuildContent:
-    """Content of every public table that was built. Remembered in the state folder per build and baseline.
+    """Content of every public table that was built; kept in the state folder for the same build and baseline.
 
-    A table that cannot be read for a reason nobody expected is left out, which refuses its product and no other; the
-    crash log says why. Raises IntegrityError when the build file is not the one the report describes, StoreError.
+    A table whose reading raises an unexpected exception is left out, so that only its product is refused; the crash
+    log says why. Raises IntegrityError when the build file is not the one the report describes, StoreError.
     """
     _require_build(connection, report)
-    remembered = lake.settings.state_root / "content.json"
-    known = _remembered(remembered)
-    wanted = (report.build_id, baseline.id if baseline else None, ENGINE)
-    if known is not None and (known.build_id, known.baseline, known.engine) == wanted:
-        return known
+    cache = lake.settings.state_root / "content.json"
+    cached = _read_cache(cache)
+    identity = (report.build_id, baseline.id if baseline else None, ENGINE)
+    if cached is not None and (cached.build_id, cached.baseline, cached.engine) == identity:
+        return cached
     comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
     public = [model for model in report.models if model.public and model.product and model.status == "passed"]
     tables = {}
@@ -126,14 +127,15 @@ def measure(
                 tables[model.name] = reader.table(comparable, days)
             except Exception as error:
                 raise_unless_unexpected(error, lake.settings, f"reading table {model.name}")
-    content = BuildContent(build_id=wanted[0], baseline=wanted[1], engine=ENGINE, tables=tables)
+    content = BuildContent(build_id=identity[0], baseline=identity[1], engine=ENGINE, tables=tables)
     if len(tables) == len(public):
-        remembered.write_text(content.model_dump_json(), encoding="utf-8")
+        cache.write_text(content.model_dump_json(), encoding="utf-8")
     return content
 
 
 def _require_build(connection: duckdb.DuckDBPyConnection, report: BuildReport) -> None:
-    """A build that began after the report was made, finished or killed, may have left other rows in equal numbers."""
+    """Raises IntegrityError unless the report is of the build that began last, since a later one may have
+    changed rows."""
     try:
         row = connection.execute(f"select max(build_id) from {identifier(BUILD, '_citylake', 'run')}").fetchone()
     except duckdb.CatalogException:
@@ -146,7 +148,7 @@ def _require_build(connection: duckdb.DuckDBPyConnection, report: BuildReport) -
         )
 
 
-def _remembered(path: Path) -> BuildContent | None:
+def _read_cache(path: Path) -> BuildContent | None:
     try:
         return BuildContent.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -162,7 +164,7 @@ class _Reader:
     columns: dict[str, str]
 
     def table(self, baseline: Manifest | None, candidates: set[str] | None) -> TableContent:
-        """Its content; of a fact only the candidate days are read (None: all)."""
+        """The table's content; of a fact only the candidate days are read (None: all)."""
         model, rows = self.model, self._count()
         facts = {
             "name": model.name,
@@ -187,7 +189,7 @@ class _Reader:
     def _days(
         self, base: TableEntry | None, candidates: set[str] | None, rows: int
     ) -> tuple[dict[str, DayContent], set[str]]:
-        """Days of the fact, and the days read now."""
+        """Content by day, and the days that were read."""
         if candidates is None or base is None:
             everything = self._read(None)
             return everything, set(everything)
@@ -201,16 +203,16 @@ class _Reader:
         kept = {day: content for day, content in kept.items() if day not in wrong}
         return kept | read | self._read(wrong), candidates | wrong
 
-    def _read(self, wanted: set[str] | None) -> dict[str, DayContent]:
-        if wanted is not None and not wanted:
+    def _read(self, days: set[str] | None) -> dict[str, DayContent]:
+        if days is not None and not days:
             return {}
         day = day_expression(self.model.day_column or "", self.columns)
-        found = self.connection.execute(
+        rows = self.connection.execute(
             f"""select strftime({day}, '%Y-%m-%d') as day, {row_identity.rows(self.columns)}
                 from {relation(self.model.name)}
-                where {day} is not null and {days_filter(day, wanted)} group by {day}"""
+                where {day} is not null and {days_filter(day, days)} group by {day}"""
         ).fetchall()
-        return {row[0]: DayContent(rows=row[1], content=_digest(self.columns, row[1:])) for row in found}
+        return {row[0]: DayContent(rows=row[1], content=_digest(self.columns, row[1:])) for row in rows}
 
     def _count_days(self) -> dict[str, int]:
         day = day_expression(self.model.day_column or "", self.columns)
@@ -221,7 +223,7 @@ class _Reader:
         return dict(rows)
 
     def _count(self) -> int:
-        """Rows of the table, which must be those the report counted."""
+        """Row count of the table. Raises IntegrityError where it is not what the report says."""
         query = f"select count(*) from {relation(self.model.name)}"
         row = self.connection.execute(query).fetchone()
         rows = int(row[0]) if row else 0
@@ -239,15 +241,18 @@ def _rows(days: dict[str, DayContent], day: str) -> int | None:
 
 
 def day_expression(column: str, columns: dict[str, str]) -> str:
-    """The day of a row; a DATE column stays bare, so that its min/max per row group prune."""
+    """SQL for the day of a row.
+
+    A DATE column is not cast, so that DuckDB can skip row groups by its minimum and maximum.
+    """
     return identifier(column) if columns.get(column) == "DATE" else f"cast({identifier(column)} as date)"
 
 
-def days_filter(day: str, wanted: Iterable[str] | None) -> str:
-    """SQL condition for a set of days (None: all), with bounds that prune row groups."""
-    if wanted is None:
+def days_filter(day: str, chosen: Iterable[str] | None) -> str:
+    """SQL condition for ISO days (None: all), with bounds by which DuckDB can skip row groups."""
+    if chosen is None:
         return "true"
-    days = sorted(wanted)
+    days = sorted(chosen)
     if not days:
         return "false"
     listed = ", ".join(f"date {literal(d)}" for d in days)
@@ -256,7 +261,7 @@ def days_filter(day: str, wanted: Iterable[str] | None) -> str:
 
 def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:
     text = "\n".join([ENGINE, repr(list(columns.items())), *(str(part) for part in parts)])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return sha256_of_bytes(text.encode())[:32]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[str, str]:

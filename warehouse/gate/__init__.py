@@ -1,1 +1,1 @@
-"""Gate: verdict per data product, refuse by default."""
+"""The gate: a verdict on each data product of a build. What was not checked is refused."""

@@ -1,7 +1,6 @@
-"""The register of accepted failures: a controlled, dated override with an owner.
+"""The register of accepted failures (accepted_failures.yaml): checks that may fail until a date, each with an owner.
 
-It owns reading the register and applying it to failed checks. It never touches checks that
-did not run: only status `failed` with a known count can be accepted.
+Only a check with status `failed` and a known number of failing rows can be accepted, never one that did not run.
 """
 
 from __future__ import annotations
@@ -12,21 +11,16 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ingestion.errors import ConfigurationError
+from ingestion.values.document import Document
 from warehouse.verdict import AcceptedUse, CheckResult
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-class Strict(BaseModel):
-    """Forbids unknown keys, is immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AcceptedFailure(Strict):
+class AcceptedFailure(Document):
     """One entry. `owner` is a role; `expires` is the last day it applies."""
 
     check: Text
@@ -37,10 +31,10 @@ class AcceptedFailure(Strict):
     expires: date
 
 
-class Register(Strict):
+class Register(Document):
     """All entries; one per check and product."""
 
-    accepted_failures: list[AcceptedFailure] = []
+    accepted_failures: list[AcceptedFailure] = Field(default=[])
 
     @model_validator(mode="after")
     def _unique(self) -> Register:
@@ -52,7 +46,7 @@ class Register(Strict):
         return self
 
     def find(self, product: str, check: str) -> AcceptedFailure | None:
-        """The entry for a check, applying or not."""
+        """The entry for a check, even if expired; None without one."""
         return next((e for e in self.accepted_failures if (e.product, e.check) == (product, check)), None)
 
 
@@ -71,7 +65,10 @@ def load_register(path: Path) -> Register:
 
 
 def require_known(register: Register, path: Path, known: dict[str, set[str]]) -> None:
-    """Every entry must name a product and a check of this build; else it would silently do nothing."""
+    """Raises ConfigurationError for an entry that names no product or check of this build, and so would do nothing.
+
+    `known` maps the products of the build to the names of their checks.
+    """
     for entry in register.accepted_failures:
         if entry.product not in known:
             raise _wrong(path, f"unknown product {entry.product!r}; known: {', '.join(sorted(known)) or 'none'}")

@@ -1,7 +1,7 @@
 """The gate: one verdict per data product, refuse by default.
 
 A product passes when every result considered for it is good (passed, warned, or a failed check that
-the register accepts today), a key, a freshness and a reconciliation check each looked at rows, and
+the register accepts today), a key, a freshness and a reconciliation check each checked rows, and
 every product it reads passes too. Anything unknown, missing, in error or skipped refuses.
 """
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from ingestion.contract.model import not_active
 from ingestion.isolation import raise_unless_unexpected
 from warehouse.build.lock import build_lock
 from warehouse.build.report import BuildReport
 from warehouse.content.measure import measure, open_build
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
 from warehouse.gate.completeness import judge_completeness
-from warehouse.gate.contracts import judge_contracts
 from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Terms:
-    """The override that applies, the day its expiry is compared with, and the moment of decision."""
+    """The register of accepted failures, the local day its expiry dates are compared with, and the time of decision."""
 
     register: Register
     today: date
@@ -58,7 +58,10 @@ def gate(lake: Lake, report: BuildReport, *, today: date | None = None) -> list[
 
 
 def _results(lake: Lake, evidence: Evidence, product: str) -> list[CheckResult]:
-    """What is considered for one product; a defect met on the way refuses that product and no other."""
+    """Every result considered for one product.
+
+    An unexpected exception becomes a result that refuses this product only.
+    """
     try:
         return results_for(evidence, product)
     except Exception as error:
@@ -93,12 +96,31 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
     )
 
 
+def judge_contracts(lake: Lake) -> dict[str, CheckResult]:
+    """One result for each feed whose contract is not active or whose contract file is wrong; none for other feeds.
+
+    Products that read such a feed are blocked, whatever was ingested before (ADR 0021). The status is `error`, which
+    the register of accepted failures cannot accept.
+    """
+    messages = {
+        name: not_active(contract.status) for name, contract in lake.contracts.items() if not contract.is_active
+    }
+    messages |= {
+        name: f"its contract file is wrong ({len(problems)} problems): citylake contracts check"
+        for name, problems in lake.broken.items()
+    }
+    return {
+        name: CheckResult(name=f"contract:{name}", kind="contract", status="error", message=message)
+        for name, message in messages.items()
+    }
+
+
 def decide(
     evidence: Evidence,
     results: dict[str, list[CheckResult]],
     terms: Terms,
 ) -> list[Verdict]:
-    """The verdicts, dependencies included. Pure."""
+    """The verdicts, sorted by product; a product that reads a blocked one is blocked. Reads and writes nothing."""
     verdicts = {product: _verdict(evidence, product, found, terms) for product, found in results.items()}
     _block_dependants(evidence, verdicts)
     return [verdicts[product] for product in sorted(verdicts)]
@@ -130,13 +152,14 @@ def _verdict(
 
 
 def _blocked_editions(checks: list[CheckResult]) -> dict[str, list[str]]:
-    """The register cannot open a leak: an accepted one in a `pub_` table keeps the product out of the open edition."""
+    """Editions the product may not enter: an accepted privacy failure in a `pub_` table keeps it out of the
+    open one."""
     leaks = [c.sentence for c in checks if c.kind == "privacy" and c.accepted and c.tables[0].startswith("pub_")]
     return {"open": leaks} if leaks else {}
 
 
 def _block_dependants(evidence: Evidence, verdicts: dict[str, Verdict]) -> None:
-    """A product that reads a blocked or unknown product is blocked too, however long the chain."""
+    """Block every product that reads, directly or through others, a product that is blocked or has no verdict."""
     upstream = {product: evidence.upstream_products(product) for product in verdicts}
     changed = True
     while changed:

@@ -1,8 +1,7 @@
-"""What the gate asks of the receipt log (its view `standing`): did an interval's latest delivery reach the build?
+"""Judge by the receipt log (its view `standing`) whether the latest delivery of each interval is in the build.
 
-An interval inside the window blocks its feed's products when its latest delivery was refused
-or held and nothing effective stands for it. Where something effective stands, it is a warning.
-For snapshots a later effective snapshot stands for every earlier interval.
+An interval inside the window blocks the products of its feed when its latest delivery was refused or held and no
+effective delivery covers the interval; where one does, it is a warning. A snapshot covers all earlier intervals.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ select
     case when n.delivery = 'snapshot'
         then exists (select 1 from covered as c where c.interval_start >= n.interval_start)
         else exists (select 1 from covered as c where c.interval_start = n.interval_start)
-    end as stands
+    end as is_covered
 from newest as n
 where n.feed_id = $feed and n.state in ('refused', 'held')
 order by n.interval_start
@@ -47,7 +46,7 @@ order by n.interval_start
 
 _NO_DATA = "select feed_id from newest group by feed_id having arg_max(state, interval_start) = 'no_data'"
 
-_TROUBLED = "select distinct feed_id from newest where state in ('refused', 'held')"
+_FEEDS_WITH_PROBLEMS = "select distinct feed_id from newest where state in ('refused', 'held')"
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,12 @@ class Problem:
     state: str
     rule: str | None
     message: str | None
-    stands: bool
+    is_covered: bool
 
 
 @dataclass(frozen=True)
 class Deliveries:
-    """One result per feed; `no_data` are feeds whose newest receipt in the window says so."""
+    """One result per feed; `no_data` are the feeds whose newest receipt in the window has the outcome `no_data`."""
 
     results: dict[str, CheckResult]
     no_data: frozenset[str]
@@ -72,33 +71,35 @@ class Deliveries:
 
 def judge_deliveries(log: duckdb.DuckDBPyConnection, effective: Mapping[str, Sequence[str]], as_of: date) -> Deliveries:
     """Judge every feed, given its effective bronze keys, over the window that ends with the local day `as_of`."""
-    # The standing of all batches is worked out once; every question below reads its newest rows.
+    # The view `standing` covers all batches and is costly: it is read once, into a table of its newest rows.
     log.execute(_NEWEST, {"since": as_of - WINDOW, "as_of": as_of})
-    troubled = {row[0] for row in log.execute(_TROUBLED).fetchall()}
+    with_problems = {row[0] for row in log.execute(_FEEDS_WITH_PROBLEMS).fetchall()}
     no_data = frozenset(row[0] for row in log.execute(_NO_DATA).fetchall())
     results = {}
     for feed, keys in effective.items():
-        found = log.execute(_PROBLEMS, {"keys": list(keys), "feed": feed}).fetchall() if feed in troubled else []
-        results[feed] = _result(feed, [Problem(*row) for row in found])
+        problems = (
+            log.execute(_PROBLEMS, {"keys": list(keys), "feed": feed}).fetchall() if feed in with_problems else []
+        )
+        results[feed] = _result(feed, [Problem(*row) for row in problems])
     return Deliveries(results, no_data)
 
 
 def _result(feed: str, problems: list[Problem]) -> CheckResult:
-    """The message tells of the oldest problem what may be told: it goes into verdicts and manifests of releases."""
-    open_problems = [p for p in problems if not p.stands]
-    shown = open_problems or problems
+    """The result of a feed. Its message goes into verdicts and manifests, so it never quotes a delivery's content."""
+    open_problems = [p for p in problems if not p.is_covered]
+    reported = open_problems or problems
     return CheckResult(
         name=f"delivery:{feed}",
         kind="delivery",
         status="failed" if open_problems else "warned" if problems else "passed",
         failures=len(open_problems),
-        message=_message(feed, shown) if shown else None,
+        message=_message(feed, reported) if reported else None,
     )
 
 
 def _message(feed: str, problems: list[Problem]) -> str:
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    standing = ", an earlier delivery stands" if first.stands else ""
+    standing = ", an earlier delivery stands" if first.is_covered else ""
     reason = open_reason(feed, first.rule, first.message) or "no message in the receipt"
     return f"delivery {first.batch} of {first.dt.isoformat()} is {first.state}{standing}: {reason}{more}"

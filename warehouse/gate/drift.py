@@ -1,6 +1,6 @@
-"""Drift: a table that lost more rows since its last release than its bound allows.
+"""Drift: refuse a table that lost more rows since its last release than its bound in drift.yaml allows.
 
-Bounds are data (drift.yaml). A change of values is the business of dbt tests.
+Changes of values are checked by dbt tests.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ingestion.errors import ConfigurationError
+from ingestion.values.document import Document
 from warehouse.verdict import CheckResult
 
 BOUNDS_PATH = Path(__file__).with_name("drift.yaml")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Bounds(BaseModel):
-    """Largest tolerated loss as a share of the released rows; `tables` overrides by name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Bounds(Document):
+    """Largest tolerated loss as a share (0 to 1) of the released rows; `tables` overrides it by table name."""
 
     max_drop: Share
-    tables: dict[str, Share] = {}
+    tables: dict[str, Share] = Field(default={})
 
     def of(self, table: str) -> float:
         """The bound of one table."""
@@ -40,7 +39,8 @@ def load_bounds(path: Path = BOUNDS_PATH) -> Bounds:
 
 
 def judge_drift(bounds: Bounds, table: str, released: int | None, now: int) -> CheckResult:
-    """Rows now against rows in the last release (None: never released, nothing to compare)."""
+    """Compare the row count `now` with that of the last release (`released`; None where the table was never
+    released)."""
     name = f"drift:{table}"
     if released is None:
         return CheckResult(

@@ -1,6 +1,6 @@
-"""Everything the gate knows about one build, and what of it concerns one product.
+"""Everything the gate has read about one build, and the results that concern one product.
 
-Gathering touches the store, the log and the build file; `results_for` is pure.
+Nothing is read here: warehouse.gate.decide.gather fills `Evidence`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ REQUIRED = ("key", "freshness", "reconciliation")
 
 @dataclass(frozen=True)
 class Evidence:
-    """`contracts` (of feeds that may not be used) and `deliveries` are by feed, `leaks` by table, `no_data` are
-    feeds whose newest receipt says so."""
+    """What was read. `contracts`, `deliveries` and `completeness` are results by feed, `leaks` by table.
+
+    `contracts` holds only feeds that may not be used; `no_data` are the feeds whose newest receipt has that outcome.
+    """
 
     report: BuildReport
     content: BuildContent
@@ -47,7 +49,7 @@ class Evidence:
 
     def models(self, product: str) -> list[ModelBuilt]:
         """Models of the product."""
-        return [m for m in self.report.models if m.product == product or (product == UNASSIGNED and _stray(m))]
+        return [m for m in self.report.models if m.product == product or (product == UNASSIGNED and _is_unassigned(m))]
 
     def upstream_products(self, product: str) -> set[str]:
         """Products its models read."""
@@ -83,20 +85,20 @@ class Evidence:
 def results_for(evidence: Evidence, product: str) -> list[CheckResult]:
     """Every result considered for one product, before the register is applied."""
     models = evidence.models(product)
-    # First: what follows is often its consequence.
-    results = [found for feed in evidence.inputs(product) if (found := evidence.contracts.get(feed))]
+    # Contracts first: what follows is often their consequence.
+    results = [result for feed in evidence.inputs(product) if (result := evidence.contracts.get(feed))]
     results += _model_results(evidence, product, models)
     results += [_check_result(evidence, check) for check in evidence.checks(product)]
     results += _missing_checks(evidence, product)
     results += [_delivery(evidence, feed) for feed in evidence.inputs(product)]
-    results += [found for feed in evidence.inputs(product) if (found := evidence.completeness.get(feed))]
+    results += [result for feed in evidence.inputs(product) if (result := evidence.completeness.get(feed))]
     for model in models:
         if model.public and model.name in evidence.content.tables:
             results += _table_results(evidence, model.name)
     return results
 
 
-def _stray(model: ModelBuilt) -> bool:
+def _is_unassigned(model: ModelBuilt) -> bool:
     return model.public and model.product is None
 
 
@@ -172,5 +174,5 @@ def _table_results(evidence: Evidence, table: str) -> list[CheckResult]:
 
 
 def _refused(name: str, kind: str, message: str) -> CheckResult:
-    """A result the register cannot accept: something that should have been looked at was not."""
+    """A result with status `error`, which the register cannot accept: something was not checked that must be."""
     return CheckResult.model_validate({"name": name, "kind": kind, "status": "error", "message": message})

@@ -1,7 +1,7 @@
-"""A verdict as a person reads it (`citylake gate --explain PRODUCT`), whether or not the build can still be read.
+"""The text of a verdict for a person (`citylake gate --explain PRODUCT`), whether or not the build can be read now.
 
-While a build runs, and after one died, the tables that were judged are gone; what was decided about them is in the
-store. So the last build is judged where that needs no waiting, and otherwise the recorded verdicts answer.
+While a build runs, and after one was killed, the tables that were judged are gone, but the verdicts are recorded in the
+store. So the last build is judged again where that needs no waiting; otherwise the recorded verdicts are shown.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def verdicts_to_explain(lake: Lake, report: BuildReport | None) -> Explained:
 
     Raises what the gate raises (LakeBusy, IntegrityError, ConfigurationError) where nothing was recorded yet.
     """
-    impatient = replace(lake, settings=lake.settings.model_copy(update={"lock_timeout_seconds": 0.0}))
+    not_waiting = replace(lake, settings=lake.settings.model_copy(update={"lock_timeout_seconds": 0.0}))
     try:
         if report is None:
             raise ConfigurationError("nothing was built yet", left="nothing was done", next_step="citylake run")
-        return Explained(gate(impatient, report))
+        return Explained(gate(not_waiting, report))
     except (LakeBusy, IntegrityError, ConfigurationError) as error:
         recorded = latest(lake.store)
         if recorded is None:

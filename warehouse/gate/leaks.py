@@ -1,7 +1,7 @@
-"""The privacy scan over a whole build, remembered by content: what was scanned once is not read again.
+"""Run the privacy scan over a build and cache its findings, so that content scanned before is not read again.
 
-The memory is a file in the state folder, keyed by table, content hash and rule version; losing it
-costs one full scan and nothing else.
+The cache is a file in the state folder, keyed by table, content hash and rule version; without it everything is scanned
+again.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ Findings = dict[str, int]
 def judge_leaks(lake: Lake, connection: duckdb.DuckDBPyConnection, content: BuildContent) -> dict[str, CheckResult]:
     """One result per public table; the message names columns and rules, never values.
 
-    None for a table whose scan met a defect: without a result the gate refuses its product, and no other.
+    A table whose scan raised an unexpected exception has no result, so that the gate refuses its product only.
     """
     path = lake.settings.state_root / "privacy.json"
     try:
-        memory: dict[str, Findings] = json.loads(path.read_text(encoding="utf-8"))
+        cache: dict[str, Findings] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        memory = {}
+        cache = {}
     used: dict[str, Findings] = {}
     results = {}
     for table in content.tables.values():
         parts = _parts(table)
-        unknown = {part for part, key in parts.items() if key not in memory}
+        unknown = {part for part, key in parts.items() if key not in cache}
         try:
-            found = _scan(connection, table, unknown) if unknown else {}
+            findings = _scan(connection, table, unknown) if unknown else {}
         except Exception as error:
             raise_unless_unexpected(error, lake.settings, f"scanning table {table.name}")
             continue
-        fresh = {key: found.get(part, {}) if part in unknown else memory[key] for part, key in parts.items()}
+        fresh = {key: findings.get(part, {}) if part in unknown else cache[key] for part, key in parts.items()}
         used |= fresh
         results[table.name] = _result(table.name, list(fresh.values()))
-    if used != memory:
+    if used != cache:
         path.write_text(json.dumps(used), encoding="utf-8")
     return results
 
 
 def _parts(table: TableContent) -> dict[str, str]:
-    """Part of the table (a day, or '' for all of it) -> its key in memory."""
+    """Part of the table (a day, or '' for all of it) to its key in the cache."""
     contents = {day: d.content for day, d in table.days.items()} if table.day_column else {"": table.content}
     return {part: f"{RULES_VERSION} {table.name} {content}" for part, content in contents.items()}
 
@@ -61,13 +61,13 @@ def _scan(connection: duckdb.DuckDBPyConnection, table: TableContent, parts: set
     if table.day_column is None:
         return scan(connection, relation(table.name), columns)
     day = day_expression(table.day_column, table.columns)
-    wanted = None if parts == set(table.days) else parts
+    days = None if parts == set(table.days) else parts
     return scan(
         connection,
         relation(table.name),
         columns,
         part=f"strftime({day}, '%Y-%m-%d')",
-        where=f"{day} is not null and {days_filter(day, wanted)}",
+        where=f"{day} is not null and {days_filter(day, days)}",
     )
 
 

@@ -1,9 +1,9 @@
-"""The privacy scan: direct identifiers in text that is about to be released.
+"""The privacy scan: find direct identifiers in text that is about to be released.
 
 Two rules, set-based in DuckDB: resident identity numbers (GB 11643 pattern and check digit,
 ISO 7064 MOD 11-2) and mobile phone numbers. Unified social credit codes are public and pass.
 Pseudonyms and batch ids are cut out first, since hexadecimal digits can look like a phone number.
-It says table, column and count, never the value found.
+Findings name column, rule and count, never a value.
 """
 
 from __future__ import annotations
@@ -81,6 +81,6 @@ def scan(
                 group by part having bool_or(id or mobile)"""
         ).fetchall()
         for key, ids, mobiles in rows:
-            found = findings.setdefault(key, {})
-            found |= {f"{column}:{rule}": n for rule, n in (("citizen_id", ids), ("mobile_phone", mobiles)) if n}
+            of_part = findings.setdefault(key, {})
+            of_part |= {f"{column}:{rule}": n for rule, n in (("citizen_id", ids), ("mobile_phone", mobiles)) if n}
     return findings

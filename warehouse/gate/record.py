@@ -1,11 +1,11 @@
-"""Verdicts as objects in the store: one per set of decisions, written only when something changed."""
+"""The verdicts of a gate run as one object in the store, written only when a decision or its inputs changed."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 from warehouse.release import layout
 from warehouse.verdict import Verdict, decisions_digest
 
@@ -26,20 +26,22 @@ def latest(store: Store) -> VerdictSet | None:
     """The newest recorded set; None when the gate never decided."""
     for folder in reversed(list(store.list_folders(layout.VERDICTS))):
         # A gate that was killed may have left its folder empty.
-        found = [info.key for info in store.list(f"{layout.VERDICTS}/{folder}")]
-        if found:
-            return VerdictSet.model_validate_json(store.get_bytes(found[-1]))
+        recorded = [info.key for info in store.list(f"{layout.VERDICTS}/{folder}")]
+        if recorded:
+            return VerdictSet.model_validate_json(store.get_bytes(recorded[-1]))
     return None
 
 
 def decision_time(lake: Lake) -> datetime:
-    """The clock, or a microsecond after the newest recorded set: a clock set back would hide what is decided now."""
+    """Now, or a microsecond after the newest recorded set where the clock was set back, so that these become the
+    newest.
+    """
     now, before = lake.clock(), latest(lake.store)
     return now if before is None else max(now, before.verdicts[0].decided_at + timedelta(microseconds=1))
 
 
 def record(lake: Lake, verdicts: list[Verdict]) -> bool:
-    """Write the set unless the newest one says the same; was it written?"""
+    """Write the set unless the newest one has the same digest; whether it was written."""
     digest = decisions_digest(verdicts)
     before = latest(lake.store)
     if not verdicts or (before is not None and before.digest == digest):

@@ -1,1 +1,1 @@
-"""Incidents: what went wrong with a feed or a product, told once to the steward the contract names."""
+"""Incidents: what went wrong with a feed or a product, notified once to the steward whom the contract names."""

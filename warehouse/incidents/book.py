@@ -1,9 +1,9 @@
-"""Where incidents are kept: their state while they last, and their append-only history.
+"""Store incidents: the current state of those that are active, and an append-only history of all.
 
-Owns object keys, the two locks of an incident and the order of writes. While an incident is open, or a notice of
-it waits, its state is one object that is replaced; each event is also put into the history with the state
-after it. State comes first, and whoever writes next repairs a history that a killed process left short.
-Locks are files, so they hold on one host (the design has one); two hosts at once could tell twice.
+An incident is active while it is open or a notice of it is unsent; its state is then one object, which is replaced.
+Each event is also added to the history, with the state after it. The state is written first, and the next write adds
+an event that a killed process left out of the history. Locks are files, so they hold on one host; two hosts at once
+could send a notice twice.
 """
 
 from __future__ import annotations
@@ -32,49 +32,52 @@ class Book:
     lake: Lake
 
     def active(self, kind: str | None = None, subject: str | None = None) -> list[Incident]:
-        """Incidents that are open or still to be told, oldest first."""
-        found = [self._read(info.key) for info in self.lake.store.list(f"{keys.incidents_active(kind, subject)}/")]
-        return sorted((incident for incident in found if incident), key=lambda incident: incident.id)
+        """Incidents that are open or have an unsent notice, oldest first."""
+        read = [self._read(info.key) for info in self.lake.store.list(f"{keys.incidents_active(kind, subject)}/")]
+        return sorted((incident for incident in read if incident), key=lambda incident: incident.id)
 
     def load(self, kind: str, subject: str, incident: str) -> Incident | None:
-        """Its state, None once it is over and told."""
+        """The state of an active incident; None once it is resolved and its notices are sent."""
         return self._read(keys.incident_active(kind, subject, incident))
 
     def ended(self, limit: int) -> list[Incident]:
-        """The newest `limit` incidents that are over and told, newest first, from the history."""
-        lasting = {incident.id for incident in self.active()}
-        found: list[Incident] = []
+        """The newest `limit` incidents that are no longer active, newest first, from the history."""
+        active = {incident.id for incident in self.active()}
+        ended: list[Incident] = []
         for name in reversed(self.lake.store.list_folders(f"{keys.incidents_history()}/")):
-            if len(found) >= limit:
+            if len(ended) >= limit:
                 break
             events = [info.key for info in self.lake.store.list(f"{keys.incidents_history(name)}/")]
-            state = self._read(events[-1]) if events and name not in lasting else None
-            found += [state] if state else []
-        return found
+            state = self._read(events[-1]) if events and name not in active else None
+            ended += [state] if state else []
+        return ended
 
     def write(self, incident: Incident, event: str) -> Incident:
-        """Record an event: state replaced, then history; the state goes once nothing more can happen to it."""
+        """Record an event: replace the state, add to the history; the incident as written.
+
+        The state is deleted once the incident is resolved and its notices are sent, unless a person closed it.
+        """
         written = incident.model_copy(update={"sequence": incident.sequence + 1, "event": event})
         key = keys.incident_active(incident.kind, incident.subject, incident.id)
-        self._mend_history(incident)
+        self._complete_history(incident)
         self.lake.store.replace(key, _bytes(written))
-        self._mend_history(written)
+        self._complete_history(written)
         if not written.is_open and not written.pending() and written.closed_by is None:
             self.lake.store.delete(key)
         return written
 
     def touch(self, incident: Incident) -> None:
-        """Replace the state only: counts and times, which are not worth a line of history."""
+        """Replace the state without an event in the history, for changes of counts and times."""
         self.lake.store.replace(keys.incident_active(incident.kind, incident.subject, incident.id), _bytes(incident))
 
     def retire(self, incident: Incident) -> None:
-        """Forget the state of an incident that is over; its history stays."""
-        self._mend_history(incident)
+        """Delete the state of an incident that is resolved; its history stays."""
+        self._complete_history(incident)
         self.lake.store.delete(keys.incident_active(incident.kind, incident.subject, incident.id))
 
     @contextmanager
     def changing(self, kind: str, subject: str) -> Iterator[None]:
-        """One change of a subject's incidents at a time; short, nothing is sent meanwhile. Raises LakeBusy."""
+        """Lock the incidents of a subject for a short change; no notice is sent under this lock. Raises LakeBusy."""
 
         def busy() -> LakeBusy:
             return LakeBusy(
@@ -88,15 +91,16 @@ class Book:
 
     @contextmanager
     def sending(self, kind: str, subject: str) -> Iterator[bool]:
-        """True for the one process that may send notices of a subject now; the others leave it to that one."""
+        """Lock sending notices of a subject: True for the process that got the lock, False for others, without
+        waiting."""
         with if_free(self._lock_path(f"notify.{kind}.{subject}")) as is_mine:
             yield is_mine
 
     def _lock_path(self, name: str) -> Path:
         return self.lake.settings.state_root / "locks" / "incidents" / f"{keys.safe_name(name)}.lock"
 
-    def _mend_history(self, incident: Incident) -> None:
-        """Put the event the state stands for, where it is missing. A state that was only touched since has it."""
+    def _complete_history(self, incident: Incident) -> None:
+        """Add the newest event of this state to the history where a killed process left it out."""
         if incident.sequence:
             key = keys.incident_event(incident.id, incident.sequence, incident.event)
             if self.lake.store.head(key) is None:
@@ -116,7 +120,7 @@ class Book:
 
 
 def new_id(opened_at: datetime, kind: str, subject: str) -> str:
-    """Sorts by time of opening."""
+    """An id that sorts by the time of opening: `<UTC time>-<kind>-<subject>`."""
     return f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{kind}-{keys.safe_name(subject)}"
 
 

@@ -1,8 +1,7 @@
-"""How a notice leaves the lake: by mail and by webhook, as the settings say.
+"""Send a notice by mail and by webhook, as the settings say, with time-outs and retries.
 
-Owns time-outs, tries and what a failure is called. A failure is an answer, never an exception, and its text
-holds no address, URL or secret. What a notice says is warehouse.incidents.notice's; who gets it, and that
-each gets it once, is warehouse.incidents.notify's.
+A failure is returned as text, not raised, and the text holds no address, URL or secret. The text of a notice comes from
+warehouse.incidents.notice, its recipients from warehouse.incidents.notify.
 """
 
 from __future__ import annotations
@@ -39,31 +38,31 @@ _TRANSIENT_SMTP = range(400, 500)
 
 
 class Channel(Protocol):
-    """One way out."""
+    """One way to send notices."""
 
     @property
     def name(self) -> ChannelName:
-        """As in a notice."""
+        """The channel's name in a stored notice."""
         ...
 
     def send(self, text: Text, recipient: str | None) -> str | None:
-        """Send one notice; None, or why it did not go out."""
+        """Send one notice; None when it was sent, else why not."""
         ...
 
 
 def channels(settings: Settings) -> list[Channel]:
-    """Those the settings configure; none is no error. Raises ConfigurationError where they contradict."""
-    found: list[Channel] = []
+    """The channels that the settings configure, possibly none. Raises ConfigurationError where settings contradict."""
+    configured: list[Channel] = []
     if settings.smtp_host is not None:
-        found.append(Smtp(_checked(settings)))
+        configured.append(Smtp(_check_mail_settings(settings)))
     if settings.webhook_url is not None:
-        found.append(Webhook(settings))
-    return found
+        configured.append(Webhook(settings))
+    return configured
 
 
 @dataclass(frozen=True)
 class Smtp:
-    """One mail to one steward. The message id is the notice's own: sent twice, it is one mail to most readers."""
+    """Sends one mail to one steward. The Message-ID is the notice's id, so most mail readers show a repeat once."""
 
     settings: Settings
     name: ChannelName = "smtp"
@@ -76,7 +75,7 @@ class Smtp:
             message = self._message(text, recipient)
         except (ValueError, MessageError):
             return "a mail address in the contract or the settings cannot be used"
-        return _tried(self.settings, lambda: self._sent(message))
+        return _send_with_retries(self.settings, lambda: self._deliver(message))
 
     def _message(self, text: Text, recipient: str) -> EmailMessage:
         message = EmailMessage()
@@ -89,7 +88,7 @@ class Smtp:
         message.set_content(text.body)
         return message
 
-    def _sent(self, message: EmailMessage) -> None:
+    def _deliver(self, message: EmailMessage) -> None:
         settings = self.settings
         host, port, timeout = settings.smtp_host or "", settings.smtp_port, settings.notice_timeout_seconds
         secure = ssl.create_default_context()
@@ -107,7 +106,7 @@ class Smtp:
 
 @dataclass(frozen=True)
 class Webhook:
-    """One POST of JSON. Redirects are not followed; the answer's body is not read."""
+    """Sends one POST of JSON. Redirects are not followed; the body of the response is not read."""
 
     settings: Settings
     name: ChannelName = "webhook"
@@ -115,18 +114,18 @@ class Webhook:
     def send(self, text: Text, recipient: str | None) -> str | None:
         """See Channel.send."""
         body = json.dumps(text.document, ensure_ascii=False, sort_keys=True).encode()
-        return _tried(self.settings, lambda: self._post(body, text.id))
+        return _send_with_retries(self.settings, lambda: self._post(body, text.id))
 
     def _post(self, body: bytes, notice: str) -> None:
         url = self.settings.webhook_url.get_secret_value() if self.settings.webhook_url else ""
         headers = {"Content-Type": "application/json", "Idempotency-Key": notice, **self._signature(body)}
         with (
-            _unlogged(),
+            _hiding_urls(),
             httpx.Client(timeout=self.settings.notice_timeout_seconds, follow_redirects=False) as client,
-            client.stream("POST", url, content=body, headers=headers) as answer,
+            client.stream("POST", url, content=body, headers=headers) as response,
         ):
-            if not answer.is_success:
-                raise _Answered(answer.status_code)
+            if not response.is_success:
+                raise _HttpStatusError(response.status_code)
 
     def _signature(self, body: bytes) -> dict[str, str]:
         """HMAC-SHA256 over `<timestamp>.<body>`, so that a captured notice cannot be played again later."""
@@ -141,18 +140,18 @@ class Webhook:
 _posting: ContextVar[bool] = ContextVar("posting", default=False)
 
 
-class _Unlogged(logging.Filter):
-    """httpx logs every URL whole; a webhook's is a secret, in its path as often as in its query."""
+class _HideUrls(logging.Filter):
+    """Drops httpx's log lines while a webhook is called: they hold its whole URL, which is a secret."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not _posting.get()
 
 
-logging.getLogger("httpx").addFilter(_Unlogged())
+logging.getLogger("httpx").addFilter(_HideUrls())
 
 
 @contextmanager
-def _unlogged() -> Iterator[None]:
+def _hiding_urls() -> Iterator[None]:
     token = _posting.set(True)
     try:
         yield
@@ -160,8 +159,8 @@ def _unlogged() -> Iterator[None]:
         _posting.reset(token)
 
 
-class _Answered(OSError):
-    """The webhook's server answered something else than success."""
+class _HttpStatusError(OSError):
+    """The webhook's server responded with a status that is not success."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"HTTP {status}")
@@ -171,23 +170,24 @@ class _Answered(OSError):
 _FAILURES = (OSError, smtplib.SMTPException, httpx.HTTPError, httpx.InvalidURL)
 
 
-def _tried(settings: Settings, send: Callable[[], None]) -> str | None:
-    """A few tries with growing, random waits where the failure may pass; None, or what the last one was."""
-    tries = Retrying(
+def _send_with_retries(settings: Settings, send: Callable[[], None]) -> str | None:
+    """Try a few times, with growing random waits, while the failure may be transient; None, or the last failure
+    as text."""
+    retrying = Retrying(
         stop=stop_after_attempt(settings.notice_attempts),
         wait=wait_random_exponential(multiplier=0.2, max=5),
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_transient),
         reraise=True,
     )
     try:
-        tries(send)
+        retrying(send)
     except _FAILURES as error:
-        return _named(error)
+        return _describe_failure(error)
     return None
 
 
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, _Answered):
+def _is_transient(error: BaseException) -> bool:
+    if isinstance(error, _HttpStatusError):
         return error.status in _TRANSIENT_HTTP or error.status in _SERVER_ERRORS
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code in _TRANSIENT_SMTP for code, _ in error.recipients.values())
@@ -198,21 +198,21 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, _FAILURES)
 
 
-def _named(error: Exception) -> str:
-    """What happened, without what a server or a library says of addresses."""
-    if isinstance(error, _Answered):
+def _describe_failure(error: Exception) -> str:
+    """The failure as text, without messages of servers or libraries, which may hold addresses."""
+    if isinstance(error, _HttpStatusError):
         return str(error)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"recipient refused, SMTP {', '.join(str(code) for code, _ in error.recipients.values())}"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"SMTP {error.smtp_code}"
-    # smtplib tells a time-out as a lost connection.
+    # smtplib raises a time-out as a lost connection.
     if any(isinstance(e, TimeoutError | httpx.TimeoutException) for e in (error, error.__context__)):
         return "no answer in time"
     return type(error).__name__
 
 
-def _checked(settings: Settings) -> Settings:
+def _check_mail_settings(settings: Settings) -> Settings:
     wrong = None
     if not settings.smtp_sender:
         wrong = "CITYLAKE_SMTP_HOST needs CITYLAKE_SMTP_SENDER"

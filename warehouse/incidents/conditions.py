@@ -1,11 +1,11 @@
-"""What receipts say is wrong now: intervals refused, held, or late, by feed. It reads and changes nothing.
+"""Find from the receipts which intervals are refused, held or late now, by feed. Changes nothing.
 
-- **refused, held**: the interval's newest delivery with a word is refused, or waits for the steward. A later
-  delivery that counts ends it; for snapshots one of any interval does, since it says the whole state anew.
-- **late**: its end plus the contract's deadline has passed and no delivery of it counts. One that was refused or is
-  held came, and is told as that: the steward has one thing to do and gets one notice. Nothing is late
-  before the feed's first delivery (a feed that never delivered owes its latest due interval only), before the
-  look-back, or for feeds that send when something changes. A later snapshot makes up for an earlier one.
+- **refused, held**: the newest delivery of the interval that was judged is refused, or held for the steward. A later
+  accepted delivery ends it; for snapshots one of any interval does, since it holds the whole state.
+- **late**: the interval's end plus the contract's deadline has passed without an accepted delivery. An interval that is
+  refused or held is not late as well, so that the steward gets one notice. Nothing is late before the feed's first
+  delivery (of a feed that never delivered only the latest due interval is), before the look-back, or for feeds that
+  send when something changes. A later snapshot makes up for an earlier one.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from ingestion.lake import Lake
 from warehouse.incidents.model import Kind, kind_of
 
 LOOK_BACK = timedelta(days=30)
-"""Intervals that fell due earlier are not looked for any more, unless an open incident covers them."""
+"""Intervals that fell due earlier are ignored, unless an open incident covers them."""
 
 _COUNTS = "state in ('accepted', 'no_data', 'unchanged', 'erased')"
 
-_UNSETTLED = f"""
+_REFUSED_OR_HELD = f"""
 with scoped as (
     select *, case supersedes when 'feed' then timestamptz 'epoch' else interval_start end as scope from standing
 ),
 good as (select feed_id, scope, max(key) as key from scoped where {_COUNTS} group by feed_id, scope),
-unsettled as (
+open_conditions as (
     select scoped.*
     from scoped left join good on scoped.feed_id = good.feed_id and scoped.scope = good.scope
     where scoped.state in ('refused', 'held') and (good.key is null or good.key < scoped.key)
 )
 select
-    feed_id, interval_start, interval_end, arg_max(state, unsettled.key), arg_max(rule, unsettled.key),
-    max(unsettled.key), coalesce(arg_max(counted.received, unsettled.key), 0),
-    coalesce(arg_max(counted.quarantined, unsettled.key), 0), arg_max(message, unsettled.key)
-from unsettled
+    feed_id, interval_start, interval_end, arg_max(state, open_conditions.key), arg_max(rule, open_conditions.key),
+    max(open_conditions.key), coalesce(arg_max(counted.received, open_conditions.key), 0),
+    coalesce(arg_max(counted.quarantined, open_conditions.key), 0), arg_max(message, open_conditions.key)
+from open_conditions
 left join (
     select receipt_key, sum(received)::bigint as received, sum(quarantined)::bigint as quarantined
     from table_receipt group by receipt_key
-) as counted on unsettled.key = counted.receipt_key
+) as counted on open_conditions.key = counted.receipt_key
 group by feed_id, interval_start, interval_end
 order by feed_id, interval_start
 """
 
-_CAME = f"""
+_DELIVERED = f"""
 select feed_id, interval_start from standing where {_COUNTS}
 """
 _FIRST = "select feed_id, min(interval_start) from standing group by feed_id"
@@ -62,7 +62,7 @@ Since = Mapping[tuple[str, str], datetime]
 
 @dataclass(frozen=True)
 class Condition:
-    """One interval of a feed in one condition. `receipt` is the one behind it, where there is one."""
+    """One interval of a feed in one condition. `receipt` is the key of the receipt behind it; None for a late one."""
 
     kind: Kind
     feed: str
@@ -72,63 +72,72 @@ class Condition:
 
 
 def conditions(lake: Lake, now: datetime, since: Since) -> list[Condition]:
-    """Every condition of every feed with a contract, oldest interval first.
+    """Every condition of every feed with a contract: first refused and held, then late, each oldest interval first.
 
-    `since` gives the start from which open incidents need it, where that is before the look-back.
+    `since` gives the earliest interval start of open incidents, which may lie before the look-back.
     """
     with closing(lake.log.connect()) as log:
-        unsettled = [condition for condition in _unsettled(log) if _is_watched(lake, condition, now, since)]
-        came: dict[str, set[datetime]] = {}
-        for feed, start in log.execute(_CAME).fetchall():
-            came.setdefault(feed, set()).add(start.astimezone(UTC))
+        open_conditions = [condition for condition in _refused_or_held(log) if _is_watched(lake, condition, now, since)]
+        delivered: dict[str, set[datetime]] = {}
+        for feed, start in log.execute(_DELIVERED).fetchall():
+            delivered.setdefault(feed, set()).add(start.astimezone(UTC))
         first = {feed: start.astimezone(UTC) for feed, start in log.execute(_FIRST).fetchall()}
-    waiting = {(condition.feed, condition.interval.start) for condition in unsettled}
+    reported = {(condition.feed, condition.interval.start) for condition in open_conditions}
     late = [
         Condition("delivery_late", feed, interval, f"due {_moment(interval.end + contract.citylake.deadline)}")
         for feed, contract in sorted(lake.active.items())
         for interval in missing(
             contract,
             now,
-            came.get(feed, set()),
+            delivered.get(feed, set()),
             first=first.get(feed),
             since=since.get(("delivery_late", feed)),
         )
-        if (feed, interval.start) not in waiting
+        if (feed, interval.start) not in reported
     ]
-    return [*unsettled, *late]
+    return [*open_conditions, *late]
 
 
 def missing(
-    contract: Contract, now: datetime, came: set[datetime], *, first: datetime | None, since: datetime | None = None
+    contract: Contract,
+    now: datetime,
+    delivered: set[datetime],
+    *,
+    first: datetime | None,
+    since: datetime | None = None,
 ) -> list[Interval]:
-    """Intervals that are late at `now`, oldest first. `came` and `first` are interval starts, UTC."""
+    """Intervals that are late at `now`, oldest first.
+
+    `delivered` are the starts of intervals with an accepted delivery, `first` is the start of the first interval with
+    any delivery; both in UTC.
+    """
     if contract.citylake.on_change:
         return []
     begin = now - LOOK_BACK - contract.citylake.deadline
-    # Where it never delivered, what is owed begins with the open incident, if there is one.
+    # A feed that never delivered is late from the start of its open incident on, if it has one.
     begin = max(min(begin, since or begin), first) if first else since or begin
     due = [i for i in contract.calendar.between(begin, now) if i.end + contract.citylake.deadline <= now]
     due = due if first or since else due[-1:]
-    if contract.citylake.delivery == "snapshot" and came:
-        due = [i for i in due if i.start > max(came)]
-    return [interval for interval in due if interval.start not in came]
+    if contract.citylake.delivery == "snapshot" and delivered:
+        due = [i for i in due if i.start > max(delivered)]
+    return [interval for interval in due if interval.start not in delivered]
 
 
-def _unsettled(log: duckdb.DuckDBPyConnection) -> list[Condition]:
-    found = []
-    for feed, start, end, state, rule, key, received, quarantined, why in log.execute(_UNSETTLED).fetchall():
+def _refused_or_held(log: duckdb.DuckDBPyConnection) -> list[Condition]:
+    current = []
+    for feed, start, end, state, rule, key, received, quarantined, why in log.execute(_REFUSED_OR_HELD).fetchall():
         kind = kind_of(state, rule)
         if kind is None:
             continue
-        # A refusal's own message may quote the file, so it stays in the lake.
-        message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else waits(why)
-        found.append(Condition(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))
-    return found
+        # The message of a refusal may quote the file, so it is not put into an incident.
+        message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else held_message(why)
+        current.append(Condition(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))
+    return current
 
 
-def waits(why: str | None) -> str:
-    """The line of an incident for a held delivery; `why` is its receipt's message, made of counts and names only."""
-    return f"waits for a word: {why}" if why else "waits for a word"
+def held_message(why: str | None) -> str:
+    """The message of an incident for a held delivery; `why` is its receipt's message, made of counts and names only."""
+    return f"waits for the steward's decision: {why}" if why else "waits for the steward's decision"
 
 
 def _is_watched(lake: Lake, condition: Condition, now: datetime, since: Since) -> bool:

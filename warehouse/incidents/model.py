@@ -1,8 +1,8 @@
-"""What an incident is, as data. How it is kept is warehouse.incidents.book's, who is told warehouse.incidents.notify's.
+"""An incident and its notices as data. They are stored by warehouse.incidents.book, sent by warehouse.incidents.notify.
 
-An incident is one **episode** of one kind on one subject (a feed `department.feed`, or a product). Kinds that
-belong to intervals cover a run of consecutive ones: the next interval of the same trouble belongs to the
-incident, an interval apart from it is another. The other kinds have one open incident a subject.
+An incident is one **episode** of one kind on one subject (a feed `department.feed`, or a product). Incidents of kinds
+that belong to intervals cover a run of consecutive intervals: the next interval with the same problem extends the
+incident, one further away opens another. A subject has at most one open incident of each other kind.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ingestion.intervals import Interval
 from ingestion.receipts.model import INTERNAL_ERROR, Span
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 
 Kind = Literal[
     "source_unreachable",
@@ -25,17 +25,17 @@ Kind = Literal[
     "product_blocked",
     "task_failed",
 ]
-Said = Literal["opened", "resolved"]
+NoticeEvent = Literal["opened", "resolved"]
 ChannelName = Literal["smtp", "webhook"]
 
 BY_INTERVAL: frozenset[str] = frozenset({"delivery_refused", "delivery_failed", "delivery_held", "delivery_late"})
-"""Kinds whose incidents cover a run of intervals, and end when each of these is mended."""
+"""Kinds whose incidents cover a run of intervals, and end when none of these has the problem any more."""
 
 
 def kind_of(state: str, rule: str | None) -> Kind | None:
-    """The kind of a delivery in a state that somebody must look at; None for the others.
+    """The kind of incident for a delivery in this state, refused by this rule; None where it needs nobody's attention.
 
-    One refused because the lake itself failed on it (`delivery_failed`) is the maintainers', not the department's.
+    `delivery_failed` is a refusal because of a defect of the lake, which maintainers must repair, not the department.
     """
     if state == "refused":
         return "delivery_failed" if rule == INTERNAL_ERROR else "delivery_refused"
@@ -43,9 +43,12 @@ def kind_of(state: str, rule: str | None) -> Kind | None:
 
 
 class Notice(Document):
-    """One message to one recipient (None: the webhook). `error` is the last failure; no address or secret in it."""
+    """One message to one recipient (None: the webhook). `said` is the event it announces.
 
-    said: Said
+    `error` is the last failure, without addresses or secrets.
+    """
+
+    said: NoticeEvent
     channel: ChannelName
     recipient: str | None = None
     sent_at: datetime | None = None
@@ -55,15 +58,15 @@ class Notice(Document):
 
     @property
     def key(self) -> tuple[str, str, str | None]:
-        """What makes a notice one: it is sent once."""
+        """The identity of a notice in its incident; each is sent once."""
         return self.said, self.channel, self.recipient
 
 
 class Incident(Document):
-    """The state of one incident. Times are UTC; `intervals` counts those it met from `first` to `last`.
+    """The state of one incident. Times are UTC; `intervals` counts those with the problem from `first` to `last`.
 
     `message` is one technical line and holds no row values. `occurrence` names the last occurrence counted, so that a
-    retry that reports it again changes nothing. `closed_by` is set where a person ended it.
+    retry that reports it again changes nothing. `closed_by` names the person who closed it.
     """
 
     schema_version: Literal[1] = 1
@@ -90,16 +93,17 @@ class Incident(Document):
 
     @property
     def is_open(self) -> bool:
-        """Does it last?"""
+        """Whether it is not resolved yet."""
         return self.resolved_at is None
 
     def covers(self, interval: Interval | None) -> bool:
-        """Does an interval belong to this incident: inside its run, or next to it? Always, for kinds without run."""
+        """Whether an interval lies inside the incident's run or next to it; always True for kinds without intervals."""
         if self.kind not in BY_INTERVAL or interval is None or self.first is None or self.last is None:
             return True
         return interval.end >= self.first.start and interval.start <= self.last.end
 
     def pending(self) -> list[Notice]:
-        """Notices that should still go out: once it is over, only that it is over (which tells the whole of it)."""
-        wanted = "opened" if self.is_open else "resolved"
-        return [notice for notice in self.notices if notice.said == wanted and notice.sent_at is None]
+        """Notices that are to be sent: of an open incident that it opened, of a resolved one only that it is
+        resolved."""
+        event = "opened" if self.is_open else "resolved"
+        return [notice for notice in self.notices if notice.said == event and notice.sent_at is None]

@@ -1,7 +1,7 @@
-"""What a notice says: subject, body and JSON document of one incident, Chinese and English.
+"""Compose the notice of an incident: subject, body and JSON document, in Chinese and English.
 
-It names feed or product, intervals, what is left and what to do. It holds no row values and no personal
-data: of a refused delivery it says rule and counts, never the text of its message.
+It names feed or product, intervals, the state of the lake and what to do. It holds no row values and no personal data:
+of a refused delivery it gives rule and counts, never the message of the receipt.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingestion.clocks import shown
-from warehouse.incidents.model import Incident, Said
+from warehouse.incidents.model import Incident, NoticeEvent
 from warehouse.incidents.wording import WORDS
 
 LONGEST = 400
@@ -25,7 +25,7 @@ _SYNTHETIC = "合成数据 · synthetic data"
 
 @dataclass(frozen=True)
 class Text:
-    """One notice, ready to send. `id` is the same whenever it is sent again; `document` is the webhook's body."""
+    """One notice, ready to send. Its `id` stays the same when it is sent again; `document` is the webhook's body."""
 
     id: str
     at: datetime
@@ -35,34 +35,38 @@ class Text:
 
 
 def one_line(message: str) -> str:
-    """A message fit for a notice: one line, bounded, addresses cut down to their host (tokens hide in the rest)."""
+    """The message as one line of at most 400 characters; of URLs only scheme and host stay, since the rest may
+    hold tokens."""
     text = _ADDRESS.sub(r"\1\2", _CONTROL.sub(" ", message)).strip()
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def compose(incident: Incident, said: Said, *, title: str | None, timezone: str) -> Text:
-    """The notice that an incident began, or is over. `title` is the feed's; times are shown in `timezone`."""
+def compose(incident: Incident, event: NoticeEvent, *, title: str | None, timezone: str) -> Text:
+    """The notice that an incident opened or is resolved.
+
+    `title` is the feed's; times are given in `timezone` (IANA name).
+    """
     words = WORDS[incident.kind]
     zh, en = words.name
-    if said == "resolved":
+    if event == "resolved":
         zh, en = f"已恢复：{zh}", f"Resolved: {en}"
     mark = f"【{_SYNTHETIC}】" if incident.synthetic else ""
     # A title may be a block of YAML; a subject is one line.
-    named = one_line(" ".join(part for part in (incident.subject, title) if part))
-    subject = f"[citylake]{mark} {zh} · {en} · {named}"
-    body = "\n".join([*_facts(incident, (zh, en), named, timezone), *_advice(incident, said)])
+    subject_line = one_line(" ".join(part for part in (incident.subject, title) if part))
+    subject = f"[citylake]{mark} {zh} · {en} · {subject_line}"
+    body = "\n".join([*_facts(incident, (zh, en), subject_line, timezone), *_advice(incident, event)])
     return Text(
-        id=f"{incident.id}.{said}",
-        at=(incident.resolved_at if said == "resolved" else None) or incident.opened_at,
+        id=f"{incident.id}.{event}",
+        at=(incident.resolved_at if event == "resolved" else None) or incident.opened_at,
         subject=subject,
         body=body + "\n",
-        document=_document(incident, said, subject, body),
+        document=_document(incident, event, subject, body),
     )
 
 
-def _facts(incident: Incident, name: tuple[str, str], named: str, timezone: str) -> list[str]:
+def _facts(incident: Incident, name: tuple[str, str], subject_line: str, timezone: str) -> list[str]:
     zone = ZoneInfo(timezone)
-    lines = [f"{name[0]} · {name[1]}", f"对象 Subject: {named}"]
+    lines = [f"{name[0]} · {name[1]}", f"对象 Subject: {subject_line}"]
     if incident.synthetic:
         lines.append(f"注意 Note: {_SYNTHETIC}（模拟城市，非真实业务数据 · made by the simulated city）")
     if incident.first is not None and incident.last is not None:
@@ -74,9 +78,9 @@ def _facts(incident: Incident, name: tuple[str, str], named: str, timezone: str)
     return [*lines, f"情况 What: {incident.message}"]
 
 
-def _advice(incident: Incident, said: Said) -> list[str]:
+def _advice(incident: Incident, event: NoticeEvent) -> list[str]:
     words = WORDS[incident.kind]
-    if said == "resolved":
+    if event == "resolved":
         return ["", "无需处理。 Nothing is left to do."]
     left = incident.left or " ".join(words.left)
     step = incident.next_step or "\n  ".join(line.format(subject=incident.subject) for line in words.next_step)
@@ -84,6 +88,6 @@ def _advice(incident: Incident, said: Said) -> list[str]:
     return [f"现状 Left: {left}", f"处理 Next:\n  {step}", "", once, f"编号 Incident: {incident.id}"]
 
 
-def _document(incident: Incident, said: Said, subject: str, body: str) -> dict[str, Any]:
+def _document(incident: Incident, event: NoticeEvent, subject: str, body: str) -> dict[str, Any]:
     facts = incident.model_dump(mode="json", exclude={"notices", "occurrence", "sequence", "event", "closed_by"})
-    return {"schema_version": 1, "event": said, "subject": subject, "text": body, "incident": facts}
+    return {"schema_version": 1, "event": event, "subject": subject, "text": body, "incident": facts}

@@ -1,9 +1,8 @@
-"""Sending what an incident still has to say, each notice once.
+"""Send the pending notices of an incident to their recipients, each notice once.
 
-Owns recipients and the order send → record. One process sends for a subject at a time, and the state is read
-again under its lock, so two processes tell once. A process killed between sending and recording sends that
-notice again at the next sweep: twice is possible, never is not. A channel that fails is tried again
-by the next sweep, after some failures at most once an hour.
+One process at a time sends for a subject, and it reads the state again under its lock, so two processes send a notice
+once. If a process is killed between sending and recording, the next sweep sends the notice again, so it may arrive
+twice but is never lost. A failed channel is tried again by the next sweep, after three failures at most once an hour.
 """
 
 from __future__ import annotations
@@ -17,64 +16,70 @@ from ingestion.errors import ConfigurationError
 from ingestion.lake import Lake
 from warehouse.incidents.book import Book
 from warehouse.incidents.channels import Channel, channels
-from warehouse.incidents.model import ChannelName, Incident, Notice, Said
+from warehouse.incidents.model import ChannelName, Incident, Notice, NoticeEvent
 from warehouse.incidents.notice import compose
 
-_EAGER_ATTEMPTS = 3
-_PATIENCE = timedelta(hours=1)
+_IMMEDIATE_ATTEMPTS = 3
+_RETRY_INTERVAL = timedelta(hours=1)
 
 
 @dataclass
 class Notified:
-    """What was sent: (incident id, opened or resolved, channel); and what failed, with why."""
+    """Notices by result.
+
+    `sent`: (incident id, `opened` or `resolved`, channel); `failed`: the same with the error instead.
+    """
 
     sent: list[tuple[str, str, str]] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def contracts_of(lake: Lake, subject: str) -> list[Contract]:
-    """The contract of a feed; for a product, those of the feeds its models read, else those that name the product."""
+    """The contract of a feed; of a product, those of the feeds its models read or, before a build, those that
+    name it."""
     if subject in lake.contracts:
         return [lake.contracts[subject]]
     from warehouse.build.runner import last_report
 
     report = last_report(lake.settings)
     feeds = {feed for model in report.models if model.product == subject for feed in model.feeds} if report else set()
-    named = [contract for feed, contract in lake.contracts.items() if feed in feeds]
-    return named or [contract for contract in lake.contracts.values() if contract.product == subject]
+    contracts = [contract for feed, contract in lake.contracts.items() if feed in feeds]
+    return contracts or [contract for contract in lake.contracts.values() if contract.product == subject]
 
 
-def wanted(lake: Lake, subject: str, said: Said) -> list[Notice]:
-    """A notice for every recipient on every channel that is configured, none of them sent.
+def new_notices(lake: Lake, subject: str, event: NoticeEvent) -> list[Notice]:
+    """An unsent notice for every recipient on every configured channel.
 
-    What belongs to no contract (the warehouse's own tasks) is told to the operator of the settings.
+    Recipients are the stewards of the subject's contracts; without a contract (a task of the warehouse) the operator
+    of the settings.
     """
     stewards = sorted({contract.citylake.steward.email for contract in contracts_of(lake, subject)})
     if not stewards and lake.settings.operator_email:
         stewards = [lake.settings.operator_email]
-    found = [Notice(said=said, channel="smtp", recipient=email) for email in stewards if lake.settings.smtp_host]
-    return found + ([Notice(said=said, channel="webhook")] if lake.settings.webhook_url else [])
+    mails = [Notice(said=event, channel="smtp", recipient=email) for email in stewards if lake.settings.smtp_host]
+    return mails + ([Notice(said=event, channel="webhook")] if lake.settings.webhook_url else [])
 
 
 def is_synthetic(lake: Lake, subject: str) -> bool:
-    """Does any contract behind the subject say its source is simulated?"""
+    """Whether any contract of the subject says that its source is simulated."""
     return any(contract.citylake.synthetic for contract in contracts_of(lake, subject))
 
 
 def notify(lake: Lake, incident: Incident, notified: Notified) -> None:
-    """Send what is pending, adding to `notified`. Failing channels are recorded; only the store can raise."""
+    """Send the pending notices, adding to `notified`. A failing channel is recorded. Raises StoreError, LakeBusy."""
     if not incident.pending():
         return
     book = Book(lake)
-    with book.sending(incident.kind, incident.subject) as mine:
-        if not mine:
+    with book.sending(incident.kind, incident.subject) as may_send:
+        if not may_send:
             return
-        ways, broken = _ways(lake)
+        by_name, configuration_error = _channels(lake)
         for notice in incident.pending():
-            _send_one(book, incident, notice, ways.get(notice.channel), broken, notified)
+            _send_one(book, incident, notice, by_name.get(notice.channel), configuration_error, notified)
 
 
-def _ways(lake: Lake) -> tuple[Mapping[ChannelName, Channel], str | None]:
+def _channels(lake: Lake) -> tuple[Mapping[ChannelName, Channel], str | None]:
+    """The configured channels by name, or none and what is wrong with the settings."""
     try:
         return {channel.name: channel for channel in channels(lake.settings)}, None
     except ConfigurationError as error:
@@ -82,32 +87,37 @@ def _ways(lake: Lake) -> tuple[Mapping[ChannelName, Channel], str | None]:
 
 
 def _send_one(
-    book: Book, incident: Incident, notice: Notice, way: Channel | None, broken: str | None, notified: Notified
+    book: Book,
+    incident: Incident,
+    notice: Notice,
+    channel: Channel | None,
+    configuration_error: str | None,
+    notified: Notified,
 ) -> None:
-    """Send one notice if it is still due, and record what came of it."""
+    """Send one notice if it is still pending and due, and record the result."""
     current = book.load(incident.kind, incident.subject, incident.id)
     due = next((n for n in current.pending() if n.key == notice.key), None) if current else None
     if current is None or due is None or not _is_due(due, book.lake.clock()):
         return
-    if way is None and not current.is_open and broken is None:
+    if channel is None and not current.is_open and configuration_error is None:
         _record(book, current, [n for n in current.notices if n.key != due.key], "not_told")
         return
     contract = book.lake.contracts.get(current.subject)
     timezone = contract.calendar.timezone if contract else book.lake.settings.timezone
     text = compose(current, due.said, title=contract.title if contract else None, timezone=timezone)
-    error = way.send(text, due.recipient) if way else broken or "the channel is not configured"
+    error = channel.send(text, due.recipient) if channel else configuration_error or "the channel is not configured"
     book.lake.on_step("notice_sent")
     _record_attempt(book, current, due, error)
     (notified.failed if error else notified.sent).append((current.id, due.said, error or due.channel))
 
 
 def _is_due(notice: Notice, now: datetime) -> bool:
-    eager = notice.attempts < _EAGER_ATTEMPTS or notice.tried_at is None
-    return eager or (notice.tried_at is not None and notice.tried_at + _PATIENCE <= now)
+    is_early = notice.attempts < _IMMEDIATE_ATTEMPTS or notice.tried_at is None
+    return is_early or (notice.tried_at is not None and notice.tried_at + _RETRY_INTERVAL <= now)
 
 
 def _record_attempt(book: Book, incident: Incident, notice: Notice, error: str | None) -> None:
-    """The notice with its outcome; only the first failure and the success are worth a line of history."""
+    """Record an attempt in the notice; only the first failure and the success become events of the history."""
     now = book.lake.clock()
     with book.changing(incident.kind, incident.subject):
         current = book.load(incident.kind, incident.subject, incident.id)

@@ -1,8 +1,7 @@
-"""The sweep: incidents brought in line with receipts and verdicts, and unsent notices tried again.
+"""The sweep: open and resolve incidents by what receipts and verdicts say now, and send unsent notices again.
 
-Run it after ingest, after the gate and on a timer; it may run at any time and as often as one likes, since what
-has not changed writes nothing. Every incident that follows from data (refused, held, late, blocked) is
-found here even where no task reported it.
+It runs after ingest, after the gate and on a timer, and may run at any time: where nothing changed, nothing is written.
+Every incident that follows from data (refused, held, late, blocked) is found here even if no task reported it.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from warehouse.gate.record import latest
 from warehouse.incidents.book import Book
 from warehouse.incidents.conditions import LOOK_BACK, Condition, conditions
 from warehouse.incidents.model import BY_INTERVAL, Incident
-from warehouse.incidents.notify import Notified, notify, wanted
-from warehouse.incidents.report import Done, end, report, resolve
+from warehouse.incidents.notify import Notified, new_notices, notify
+from warehouse.incidents.report import IncidentChange, end, report, resolve
 from warehouse.verdict import Verdict
 
 
@@ -34,38 +33,38 @@ class Swept:
 
 
 def sweep(lake: Lake, now: datetime | None = None) -> Swept:
-    """Open, count, resolve and tell. `now` is what lateness is judged for, default the time in the city.
+    """Open, count and resolve incidents and send notices. Lateness is judged at `now`, by default the time in the city.
 
     Raises StoreError, LakeBusy, IntegrityError; what was done before stays, the next sweep does the rest.
     """
     now = now or lake.city_time()
     book, swept = Book(lake), Swept()
     active = book.active()
-    found = conditions(lake, now, _since(active))
-    for condition in found:
-        _note(swept, _noted(lake, condition, active))
-    _end_runs(book, found, active, swept)
+    conditions_now = conditions(lake, now, _since(active))
+    for condition in conditions_now:
+        _add(swept, _report_condition(lake, condition, active))
+    _end_runs(book, conditions_now, active, swept)
     for verdict in _verdicts(lake):
-        _note_verdict(lake, verdict, swept)
-    _notify_rest(book, now, swept)
+        _report_verdict(lake, verdict, swept)
+    _notify_pending(book, now, swept)
     swept.open = sum(incident.is_open for incident in book.active())
     return swept
 
 
 def _since(active: Iterable[Incident]) -> dict[tuple[str, str], datetime]:
-    """The earliest interval start that open runs still wait for, by kind and feed."""
-    begun: dict[tuple[str, str], datetime] = {}
+    """The earliest interval start of open incidents, by kind and feed."""
+    starts: dict[tuple[str, str], datetime] = {}
     for incident in active:
         if incident.is_open and incident.kind in BY_INTERVAL and incident.first is not None:
             key = incident.kind, incident.subject
-            begun[key] = min(incident.first.start, begun.get(key, incident.first.start))
-    return begun
+            starts[key] = min(incident.first.start, starts.get(key, incident.first.start))
+    return starts
 
 
-def _noted(lake: Lake, condition: Condition, active: Iterable[Incident]) -> Done | None:
-    """Reported, unless an incident holds this very interval already: a standing condition is not a new occurrence."""
+def _report_condition(lake: Lake, condition: Condition, active: Iterable[Incident]) -> IncidentChange | None:
+    """Report a condition, unless an incident includes its interval already: that is no new occurrence."""
     for incident in active:
-        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and _holds(
+        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and _includes(
             incident, condition.interval
         ):
             return None
@@ -75,32 +74,34 @@ def _noted(lake: Lake, condition: Condition, active: Iterable[Incident]) -> Done
     )
 
 
-def _holds(incident: Incident, interval: Interval) -> bool:
+def _includes(incident: Incident, interval: Interval) -> bool:
     if incident.first is None or incident.last is None or not (incident.is_open or incident.closed_by):
         return False
     return incident.first.start <= interval.start and interval.end <= incident.last.end
 
 
-def _end_runs(book: Book, found: Iterable[Condition], active: Iterable[Incident], swept: Swept) -> None:
-    """Runs none of whose intervals is in trouble any more."""
-    standing = list(found)
-    for seen in active:
-        if not seen.is_open or seen.kind not in BY_INTERVAL:
+def _end_runs(book: Book, conditions_now: Iterable[Condition], active: Iterable[Incident], swept: Swept) -> None:
+    """Resolve incidents none of whose intervals is in a condition any more."""
+    standing = list(conditions_now)
+    for listed in active:
+        if not listed.is_open or listed.kind not in BY_INTERVAL:
             continue
-        lasting = any((t.kind, t.feed) == (seen.kind, seen.subject) and _holds(seen, t.interval) for t in standing)
-        if lasting:
+        is_lasting = any(
+            (t.kind, t.feed) == (listed.kind, listed.subject) and _includes(listed, t.interval) for t in standing
+        )
+        if is_lasting:
             continue
-        with book.changing(seen.kind, seen.subject):
-            current = book.load(seen.kind, seen.subject, seen.id)
+        with book.changing(listed.kind, listed.subject):
+            current = book.load(listed.kind, listed.subject, listed.id)
             # Grown meanwhile: another process saw a newer interval than this sweep did.
-            if current is not None and current.is_open and current.last == seen.last:
-                end(book, current, _how(current))
+            if current is not None and current.is_open and current.last == listed.last:
+                end(book, current, _resolution(current))
                 swept.resolved.append(current.id)
 
 
-def _how(incident: Incident) -> str:
-    said = {"delivery_held": "decided, or replaced by a later delivery"}
-    return said.get(incident.kind, "a delivery that counts has arrived for every interval")
+def _resolution(incident: Incident) -> str:
+    by_kind = {"delivery_held": "decided, or replaced by a later delivery"}
+    return by_kind.get(incident.kind, "a delivery that counts has arrived for every interval")
 
 
 def _verdicts(lake: Lake) -> list[Verdict]:
@@ -108,27 +109,30 @@ def _verdicts(lake: Lake) -> list[Verdict]:
     return recorded.verdicts if recorded else []
 
 
-def _note_verdict(lake: Lake, verdict: Verdict, swept: Swept) -> None:
+def _report_verdict(lake: Lake, verdict: Verdict, swept: Swept) -> None:
     if verdict.decision == "passed":
-        for done in resolve(lake, "product_blocked", verdict.product, "the product passed its gate"):
-            _note(swept, done)
+        for change in resolve(lake, "product_blocked", verdict.product, "the product passed its gate"):
+            _add(swept, change)
         return
     # Names and counts of checks only: their messages may quote values.
     failed = [f"{c.kind} {c.name}: {c.status}" for c in verdict.checks if not c.good]
     message = f"{len(failed)} checks refuse, judged for {verdict.as_of}: {'; '.join(failed[:3])}"
-    _note(swept, report(lake, "product_blocked", verdict.product, message, occurrence=verdict.build_id))
+    _add(swept, report(lake, "product_blocked", verdict.product, message, occurrence=verdict.build_id))
 
 
-def _note(swept: Swept, done: Done | None) -> None:
-    if done is None or done.action == "known":
+def _add(swept: Swept, change: IncidentChange | None) -> None:
+    if change is None or change.action == "known":
         return
-    {"opened": swept.opened, "counted": swept.counted, "resolved": swept.resolved}[done.action].append(done.incident.id)
-    swept.notified.sent += done.notified.sent
-    swept.notified.failed += done.notified.failed
+    {"opened": swept.opened, "counted": swept.counted, "resolved": swept.resolved}[change.action].append(
+        change.incident.id
+    )
+    swept.notified.sent += change.notified.sent
+    swept.notified.failed += change.notified.failed
 
 
-def _notify_rest(book: Book, now: datetime, swept: Swept) -> None:
-    """Unsent notices again; recipients and channels that came after the opening; states of what is over and told."""
+def _notify_pending(book: Book, now: datetime, swept: Swept) -> None:
+    """Send unsent notices, add those for recipients and channels that are new, and retire what needs no notice
+    any more."""
     for incident in book.active():
         if incident.id in swept.opened:
             # Notified, or tried, a moment ago.
@@ -142,15 +146,15 @@ def _notify_rest(book: Book, now: datetime, swept: Swept) -> None:
 
 
 def _with_new_recipients(book: Book, incident: Incident) -> Incident:
-    known = {notice.key for notice in incident.notices}
-    if all(notice.key in known for notice in wanted(book.lake, incident.subject, "opened")):
+    existing = {notice.key for notice in incident.notices}
+    if all(notice.key in existing for notice in new_notices(book.lake, incident.subject, "opened")):
         return incident
     with book.changing(incident.kind, incident.subject):
         current = book.load(incident.kind, incident.subject, incident.id)
         if current is None or not current.is_open:
             return incident
-        known = {notice.key for notice in current.notices}
-        added = [n for n in wanted(book.lake, incident.subject, "opened") if n.key not in known]
+        existing = {notice.key for notice in current.notices}
+        added = [n for n in new_notices(book.lake, incident.subject, "opened") if n.key not in existing]
         changed = current.model_copy(update={"notices": [*current.notices, *added]})
         book.touch(changed)
         return changed

@@ -1,7 +1,4 @@
-"""What each kind of incident is called, and what to do: the words of a notice, Chinese and English.
-
-Data only. Nothing here is taken from a delivery.
-"""
+"""The fixed texts of notices by kind of incident, in Chinese and English: name, state of the lake, next step."""
 
 from __future__ import annotations
 

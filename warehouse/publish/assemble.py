@@ -1,6 +1,6 @@
-"""The release's own files: `warehouse.duckdb` (tables, views over fact files, comments) and `open.sql`.
+"""Write the files of a release: `warehouse.duckdb` (tables, views over fact files, comments) and `open.sql`.
 
-A public edition's file holds tables only: a view's text would name the store (ADR 0022), and the file stands alone.
+The file of a public edition holds tables only, because the text of a view names the store (ADR 0022).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEW = "release_file"
 
 
 class TableFailed(Exception):
-    """Making one table of a release met an exception nobody expected, its `__cause__`."""
+    """An unexpected exception, its `__cause__`, ended the making of one table of a release."""
 
     def __init__(self, table: str) -> None:
         self.table = table
@@ -32,8 +32,10 @@ class TableFailed(Exception):
 
 @contextmanager
 def making(table: str, store: Store) -> Iterator[None]:
-    """What goes wrong inside is this table's: raises TableFailed for anything but an error made on purpose, or the
-    store's."""
+    """Raise TableFailed for an unexpected exception in the block.
+
+    CitylakeError, StoreError among them, passes through.
+    """
     try:
         with store_errors(store, f"make table {table}"):
             yield
@@ -51,7 +53,7 @@ def write_warehouse(
     comments: dict[str, Comment],
     store: Store,
 ) -> None:
-    """Make the file: `queries` give every table's rows, read from `store`; a fact with files becomes a view.
+    """Make the file at `path`. `queries` maps each table to SQL for its rows; a fact with files becomes a view.
 
     Raises IntegrityError, StoreError, TableFailed.
     """

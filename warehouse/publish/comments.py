@@ -25,14 +25,15 @@ class Comment:
 
 @dataclass(frozen=True)
 class Descriptions:
-    """What is said of every table of a plan: by dbt where the table comes from the build, else by the parent."""
+    """Comments of every table of a plan: dbt's where the table comes from the build, else those of the parent
+    release."""
 
     plan: Plan
     build: dict[str, Comment]
     parent: dict[str, Comment]
 
     def of(self, table: str) -> Comment:
-        """As the plan is now; empty where nothing is said."""
+        """The comments of a table by the plan as it is now; empty where there are none."""
         if self.plan.source(table) == "build" and table in self.build:
             return self.build[table]
         return self.parent.get(table, Comment())
@@ -71,13 +72,13 @@ def from_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: str) -> dic
 
 
 def write(connection: duckdb.DuckDBPyConnection, catalogue: str, name: str, kind: str, comment: Comment) -> None:
-    """Put the comments on a table or view (`kind`); columns that are gone are left out."""
+    """Put the comments on a table or view (`kind` is `table` or `view`); comments of columns it lacks are left out."""
     target = identifier(catalogue, "main", name)
     if comment.table:
         connection.execute(f"comment on {kind} {target} is {literal(comment.table)}")
-    known = connection.execute(
+    columns = connection.execute(
         "select column_name from duckdb_columns() where database_name = $1 and table_name = $2", [catalogue, name]
     ).fetchall()
-    for (column,) in known:
+    for (column,) in columns:
         if comment.columns.get(column):
             connection.execute(f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}")

@@ -1,9 +1,9 @@
-"""The composed release as a catalogue of views, and the checks that run again on it.
+"""Compose a release as a catalogue of views, and run again the checks that dbt could not run on that composition.
 
-Fresh tables come from the build file, kept ones from the parent release. Both together were
-never tested by dbt, so relationship and reconciliation checks that span a fresh and a kept product
-run here; where one fails the newer part is held back, until nothing changes.
-Relationships read only what changed: new days of the child, keys the parent lost.
+Fresh tables come from the build file, kept ones from the parent release. dbt never tested both together, so
+relationship and reconciliation checks that span a fresh and a kept product run here. Where one fails, the newer
+product is held back (its older tables stay), and checking starts again until none fails. Relationship checks read only
+what changed: new days of the child, and keys that the parent table lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Accepts = Callable[[str, str], AcceptedFailure | None]
 
 
 class Composer:
-    """Session with `built` (build file), `parent` (its release file) and a catalogue named as dbt names the build.
+    """A session with `built` (build file), `parent` (its release file) and a catalogue named as dbt names the build.
 
     Compiled check SQL of dbt therefore reads the composed tables without being rewritten.
     """
@@ -45,7 +45,7 @@ class Composer:
         self.report = report
         self.accepts = accepts
         self.clean: set[tuple[str, str]] = set()
-        """Tables (and how their product is chosen) that warehouse.publish.lake_facts found nothing in."""
+        """Tables (and how their product is chosen) in which warehouse.publish.internal_facts found nothing."""
         self.catalogue = _catalogue(report)
         connection.execute(f"attach ':memory:' as {identifier(self.catalogue)}")
 
@@ -61,7 +61,7 @@ class Composer:
             product.hold_back(reason)
 
     def _hold_back_dependants(self) -> None:
-        """What was built on a product's newer tables cannot be released without them."""
+        """Hold back every fresh product that reads a product which is held back."""
         changed = True
         while changed:
             changed = False
@@ -75,7 +75,7 @@ class Composer:
                     changed = True
 
     def _views(self) -> None:
-        """One view per released table; absent ones are dropped."""
+        """Make one view for each table of the release, and drop those of tables it does not hold."""
         names = {t.name for p in self.plan.products.values() for t in p.tables}
         names |= set(self.plan.parent.tables) if self.plan.parent else set()
         for name in sorted(names):
@@ -129,7 +129,9 @@ class Composer:
             return None
         if check.relation is not None:
             return self._judge_relation(check, check.relation)
-        sides = {p.name: p for p in map(self.plan.product_of, filter(self._wanted, check.models)) if p is not None}
+        sides = {
+            p.name: p for p in map(self.plan.product_of, filter(self._is_public_table, check.models)) if p is not None
+        }
         fresh = [p for p in sides.values() if p.choice == "fresh"]
         if not fresh or all(p.current for p in sides.values()):
             return None
@@ -141,9 +143,15 @@ class Composer:
         return self._verdict(check, newer, failures)
 
     def _judge_relation(self, check: CheckRun, rel: Relation) -> tuple[ProductPlan, str] | None:
-        """Only pairs of a fresh table and one that is not of this build: dbt, or the parent, saw the others."""
+        """As `_judge`, for a relationship between a fresh table and one that is not of this build; dbt tested all
+        others.
+        """
         child, parent = self.plan.product_of(rel.child), self.plan.product_of(rel.parent)
-        if not (self._wanted(rel.child) and self._wanted(rel.parent)) or child is None or parent is None:
+        if (
+            not (self._is_public_table(rel.child) and self._is_public_table(rel.parent))
+            or child is None
+            or parent is None
+        ):
             return None
         if child.choice == "fresh" and not parent.current:
             if self.plan.source(rel.parent) is None:
@@ -189,7 +197,7 @@ class Composer:
             return 0
         return self._count(f"select count(*) from {child} where {column} in ({lost})")
 
-    def _wanted(self, table: str) -> bool:
+    def _is_public_table(self, table: str) -> bool:
         """Is it a public table of this edition (staging and private models are not)?"""
         model = self.plan.models.get(table)
         return bool(model and model.public and model.product) and in_edition(self.plan.edition, table)
@@ -209,7 +217,7 @@ def facts_query(lake: Lake, entry: TableEntry) -> str:
 
 
 def _catalogue(report: BuildReport) -> str:
-    """The database part of the build's relation names."""
+    """The database name in the build's relation names, so that compiled SQL finds the composed tables."""
     parts = next((m.relation for m in report.models if m.public), "").split(".")
     name = parts[0].strip('"`') if len(parts) == 3 else "build"  # noqa: PLR2004 - database.schema.table
     return name if name not in (BUILD, PARENT) else f"{name}_composed"

@@ -1,8 +1,7 @@
-"""Fact files: one immutable Parquet object per day, written only for days whose rows changed."""
+"""Write fact files: one immutable Parquet object per day, only for days whose rows changed since the parent release."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import duckdb
 
 from ingestion.errors import IntegrityError
 from ingestion.sql import literal
+from ingestion.values.hashes import sha256_of_file
 from warehouse.content.measure import DayContent, TableContent, day_expression, days_filter, relation
 from warehouse.release import layout
 from warehouse.release.manifest import FactFile, TableEntry
@@ -19,15 +19,10 @@ if TYPE_CHECKING:
     from ingestion.lake import Lake
 
 
-def sha256_of(path: Path) -> str:
-    """Hex digest of a file's bytes, read in chunks."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 @dataclass(frozen=True)
 class FactExport:
-    """Where the days of one release of one edition go."""
+    """Writes the fact files of one release of one edition; `scratch` is a folder for files on their way to the
+    store."""
 
     lake: Lake
     connection: duckdb.DuckDBPyConnection
@@ -49,7 +44,7 @@ class FactExport:
         path = self._write(table, day, content.rows)
         key = layout.fact_file(self.edition, table.name, day, self.release)
         info = self.lake.store.put_file(key, path)
-        sha256 = sha256_of(path)
+        sha256 = sha256_of_file(path)
         path.unlink()
         return FactFile(day=day, key=key, rows=content.rows, bytes=info.size, sha256=sha256, content=content.content)
 

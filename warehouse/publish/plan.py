@@ -1,4 +1,4 @@
-"""What a release of one edition would consist of, product by product, before anything is checked or written.
+"""Plan the next release of an edition, product by product, before anything is checked or written.
 
 A product is *fresh* (its verdict passes and something changed), *kept* (its tables stay as they are
 in the parent) or *absent* (never released). Publication reads only verdicts: a product without a
@@ -36,7 +36,7 @@ class ProductPlan:
         return self.choice == "fresh" or (self.choice == "kept" and self.decision == "passed")
 
     def hold_back(self, reason: str) -> None:
-        """Its newer tables contradict the rest: the parent's stay."""
+        """Keep the parent's tables, or none, because the newer ones contradict the rest of the release."""
         self.choice = "kept" if self.parent else "absent"
         self.decision = "held_back"
         self.reasons = [*self.reasons, reason]
@@ -79,7 +79,7 @@ def in_edition(edition: str, table: str) -> bool:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a build offers: its report, the verdicts on it, its tables' content, each product's lineage."""
+    """A build to release from: its report, verdicts by product, content of its tables, deliveries by product."""
 
     report: BuildReport
     verdicts: dict[str, Verdict]
@@ -88,7 +88,7 @@ class Candidate:
 
 
 def make_plan(edition: str, candidate: Candidate, parent: Manifest | None) -> Plan:
-    """The plan by verdicts alone."""
+    """The plan by verdicts and content alone; warehouse.publish.compose may hold products back later."""
     report, content = candidate.report, candidate.content
     names = {m.product for m in report.models if m.public and m.product and in_edition(edition, m.name)}
     names |= set(parent.products) if parent else set()
@@ -115,7 +115,7 @@ def _refusals(edition: str, report: BuildReport, verdict: Verdict | None, tables
 
 
 def _changed(entry: ProductEntry, parent: Manifest | None, tables: list[TableContent], inputs: Inputs) -> bool:
-    """Other tables, other rows, or other deliveries behind the same rows."""
+    """Does the product have other tables, other rows, or other deliveries behind the same rows than the parent?"""
     released = {name: parent.tables[name] for name in entry.tables} if parent else {}
     now = {t.name: (t.content, t.columns) for t in tables}
     return now != {n: (t.content, t.columns) for n, t in released.items()} or inputs != entry.inputs

@@ -1,14 +1,13 @@
 """Publish: compose, write immutable objects, then move one pointer.
 
 Order: fact files → warehouse.duckdb → open.sql → manifest → pointer → ledger; of a public edition the private
-record comes before the manifest that names it (ADR 0022). Until the pointer moves, readers see the old release; what
-a crash leaves before that is collectable (warehouse.release.collect), what it leaves after is repaired by the next
-publish.
+record comes before the manifest that names it (ADR 0022). Until the pointer moves, readers see the old release.
+Objects that a crash leaves before that are deleted by warehouse.release.collect; a missing ledger entry is added by
+the next publish.
 """
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,16 +23,18 @@ from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from ingestion.store.reading import store_errors
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes, sha256_of_file
 from warehouse.build.lock import build_lock
-from warehouse.build.report import BuildReport, Document
+from warehouse.build.report import BuildReport
 from warehouse.content.measure import ENGINE, TableContent, measure, open_build
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
-from warehouse.publish import comments, leaky
+from warehouse.publish import comments, legacy
 from warehouse.publish.assemble import TableFailed, making, open_sql, write_warehouse
 from warehouse.publish.compose import PARENT, Accepts, Composer, facts_query
-from warehouse.publish.facts import FactExport, sha256_of
-from warehouse.publish.lake_facts import keep_out
+from warehouse.publish.facts import FactExport
+from warehouse.publish.internal_facts import keep_out
 from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
 from warehouse.release import layout, ledger, pointer
 from warehouse.release.lineage import lineage
@@ -74,13 +75,13 @@ def publish(
     """Release what passed, one result per edition.
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
-    IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. An edition
-    that meets a defect stops no other; at the end one error says which.
+    IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. After an
+    unexpected exception in one edition the others are still published; one error at the end names those that failed.
     """
     settings = lake.settings
     with (
         publisher(lake),
-        # A build beside us would change the tables between one edition and the next.
+        # A build running meanwhile would change the tables between one edition and the next.
         build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
         store_errors(lake.store, "publish"),
     ):
@@ -104,7 +105,7 @@ def publish(
 
 
 class _Release:
-    """One publish of one build: what every edition shares."""
+    """One publication of one build: what all editions share."""
 
     def __init__(self, lake: Lake, candidate: Candidate, approver: str | None) -> None:
         """Every edition gets the same release id."""
@@ -119,27 +120,27 @@ class _Release:
         """Compose and publish one edition, unless it is on hold or nothing is new."""
         lake = self.lake
         ledger.repair(lake, edition)
-        stale = leaky.leaky(lake.store, edition)
+        legacy_ids = legacy.find_legacy(lake.store, edition)
         held = pointer.hold(lake, edition)
         if held is not None:
-            gone = leaky.remove(lake, edition, stale)
+            deleted = legacy.remove(lake, edition, legacy_ids)
             parent = pointer.current(lake, edition)
-            removed = f"; what an earlier version released of it was withdrawn: {leaky.REASON}" if gone else ""
+            removed = f"; what an earlier version released of it was withdrawn: {legacy.REASON}" if deleted else ""
             message = (
                 f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
                 f"`citylake resume --edition {edition}` lifts it{removed}"
             )
             return self._result(edition, "on_hold", parent, message)
-        result = self._compose(edition, stale)
-        leaky.remove(lake, edition, stale)
+        result = self._compose(edition, legacy_ids)
+        legacy.remove(lake, edition, legacy_ids)
         return result
 
-    def _compose(self, edition: str, stale: Sequence[str]) -> Published:
-        """A release on top of the current one; of what is the same where the current one is stale."""
+    def _compose(self, edition: str, legacy_ids: Sequence[str]) -> Published:
+        """Publish on top of the current release, or nothing where nothing is new; a legacy one is always replaced."""
         lake = self.lake
-        at = pointer.pointer(lake.store, edition)
+        pointing = pointer.pointer(lake.store, edition)
         parent = pointer.current(lake, edition)
-        if parent is not None and parent.id in stale and not leaky.is_whole(lake.store, parent):
+        if parent is not None and parent.id in legacy_ids and not legacy.has_all_objects(lake.store, parent):
             parent = None
         plan = make_plan(edition, self.candidate, parent)
         with lake.scratch() as scratch, closing(open_build(lake)) as connection:
@@ -147,39 +148,45 @@ class _Release:
                 path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
                 connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
             composer = Composer(lake, connection, plan, self.report, self._accepts())
-            again = parent is not None and parent.id in stale
+            is_parent_legacy = parent is not None and parent.id in legacy_ids
             earlier = comments.from_catalogue(connection, PARENT) if parent else {}
-            described = comments.Descriptions(plan, comments.from_dbt(lake), earlier)
-            manifest = self._settled(plan, composer, scratch, described, is_parent_stale=again)
+            descriptions = comments.Descriptions(plan, comments.from_dbt(lake), earlier)
+            manifest = self._compose_and_write(plan, composer, scratch, descriptions, is_parent_legacy=is_parent_legacy)
             if manifest is None:
-                left = None if again else parent
-                outcome: Outcome = "nothing_new" if left else "nothing_releasable"
-                return self._result(edition, outcome, left, _idle_message(edition, left), plan)
+                current = None if is_parent_legacy else parent
+                outcome: Outcome = "nothing_new" if current else "nothing_releasable"
+                return self._result(edition, outcome, current, _idle_message(edition, current), plan)
         sha256 = self._put_manifest(manifest)
-        self._move(edition, at, manifest.id, sha256)
+        self._move(edition, pointing, manifest.id, sha256)
         fresh = ", ".join(p.name for p in plan.chosen("fresh")) or "the same tables again"
-        cleaned = f"; {parent.id} is withdrawn: {leaky.REASON}" if parent is not None and again else ""
+        cleaned = f"; {parent.id} is withdrawn: {legacy.REASON}" if parent is not None and is_parent_legacy else ""
         return self._result(edition, "published", manifest, f"released {fresh}{cleaned}", plan)
 
-    def _settled(
-        self, plan: Plan, composer: Composer, scratch: Path, described: comments.Descriptions, *, is_parent_stale: bool
+    def _compose_and_write(
+        self,
+        plan: Plan,
+        composer: Composer,
+        scratch: Path,
+        descriptions: comments.Descriptions,
+        *,
+        is_parent_legacy: bool,
     ) -> Manifest | None:
-        """Settle the composition and write it; None where nothing of it is new.
+        """Check the composition and write its objects; None where nothing of it is new.
 
         A product one of whose tables cannot be made is held back, and the others are composed without it.
         """
         while True:
-            keep_out(self.lake, composer, described, is_parent_stale=is_parent_stale)
-            if not plan.chosen("fresh") and not (is_parent_stale and plan.chosen("kept")):
+            keep_out(self.lake, composer, descriptions, is_parent_legacy=is_parent_legacy)
+            if not plan.chosen("fresh") and not (is_parent_legacy and plan.chosen("kept")):
                 return None
             try:
-                return self._write(plan, composer, scratch, described)
+                return self._write(plan, composer, scratch, descriptions)
             except TableFailed as failure:
-                for begun in scratch.glob(f"{_FILE}*"):
-                    begun.unlink()
+                for unfinished in scratch.glob(f"{_FILE}*"):
+                    unfinished.unlink()
                 product, cause = plan.product_of(failure.table), failure.__cause__
-                met = cause if isinstance(cause, Exception) else failure
-                defect = raise_unless_unexpected(met, self.lake.settings, f"making table {failure.table}")
+                raised = cause if isinstance(cause, Exception) else failure
+                defect = raise_unless_unexpected(raised, self.lake.settings, f"making table {failure.table}")
                 if product is None or product.choice != "fresh":
                     raise defect from failure
                 product.hold_back(defect.message)
@@ -191,7 +198,7 @@ class _Release:
             self.lake.store.put_bytes(layout.record(manifest.edition, manifest.id), data)
             data = PublicManifest.of(manifest, data).model_dump_json(indent=1).encode()
         self.lake.store.put_bytes(layout.manifest(manifest.edition, manifest.id), data)
-        return hashlib.sha256(data).hexdigest()
+        return sha256_of_bytes(data)
 
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
@@ -204,7 +211,7 @@ class _Release:
 
         return find
 
-    def _write(self, plan: Plan, composer: Composer, scratch: Path, described: comments.Descriptions) -> Manifest:
+    def _write(self, plan: Plan, composer: Composer, scratch: Path, descriptions: comments.Descriptions) -> Manifest:
         """Put every object of the release but the manifest."""
         lake, edition = self.lake, plan.edition
         tables = self._tables(plan, composer.connection, scratch)
@@ -214,7 +221,7 @@ class _Release:
         }
         path = scratch / _FILE
         write_warehouse(
-            composer.connection, path, tables, queries, {name: described.of(name) for name in tables}, lake.store
+            composer.connection, path, tables, queries, {name: descriptions.of(name) for name in tables}, lake.store
         )
         key = layout.warehouse(edition, self.id)
         info = lake.store.put_file(key, path)
@@ -229,7 +236,7 @@ class _Release:
             privacy_rules=RULES_VERSION,
             tools={"duckdb": duckdb.__version__, "dbt": self.report.dbt_version, "python": platform.python_version()},
             root=lake.store.url(PUBLISHED).removesuffix(f"/{PUBLISHED}"),
-            warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of(path)),
+            warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of_file(path)),
             products={p.name: self._product(p) for p in [*plan.chosen("fresh"), *plan.chosen("kept")]},
             tables=tables,
             never_released={p.name: p.reasons for p in plan.chosen("absent")},
@@ -276,10 +283,10 @@ class _Release:
         feeds = {feed for entry in tables.values() for feed in entry.feeds}
         return any(c.citylake.synthetic for name, c in self.lake.contracts.items() if name in feeds)
 
-    def _move(self, edition: str, at: pointer.Pointer | None, release: str, sha256: str) -> None:
-        """The one atomic step, if the pointer is still where this release was built on."""
+    def _move(self, edition: str, expected: pointer.Pointer | None, release: str, sha256: str) -> None:
+        """Move the pointer to the new release. Raises LakeBusy where it is not at the release that was built on."""
         store = self.lake.store
-        if pointer.pointer(store, edition) != at:
+        if pointer.pointer(store, edition) != expected:
             raise LakeBusy(
                 f"the current release of {edition} changed while {release} was being made",
                 left="the pointer was not moved; the new release's objects are collectable",
@@ -289,13 +296,13 @@ class _Release:
         ledger.append(self.lake, edition, "published", ledger.Move(release, sha256, None, self.approver))
 
     def _result(
-        self, edition: str, outcome: Outcome, shown: Manifest | None, message: str, plan: Plan | None = None
+        self, edition: str, outcome: Outcome, visible: Manifest | None, message: str, plan: Plan | None = None
     ) -> Published:
         products = list(plan.products.values()) if plan else []
         return Published(
             edition=edition,
             outcome=outcome,
-            release=shown.id if shown else None,
+            release=visible.id if visible else None,
             parent=plan.parent.id if plan and plan.parent else None,
             message=message,
             fresh=[p.name for p in products if p.choice == "fresh"],
@@ -318,7 +325,7 @@ def _table_entry(table: TableContent) -> TableEntry:
 
 
 def _materialised(table: TableContent) -> tuple[str, TableEntry]:
-    """A table of a public edition, in the release file whatever its kind."""
+    """Name and entry of a table of a public edition: its rows are in the release file, whatever its kind."""
     if not table.day_column:
         return table.name, _table_entry(table)
     days = [FactDay(day=day, rows=c.rows, content=c.content) for day, c in sorted(table.days.items())]

@@ -1,4 +1,4 @@
-"""The last step of reconciliation: every current release against its manifest, the ledger and the build."""
+"""The last step of reconciliation: compare every current release with its manifest, the ledger and the build."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import duckdb
 from ingestion.errors import IntegrityError
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
+from ingestion.values.hashes import sha256_of_file
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import last_report
-from warehouse.publish.facts import sha256_of
 from warehouse.reconcile.steps import Row, compare, parquet_rows
 from warehouse.release import ledger, pointer
 from warehouse.release.layout import EDITIONS
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def release(lake: Lake, *, deep: bool) -> Iterator[Row]:
-    """Rows per released table = sum of its files = manifest; product rows = build where they are of the last build."""
+    """Compare the rows of each released table with its files, its manifest and, where it is of the last build,
+    the build."""
     report = last_report(lake.settings)
     for edition in EDITIONS:
         try:
@@ -61,23 +62,26 @@ def _release(lake: Lake, manifest: Manifest, report: BuildReport | None, *, deep
 def _table(
     lake: Lake, connection: duckdb.DuckDBPyConnection, edition: str, name: str, entry: TableEntry, *, deep: bool
 ) -> Iterator[Row]:
-    shown = f"{edition}.{name}"
+    qualified = f"{edition}.{name}"
     if not entry.is_view:
         query = f"select count(*) from {identifier('released', 'main', name)}"
         row = connection.execute(query).fetchone()
-        yield compare("release", entry.rows, row[0] if row else None, table=shown)
+        yield compare("release", entry.rows, row[0] if row else None, table=qualified)
         return
     damages = [damage for file in entry.files if (damage := _damage(lake, file, deep=deep))]
-    found = parquet_rows(lake, [f.key for f in entry.files if lake.store.head(f.key) is not None])
-    wrong = [f.key for f in entry.files if found.get(f.key) != f.rows]
-    total = sum(found.values())
+    counted = parquet_rows(lake, [f.key for f in entry.files if lake.store.head(f.key) is not None])
+    wrong = [f.key for f in entry.files if counted.get(f.key) != f.rows]
+    total = sum(counted.values())
     reason = "; ".join(damages or [f"{key} has other rows than the manifest says" for key in wrong])
     good = not damages and not wrong and total == entry.rows
-    yield compare("release", entry.rows, total, table=shown, is_ok=good, reason=reason or None)
+    yield compare("release", entry.rows, total, table=qualified, is_ok=good, reason=reason or None)
 
 
 def _damage(lake: Lake, file: StoredFile | FactFile, *, deep: bool) -> str | None:
-    """What is wrong with a released object; None when it is the one the manifest names."""
+    """What is wrong with a released object; None when it is as the manifest says.
+
+    `deep` reads it and compares its hash.
+    """
     info = lake.store.head(file.key)
     if info is None:
         return f"{file.key} is gone: restore it from backup, or roll back"
@@ -85,6 +89,6 @@ def _damage(lake: Lake, file: StoredFile | FactFile, *, deep: bool) -> str | Non
         return f"{file.key} has {info.size} bytes, the manifest says {file.bytes}: restore it, or roll back"
     if deep:
         with lake.scratch() as scratch:
-            if sha256_of(lake.store.fetch(file.key, scratch / "object")) != file.sha256:
+            if sha256_of_file(lake.store.fetch(file.key, scratch / "object")) != file.sha256:
                 return f"{file.key} has other bytes than the manifest says: restore it, or roll back"
     return None

@@ -1,9 +1,8 @@
-"""Reconciliation: do the counts agree at every step from the department's files to the release?
+"""Run every step of reconciliation: do the counts agree from the department's files to the release?
 
-source → raw → receipt → bronze → warehouse → release. Each row compares two numbers of one step
-for one feed, interval and table; `off` says what to do. It reads and never repairs. `deep` also hashes every
-object (source files, raw, bronze, released), which reads the whole lake.
-The steps themselves are in warehouse.reconcile.steps.
+The steps are source → raw → receipt → bronze → warehouse → release. Each row of the result compares two numbers of one
+step for one feed, interval and table; a row that is off says what to do. Nothing is repaired. `deep` also compares the
+hash of every object (source files, raw, bronze, released), which reads the whole lake.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from warehouse.build.report import Document
+from ingestion.values.document import Document
 from warehouse.reconcile.release import release
 from warehouse.reconcile.steps import Row, Step, bronze, merged, raw, receipts, source, warehouse
 
@@ -22,7 +21,7 @@ __all__ = ["Reconciliation", "Row", "Step", "reconcile"]
 
 
 class Reconciliation(Document):
-    """All rows, step by step. An empty lake reconciles: there is nothing to disagree."""
+    """All rows, step by step. An empty lake has no rows and is ok."""
 
     rows: list[Row]
 
@@ -33,12 +32,12 @@ class Reconciliation(Document):
 
     @property
     def off(self) -> list[Row]:
-        """The rows that do not."""
+        """The rows whose numbers differ."""
         return [row for row in self.rows if row.status == "off"]
 
 
 def reconcile(lake: Lake, *, deep: bool = False) -> Reconciliation:
-    """Compare every step; of the build its report is read, so one may run meanwhile.
+    """Compare every step. A build may run meanwhile, because only the report of the last one is read.
 
     Raises IntegrityError for a broken ledger or manifest.
     """

@@ -1,11 +1,9 @@
-"""The steps of reconciliation up to the warehouse; each gives its rows and changes nothing."""
+"""The steps of reconciliation from source to warehouse. Each yields its rows and changes nothing."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import duckdb
@@ -22,7 +20,8 @@ from ingestion.intervals import Interval
 from ingestion.isolation import Isolated
 from ingestion.store.reading import reading
 from ingestion.upkeep.compaction.catalogue import listed, read
-from warehouse.build.report import Document
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_file
 from warehouse.build.runner import last_report
 from warehouse.effective import EFFECTIVE_FILE
 
@@ -56,7 +55,7 @@ def compare(
     reason: str | None = None,
     is_ok: bool | None = None,
 ) -> Row:
-    """A row; `off` when the numbers differ or `is_ok` says so. `reason` is kept where it is off."""
+    """A row with status `off` when the numbers differ or `is_ok` is False; only such a row keeps its `reason`."""
     good = expected == found if is_ok is None else is_ok
     return Row(
         step=step,
@@ -71,57 +70,59 @@ def compare(
 
 
 def source(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
-    """Files the departments of active feeds still have, against batches with a receipt; hashing is left to `deep`.
+    """Compare the files that departments of active feeds still have with the batches that have a receipt.
 
-    A server cannot list what it has: only `deep` asks it, and only for what every run looks back to.
+    Only `deep` hashes the files. A server cannot list its files, so only `deep` fetches from one, and only what lies
+    within the feed's recapture.
     """
     for feed, contract in sorted(lake.active.items()):
         remote = not isinstance(contract.citylake.source, FileDrop)
         if (remote and not deep) or not (remote or lake.settings.drop_root.is_dir()):
             continue
         batches: dict[str, set[str]] = {}
-        known = "select strftime(dt, '%Y-%m-%d'), batch from receipt where department || '.' || feed = $1"
-        for dt, batch in log.execute(known, [feed]).fetchall():
+        query = "select strftime(dt, '%Y-%m-%d'), batch from receipt where department || '.' || feed = $1"
+        for dt, batch in log.execute(query, [feed]).fetchall():
             batches.setdefault(dt, set()).add(batch)
         if not batches:
             continue
-        looked = list(_intervals(contract, date.fromisoformat(max(batches))))
-        back = contract.citylake.recapture if remote else None
-        chosen = looked if back is None else [i for i in looked if i.end > looked[-1].start - back]
-        yield from _source_rows(lake, contract, chosen, batches, deep=deep)
+        intervals = list(_intervals(contract, date.fromisoformat(max(batches))))
+        if remote and intervals:
+            begin = intervals[-1].start - contract.citylake.recapture
+            intervals = [interval for interval in intervals if interval.end > begin]
+        yield from _source_rows(lake, contract, intervals, batches, deep=deep)
 
 
 def _source_rows(
     lake: Lake, contract: Contract, intervals: list[Interval], batches: dict[str, set[str]], *, deep: bool
 ) -> Iterator[Row]:
-    """A row an interval that has files, and one for each thing that cannot be read: it stops no other."""
+    """One row for each interval that has files, and one for each error; what cannot be read stops no other interval."""
     feed = f"{contract.department}.{contract.feed}"
     dates = {str(interval): contract.calendar.local_date(interval).isoformat() for interval in intervals}
     isolated = Isolated(lake.settings, feed, "reconcile")
     errors: list[CitylakeError] = []
     try:
-        for interval, found in fetch_each(connector_for(lake, contract), contract, intervals, lake.clock, isolated):
-            if found:
+        for interval, files in fetch_each(connector_for(lake, contract), contract, intervals, lake.clock, isolated):
+            if files:
                 dt = dates[str(interval)]
-                yield _source_row(feed, dt, interval, found, batches.get(dt, set()), deep=deep)
+                yield _source_row(feed, dt, interval, files, batches.get(dt, set()), deep=deep)
     except ConfigurationError as error:
-        # A credential may be Airflow's alone: from a console the other steps are compared all the same.
+        # Only Airflow may have the credential: on a command line the other steps are still compared.
         errors.append(error)
-    for one in (*isolated.unreadable.found, *isolated.others, *errors):
-        reason = f"{one.message}: {one.next_step}" if one.next_step else one.message
-        dt = dates.get(one.interval or "", next(iter(dates.values())))
+    for met in (*isolated.unreadable.found, *isolated.others, *errors):
+        reason = f"{met.message}: {met.next_step}" if met.next_step else met.message
+        dt = dates.get(met.interval or "", next(iter(dates.values())))
         yield compare("source", None, None, feed=feed, interval=dt, reason=reason, is_ok=False)
 
 
 def _intervals(contract: Contract, last: date) -> Iterator[Interval]:
-    """From the calendar's start to the last local day with a receipt."""
+    """The intervals from the calendar's start to the local day `last`, inclusive."""
     calendar = contract.calendar
     return calendar.between(begins(calendar.zone, calendar.start), begins(calendar.zone, last + timedelta(days=1)))
 
 
 def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], batches: set[str], *, deep: bool) -> Row:
     if deep:
-        found = sum((file.known or keys.batch_id(interval, _sha256(file.path))) in batches for file in files)
+        found = sum((file.known or keys.batch_id(interval, sha256_of_file(file.path))) in batches for file in files)
     else:
         found = len(files) if any(batch.startswith(interval.id) for batch in batches) else 0
     return compare(
@@ -135,7 +136,7 @@ def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], ba
 
 
 def raw(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
-    """Payload and manifest of every batch whose bytes were kept and not erased."""
+    """Check that payload and manifest of every batch are in the store, unless its bytes were erased."""
     batches = log.execute(
         """select feed_id, dt, raw_key, raw_sha256, raw_bytes from standing
            where raw_key is not null and state <> 'erased' order by feed_id, dt, batch"""
@@ -171,11 +172,11 @@ order by feed, r.dt, t.table_name, r.key
 
 
 def receipts(log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    """received = accepted + quarantined + duplicates; rows in bronze are those accepted."""
+    """Check that received = accepted + quarantined + duplicates, and that bronze holds the accepted rows."""
     for feed, dt, table, received, judged, accepted, stored, outcome in log.execute(_RECEIPTS).fetchall():
         # A refused delivery's counts say how its rows were judged; nothing of it is in bronze.
-        keeps = outcome in ("accepted", "held")
-        good = received == judged and (stored == accepted if keeps else True)
+        has_bronze = outcome in ("accepted", "held")
+        good = received == judged and (stored == accepted if has_bronze else True)
         reason = (
             f"received {received}, judged {judged}"
             if received != judged
@@ -185,7 +186,7 @@ def receipts(log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 
 
 def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
-    """Rows in each effective Parquet object against its receipt."""
+    """Compare the rows of each effective Parquet object with its receipt."""
     query = f"select feed, dt, table_name, key, rows, sha256 from ({EFFECTIVE_FILE}) as f order by all"
     files = log.execute(query).fetchall()
     present = [key for _, _, _, key, _, _ in files if lake.store.head(key) is not None]
@@ -201,7 +202,8 @@ def bronze(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterato
 
 
 def merged(lake: Lake, *, deep: bool) -> Iterator[Row]:
-    """Merged copies of bronze against their records: a build may read them in place of their members."""
+    """Compare merged copies of bronze files with their records; a build may read them in place of the files
+    they copy."""
     live = sorted(listed(lake).live)
     counted = parquet_rows(lake, live)
     for key in live:
@@ -221,7 +223,7 @@ def merged(lake: Lake, *, deep: bool) -> Iterator[Row]:
 
 
 def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    """Files the build was made from against those effective now, then what the build's own row counts said."""
+    """Compare the files the build was made from with those effective now, then report its reconciliation checks."""
     report = last_report(lake.settings)
     effective: dict[str, dict[str, int]] = {}
     for feed, key, rows in log.execute(f"select feed, key, rows from ({EFFECTIVE_FILE}) as f").fetchall():
@@ -251,24 +253,24 @@ def warehouse(lake: Lake, log: duckdb.DuckDBPyConnection) -> Iterator[Row]:
 
 
 def parquet_rows(lake: Lake, present: list[str]) -> dict[str, int]:
-    """Rows by key, from Parquet footers; a file that cannot be read is absent."""
+    """Row counts by key, from Parquet footers; a file that cannot be read is absent. Raises StoreError."""
     urls = {lake.store.url(key): key for key in present}
     if not urls:
         return {}
     query = "select file_name, num_rows from parquet_file_metadata($urls)"
     with duckdb.connect() as connection, reading(lake.store, connection, "count rows of the store's files"):
         try:
-            found = connection.execute(query, {"urls": list(urls)}).fetchall()
+            footers = connection.execute(query, {"urls": list(urls)}).fetchall()
         except duckdb.Error as error:
             # A store that does not answer has not lost the file.
             if lake.store.as_store_error("", error) is not None:
                 raise
-            found = [row for url in urls for row in _footer(connection, query, url)]
-    return {urls[url]: int(rows) for url, rows in found}
+            footers = [row for url in urls for row in _footer(connection, query, url)]
+    return {urls[url]: int(rows) for url, rows in footers}
 
 
 def _footer(connection: duckdb.DuckDBPyConnection, query: str, url: str) -> list[tuple[str, int]]:
-    """One file's footer, after reading all of them at once failed on some file."""
+    """One file's name and row count; empty where it cannot be read. Used after reading all files at once has failed."""
     try:
         return connection.execute(query, {"urls": [url]}).fetchall()
     except duckdb.HTTPException:
@@ -279,9 +281,4 @@ def _footer(connection: duckdb.DuckDBPyConnection, query: str, url: str) -> list
 
 def _object_sha256(lake: Lake, key: str) -> str:
     with lake.scratch() as scratch:
-        return _sha256(lake.store.fetch(key, scratch / "object"))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return sha256_of_file(lake.store.fetch(key, scratch / "object"))

@@ -1,1 +1,1 @@
-"""Release: immutable, then one pointer."""
+"""Releases as they lie in the store: keys, manifests, the pointer to the current one, the ledger of what happened."""

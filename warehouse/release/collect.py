@@ -1,4 +1,4 @@
-"""Objects of publications that never became current: left by a crash, invisible to readers, collectable."""
+"""Find and delete objects of publications that a crash ended before their release became current."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def orphans(lake: Lake, edition: str) -> list[str]:
-    """Keys no published release names, in key order. Run under the publisher lock, or between publications."""
+    """Keys of objects that no published release names, sorted. Call it under the publisher lock."""
     lines = ledger.entries(lake.store, edition)
     published = {e.release for e in lines if e.release}
     withdrawn = {e.release for e in lines if e.event == "withdrawn"}
-    at = pointer.pointer(lake.store, edition)
-    if at is not None and at.release is not None:
-        published.add(at.release)
+    current = pointer.pointer(lake.store, edition)
+    if current is not None and current.release is not None:
+        published.add(current.release)
     named: set[str] = set()
     for release in published:
         try:
@@ -27,7 +27,7 @@ def orphans(lake: Lake, edition: str) -> list[str]:
         except ObjectNotFound:
             if release not in withdrawn:
                 raise
-            continue  # Withdrawn and removed (warehouse.publish.leaky).
+            continue  # Withdrawn and removed (warehouse.publish.legacy).
         named |= {layout.manifest(edition, release), layout.open_sql(edition, release), manifest.warehouse.key}
         named.add(layout.record(edition, release))
         named |= {file.key for table in manifest.tables.values() for file in table.files}
@@ -40,7 +40,7 @@ def collect(lake: Lake, edition: str) -> list[str]:
     """Delete the orphans; the keys that were deleted. Raises LakeBusy while a publication runs."""
     with publisher(lake):
         ledger.repair(lake, edition)
-        found = orphans(lake, edition)
-        for key in found:
+        deleted = orphans(lake, edition)
+        for key in deleted:
             lake.store.delete(key)
-    return found
+    return deleted

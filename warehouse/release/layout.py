@@ -1,10 +1,10 @@
-"""Object keys of what is published. The only place that spells them.
+"""Object keys of releases, their ledger and the recorded verdicts; no other module spells them.
 
 published/<edition>/current.json                                    the pointer
 published/internal/hold.json                                        a named hold, while it lasts
 published/<edition>/releases/<id>/{warehouse.duckdb,manifest.json,open.sql}
 published/internal/facts/<table>/day=<date>/<release id>.parquet    immutable, shared between releases
-editions/open/releases/<id>.json                                    private twin of a public manifest (ADR 0022)
+editions/open/releases/<id>.json                                    private whole manifest of a public release
 editions/open/hold.json                                             the open edition's hold: it names a person
 ledger/<edition>/<sequence:08d>-<event>.json                        append-only
 verdicts/decided=<date>/<time>-<build>.json
@@ -24,7 +24,7 @@ VERDICTS = keys.VERDICTS
 
 
 def is_public(edition: str) -> bool:
-    """Is everything below `published/<edition>` for readers outside the administration (ADR 0022)?"""
+    """May readers outside the administration read everything below `published/<edition>` (ADR 0022)?"""
     return edition != "internal"
 
 
@@ -34,12 +34,12 @@ def current(edition: str) -> str:
 
 
 def hold(edition: str) -> str:
-    """The named hold of an edition, present while it lasts; of a public edition it is kept private."""
+    """The hold of an edition, an object that exists while it lasts; of a public edition it is private."""
     return edition_hold(edition) if is_public(edition) else earlier_hold(edition)
 
 
 def earlier_hold(edition: str) -> str:
-    """Where earlier versions kept the hold of every edition."""
+    """The key under which earlier versions kept the hold of every edition."""
     return f"{PUBLISHED}/{edition}/hold.json"
 
 
@@ -59,22 +59,22 @@ def warehouse(edition: str, release_id: str) -> str:
 
 
 def manifest(edition: str, release_id: str) -> str:
-    """What a release consists of."""
+    """The manifest that readers of the edition see."""
     return f"{release(edition, release_id)}/manifest.json"
 
 
 def record(edition: str, release_id: str) -> str:
-    """The whole manifest of a release: of a public edition the private twin, else the manifest itself."""
+    """The whole manifest of a release: of a public edition a private object, else the manifest itself."""
     return edition_record(edition, release_id) if is_public(edition) else manifest(edition, release_id)
 
 
 def records(edition: str) -> str | None:
-    """Folder of the private twins; None where an edition has none."""
+    """Folder of the private whole manifests; None for an edition that is not public."""
     return edition_record(edition) if is_public(edition) else None
 
 
 def open_sql(edition: str, release_id: str) -> str:
-    """Views relative to the store root, for a restored copy."""
+    """SQL that opens a restored copy of the release by paths relative to the store's root."""
     return f"{release(edition, release_id)}/open.sql"
 
 

@@ -1,19 +1,19 @@
-"""The ledger of an edition: append-only objects, each carrying the sha256 of the one before.
+"""The ledger of an edition: append-only JSON objects, each carrying the sha256 of the one before.
 
-It owns order and chain. What an event does to the edition is its caller's business; the
-pointer moves first and the line follows, so `repair` writes the line a crash left out.
+It records what happened to the edition; callers move the pointer first and append the entry after, so `repair` adds
+the entry that a crash in between left out.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from ingestion.errors import IntegrityError
-from warehouse.build.report import Document
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
 from warehouse.release import layout, pointer
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Move:
 
 
 class Entry(Document):
-    """One line. `previous` is the sha256 of the previous object's bytes; None in the first."""
+    """One entry. `previous` is the sha256 of the previous object's bytes; None in the first."""
 
     sequence: int
     event: Event
@@ -49,7 +49,10 @@ class Entry(Document):
 
 
 def entries(store: Store, edition: str) -> list[Entry]:
-    """All lines, oldest first, with the chain checked. Raises IntegrityError naming the first bad object."""
+    """All entries, oldest first, with the chain of hashes checked.
+
+    Raises IntegrityError naming the first bad object.
+    """
     read: list[Entry] = []
     previous: str | None = None
     for info in store.list(layout.ledger(edition)):
@@ -60,27 +63,30 @@ def entries(store: Store, edition: str) -> list[Entry]:
             raise _broken(edition, info.key, f"expected {expected}: an entry is missing or was added")
         if entry.previous != previous:
             raise _broken(edition, info.key, "the entry before it was changed")
-        previous = hashlib.sha256(data).hexdigest()
+        previous = sha256_of_bytes(data)
         read.append(entry)
     return read
 
 
 def verify_ledger(lake: Lake, edition: str) -> list[Entry]:
-    """Check chain and that the newest pointer-moving line agrees with the pointer; the lines. Raises IntegrityError."""
+    """All entries. Raises IntegrityError where the chain is broken or the pointer is not at the release they say."""
     lines = entries(lake.store, edition)
-    at = pointer.pointer(lake.store, edition)
-    expected = standing(lines)
-    if (at.release if at else None) != expected:
+    current = pointer.pointer(lake.store, edition)
+    expected, pointed = current_release(lines), current.release if current else None
+    if pointed != expected:
         raise IntegrityError(
-            f"the ledger of {edition} ends with release {expected}, the pointer says {at.release if at else None}",
+            f"the ledger of {edition} ends with release {expected}, the pointer says {pointed}",
             left="nothing was changed",
             next_step="run `citylake publish`: it writes the line a crash left out",
         )
     return lines
 
 
-def standing(lines: Sequence[Entry]) -> str | None:
-    """The release that is current after these lines. A release may be withdrawn after another took its place."""
+def current_release(lines: Sequence[Entry]) -> str | None:
+    """The release that is current after these entries; None where none is.
+
+    A release may be withdrawn after another took its place.
+    """
     release: str | None = None
     for line in lines:
         if line.event in ("published", "rollback"):
@@ -91,7 +97,7 @@ def standing(lines: Sequence[Entry]) -> str | None:
 
 
 def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
-    """Add one line. The caller holds the publisher lock."""
+    """Add one entry. The caller holds the publisher lock."""
     last, count = _last(lake.store, edition)
     at = lake.clock()
     entry = Entry(
@@ -103,20 +109,20 @@ def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
         at=at if last is None else max(at, Entry.model_validate_json(last).at + _TICK),
         by=move.by,
         reason=move.reason,
-        previous=None if last is None else hashlib.sha256(last).hexdigest(),
+        previous=None if last is None else sha256_of_bytes(last),
     )
     lake.store.put_bytes(layout.ledger_entry(edition, count + 1, event), entry.model_dump_json(indent=1).encode())
     return entry
 
 
 def next_time(lake: Lake, editions: Sequence[str]) -> datetime:
-    """The clock, or a microsecond after the newest line of these editions: a clock set back reorders no release."""
+    """Now, or a microsecond after the newest entry of these editions where the clock was set back."""
     lines = [last for edition in editions if (last := _last(lake.store, edition)[0]) is not None]
     return max([lake.clock(), *(Entry.model_validate_json(line).at + _TICK for line in lines)])
 
 
 def _last(store: Store, edition: str) -> tuple[bytes | None, int]:
-    """The last line's bytes, and how many lines there are."""
+    """The last entry's bytes (None without entries), and how many entries there are."""
     last, count = None, 0
     for info in store.list(layout.ledger(edition)):
         last, count = info.key, count + 1
@@ -124,20 +130,22 @@ def _last(store: Store, edition: str) -> tuple[bytes | None, int]:
 
 
 def repair(lake: Lake, edition: str) -> list[Entry]:
-    """The lines, after adding the one that a crash between pointer and ledger left out."""
+    """All entries, after adding the one that a crash between moving the pointer and appending left out."""
     lines = entries(lake.store, edition)
-    at = pointer.pointer(lake.store, edition)
-    if at is None:
+    current = pointer.pointer(lake.store, edition)
+    if current is None:
         return lines
-    expected = standing(lines)
-    if at.release == expected:
+    expected = current_release(lines)
+    if current.release == expected:
         return lines
-    event: Event = "withdrawn" if at.release is None else "published"
-    if at.release is not None and any(line.release == at.release for line in lines if line.event != "resumed"):
+    event: Event = "withdrawn" if current.release is None else "published"
+    if current.release is not None and any(
+        line.release == current.release for line in lines if line.event != "resumed"
+    ):
         event = "rollback"
     held = pointer.hold(lake, edition) if event != "published" else None
     reason = held.reason if held else "line added after an interrupted command"
-    move = Move(at.release or expected, at.manifest_sha256, reason, held.by if held else None)
+    move = Move(current.release or expected, current.manifest_sha256, reason, held.by if held else None)
     return [*lines, append(lake, edition, event, move)]
 
 

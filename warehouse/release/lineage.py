@@ -1,4 +1,4 @@
-"""Which deliveries stand behind a product: effective bronze keys, with batch, receipt, raw object and sha256."""
+"""The deliveries that each product of a build was made from: batch, receipt, raw object with sha256, bronze keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from warehouse.release.manifest import SourceBatch
 
 Inputs = dict[str, list[SourceBatch]]
 
-_BEHIND = """
+_DELIVERIES = """
 select r.batch, r.key, r.raw_key, r.raw_sha256, list(f.key order by f.key)
 from (select distinct unnest($keys::varchar[]) as key) as wanted
 inner join (select distinct key, receipt_key from bronze_file) as f on wanted.key = f.key
@@ -21,7 +21,7 @@ order by r.key
 
 
 def lineage(log: duckdb.DuckDBPyConnection, report: BuildReport) -> dict[str, Inputs]:
-    """Per product and feed, the deliveries behind the build. Raises IntegrityError for a file no receipt names."""
+    """Product to feed to the deliveries behind it. Raises IntegrityError for a file no receipt names."""
     by_feed = {feed: _batches(log, feed, keys) for feed, keys in report.inputs.items()}
     products: dict[str, set[str]] = {}
     for model in report.models:
@@ -33,10 +33,10 @@ def lineage(log: duckdb.DuckDBPyConnection, report: BuildReport) -> dict[str, In
 
 
 def _batches(log: duckdb.DuckDBPyConnection, feed: str, keys: list[str]) -> list[SourceBatch]:
-    rows = log.execute(_BEHIND, {"keys": keys}).fetchall()
+    rows = log.execute(_DELIVERIES, {"keys": keys}).fetchall()
     names = ("batch", "receipt", "raw_key", "raw_sha256", "bronze")
-    found = [SourceBatch(**dict(zip(names, row, strict=True))) for row in rows]
-    missing = set(keys) - {key for batch in found for key in batch.bronze}
+    batches = [SourceBatch(**dict(zip(names, row, strict=True))) for row in rows]
+    missing = set(keys) - {key for batch in batches for key in batch.bronze}
     if missing:
         raise IntegrityError(
             f"{len(missing)} bronze files of the build have no receipt, first {min(missing)}",
@@ -44,4 +44,4 @@ def _batches(log: duckdb.DuckDBPyConnection, feed: str, keys: list[str]) -> list
             left="nothing was released",
             next_step="citylake build",
         )
-    return found
+    return batches

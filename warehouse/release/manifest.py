@@ -1,4 +1,4 @@
-"""What a release says about itself. Immutable; the ledger and the pointer carry the sha256 of `manifest.json`.
+"""The manifest of a release: its tables, products and files. The ledger and the pointer carry its sha256.
 
 `tables` lists everything a reader sees; `products` says which release each product came
 from, on which inputs, under which verdict. A fact's rows are in `files`, shared between releases, or in the
@@ -8,13 +8,14 @@ sha256 of the whole manifest, which is kept private (ADR 0022).
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from warehouse.build.report import Document, Kind
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
+from warehouse.build.report import Kind
 from warehouse.verdict import AcceptedUse
 
 
@@ -46,9 +47,10 @@ class FactDay(Document):
 
 
 class TableEntry(Document):
-    """One released table. `columns` maps name to DuckDB type, in order; `feeds` are what it is made from.
+    """One released table. `columns` maps name to DuckDB type, in order; `feeds` are the feeds it is made from.
 
-    A fact has `files`, and the release file a view of them; or, `materialised`, it is a table there and has `days`.
+    The rows of a fact lie in `files`, of which the release file has a view; or, where it is `materialised`, in a table
+    of the release file, and `days` holds their counts and hashes.
     """
 
     product: str
@@ -64,15 +66,15 @@ class TableEntry(Document):
 
     @property
     def is_view(self) -> bool:
-        """Are its rows in files of their own?"""
+        """Are its rows in fact files, with a view in the release file?"""
         return self.day_column is not None and not self.materialised
 
     def by_day(self) -> list[FactFile] | list[FactDay]:
-        """A fact's days, in order."""
+        """The days of a fact, in order."""
         return self.days if self.materialised else self.files
 
     def as_table(self) -> TableEntry:
-        """The same rows, kept in the release file."""
+        """The entry of the same rows as a table of the release file."""
         if not self.is_view:
             return self
         days = [FactDay(day=file.day, rows=file.rows, content=file.content) for file in self.files]
@@ -177,7 +179,7 @@ class PublicManifest(Document):
                 name: PublicTable(product=entry.product, rows=entry.rows, columns=entry.columns)
                 for name, entry in manifest.tables.items()
             },
-            record_sha256=hashlib.sha256(record).hexdigest(),
+            record_sha256=sha256_of_bytes(record),
         )
 
 
@@ -187,6 +189,6 @@ class _Version(BaseModel):
     schema_version: int
 
 
-def is_whole(data: bytes) -> bool:
+def is_whole_manifest(data: bytes) -> bool:
     """Is this a whole manifest, as the internal edition has and every edition of an earlier version had?"""
     return _Version.model_validate_json(data).schema_version == 1

@@ -1,6 +1,6 @@
-"""What a person may do to an edition: go back to an earlier release, take it out of service, lift the hold.
+"""What a person may do to an edition: roll back to an earlier release, withdraw it, lift its hold.
 
-Each holds the publisher lock, moves the pointer and then writes the ledger's line.
+Each takes the publisher lock, moves the pointer and then appends to the ledger.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Mani
                 left="the current release is unchanged, no hold was set",
                 next_step=f"citylake releases --edition {edition}",
             )
-        manifest = _still_there(lake, edition, to, published[to], entries)
+        manifest = _load_published(lake, edition, to, published[to], entries)
         _set_hold(lake, edition, reason, by)
         pointer.move(lake.store, edition, to, published[to], lake.clock())
         ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
@@ -39,12 +39,12 @@ def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
     """Take the edition out of service and hold it. Raises ConfigurationError where nothing is current."""
     with publisher(lake):
         ledger.repair(lake, edition)
-        at = pointer.pointer(lake.store, edition)
-        if at is None or at.release is None:
+        current = pointer.pointer(lake.store, edition)
+        if current is None or current.release is None:
             raise ConfigurationError(f"edition {edition} has no current release to withdraw", left="nothing changed")
         _set_hold(lake, edition, reason, by)
         pointer.move(lake.store, edition, None, None, lake.clock())
-        ledger.append(lake, edition, "withdrawn", ledger.Move(at.release, at.manifest_sha256, reason, by))
+        ledger.append(lake, edition, "withdrawn", ledger.Move(current.release, current.manifest_sha256, reason, by))
 
 
 def resume(lake: Lake, edition: str, *, by: str) -> None:
@@ -54,15 +54,15 @@ def resume(lake: Lake, edition: str, *, by: str) -> None:
         held = pointer.hold(lake, edition)
         if held is None:
             raise ConfigurationError(f"edition {edition} is not on hold", left="nothing changed")
-        at = pointer.pointer(lake.store, edition)
-        # The ledger first: a crash in between leaves the hold, and resuming again only repeats the line.
-        release, sha256 = (at.release, at.manifest_sha256) if at else (None, None)
+        current = pointer.pointer(lake.store, edition)
+        # The ledger first: a crash in between leaves the hold, and resuming again only repeats the entry.
+        release, sha256 = (current.release, current.manifest_sha256) if current else (None, None)
         ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
         for key in {layout.hold(edition), layout.earlier_hold(edition)}:
             lake.store.delete(key)
 
 
-def _still_there(lake: Lake, edition: str, to: str, sha256: str | None, entries: list[ledger.Entry]) -> Manifest:
+def _load_published(lake: Lake, edition: str, to: str, sha256: str | None, entries: list[ledger.Entry]) -> Manifest:
     """The manifest of an earlier release. Raises ConfigurationError where it was withdrawn and removed."""
     try:
         return pointer.load(lake.store, edition, to, sha256)
@@ -78,6 +78,6 @@ def _still_there(lake: Lake, edition: str, to: str, sha256: str | None, entries:
 
 
 def _set_hold(lake: Lake, edition: str, reason: str, by: str) -> None:
-    """Set before the pointer moves: a crash in between leaves the edition held, never silently rolled back."""
+    """Set the hold. Called before the pointer moves, so that a crash in between leaves the old release, on hold."""
     held = pointer.Hold(edition=edition, reason=reason, by=by, since=lake.clock())
     lake.store.replace(layout.hold(edition), held.model_dump_json(indent=1).encode())

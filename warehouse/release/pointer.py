@@ -1,19 +1,19 @@
-"""The pointer of an edition and the named hold: which release is current, and may a new one be published?
+"""The pointer of an edition (its current release) and the hold that keeps new releases from being published.
 
-Reading needs no lock. Whoever moves the pointer holds the publisher lock (warehouse.release.lock) and writes the
-ledger: publication (warehouse.publish) and people (warehouse.release.moves).
+Reading needs no lock. Only warehouse.publish.run and warehouse.release.moves move the pointer; they hold the publisher
+lock (warehouse.release.lock) and append to the ledger.
 """
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ingestion.errors import IntegrityError, ObjectNotFound
-from warehouse.build.report import Document
+from ingestion.values.document import Document
+from ingestion.values.hashes import sha256_of_bytes
 from warehouse.release import layout
-from warehouse.release.manifest import Manifest, PublicManifest, is_whole
+from warehouse.release.manifest import Manifest, PublicManifest, is_whole_manifest
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -30,7 +30,7 @@ class Pointer(Document):
 
 
 class Hold(Document):
-    """`hold.json`: nobody publishes this edition until `resume`. `by` is a role or an account name."""
+    """`hold.json`: nothing is published to this edition until `resume`. `by` is a role or an account name."""
 
     edition: str
     reason: str
@@ -39,7 +39,7 @@ class Hold(Document):
 
 
 def pointer(store: Store, edition: str) -> Pointer | None:
-    """The pointer as it stands; None before the first release."""
+    """The pointer of an edition; None before the first release."""
     try:
         return Pointer.model_validate_json(store.get_bytes(layout.current(edition)))
     except ObjectNotFound:
@@ -48,10 +48,10 @@ def pointer(store: Store, edition: str) -> Pointer | None:
 
 def current(lake: Lake, edition: str = "internal") -> Manifest | None:
     """The manifest of the current release; None when never released or withdrawn. Raises IntegrityError."""
-    at = pointer(lake.store, edition)
-    if at is None or at.release is None:
+    pointing = pointer(lake.store, edition)
+    if pointing is None or pointing.release is None:
         return None
-    return load(lake.store, edition, at.release, at.manifest_sha256)
+    return load(lake.store, edition, pointing.release, pointing.manifest_sha256)
 
 
 def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]]:
@@ -66,13 +66,13 @@ def released_inputs(lake: Lake, edition: str = "internal") -> dict[str, set[str]
 
 
 def load(store: Store, edition: str, release: str, sha256: str | None = None) -> Manifest:
-    """One release's whole manifest, checked against the published one's `sha256` where given.
+    """The whole manifest of a release. `sha256` is what the published manifest must have, where it is known.
 
-    Of a public edition the published manifest leads to the private one. Raises ObjectNotFound, IntegrityError.
+    Of a public edition the published manifest names the private whole one. Raises ObjectNotFound, IntegrityError.
     """
     data = store.get_bytes(layout.manifest(edition, release))
     _require_published(edition, release, data, sha256)
-    if layout.is_public(edition) and not is_whole(data):
+    if layout.is_public(edition) and not is_whole_manifest(data):
         public = PublicManifest.model_validate_json(data)
         data = store.get_bytes(layout.record(edition, release))
         _require_published(edition, release, data, public.record_sha256)
@@ -80,7 +80,7 @@ def load(store: Store, edition: str, release: str, sha256: str | None = None) ->
 
 
 def _require_published(edition: str, release: str, data: bytes, sha256: str | None) -> None:
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+    if sha256 is not None and sha256_of_bytes(data) != sha256:
         raise IntegrityError(
             f"the manifest of release {release} ({edition}) is not the one that was published",
             left="the pointer was not moved",
@@ -89,7 +89,7 @@ def _require_published(edition: str, release: str, data: bytes, sha256: str | No
 
 
 def hold(lake: Lake, edition: str) -> Hold | None:
-    """The named hold, if one is set; one that an earlier version set counts too."""
+    """The hold of an edition, also one that an earlier version set; None without a hold."""
     for key in dict.fromkeys([layout.hold(edition), layout.earlier_hold(edition)]):
         try:
             return Hold.model_validate_json(lake.store.get_bytes(key))
@@ -99,7 +99,7 @@ def hold(lake: Lake, edition: str) -> Hold | None:
 
 
 def move(store: Store, edition: str, release: str | None, sha256: str | None, moved_at: datetime) -> Pointer:
-    """The one atomic step. The caller holds the publisher lock."""
-    at = Pointer(edition=edition, release=release, manifest_sha256=sha256, moved_at=moved_at)
-    store.replace(layout.current(edition), at.model_dump_json(indent=1).encode())
-    return at
+    """Replace the pointer in one atomic write. The caller holds the publisher lock."""
+    moved = Pointer(edition=edition, release=release, manifest_sha256=sha256, moved_at=moved_at)
+    store.replace(layout.current(edition), moved.model_dump_json(indent=1).encode())
+    return moved

@@ -8,7 +8,6 @@ ingestion.upkeep.compaction.plan's; when a view may read it, warehouse.build.sou
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from ingestion.upkeep.compaction.catalogue import listed, members
 from ingestion.upkeep.compaction.model import Compaction
 from ingestion.upkeep.compaction.plan import Group, due
 from ingestion.values import row_identity
+from ingestion.values.hashes import sha256_of_file
 
 
 @dataclass
@@ -122,8 +122,7 @@ def _merge(lake: Lake, contract: Contract, group: Group) -> str | None:
         paths = [_fetched(lake, member.key, member.sha256, folder / str(i)) for i, member in enumerate(group.members)]
         target = folder / "merged.parquet"
         _write(lake, group, paths, target, folder)
-        with target.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of_file(target)
         attempt = uuid.uuid4().hex[:12]
         key = keys.merged_object(contract.department, contract.feed, group.table, group.period, group.digest, attempt)
         lake.on_step("merged")
@@ -167,9 +166,8 @@ def _fetched(lake: Lake, key: str, sha256: str, target: Path) -> Path:
     if lake.store.head(key) is None:
         raise IntegrityError(f"{key} is gone")
     path = lake.store.fetch(key, target)
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-            raise IntegrityError(f"{key} is not the object its receipt names")
+    if sha256_of_file(path) != sha256:
+        raise IntegrityError(f"{key} is not the object its receipt names")
     return path
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from ingestion.receipts.model import Record
+from ingestion.values.document import Document
 
 
-class Member(Record):
+class Member(Document):
     """One bronze object inside, as its receipt names it."""
 
     key: str
@@ -18,7 +18,7 @@ class Member(Record):
     row_hash: str
 
 
-class Compaction(Record):
+class Compaction(Document):
     """A merged object and its members. It holds exactly the members' rows; members stay where they are."""
 
     schema_version: Literal[1] = 1

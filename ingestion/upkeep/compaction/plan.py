@@ -9,7 +9,6 @@ effective file and are left alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -21,6 +20,7 @@ from ingestion.contract.model import Contract
 from ingestion.lake import Lake
 from ingestion.receipts.standing import standing
 from ingestion.upkeep.compaction.model import Member
+from ingestion.values.hashes import sha256_of_bytes
 
 SMALL_BYTES = 32 * 2**20
 """Larger files are worth opening one by one."""
@@ -52,7 +52,7 @@ class Group:
     def digest(self) -> str:
         """Names the set of members, and the bytes they had."""
         text = "\n".join(sorted(f"{member.key} {member.sha256}" for member in self.members))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return sha256_of_bytes(text.encode())[:16]
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def _clean(lake: Lake) -> None:
 
 
 def test_a_day_through_airflow_equals_the_same_day_without_it(running: Running, tmp_path: Path) -> None:
-    running.days.play(FIRST)
+    running.days.run(FIRST)
     assert set(running.days.done[str(FIRST)].values()) == {"passed"}
     secrets = running.lake.settings.pseudonym_keys_path
     (tmp_path / "secrets").mkdir(mode=0o700)
@@ -125,8 +125,8 @@ def test_one_run_covers_many_intervals(running: Running) -> None:
 
 def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_published(running: Running) -> None:
     days, api = running.days, running.stack.api()
-    days.play(SECOND)
-    days.play(BAD)
+    days.run(SECOND)
+    days.run(BAD)
     verdicts = days.done[str(BAD)]
     assert {p for p, d in verdicts.items() if d != "passed"} == {"food_safety", "town_brief"}
     assert api.tasks(INSPECTION, f"demo__{BAD}")["needs_attention"] == "failed"
@@ -149,7 +149,7 @@ def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_publi
 
 
 def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over(running: Running) -> None:
-    running.days.play(AFTER)
+    running.days.run(AFTER)
     assert set(running.days.done[str(AFTER)].values()) == {"passed"}
     opened, resolved = _letters(running)
     assert "Resolved" in resolved and "Resolved" not in opened
@@ -159,7 +159,7 @@ def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over
 def test_the_forms_default_date_does_the_citys_day_and_a_wrong_one_is_red(running: Running) -> None:
     """The machine's date lies after the last scheduled day: Airflow made no task, and showed the run as a success."""
     api, now = running.stack.api(), datetime.now(UTC)
-    running.days.tell_time(AFTER, EVENING)
+    running.days.set_time(AFTER, EVENING)
     chore = "maintenance.incidents"
     runs = {WEATHER: "click", LICENCE: "wrong", chore: "click"}
     api.trigger(WEATHER, "click", at=now)

@@ -25,7 +25,7 @@ WEATHER = "qxj.wx_station_hourly"
 
 def _deliver(running: Running, day: date) -> None:
     deliver(running.days.city, running.days.city.day_no(day), running.days.folder)
-    running.days.tell_time(day, timedelta(minutes=5))
+    running.days.set_time(day, timedelta(minutes=5))
 
 
 def _taken_in(lake: Lake, day: date) -> list[tuple[Any, ...]]:
@@ -119,5 +119,5 @@ def test_after_all_of_it_the_lake_reconciles(running: Running) -> None:
     for feed in feeds:
         api.trigger(feed, "catch-up", conf={"from": "2026-03-02", "to": "2026-03-05"})
     assert set(api.wait(dict.fromkeys(feeds, "catch-up"), seconds=300).values()) <= {"success", "failed"}
-    running.days.play(date(2026, 3, 6))
+    running.days.run(date(2026, 3, 6))
     assert not reconcile(running.lake, deep=True).off

@@ -112,9 +112,9 @@ def test_a_day_goes_from_the_departments_to_a_release(native: Native, api: Airfl
         api.trigger(feed, "day", at=datetime.fromisoformat(EVENING))
     states = api.wait(dict.fromkeys(FEEDS, "day"), seconds=DAY_SECONDS)
     assert states == dict.fromkeys(FEEDS, "success")
-    # Each feed rings once; what counts is a run that began after the last of them.
-    rung = max(_ended(task) for feed in FEEDS for task in _conformed(api, feed))
-    _until(lambda: any(_began(run) >= rung and run["state"] in ENDED for run in api.runs("warehouse")))
+    # Each feed sends one asset event; what counts is a run that began after the last of them.
+    last_event = max(_ended(task) for feed in FEEDS for task in _conformed(api, feed))
+    _until(lambda: any(_began(run) >= last_event and run["state"] in ENDED for run in api.runs("warehouse")))
     assert api.runs("warehouse", limit=1)[0]["state"] == "success"
 
 

@@ -54,7 +54,7 @@ def test_pages_that_repeat_one_record_and_miss_another_wait_for_the_steward(
     assert served.served == 4  # two pages, read twice
     assert counted(lake) == {}
     assert [(one.batch, one.message) for one in held(lake)] == [(delivery.batch, WHY)]
-    assert incidents(lake) == [("delivery_held", f"waits for a word: {WHY}")]
+    assert incidents(lake) == [("delivery_held", f"waits for the steward's decision: {WHY}")]
     assert ingest_interval(lake, feed, day(0))[0].outcome == "duplicate"
     decide(lake, delivery.batch, verb, "asked the office", "A. Steward")
     assert counted(lake) == after

@@ -70,13 +70,13 @@ def test_no_date_bounds_a_run_that_is_triggered(dags: dict[str, Any]) -> None:
 )
 def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int | None, ticks: bool) -> None:
     from dags.factory.maintenance import maintenance_dags
-    from dags.factory.settings import ticking
+    from dags.factory.settings import cron_schedule
     from ingestion import clocks
     from ingestion.settings import Settings
 
     today = clocks.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
     last, first = (None if days is None else today + timedelta(days=days) for days in (until, since))
-    found = ticking("0 8 * * *", "Asia/Shanghai", Settings(schedule_until=last), since=first)
+    found = cron_schedule("0 8 * * *", "Asia/Shanghai", Settings(schedule_until=last), since=first)
     assert (found is not None) == ticks
     assert maintenance_dags()["maintenance.incidents"].schedule is not None
 

@@ -12,7 +12,7 @@ _TASK = """
 import os, sys
 from pathlib import Path
 import dbt.adapters.duckdb.impl, dbt.cli.main
-from warehouse.build.dbt_runner import Dbt, DbtFolders, collected
+from warehouse.build.dbt_runner import Dbt, DbtFolders, freeing_dbt
 
 def build(root):
     dbt = Dbt(DbtFolders(root / "project", root, root / "target", root / "logs"), print)
@@ -21,7 +21,7 @@ def build(root):
 
 child = os.fork()
 if not child:
-    with collected():
+    with freeing_dbt():
         build(Path(sys.argv[1]))
     os._exit(0)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.cli.output import PIPED_WIDTH, grid, plain, progress, results, shown, write_json
+from warehouse.cli.output import PIPED_WIDTH, format_cell, grid, plain, progress, results, write_json
 
 CITY = timezone(timedelta(hours=8))
 
@@ -55,7 +55,7 @@ def test_json_keeps_chinese_readable(capsys: pytest.CaptureFixture[str]) -> None
     ],
 )
 def test_cells(value: object, cell: str) -> None:
-    assert shown(value) == cell
+    assert format_cell(value) == cell
 
 
 def test_cells_are_never_markup(capsys: pytest.CaptureFixture[str]) -> None:

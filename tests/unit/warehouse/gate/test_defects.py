@@ -17,7 +17,7 @@ from warehouse.gate import decide, leaks
 from warehouse.publish import compose
 from warehouse.publish import run as release
 from warehouse.publish.facts import FactExport
-from warehouse.publish.lake_facts import LakeFacts
+from warehouse.publish.internal_facts import InternalFacts
 from warehouse.publish.run import publish
 from warehouse.release import pointer
 
@@ -157,8 +157,8 @@ def test_an_edition_that_cannot_be_published_stops_no_other(city: SmallCity, mon
 def test_what_was_not_looked_at_is_not_for_everybody(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
     report = city.build()
     verdicts = decide.gate(city.lake, report)
-    planted = failing(LakeFacts.in_rows, lambda *_: True, DEFECTS[1])
-    monkeypatch.setattr(LakeFacts, "in_rows", planted)
+    planted = failing(InternalFacts.in_rows, lambda *_: True, DEFECTS[1])
+    monkeypatch.setattr(InternalFacts, "in_rows", planted)
     internal, public = publish(city.lake, report, verdicts, approver="duty officer")
     assert internal.outcome == "published"
     assert public.outcome == "nothing_releasable"

@@ -21,7 +21,7 @@ from warehouse import sql
 from warehouse.build.report import BuildReport
 from warehouse.export import export
 from warehouse.gate.decide import gate
-from warehouse.publish import leaky
+from warehouse.publish import legacy
 from warehouse.publish.run import Published, publish
 from warehouse.reconcile.run import reconcile
 from warehouse.release import layout, ledger, moves, pointer
@@ -192,7 +192,7 @@ def test_the_next_publication_replaces_what_an_earlier_version_released(city: Sm
     assert [(e.event, e.release) for e in lines[2:]] == [
         ("published", result.release), ("withdrawn", old[0]), ("withdrawn", old[1]),
     ]  # fmt: skip
-    assert {e.reason for e in lines if e.event == "withdrawn"} == {leaky.REASON}
+    assert {e.reason for e in lines if e.event == "withdrawn"} == {legacy.REASON}
     assert {i.key: city.lake.store.get_bytes(i.key) for i in city.lake.store.list("published/internal/")} == internal
     assert run(city).outcome == "nothing_new"
     assert reconcile(city.lake, deep=True).ok
@@ -250,7 +250,7 @@ def test_a_replacement_killed_after_the_pointer_moved_is_finished(city: SmallCit
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(leaky, "remove", killed)
+        patched.setattr(legacy, "remove", killed)
         with pytest.raises(Killed):
             run(city)
     assert current(city).id != old

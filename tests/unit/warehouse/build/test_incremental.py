@@ -1,4 +1,5 @@
-"""Tables over growing feeds are refused, with the way out; facts between, snapshots and views are fine."""
+"""Tables over feeds that are read by days are refused, with the way out; facts between, snapshots and views are
+fine."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from ingestion.contract.load import load_contracts
 from ingestion.settings import Settings
 from warehouse.build.collect import Lineage
 from warehouse.build.errors import BuildFailed
-from warehouse.build.growing import require_incremental
+from warehouse.build.incremental import require_incremental
 
 WEATHER, LICENCES = ("qxj.wx_station_hourly", "wx_station_hourly"), ("syj.food_licence", "food_licence")
 

@@ -1,8 +1,8 @@
-"""Facts of the lake itself in what a public edition would hold (ADR 0022): columns, comments, values.
+"""Keep products out of a public edition whose tables would publish internal facts of the lake (ADR 0022).
 
-An edition holds what its readers may know. Not theirs: the lake's own columns, where the store and the home folder
-lie, batch ids (and so the keys of raw and bronze objects), ids of Airflow runs, stewards' mail addresses. It owns
-recognising them; a product whose tables hold any is kept out of the edition until its model leaves them out.
+Internal are the lake's own columns, the location of the store and of the home folder, batch ids (and with them the keys
+of raw and bronze objects), ids of Airflow runs, and stewards' mail addresses. They are looked for in column names,
+comments and rows; a product with any is kept out until its model leaves them out.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 BATCH = r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}"
 RUN = r"(manual|scheduled|backfill|asset_triggered|dataset_triggered)__[0-9]{4}-[0-9]{2}-[0-9]{2}"
 PATTERNS = {"a batch id or an object key": ("Z-", BATCH), "the id of an Airflow run": ("__", RUN)}
-"""What it is, to a text that must be in it (looked for first: it is cheap) and the pattern."""
+"""Description to (a text every match contains, a regular expression); the text is looked for first, being cheap."""
 
 
-class LakeFacts:
-    """What is looked for in one lake."""
+class InternalFacts:
+    """The internal facts of one lake, and where they are looked for."""
 
     def __init__(self, lake: Lake) -> None:
-        """Places of the lake, and who answers for its feeds."""
+        """Collect the locations of the lake and the mail addresses of its stewards."""
         settings = lake.settings
         places = {lake.store.url(PUBLISHED).removesuffix(f"/{PUBLISHED}"), f"{settings.root}/", f"{Path.home()}/"}
         if not isinstance(lake.store, LocalStore) and settings.s3_endpoint:
@@ -47,34 +47,38 @@ class LakeFacts:
         self.mail = sorted({contract.citylake.steward.email for contract in lake.contracts.values()})
 
     def in_columns(self, columns: Iterable[str]) -> str | None:
-        """What is wrong with the names of a table's columns; None when nothing is."""
+        """Which of these column names are the lake's own, as a message; None where none is."""
         own = sorted(set(columns) & SYSTEM_COLUMNS.keys())
         return f"{', '.join(own)}: columns of the lake's own" if own else None
 
     def in_comment(self, connection: duckdb.DuckDBPyConnection, comment: Comment) -> str | None:
-        """What a table's comments tell of the lake."""
+        """Which internal fact the comments of a table hold, as a message; None where they hold none."""
         texts = [text for text in (comment.table, *comment.columns.values()) if text]
         if any(mail in text for mail in self.mail for text in texts):
             return "its description holds a steward's mail address"
-        found = self._in(connection, f"(select unnest({literal(texts)}::varchar[]) as text)", ["text"])
-        return f"its description holds {found[1]}" if found else None
+        match = self._first_match(connection, f"(select unnest({literal(texts)}::varchar[]) as text)", ["text"])
+        return f"its description holds {match[1]}" if match else None
 
     def in_rows(self, connection: duckdb.DuckDBPyConnection, query: str, columns: dict[str, str]) -> str | None:
-        """What the rows of `query` tell of the lake; only columns that can hold text are read."""
-        found = self._in(connection, f"({query})", text_columns(columns))
-        return f"column {found[0]} holds {found[1]}" if found else None
+        """Which internal fact the rows of `query` hold, as a message; only columns that can hold text are read."""
+        match = self._first_match(connection, f"({query})", text_columns(columns))
+        return f"column {match[0]} holds {match[1]}" if match else None
 
-    def _in(self, connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]) -> tuple[str, str] | None:
-        """Column and what it holds, the first of any."""
+    def _first_match(
+        self, connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]
+    ) -> tuple[str, str] | None:
+        """The first column that holds an internal fact, and a description of the fact; None without a match."""
         if not columns:
             return None
-        asked = [(column, what, test) for column in columns for what, test in self._tests(column).items()]
-        tests = ", ".join(f"coalesce(bool_or({test}), false)" for _, _, test in asked)
-        row = connection.execute(f"select {tests} from {relation} as looked_at").fetchone() or ()
-        return next(((column, what) for (column, what, _), is_found in zip(asked, row, strict=True) if is_found), None)
+        searches = [(column, what, test) for column in columns for what, test in self._tests(column).items()]
+        tests = ", ".join(f"coalesce(bool_or({test}), false)" for _, _, test in searches)
+        row = connection.execute(f"select {tests} from {relation} as searched").fetchone() or ()
+        return next(
+            ((column, what) for (column, what, _), is_match in zip(searches, row, strict=True) if is_match), None
+        )
 
     def _tests(self, column: str) -> dict[str, str]:
-        """What is looked for, to a condition on the column."""
+        """Description of each internal fact to an SQL condition on the column."""
         text = f"cast({identifier(column)} as varchar)"
         places = " or ".join(f"contains({text}, {literal(place)})" for place in self.places)
         patterns = {
@@ -84,40 +88,42 @@ class LakeFacts:
         return {"a place of the lake": places, **patterns}
 
 
-def keep_out(lake: Lake, composer: Composer, described: Descriptions, *, is_parent_stale: bool) -> None:
-    """Settle the composition with every product kept out of a public edition whose tables hold facts of the lake.
+def keep_out(lake: Lake, composer: Composer, descriptions: Descriptions, *, is_parent_legacy: bool) -> None:
+    """Run the composer's checks, then keep every product out of a public edition whose tables hold internal facts.
 
-    Rows that were released clean are not read again; of a stale parent (warehouse.publish.leaky) all are.
+    Rows that the parent released are not searched again, unless the parent is a legacy release
+    (warehouse.publish.legacy).
     """
     composer.hold_back()
     if not layout.is_public(composer.plan.edition):
         return
-    facts = LakeFacts(lake)
-    while (wrong := _first_wrong(facts, composer, described, is_parent_stale)) is not None:
-        product, reason = wrong
+    facts = InternalFacts(lake)
+    while (refused := _first_refused(facts, composer, descriptions, is_parent_legacy)) is not None:
+        product, reason = refused
         if product.choice == "kept":
             product.parent = None
         product.hold_back(reason)
         composer.hold_back()
 
 
-def _first_wrong(
-    facts: LakeFacts, composer: Composer, described: Descriptions, is_parent_stale: bool
+def _first_refused(
+    facts: InternalFacts, composer: Composer, descriptions: Descriptions, is_parent_legacy: bool
 ) -> tuple[ProductPlan, str] | None:
-    looked_at = composer.plan.chosen("fresh") + (composer.plan.chosen("kept") if is_parent_stale else [])
-    for product in looked_at:
+    """The first product with an internal fact, and the reason to keep it out."""
+    searched = composer.plan.chosen("fresh") + (composer.plan.chosen("kept") if is_parent_legacy else [])
+    for product in searched:
         for name, columns in _tables(product, composer).items():
             if (name, product.choice) in composer.clean:
                 continue
-            query = composer.changed(name) if not is_parent_stale else composer.select(name)
+            query = composer.changed(name) if not is_parent_legacy else composer.select(name)
             try:
                 with store_errors(composer.lake.store, f"look at table {name}"):
                     reason = (
                         facts.in_columns(columns)
-                        or facts.in_comment(composer.connection, described.of(name))
+                        or facts.in_comment(composer.connection, descriptions.of(name))
                         or facts.in_rows(composer.connection, query or "", columns)
                     )
-            except Exception as error:  # what was not looked at is not for everybody
+            except Exception as error:  # a table that could not be searched is not published
                 reason = raise_unless_unexpected(error, composer.lake.settings, f"looking at table {name}").message
             if reason:
                 return product, f"table {name} is not for readers of the {composer.plan.edition} edition: {reason}"
