@@ -29,7 +29,7 @@ class ObjectInfo:
 
 
 class Store(Protocol):
-    """An object store. Keys are relative, `/`-separated paths, made by `ingestion.keys`. Every method may raise StoreError."""
+    """An object store. Keys are relative, `/`-separated paths made by `ingestion.keys`. Methods raise StoreError."""
 
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
         """Every object below the folder `prefix` (empty for all), sorted by key.

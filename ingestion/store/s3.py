@@ -247,7 +247,7 @@ class S3Store:
             return str(written.etag).strip('"') in _expected_etags(source, size, self.options.part_bytes)
 
     def _verify_stored(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectInfo:
-        """Read the stored object and compare it with the sent bytes, for an ETag that is no MD5 (encrypted buckets).
+        """Compare the stored object with the sent bytes, for an ETag that is no MD5 (encrypted buckets).
 
         Deletes the object and raises StoreError where they differ.
         """
