@@ -30,7 +30,7 @@ from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.pseudonymise import Pseudonymiser
 from ingestion.parsers.blocks import Array, Block, Segment, Source
 from ingestion.parsers.records import KEPT_TEXT
-from ingestion.parsers.text import shown
+from ingestion.parsers.text import readable_texts
 
 _T = TypeVar("_T")
 _EXTRA = "\x00"
@@ -316,7 +316,7 @@ def _in_parts(block: Block, rows: Array) -> list[Array]:
 
 def _places(block: Block, rows: Array) -> Places:
     offset = pa.nulls(len(rows), pa.int64()) if block.base is None else pa.array(block.starts[rows] + block.base)
-    return Places(block.number(rows), offset, block.lengths[rows], shown(block, rows))
+    return Places(block.number(rows), offset, block.lengths[rows], readable_texts(block, rows))
 
 
 def _taken(result: pa.Table, prefix: str, rules: tuple[Rule, ...]) -> list[Array]:
