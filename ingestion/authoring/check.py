@@ -15,7 +15,7 @@ import duckdb
 import yaml
 
 from ingestion.conform import bind
-from ingestion.conform.engine import connected
+from ingestion.conform.engine import conform_session
 from ingestion.contract.identifiers import is_uscc
 from ingestion.contract.load import Feeds, read_feeds
 from ingestion.contract.model import ACTIVE, Column, Contract, Table, not_active
@@ -96,11 +96,11 @@ def _undecided(text: str) -> Iterator[tuple[int, str]]:
 def _runs(contract: Contract) -> Iterator[Finding]:
     """What conform could not run, and expressions that give another type than they must."""
     try:
-        with connected(contract.calendar.timezone) as connection:
+        with conform_session(contract.calendar.timezone) as connection:
             found = bind.findings(contract, connection)
             yield from found or _types(contract, connection)
     except duckdb.Error as error:
-        yield (*bind.EXTENSION, "calendar", "timezone"), bind.refusal(error)
+        yield (*bind.EXTENSION, "calendar", "timezone"), bind.duckdb_message(error)
 
 
 def _feed(contract: Contract, base: KeyPath) -> Iterator[Finding]:
@@ -165,7 +165,7 @@ def _types(contract: Contract, connection: duckdb.DuckDBPyConnection) -> Iterato
 def _gives(
     connection: duckdb.DuckDBPyConnection, expression: str, columns: list[Column], kind: str, where: KeyPath
 ) -> Iterator[Finding]:
-    found = bind.binds(connection, expression, columns)
+    found = bind.bound_type(connection, expression, columns)
     spelled = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind)
     if found != spelled and not (spelled.startswith("DECIMAL") and str(found).startswith("DECIMAL")):
         yield where, f"gives {found}, not {kind}; cast it"

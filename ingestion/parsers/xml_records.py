@@ -45,8 +45,8 @@ class XmlRecords:
         """Every record in order, once.
 
         Raises DeliveryRefused: `empty`, `html_page`, `container`, `encoding`, `xml_malformed` (an error anywhere
-        refuses the whole document), `xml_doctype`, `xml_depth`, `xml_token`, `xml_records` (no element at the declared path),
-        `xml_elements` (a required column in no record, or undeclared elements and attributes).
+        refuses the whole document), `xml_doctype`, `xml_depth`, `xml_token`, `xml_records` (no element at the declared
+        path), `xml_elements` (a required column in no record, or undeclared elements and attributes).
         """
         with self._path.open("rb") as stream:
             text = XmlText(stream, self._spec.encoding)
