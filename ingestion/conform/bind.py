@@ -19,7 +19,7 @@ import pyarrow as pa
 from ingestion.conform import rowwise
 from ingestion.conform.compile import TablePlan
 from ingestion.contract.date_formats import GTFS_TIME, LEGACY
-from ingestion.contract.headers import under
+from ingestion.contract.headers import in_variant
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report
 from ingestion.contract.yaml_text import read_yaml
@@ -163,7 +163,7 @@ def _variants(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[F
     """Test the formats that header variants declare."""
     for index, variant in enumerate(table.header_variants):
         for column in table.source_columns:
-            there = under(column, variant)
+            there = in_variant(column, variant)
             if there.spec.readings != column.spec.readings:
                 path = (*EXTENSION, "tables", table.name, "header_variants", index, "columns", column.name, "format")
                 yield from ((path, problem) for _, problem in _formats(there, connection))
@@ -174,7 +174,7 @@ def _statements(
 ) -> Iterator[Finding]:
     """Run all statements that the table compiles to over zero rows, for each of its header variants."""
     headers = [table] + [
-        replace(table, columns=tuple(under(column, variant) for column in table.columns))
+        replace(table, columns=tuple(in_variant(column, variant) for column in table.columns))
         for variant in table.header_variants
     ]
     for variant_table in headers:

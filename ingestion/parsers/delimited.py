@@ -140,7 +140,7 @@ class Delimited:
         wanted = [name for name in self._names() if name not in self._as_sent.absent]
         declared = [name for name in names if name not in self._as_sent.ignored]
         lenient = self._spec.lenient_extra_columns
-        check_header(declared, wanted, what=self._name, fits=self._as_sent.title, lenient=lenient)
+        check_header(declared, wanted, what=self._name, expected=self._as_sent.title, lenient=lenient)
         return {name: names.index(name) for name in wanted}
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:

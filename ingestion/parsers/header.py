@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.contract.extension import HeaderVariant
-from ingestion.contract.headers import absent_names, fits, names_of, under
+from ingestion.contract.headers import absent_names, has_names_of, header_names, in_variant
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blank_cells import stripped
@@ -31,16 +31,16 @@ _VALUE = re.compile(r".*[0-9]{5}.*|[+-]?[0-9]+([.:/-][0-9]+)*")
 
 
 def check_header(
-    names: list[str], wanted: list[str], *, what: str, fits: str = "the contract", lenient: bool
+    names: list[str], wanted: list[str], *, what: str, expected: str = "the contract", lenient: bool
 ) -> dict[str, int]:
     """Column index of each wanted name. Raises DeliveryRefused (rule `header`) with missing, extra and repeated names.
 
-    `lenient` allows undeclared columns. `what` and `fits` name, in the message, the file and what it was compared with.
+    `lenient` allows undeclared columns. `what` and `expected` name the file and what it is compared to, in the message.
     A first line that looks like data is not quoted in the message, as it may hold personal data.
     """
     if names and not set(names) & set(wanted) and any(_is_value(name) for name in names):
         raise DeliveryRefused(
-            f"the header of {what} does not fit {fits}: it holds none of its names and looks like data "
+            f"the header of {what} does not fit {expected}: it holds none of its names and looks like data "
             f"({len(names)} values)",
             rule="header",
             next_step="ask the department for the file with its header, or declare `header: false` in the contract",
@@ -57,7 +57,7 @@ def check_header(
         faults.append(f"more than once {_listed(twice)}")
     if faults:
         raise DeliveryRefused(
-            f"the header of {what} does not fit {fits}: {'; '.join(faults)}",
+            f"the header of {what} does not fit {expected}: {'; '.join(faults)}",
             rule="header",
             next_step="agree the new columns with the department and revise the contract, or ask for a new file",
         )
@@ -93,7 +93,7 @@ def match_header(table: Table, names: list[str], payload: str, content_date: dat
     `payload` names the file in messages. Raises DeliveryRefused (`header`) for a variant after its `valid_until`.
     """
     found = frozenset(names)
-    variant = next((variant for variant in table.header_variants if fits(table, variant, found)), None)
+    variant = next((variant for variant in table.header_variants if has_names_of(table, variant, found)), None)
     if variant is None:
         return _nearest(table, found)
     if variant.valid_until is not None and content_date > variant.valid_until:
@@ -109,16 +109,16 @@ def match_header(table: Table, names: list[str], payload: str, content_date: dat
 def _nearest(table: Table, found: frozenset[str]) -> Header:
     apart = {variant.id: _difference(table, variant, found) for variant in table.header_variants}
     near = min(table.header_variants, key=lambda variant: apart[variant.id])
-    return Header(table) if len(names_of(table, None) ^ found) <= apart[near.id] else _variant_header(table, near)
+    return Header(table) if len(header_names(table, None) ^ found) <= apart[near.id] else _variant_header(table, near)
 
 
 def _difference(table: Table, variant: HeaderVariant, found: frozenset[str]) -> int:
-    needed = names_of(table, variant)
+    needed = header_names(table, variant)
     return len(needed - found) + len(found - needed - frozenset(variant.ignored))
 
 
 def _variant_header(table: Table, variant: HeaderVariant) -> Header:
-    renamed = replace(table, columns=tuple(under(column, variant) for column in table.columns))
+    renamed = replace(table, columns=tuple(in_variant(column, variant) for column in table.columns))
     title = f"its nearest declared header, the variant {variant.id!r}"
     return Header(renamed, title, absent_names(table, variant), frozenset(variant.ignored))
 

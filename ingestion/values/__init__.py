@@ -1,1 +1,1 @@
-"""What single values are, the same in every format: blanks, numbers, hosts, the hash of a row."""
+"""Definitions that hold for values of every format: blanks, numbers, host names, the hash of a row."""
