@@ -1,6 +1,6 @@
-"""What time it is in the city: what ages, lateness, default days and expiry dates are judged by.
+"""The time in the city, which decides ages, lateness, default days and expiry dates.
 
-It differs from the machine's (ingestion.clocks.now) where the city is simulated.
+It differs from the machine's time (ingestion.clocks.now) where the city is simulated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingestion.settings import Settings
 
 
 def city_time(settings: Settings, clock: Callable[[], datetime] = now) -> datetime:
-    """The time in the city, in its zone: a simulated city's own, else the clock's. Raises ConfigurationError."""
+    """The current time in the city's zone: that of the simulation, or of `clock`. Raises ConfigurationError."""
     zone, file = ZoneInfo(settings.timezone), settings.city_time
     if file is None:
         return clock().astimezone(zone)

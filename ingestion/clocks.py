@@ -1,10 +1,10 @@
-"""What clocks show and when: readings of local time as moments, for Python's side of the house (docs/adr/0018).
+"""Convert between local times and moments in Python (docs/adr/0018), and read the machine's clock.
 
-Rules are those of the `zoneinfo` of this machine. Values in data are read by DuckDB (ingestion.conform.local_time);
-that both agree is a test.
+Time zone rules are those of this machine's `zoneinfo`. Values in data are converted by DuckDB
+(ingestion.conform.local_time); a test checks that both agree.
 
-And what time it is by the machine's clock, which nothing else asks: `now` says when a thing was done (records, their
-order, retention, locks). What day it is in the city is ingestion.city_time's.
+`now` is the only place where the machine's clock is read. It tells when something was done (records, their order,
+retention, locks); `ingestion.city_time` tells what day it is in the city.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from zoneinfo import ZoneInfo
 
 _SECOND = timedelta(seconds=1)
 _STEP = timedelta(days=7)
-"""No zone changes its clocks twice within it."""
+"""Within this time no zone changes its clocks twice."""
 _LAST_YEAR = 2100
 _DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
 
 
 def now() -> datetime:
-    """The machine's time, UTC."""
+    """The current time of the machine's clock, in UTC."""
     return datetime.now(UTC)
 
 
 def moments(zone: ZoneInfo, reading: datetime) -> list[datetime]:
-    """The moments (UTC) at which clocks show the naive `reading`: one, none (left out), or two (set back)."""
+    """The moments (UTC) of the naive local time `reading`: one; none where it does not exist; two where ambiguous."""
     found = {reading.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return sorted(one for one in found if one.astimezone(zone).replace(tzinfo=None) == reading)
 
 
 def begins(zone: ZoneInfo, day: date) -> datetime:
-    """The first moment (UTC) of a local day: its first midnight, or the change of clocks that left it out."""
+    """The first moment (UTC) of a local day: its first midnight, or the change of clocks that skipped it."""
     midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a reading of clocks
     found = moments(zone, midnight)
     if found:
@@ -44,7 +44,7 @@ def begins(zone: ZoneInfo, day: date) -> datetime:
 
 
 def change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The change of clocks after `before`, at `after` at the latest (UTC); there must be one."""
+    """The moment (UTC) of the change of clocks after `before` and not after `after`; there must be one."""
     offset = _offset(zone, before)
     while after - before > _SECOND:
         middle = before + (after - before) // 2
@@ -54,20 +54,20 @@ def change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
 
 
 def formatted(moment: datetime, form: str) -> str:
-    """`strftime`, with `%s` as seconds since 1970: Python's counts them in the zone of the machine."""
+    """`strftime`, with `%s` as seconds since 1970 in UTC (Python's own `%s` depends on the machine's zone)."""
     seconds = str(int(moment.timestamp()))
     return moment.strftime(_DIRECTIVE.sub(lambda found: seconds if found[1] == "s" else found[0], form))
 
 
 def shown(moment: datetime, zone: ZoneInfo) -> str:
-    """A moment for readers, to the minute: with its offset where clocks show that time twice."""
+    """A moment as local time for people, to the minute, with its UTC offset where that local time is ambiguous."""
     local = moment.astimezone(zone)
     return f"{local:%Y-%m-%d %H:%M}{f'{local:%z}' if len(moments(zone, local.replace(tzinfo=None))) > 1 else ''}"
 
 
 @cache
 def set_back(name: str, since: date) -> tuple[tuple[datetime, datetime], ...]:
-    """Readings that come twice, each as `[first, last)` in local time, where clocks go back after `since`, to 2100."""
+    """Ambiguous local times, each range as `[first, last)`, from changes of clocks after `since` and before 2100."""
     zone = ZoneInfo(name)
     return tuple(
         (local, local + by)

@@ -1,8 +1,8 @@
-"""Connections: where a department's server is, and with what one may enter it.
+"""Connections: address and credentials of a department's server.
 
-A contract holds a connection's name only. What stands behind the name comes from the environment
-(`CITYLAKE_CONN_<NAME>`, a URI or JSON) or from whoever resolves names for the lake, such as Airflow.
-Secrets are `SecretStr` here and are told to nobody: no message of this module shows a value.
+A contract has the name of a connection only. Its values come from the environment (`CITYLAKE_CONN_<NAME>`, a URI or
+JSON), or from the resolver of the lake, such as Airflow. Secrets are `SecretStr`; no message of this module shows a
+value.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ CitylakeError
 
 Every message answers four questions: which feed and interval, what is wrong,
 what state was left in the lake, and which command to run next.
-Other packages put their own leaves under `CitylakeError`.
+Other packages derive their own errors from `CitylakeError`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CitylakeError(Exception):
         super().__init__(self.render())
 
     def render(self) -> str:
-        """The full message, one fact a line."""
+        """The full message, with one fact per line."""
         where = " ".join(part for part in (self.feed, self.interval) if part)
         lines = [f"{where}: {self.message}" if where else self.message]
         if self.left:

@@ -21,11 +21,11 @@ from ingestion.errors import ConfigurationError
 Step = Literal["hour", "day", "week", "month", "quarter", "year"]
 
 FIRST_DAY, LAST_DAY, MOST_DAYS = date(1970, 1, 1), date(2199, 12, 31), 3660
-"""Days that may be asked for, and how many at once: ten years."""
+"""First and last day that a command accepts, and the most days at once (ten years)."""
 
 
 def check_days(first: date, last: date) -> None:
-    """Raise ConfigurationError where nobody can have meant these days: a typing error would run for ever."""
+    """Raise ConfigurationError for days out of range, or too many: a typing error would run for a very long time."""
     wrong = None
     if last < first:
         wrong = "the last day is before the first"
@@ -74,17 +74,18 @@ class Calendar:
         return interval.start.astimezone(self.zone).date()
 
     def named(self, interval: Interval) -> datetime:
-        """The local time an interval is called by in file names: its start, and of a day whose midnight was left out
-        that midnight all the same."""
+        """The local time for an interval in file names: its start; for a day whose midnight does not exist (clocks set
+        forward) midnight nevertheless.
+        """
         start = interval.start.astimezone(self.zone)
         if self.every == "hour" or interval.start != begins(self.zone, start.date()):
             return start
         return start.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
     def at(self, moment: datetime) -> Interval:
-        """The interval that holds `moment` (naive is local time; of a day and longer its date alone counts).
+        """The interval that contains `moment`. A naive `moment` is local time; except for hours only its date counts.
 
-        Raises ValueError for a naive time that clocks left out, or, by the hour, showed twice.
+        Raises ValueError for a naive time that does not exist or, for hourly intervals, is ambiguous.
         """
         if self.every == "hour":
             return self._hour(moment)

@@ -1,4 +1,4 @@
-"""Every object key in the lake is made here, and nowhere else.
+"""All object keys of the lake. No other module composes keys.
 
 raw/<department>/<feed>/dt=<date>/<batch>/{manifest.json, payload/<filename>}
 bronze/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.parquet

@@ -1,4 +1,4 @@
-"""Values and names into SQL text, through one function each. Nothing else quotes SQL."""
+"""Quote values and names for SQL text. All SQL in the project is composed with these two functions."""
 
 from __future__ import annotations
 

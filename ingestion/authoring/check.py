@@ -1,8 +1,9 @@
-"""What a contract must pass before it is used: `citylake contracts check` (docs/adr/0021).
+"""The checks a contract must pass before it is used: `citylake contracts check` (docs/adr/0021).
 
-Four steps: it loads (strict), it keeps to the standard (ingestion.authoring.odcs), conform can run it
-(ingestion.conform.bind), and it keeps the house rules: status active, a key, Chinese titles and English descriptions,
-classification on every column, nothing left to decide. A contract that only loads may still be tried on a file.
+A contract must load (strictly), keep to the standard (ingestion.authoring.odcs), conform must be able to run it
+(ingestion.conform.bind), and it must follow the house rules: status active, a key, Chinese titles and English
+descriptions, a classification for every column, no `decide:` mark left. A contract that only loads can still be tried
+on a file.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import yaml
 
 from ingestion.authoring.odcs import standard_problems
 from ingestion.conform import bind
-from ingestion.conform.engine import connected
+from ingestion.conform.engine import conform_session
 from ingestion.contract.identifiers import is_uscc
 from ingestion.contract.load import Feeds, read_feeds
 from ingestion.contract.model import ACTIVE, Column, Contract, Table, not_active
@@ -28,13 +29,13 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _PLACEHOLDER = re.compile(r"as delivered\.$|^Records of |^to be decided$", re.IGNORECASE)
 _DECIDE = re.compile(r"#.*?\bdecide\s*:\s*(.*)", re.IGNORECASE)
 _DRAFT_HEADER = "# Drafted from "
-"""How the first line of a draft begins: it explains the marks and is none."""
+"""Beginning of a draft's first line, which explains the marks and is not a mark itself."""
 
 Finding = tuple[KeyPath, str]
 
 
 def check(folder: Path) -> list[Problem]:
-    """Everything wrong with the contracts of a folder, in file order; empty when all may be used.
+    """All problems of the contracts in a folder, in file order; empty where all can be used.
 
     Raises ContractError where the folder is missing.
     """
@@ -42,7 +43,7 @@ def check(folder: Path) -> list[Problem]:
 
 
 def check_feeds(feeds: Feeds) -> list[Problem]:
-    """As `check`, of contracts that were read."""
+    """As `check`, for contracts that were loaded before."""
     found = feeds.problems
     found += [problem for file in sorted({p.file for p in found}) for problem in _marks(Path(file))]
     for contract in feeds.contracts.values():
@@ -51,7 +52,7 @@ def check_feeds(feeds: Feeds) -> list[Problem]:
 
 
 def check_contract(contract: Contract) -> list[Problem]:
-    """What is wrong with one contract that loads."""
+    """The problems of one loaded contract."""
     raw, found = read_yaml(contract.path)
     report = Report(contract.path, found.lines)
     for path, message in standard_problems(raw):
@@ -69,7 +70,7 @@ def check_contract(contract: Contract) -> list[Problem]:
 
 
 def _marks(path: Path) -> list[Problem]:
-    """What is left to decide in a file, also where it does not load; nothing where its text cannot be read."""
+    """The `decide:` marks left in a file, even if it does not load; none where its text cannot be read."""
     try:
         found = list(_undecided(path.read_text(encoding="utf-8-sig")))
     except (OSError, ValueError, yaml.YAMLError):
@@ -79,7 +80,7 @@ def _marks(path: Path) -> list[Problem]:
 
 
 def _undecided(text: str) -> Iterator[tuple[int, str]]:
-    """Lines whose comment has a `decide:` mark; a value may hold the word."""
+    """Lines whose comment has a `decide:` mark (the word in a value does not count)."""
     lines = text.splitlines()
     for token in yaml.scan(text, Loader=yaml.CSafeLoader):
         if isinstance(token, yaml.ScalarToken):
@@ -97,13 +98,13 @@ def _undecided(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _runs(contract: Contract) -> Iterator[Finding]:
-    """What conform could not run, and expressions that give another type than they must."""
+    """Findings of `bind`, and expressions whose result has another type than declared."""
     try:
-        with connected(contract.calendar.timezone) as connection:
+        with conform_session(contract.calendar.timezone) as connection:
             found = bind.findings(contract, connection)
             yield from found or _types(contract, connection)
     except duckdb.Error as error:
-        yield (*bind.EXTENSION, "calendar", "timezone"), bind.refusal(error)
+        yield (*bind.EXTENSION, "calendar", "timezone"), bind.duckdb_message(error)
 
 
 def _feed(contract: Contract, base: KeyPath) -> Iterator[Finding]:
@@ -152,7 +153,7 @@ def _prose(title: str, description: str, here: KeyPath) -> Iterator[Finding]:
 
 
 def _types(contract: Contract, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    """An expression gives the declared type by itself: a silent cast would hide a mistake."""
+    """Expressions whose own type is not the declared one: an implicit cast would hide a mistake."""
     for index, table in enumerate(contract.tables):
         sources = list(table.source_columns)
         for position, column in enumerate(table.columns):
@@ -168,7 +169,7 @@ def _types(contract: Contract, connection: duckdb.DuckDBPyConnection) -> Iterato
 def _gives(
     connection: duckdb.DuckDBPyConnection, expression: str, columns: list[Column], kind: str, where: KeyPath
 ) -> Iterator[Finding]:
-    found = bind.binds(connection, expression, columns)
+    found = bind.bound_type(connection, expression, columns)
     spelled = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(kind, kind)
     if found != spelled and not (spelled.startswith("DECIMAL") and str(found).startswith("DECIMAL")):
         yield where, f"gives {found}, not {kind}; cast it"

@@ -16,7 +16,7 @@ _CHECK_RULES: dict[Identifier, str] = {"uscc": "uscc", "food_licence_no": "food_
 _NOT_EVENTS = ("birth", "valid", "expir", "end_", "start_", "_to", "出生", "有效", "截止")
 _MOMENT = {"year": "year", "month": "month", "mon": "month", "day": "day", "hour": "hour", "hr": "hour"}
 ENOUGH_ROWS = 100
-"""From so many rows on, a column that is never empty is guessed to be required."""
+"""Fewest rows of a sample from which a column that is never empty is guessed to be required."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Drafted:
 
 @dataclass(frozen=True)
 class DraftedTable:
-    """One drafted table and what was seen of its member."""
+    """One drafted table, and facts about the sample it was drafted from."""
 
     name: str
     sampled: SampledTable
@@ -58,7 +58,7 @@ class DraftedTable:
 
 
 def draft_table(connection: duckdb.DuckDBPyConnection, table: SampledTable, name: str) -> DraftedTable:
-    """Everything guessed about one table."""
+    """Draft one table from its sample."""
     profiles = profile(connection, table)
     names = column_names([source.name for source in table.sources])
     columns = [
@@ -79,7 +79,7 @@ def draft_table(connection: duckdb.DuckDBPyConnection, table: SampledTable, name
 
 
 def with_serials(table: DraftedTable, serials: dict[str, str]) -> DraftedTable:
-    """The table with days and moments that a workbook holds as serials read as such; `serials` by source name."""
+    """The table with date formats for columns that a workbook holds as serials; `serials`: format by source name."""
     columns = tuple(
         replace(column, format=serials[column.source], why="cells shown as dates")
         if column.source in serials and column.type in ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
@@ -99,7 +99,7 @@ def table_name(member: str, taken: set[str]) -> str:
 
 
 def _keyed(column: Drafted, position: int) -> Drafted:
-    """A key column that is de-identified is a pseudonym: anything coarser would merge different keys."""
+    """The column as part of the key: if de-identified, by a pseudonym, so that different keys stay different."""
     column = replace(column, key=position)
     if column.method in (None, "pseudonym"):
         return column
@@ -164,7 +164,7 @@ def _observed_at(parts: list[str]) -> Drafted:
 
 
 def _event_time(columns: list[Drafted], rows: int) -> str | None:
-    """The first time in the file that is always there and does not announce a limit or a birth."""
+    """The first time column that is never empty and, by its name, is neither an expiry date nor a date of birth."""
     usable = [
         c
         for c in columns

@@ -1,7 +1,7 @@
-"""Which columns tell the rows of a sample apart: the likely natural key.
+"""Guess the natural key of a sampled table: the columns that identify its rows.
 
-Identical rows are repeats and do not count against a key. Uniqueness is over what was read,
-and the draft says so.
+Identical rows are repeats and do not speak against a key. Only the rows of the sample are tested, and the draft says
+so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def is_identifying(name: str) -> bool:
-    """Whether a column name announces an identifier, and not just the number of the row."""
+    """Whether a column's name suggests an identifier rather than just a row number."""
     return bool(IDENTIFYING.search(_CAMEL.sub("_", name))) and not _RUNNING.fullmatch(name)
 
 
@@ -81,7 +81,7 @@ def _unique(
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: SampledTable, groups: list[tuple[str, ...]]) -> list[int]:
-    """How many rows each group of columns tells apart."""
+    """The number of distinct rows for each group of columns."""
     texts = [dict.fromkeys(columns, "VARCHAR") for columns in groups]
     wanted = ", ".join(f"count(distinct {row_identity.of_columns(columns)})" for columns in texts)
     row = connection.execute(f"select {wanted} from {identifier(table.relation)}").fetchone()

@@ -1,9 +1,9 @@
-"""Whether a sampled column may hold personal data: a guess that fails safe (docs/adr/0021).
+"""Guess whether a sampled column may contain personal data, erring on the safe side (docs/adr/0021).
 
-`public` is guessed only for what cannot name a person: numbers, dates and flags without a word for one, and short
-codes of a list that repeats. Everything else gets a `decide:`; where names, values or the lack of knowledge point
-to a person it is `personal` and de-identified until somebody decides. Words are `personal`'s, shapes of values are
-here. No value leaves this module.
+`public` is guessed only for columns that cannot identify a person: numbers, dates and flags whose names do not suggest
+one, and short codes of a repeating list. All others get a `decide:` mark; where the name or the values suggest a
+person, or nothing is known, the column is `personal` and de-identified until somebody decides. Words are in
+`ingestion.contract.personal`, patterns of values here. No value leaves this module.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _ASKED = {
 
 @dataclass(frozen=True)
 class Guess:
-    """What a draft says of a column: `why` it is guessed, `decide` what only a person can say (empty: nothing)."""
+    """The guess for a column: `why` it was made, and what a person has to `decide` (empty: nothing)."""
 
     classification: Literal["public", "internal", "personal"]
     why: str = ""
@@ -75,7 +75,7 @@ PUBLIC = Guess("public")
 
 @dataclass(frozen=True)
 class _Seen:
-    """Shapes of a text column's distinct values. `shares` is by kind, 0 to 1."""
+    """Patterns of a text column's distinct values. `shares`: share (0 to 1) of values that match each kind."""
 
     distinct: int
     longest: int
@@ -103,7 +103,7 @@ def guesses(connection: duckdb.DuckDBPyConnection, table: SampledTable, profiles
 
 
 def _kind(connection: duckdb.DuckDBPyConnection, table: SampledTable, found: Profile) -> tuple[str | None, str]:
-    """What the column's values or names announce, and why."""
+    """The kind of personal data that the column's values or names suggest, and why."""
     source = found.source
     if source.note:
         return "json", source.note

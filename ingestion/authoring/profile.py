@@ -1,7 +1,7 @@
-"""What the values of a text column are: counts, the narrowest type that fits, null codes, identifiers.
+"""Profile the text columns of a sample: counts, narrowest fitting type, null codes, identifiers.
 
-One aggregate query a column; only distinct values of likely identifiers, at most MAX_CHECKED,
-are looked at in Python, by check digit.
+It runs one aggregate query per column. Only distinct values of likely identifiers, at most MAX_CHECKED, are examined in
+Python, by their check digits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a sample file is: format, encoding, records path; and its first megabytes as UTF-8 text.
+"""Read a sample file: detect format, encoding and records path, and give its beginning as UTF-8 text.
 
-Bounded: at most SAMPLE_BYTES of a file and MEMBER_BYTES of a ZIP member are read, cut at the last whole line, and
-JSON documents up to MAX_DOCUMENT_BYTES. Says what it saw; columns are the business of profile.
+At most SAMPLE_BYTES of a file and MEMBER_BYTES of a ZIP member are read, cut after the last complete line, and JSON
+documents up to MAX_DOCUMENT_BYTES. `profile` examines the columns.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Kind = Literal["csv", "zip", "ndjson", "json", "xlsx", "xml"]
 
 @dataclass(frozen=True)
 class Encoded:
-    """The start of a text file. `reason` says why this encoding; `whole` that nothing was cut off."""
+    """The beginning of a text file. `reason`: why this encoding; `whole`: the file was read completely."""
 
     text: str
     encoding: str

@@ -1,6 +1,6 @@
-"""A sample's texts as DuckDB tables of text columns, one a table of the feed.
+"""Load the texts of a sample into DuckDB tables of text columns, one per table of the feed.
 
-XML comes as one JSON object a record, see `xml_sample`.
+XML samples are JSON objects, one per record (`xml_sample`).
 
 Delimited text: delimiter, quote and header by DuckDB's sniffer over the whole sample. JSON: one
 column per leaf of the merged structure of all sampled records; lists stay one column of JSON text.
@@ -58,7 +58,7 @@ class SampledTable:
 def load_tables(
     connection: duckdb.DuckDBPyConnection, sample: Sample, scratch: Path
 ) -> tuple[list[SampledTable], dict[str, str]]:
-    """The tables, and the members that are no table with the reason. Raises ContractError where none is."""
+    """The tables, and the reason for each member that is not a table. Raises ContractError where there is no table."""
     tables: list[SampledTable] = []
     left_out: dict[str, str] = {}
     for index, (member, text) in enumerate(sample.texts.items()):

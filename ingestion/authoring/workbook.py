@@ -18,7 +18,7 @@ from ingestion.authoring.sample import Encoded, Sample
 from ingestion.errors import ContractError, DeliveryRefused
 from ingestion.parsers.sheet_cells import Fault, Kind
 from ingestion.parsers.sheet_dates import iso_texts
-from ingestion.parsers.sheet_styles import Shown
+from ingestion.parsers.sheet_styles import NumberDisplay
 from ingestion.parsers.sheet_values import Values
 from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.settings import Settings
@@ -76,12 +76,14 @@ def _shown(book: Workbook, head: Values) -> tuple[pa.LargeStringArray, set[int]]
     number = (head.kind == Kind.NUMBER) & ~np.isnan(head.number) & (head.style < len(book.shown))
     shown = np.zeros(len(head), np.int64)
     shown[number] = book.shown[head.style[number]]
-    at = shown != Shown.NUMBER
+    at = shown != NumberDisplay.NUMBER
     if not at.any():
         return head.text, set()
     said = head.text.filter(pa.array(at))
     days = pc.coalesce(iso_texts(head.number[at], shown[at], date_1904=book.date_1904), said)
-    return pc.replace_with_mask(head.text, pa.array(at), days), set(head.column[at & (shown == Shown.DATE)].tolist())
+    return pc.replace_with_mask(head.text, pa.array(at), days), set(
+        head.column[at & (shown == NumberDisplay.DATE)].tolist()
+    )
 
 
 def _header_row(rows: Rows) -> int | None:

@@ -1,8 +1,8 @@
-"""The start of an XML document as records: which element repeats, and what each of its records holds.
+"""Read the beginning of an XML document as records: guess the record element and list its contents.
 
-Gives one JSON object a record, keyed by the paths a contract would write, so that columns are profiled as
-those of any other sample. A record is guessed to be the shallowest element that is there most often and has
-parts. A cut-off sample is read up to its last whole record.
+It gives one JSON object per record, keyed by the paths that a contract would use, so that columns are profiled as those
+of any other sample. The record is guessed to be the shallowest of the most frequent elements with children. A truncated
+sample is read up to its last complete record.
 """
 
 from __future__ import annotations

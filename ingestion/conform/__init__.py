@@ -1,1 +1,1 @@
-"""Conform: raw to bronze and quarantine, in SQL."""
+"""Conform: turn a raw payload into typed bronze rows and quarantined rows, with SQL compiled from the contract."""

@@ -1,8 +1,9 @@
-"""What of a contract conform would run, run over no rows: expressions, patterns, formats, limits, whole statements.
+"""Test everything of a contract that conform would run, over zero rows: expressions, patterns, formats, limits.
 
-A contract that passes here cannot end a delivery because DuckDB does not take its text, and no limit of it is
-silently without effect (docs/adr/0021). `contracts check` lists the findings; conform raises them, once a revision
-in each process. What may stand in an expression is `rowwise`'s; what is right to say of a feed is the house rules'.
+A contract that passes cannot fail a delivery because DuckDB rejects its text, and none of its limits is silently
+without effect (docs/adr/0021). `citylake contracts check` lists the findings; conform raises them, checking each
+revision once per process. What an expression may contain is decided in `rowwise`; the house rules of shipped contracts
+are in `ingestion.authoring.check`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow as pa
 from ingestion.conform import rowwise
 from ingestion.conform.compile import TablePlan
 from ingestion.contract.date_formats import GTFS_TIME, LEGACY
-from ingestion.contract.headers import under
+from ingestion.contract.headers import in_variant
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report
 from ingestion.contract.yaml_text import read_yaml
@@ -27,39 +28,39 @@ from ingestion.sql import identifier, literal
 Finding = tuple[KeyPath, str]
 
 EXTENSION: KeyPath = ("customProperties", 0, "value")
-"""Where the citylake entry is: a contract that loads has exactly one."""
+"""Key path of the `citylake` entry; a contract that loads has exactly one."""
 
 _ANY_DAY = date(2000, 1, 1)
 _INTEGERS = {"INTEGER": 31, "BIGINT": 63}
 _bound: set[str] = set()
-# Revisions found good by this process.
+# Revisions that this process has tested without a finding.
 
 
 def findings(contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
-    """Everything of the contract that cannot be run, by key path. `connection` is `engine.connected`."""
+    """Everything of the contract that DuckDB cannot run, with its key path. `connection`: a `conform_session`."""
     found = list(_zones(contract, connection))
     for index, table in enumerate(contract.tables):
         here: KeyPath = ("schema", index)
         of_table = [*_columns(table, here, connection), *_rules(table, connection), *_variants(table, connection)]
-        # A whole statement repeats what its parts said.
+        # The whole statement would fail for the same reasons as its parts.
         found += of_table or _statements(contract, table, here, connection)
     return found
 
 
 def require_bound(contract: Contract, connection: duckdb.DuckDBPyConnection) -> None:
-    """Raises InvalidContract with every finding; a revision found good is not tried again."""
+    """Raise InvalidContract with all findings. A revision without findings is not tested again in this process."""
     if contract.revision in _bound:
         return
     found = findings(contract, connection)
     if found:
-        report = Report(contract.path, _lines(contract))
+        report = Report(contract.path, _line_numbers(contract))
         for path, message in found:
             report.add(path, message)
         raise InvalidContract(report.problems)
     _bound.add(contract.revision)
 
 
-def binds(connection: duckdb.DuckDBPyConnection, expression: str, columns: list[Column]) -> str:
+def bound_type(connection: duckdb.DuckDBPyConnection, expression: str, columns: list[Column]) -> str:
     """The DuckDB type the expression gives over columns of the declared types. Raises duckdb.Error."""
     typed = [f"null::{column.type} as {identifier(column.name)}" for column in columns if column.in_bronze]
     row = f"select {', '.join([*typed, 'null::DATE as content_date'])}"
@@ -68,7 +69,7 @@ def binds(connection: duckdb.DuckDBPyConnection, expression: str, columns: list[
     return str(described[1]) if described else "nothing"
 
 
-def _lines(contract: Contract) -> dict[KeyPath, int]:
+def _line_numbers(contract: Contract) -> dict[KeyPath, int]:
     try:
         return dict(read_yaml(contract.path)[1].lines)
     except (InvalidContract, OSError):
@@ -76,7 +77,7 @@ def _lines(contract: Contract) -> dict[KeyPath, int]:
 
 
 def _zones(contract: Contract, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    """Zones that Python knows and DuckDB does not."""
+    """Time zones that Python knows and DuckDB does not."""
     declared: dict[KeyPath, str] = {
         (*EXTENSION, "tables", table.name, "columns", column.name, "timezone"): column.spec.timezone
         for table in contract.tables
@@ -90,7 +91,7 @@ def _zones(contract: Contract, connection: duckdb.DuckDBPyConnection) -> Iterato
 
 
 def _columns(table: Table, here: KeyPath, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    """Transforms, patterns, limits, allowed values and formats, each by itself so that the key can be named."""
+    """Test transforms, patterns, limits, allowed values and formats one by one, so that a finding names its key."""
     sources = frozenset(column.name for column in table.source_columns)
     for position, column in enumerate(table.columns):
         at = (*here, "properties", position)
@@ -108,7 +109,7 @@ def _columns(table: Table, here: KeyPath, connection: duckdb.DuckDBPyConnection)
 
 
 def _limits(column: Column, connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """A pattern RE2 takes; bounds that are values of the type (one outside it would never refuse a row)."""
+    """Test that RE2 accepts the pattern, and that bounds are in the type's range (else they would have no effect)."""
     if column.pattern is not None:
         problem = _problem(connection, f"select regexp_matches('', {literal(column.pattern)})")
         if problem:
@@ -119,7 +120,7 @@ def _limits(column: Column, connection: duckdb.DuckDBPyConnection) -> Iterator[s
 
 
 def _fits(connection: duckdb.DuckDBPyConnection, bound: Decimal | float, type_name: str) -> bool:
-    """Whether a bound lies in the type's range; between two of its values it means the nearer one inside."""
+    """Whether a bound lies within the type's range."""
     number, bits = Decimal(str(bound)), _INTEGERS.get(type_name)
     if not number.is_finite():
         return False
@@ -153,16 +154,16 @@ def _expression(
     yield from found
     if not found:
         try:
-            binds(connection, expression, columns)
+            bound_type(connection, expression, columns)
         except duckdb.Error as error:
-            yield refusal(error)
+            yield duckdb_message(error)
 
 
 def _variants(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
-    """Formats that another header brings."""
+    """Test the formats that header variants declare."""
     for index, variant in enumerate(table.header_variants):
         for column in table.source_columns:
-            there = under(column, variant)
+            there = in_variant(column, variant)
             if there.spec.readings != column.spec.readings:
                 path = (*EXTENSION, "tables", table.name, "header_variants", index, "columns", column.name, "format")
                 yield from ((path, problem) for _, problem in _formats(there, connection))
@@ -171,13 +172,13 @@ def _variants(table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[F
 def _statements(
     contract: Contract, table: Table, here: KeyPath, connection: duckdb.DuckDBPyConnection
 ) -> Iterator[Finding]:
-    """Everything the table compiles to, over a segment without rows, under each of its headers."""
+    """Run all statements that the table compiles to over zero rows, for each of its header variants."""
     headers = [table] + [
-        replace(table, columns=tuple(under(column, variant) for column in table.columns))
+        replace(table, columns=tuple(in_variant(column, variant) for column in table.columns))
         for variant in table.header_variants
     ]
-    for one in headers:
-        plan = TablePlan(contract, one, _ANY_DAY)
+    for variant_table in headers:
+        plan = TablePlan(contract, variant_table, _ANY_DAY)
         problem = _run(connection, plan)
         if problem:
             yield here, f"the table as a whole: {problem}"
@@ -203,7 +204,7 @@ def _run(connection: duckdb.DuckDBPyConnection, plan: TablePlan) -> str | None:
         try:
             connection.execute(statement).to_arrow_table()
         except duckdb.Error as error:
-            return refusal(error)
+            return duckdb_message(error)
         finally:
             connection.unregister(relation)
     return None
@@ -218,10 +219,10 @@ def _problem(connection: duckdb.DuckDBPyConnection, query: str) -> str | None:
     try:
         connection.execute(query).fetchall()
     except duckdb.Error as error:
-        return refusal(error)
+        return duckdb_message(error)
     return None
 
 
-def refusal(error: duckdb.Error) -> str:
-    """DuckDB's own words, the first line of them."""
+def duckdb_message(error: duckdb.Error) -> str:
+    """A message with the first line of DuckDB's own."""
     return f"DuckDB refuses it: {str(error).splitlines()[0]}"

@@ -1,6 +1,7 @@
-"""Built-in checks as DuckDB macros: identifiers whose standards define a check digit.
+"""Built-in checks of identifiers whose standards define a check digit, as DuckDB macros.
 
-Each macro takes text and gives true, false, or null for null. They judge form, not existence.
+Each macro takes text and gives true, false, or NULL for NULL. It checks the form of an identifier, not whether it was
+issued.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import duckdb
 
 CHECKS = {"uscc": "citylake_uscc", "citizen_id": "citylake_citizen_id", "food_licence_no": "citylake_food_licence_no"}
-"""Name in a contract's rule to macro name."""
+"""Macro name by the check's name in a contract's rule."""
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 

@@ -1,25 +1,26 @@
-"""A table of a contract compiled to one SQL statement over a segment of text columns.
+"""Compile a table of a contract to one SQL statement over a segment of text columns.
 
-Layers, each a CTE: `cleaned` text → `found` and `typed` values → `derived` columns → result. The result has
-the bronze columns (pseudonyms excepted: they are joined as Arrow dictionaries), `_event_date`, the
-hashes `_key` and `_content`, and `_suspect`: whether any rule may be broken. A second statement gives
-the suspects one bit per rule (set: broken), since most rows never need it. Rules are judged on typed
-values before normalising and de-identification. How statements are run is left to `table`.
+Its CTEs are `cleaned` (text), `found` and `typed` (values), `derived` (columns made by expressions). The result has the
+bronze columns (except pseudonyms, which are added as Arrow dictionaries), `_event_date`, the hashes `_key` and
+`_content`, and `_suspect`: whether any rule may be broken. A second statement, run for the suspects only, gives one bit
+per rule (set: broken). Rules are judged on typed values, before normalising and de-identification. `table` runs the
+statements.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 import pyarrow as pa
 
 from ingestion.conform import numbers
-from ingestion.conform.bounds import outside
 from ingestion.conform.checks import CHECKS
-from ingestion.conform.direct import arrow_type, directly
-from ingestion.conform.sent import SentText
+from ingestion.conform.direct import arrow_type, check_arrow_value
+from ingestion.conform.sent_text import SentText
 from ingestion.conform.typing import checked, cleaned, derived, generalised, is_number, kind, normalised, read
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
@@ -30,13 +31,14 @@ from ingestion.values.blanks import strip
 
 BITS = 63
 """Rules per mask column."""
+_EXACT = Context(prec=2000)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing a row can break. `broken` is SQL over the `derived` layer, never NULL.
+    """A rule that a row can break. `broken` is an SQL condition over the `derived` CTE, never NULL.
 
-    `suspect` is true wherever `broken` is, and cheaper; it may be true elsewhere.
+    `suspect` is a cheaper condition that is true wherever `broken` is, and possibly elsewhere.
     """
 
     id: str
@@ -46,7 +48,7 @@ class Rule:
 
 
 class TablePlan:
-    """What one table compiles to."""
+    """The SQL statements and rules that one table of a contract compiles to."""
 
     def __init__(self, contract: Contract, table: Table, content_date: date) -> None:
         spec = contract.citylake.format
@@ -60,22 +62,26 @@ class TablePlan:
         self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
         self.direct = dict(self._direct())
-        """Columns that may come typed, by name, and as what."""
-        self.plainly = frozenset(c.name for c in table.source_columns if kind(c) == "decimal" and _plainly(c))
-        """Columns that SQL reads the short way where all their texts are plain digits (`direct.plain_digits`)."""
+        """Columns that Arrow may read (`direct`): name to Arrow type."""
+        self.plain_decimals = frozenset(
+            c.name for c in table.source_columns if kind(c) == "decimal" and _is_plain_decimal(c)
+        )
+        """DECIMAL columns for which a plain cast is enough where all texts are digits (`direct.plain_digits`)."""
 
     @property
-    def event_day(self) -> bool:
-        """Whether bronze has `_event_date`."""
+    def has_event_date(self) -> bool:
+        """Whether the bronze table has the column `_event_date`."""
         return self.table.event_time in {c.name for c in self.table.bronze_columns}
 
     def statement(self, direct: frozenset[str] = frozenset(), plain: frozenset[str] = frozenset()) -> str:
-        """The statement over relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`); the
-        columns named in `direct` come typed, the others as text, those of `plain` as plain digits."""
-        passed = self.passed(direct)
-        names = [c for c in self.table.bronze_columns if c not in self.pseudonyms and c.name not in passed]
+        """The statement over the relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`).
+
+        The columns named in `direct` are typed already, the others text; those in `plain` contain digits only.
+        """
+        passed_through = self.passed_through(direct)
+        names = [c for c in self.table.bronze_columns if c not in self.pseudonyms and c.name not in passed_through]
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
-        if self.event_day:
+        if self.has_event_date:
             outputs.append(f"{self._event_date()} as _event_date")
         outputs += [f"{self._key_hash()} as _key", f"{self._content_hash()} as _content"]
         suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
@@ -83,11 +89,8 @@ class TablePlan:
         outputs += [f"{sql} as _flag_{i}" for i, sql in enumerate(_masks(self.flags))]
         return f"with {self._layers(direct, plain)} select {', '.join(outputs)} from derived"
 
-    def passed(self, direct: frozenset[str]) -> frozenset[str]:
-        """Columns of `direct` that reach bronze as they come, so that the statement does not give them back.
-
-        What ends a value that Arrow read (`direct.directly`) refuses its row.
-        """
+    def passed_through(self, direct: frozenset[str]) -> frozenset[str]:
+        """Columns of `direct` that go to bronze unchanged, so that the statement need not return them."""
         as_is = {c.name for c in self.table.bronze_columns if self._bronze(c) == identifier(c.name)}
         return frozenset(direct & as_is)
 
@@ -97,7 +100,7 @@ class TablePlan:
         return f"with {self._layers()} select {', '.join(outputs) or 'null'} from derived"
 
     def pseudonym_input(self, column: Column) -> str:
-        """SQL over relation `distinct_values(_raw_<name>)` that gives what the HMAC takes, in order."""
+        """SQL over the relation `distinct_values(_raw_<name>)` that gives the text to be pseudonymised, in order."""
         value = normalised(column, f"cast({checked(column, _text(column), 'found', self.zone)} as varchar)")
         return (
             f"select nullif({value}, '') as value from "
@@ -122,7 +125,7 @@ class TablePlan:
             texts.append(f"{sent} as {text}")
             short = numbers.plain(text, column.type) if column.name in plain else read(column, text, self.zone)
             found.append(f"{text if typed else short} as {value}")
-            final = directly(column, value, self.zone) if typed else checked(column, text, value, self.zone)
+            final = check_arrow_value(column, value, self.zone) if typed else checked(column, text, value, self.zone)
             values.append(f"{final} as {identifier(column.name)}")
         layers = [
             f"cleaned as (select {', '.join([*keep, *texts])} from segment)",
@@ -161,7 +164,7 @@ class TablePlan:
         if required:
             yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
         if is_number(column) and (column.minimum is not None or column.maximum is not None):
-            yield Rule(f"{column.name}.range", _broken(outside(column, value)), column.name)
+            yield Rule(f"{column.name}.range", _broken(_out_of_range(column, value)), column.name)
         yield from _text_rules(column, value, kept=column.name in self.sent.kept)
 
     def _value(self, column: Column) -> str:
@@ -171,23 +174,23 @@ class TablePlan:
         return generalised(column, self._value(column))
 
     def _key_hash(self) -> str:
-        """Of the key; without one, a second hash of the row beside `_content`."""
+        """SQL for the hash of the key; for a table without key, a second hash of the whole row."""
         if not self.table.key:
             return row_identity.other(self._pseudonym(c) or self._bronze(c) for c in self.table.bronze_columns)
         columns = [self.table.column(name) for name in self.table.key]
         return row_identity.row(self._pseudonym(c) or row_identity.value(self._value(c), c.type) for c in columns)
 
     def _content_hash(self) -> str:
-        """Of what bronze holds; a generalised value is of its column's type, or short text."""
+        """SQL for the hash of all bronze columns of a row."""
         columns = self.table.bronze_columns
         return row_identity.row(self._pseudonym(c) or row_identity.value(self._bronze(c), c.type) for c in columns)
 
     def _pseudonym(self, column: Column) -> str | None:
-        """The first 64 bits of a pseudonym: a hash already."""
+        """The column with the first 64 bits of the pseudonym, which need no further hash; None for other columns."""
         return identifier(f"_p_{column.name}") if column in self.pseudonyms else None
 
     def _event_date(self) -> str:
-        """The local date, from the bronze value: a generalised time must not show its day."""
+        """SQL for the local event date, from the bronze value: a generalised time must not reveal its day."""
         column = self.table.column(str(self.table.event_time))
         value = self._bronze(column)
         to = column.spec.deidentify.to if column.spec.deidentify else None
@@ -196,7 +199,7 @@ class TablePlan:
         return f"cast({value} as date)"
 
 
-def _plainly(column: Column) -> bool:
+def _is_plain_decimal(column: Column) -> bool:
     return not column.spec.trace and column.spec.implied_decimals is None
 
 
@@ -214,6 +217,32 @@ def _method(column: Column) -> str | None:
 
 def _broken(condition: str) -> str:
     return f"coalesce({condition}, false)"
+
+
+def _out_of_range(column: Column, value: str) -> str:
+    """SQL: whether a number is outside the contract's `minimum` and `maximum`, compared exactly.
+
+    A bound that is no value of an exact type is moved to the nearest value inside, so that both sides have one type:
+    DuckDB would compare a DECIMAL with a number of more digits as doubles, or not at all.
+    """
+    tests = []
+    if column.minimum is not None:
+        tests.append(_beyond(column, value, "<", column.minimum, ROUND_CEILING))
+    if column.maximum is not None:
+        tests.append(_beyond(column, value, ">", column.maximum, ROUND_FLOOR))
+    return " or ".join(tests)
+
+
+def _beyond(column: Column, value: str, sign: str, bound: Decimal | float, inward: str) -> str:
+    if kind(column) == "float":
+        return f"{value} {sign} cast({literal(str(bound))} as double)"
+    precision, scale = 38, 0
+    if kind(column) == "decimal":
+        precision, scale = (int(part) for part in re.findall(r"\d+", column.type))
+    number = Decimal(str(bound)).quantize(Decimal(1).scaleb(-scale), inward, _EXACT)
+    if number.copy_abs() >= Decimal(10) ** (precision - scale):  # no value reaches it, or every one is beyond
+        return "false" if (number < 0) == (sign == "<") else f"{value} is not null"
+    return f"{value} {sign} cast({literal(f'{number:f}')} as decimal({precision},{scale}))"
 
 
 def _text_rules(column: Column, value: str, *, kept: bool) -> Iterator[Rule]:
@@ -236,7 +265,7 @@ def _text_rules(column: Column, value: str, *, kept: bool) -> Iterator[Rule]:
 def _row_rule(rule: RowRule) -> Rule:
     if rule.check:
         return Rule(rule.id, _broken(f"not {CHECKS[rule.check]}({identifier(str(rule.column))})"), rule.column)
-    # NULL is not false; an expression that fails on a row cannot vouch for it.
+    # NULL does not break a rule; an expression that fails on a row does.
     return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
 
 

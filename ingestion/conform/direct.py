@@ -1,9 +1,8 @@
-"""Columns that Arrow reads as their type, a whole segment at once, several times faster than SQL does row by row.
+"""Read text columns with Arrow's casts where that gives the same values as SQL, several times faster.
 
-Texts come without blanks around them (`sent`). Only where Arrow and `typing.read` with `typing.checked` give the same
-value for every text Arrow takes; all or nothing for a column of a segment: one text Arrow does not take, or one it
-takes and SQL would not, and the column stays text for SQL to read. So bad values cost time and never change what is
-read.
+Texts are stripped before (`sent_text`). Arrow is used for types for which it gives the same value as `typing.read` with
+`typing.checked`. If Arrow cannot cast one text of a column, or might cast one that SQL would refuse, the whole column
+of the segment stays text and SQL reads it. So bad values cost time but never change a result.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ _PLAIN = ord("9")
 
 
 def arrow_type(column: Column) -> pa.DataType | None:
-    """The type Arrow reads this column's text as; None where SQL has to.
+    """The Arrow type to which this column's text can be cast; None where SQL must read it.
 
-    Declared formats, codes and scales are SQL's. So are DECIMAL (Arrow lets values through that its precision
-    cannot hold) and REAL. Text is as it came.
+    SQL reads columns with declared formats, codes or scales, DECIMAL (Arrow accepts values beyond the precision) and
+    REAL.
     """
     spec = column.spec
     if spec.readings != (None,) or spec.missing or spec.trace or spec.implied_decimals is not None:
@@ -38,8 +37,8 @@ def arrow_type(column: Column) -> pa.DataType | None:
     return {"DOUBLE": pa.float64(), "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us"), **_INTEGERS}.get(name)
 
 
-def directly(column: Column, value: str, zone: str) -> str:
-    """SQL that ends what Arrow read: `nan` and `inf` are no values, nor are days and moments of other ages."""
+def check_arrow_value(column: Column, value: str, zone: str) -> str:
+    """SQL that turns values Arrow accepts but the contract's type does not into NULL: nan, inf, years out of range."""
     family = kind(column)
     if family == "float":
         return f"case when isfinite({value}) then {value} end"
@@ -49,7 +48,7 @@ def directly(column: Column, value: str, zone: str) -> str:
 
 
 def read_directly(text: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray | None:
-    """Every value of the column, or None: SQL has to read it."""
+    """The column cast to `to`; None where SQL must read it."""
     if not pa.types.is_string(text.type) or _beyond(text, to):
         return None
     try:
@@ -59,12 +58,12 @@ def read_directly(text: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray | N
 
 
 def plain_digits(text: pa.ChunkedArray) -> bool:
-    """Whether no text holds a letter, `_` or anything beyond the digits: none has an exponent."""
+    """Whether no text has a character above `9`, such as a letter or `_`, so that none has an exponent."""
     return not _beyond_digits(text)
 
 
 def _beyond(text: pa.ChunkedArray, to: pa.DataType) -> bool:
-    """Whether Arrow might take a text here otherwise than SQL: `0x1F` as an integer, an hour without minutes."""
+    """Whether Arrow might read some text differently from SQL: `0x1F` as an integer, an hour without minutes."""
     if pa.types.is_integer(to):
         return _beyond_digits(text)
     if pa.types.is_timestamp(to):

@@ -1,13 +1,13 @@
-"""Which rows are the first of their key, in one pass over any number of rows.
+"""Find repeated rows and key conflicts in one pass over any number of rows, in bounded memory.
 
-Rows come in record order, segment by segment, as two 64-bit hashes (`ingestion.values.row_identity`): key and content.
-A table of slots tells which rows surely are the first of their key; the others, the real repeats and a few per
-cent that share a slot by chance, are held back and judged exactly at the end. A repeat of a first that was met lately
-is known at once. Memory is 20 bytes a row plus at most 256 MB of slots, and while judging some 80 a held row. Only rows
-that broke no rule take part.
+Rows come in record order, segment by segment, as two 64-bit hashes (`ingestion.values.row_identity`): of the key and of
+the content. A table of slots, chosen by bits of the key hash, tells which rows are certainly the first of their key.
+The others (real repeats, and a few per cent that share a slot by chance) are held back and judged exactly at the end; a
+repeat of a recent first row is recognised at once. Memory: 20 bytes a row and at most 256 MB of slots, and while
+judging some 80 bytes per held row. Only rows that broke no rule take part.
 
-Where the source has a key, two keys that share a hash show: the later row is a conflict, in quarantine. Where the
-whole row is the key, nothing would show, so there a repeat is a row that both hashes say is one.
+Where the table has a key, two keys with the same hash would be noticed: the later row goes to quarantine as a conflict.
+Where the whole row is the key they would not, so there a row is a repeat only if both hashes are equal.
 """
 
 from __future__ import annotations
@@ -23,22 +23,23 @@ _RECENT_BITS = 18
 
 
 @dataclass
-class _Seen:
-    """Rows of one segment; `record` counts from `base` (uint32)."""
+class _HashedRows:
+    """Hashes of rows of one segment; `record` (uint32) is the record number minus `base`."""
 
     key: Array
     content: Array
     record: Array
     base: int
 
-    def take(self, rows: Array) -> _Seen:
-        return _Seen(self.key[rows], self.content[rows], self.record[rows], self.base)
+    def take(self, rows: Array) -> _HashedRows:
+        return _HashedRows(self.key[rows], self.content[rows], self.record[rows], self.base)
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Per held row, in the order they were held: `first` of its key, `repeat` (same key and content)
-    or `conflict` (same key, other content than the first). `first_record` is the record it repeats."""
+    """One entry per held row, in the order they were held: `first` of its key, `repeat` (same key and content), or
+    `conflict` (same key, other content than the first). `first_record`: record number of the first row of its key.
+    """
 
     first: Array
     repeat: Array
@@ -48,15 +49,15 @@ class Verdicts:
 
 @dataclass
 class KeyIndex:
-    """Judges keys. `size_hint` is the payload's size in bytes; it only sets the number of slots.
+    """Finds repeats and conflicts of keys. `size_hint`, the payload's size in bytes, only sets the number of slots.
 
-    `whole_rows`: the two hashes are two of the whole row, and only together say which rows are the same.
+    `whole_rows`: the table has no key; both hashes are of the whole row, and rows are equal only if both are.
     """
 
     size_hint: int
     whole_rows: bool = False
-    _passed: list[_Seen] = field(default_factory=list)
-    _held: list[_Seen] = field(default_factory=list)
+    _passed: list[_HashedRows] = field(default_factory=list)
+    _held: list[_HashedRows] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         wanted = max(self.size_hint, 1).bit_length() - 2
@@ -67,37 +68,37 @@ class KeyIndex:
         self._recent = np.zeros((1 << bits, 2), np.uint64)
         self._is_recent = np.zeros(1 << bits, dtype=bool)
 
-    def pass_through(self, key: Array, content: Array, base: int, record: Array) -> tuple[Array, Array]:
-        """Which rows surely are index, and which surely repeat one (bool); the rest is held.
+    def add_segment(self, key: Array, content: Array, base: int, record: Array) -> tuple[Array, Array]:
+        """Add rows with record numbers `base + record`. Returns two masks; rows in neither are held back.
 
-        `base + record` is a row's record number.
+        The first mask marks rows that certainly are the first of their key, the second rows that certainly repeat one.
         """
         slot = (key >> np.uint64(64 - self._bits)).astype(np.int64)
-        fresh = ~self._taken[slot]
+        is_first = ~self._taken[slot]
         self._taken[slot] = True
-        fresh &= self._first_in_segment(key)
-        seen = _Seen(key, content, record.astype(np.uint32), base)
-        repeat = self._repeats_recent(key, content, fresh)
-        self._passed.append(seen.take(fresh))
-        self._held.append(seen.take(~fresh & ~repeat))
-        return np.asarray(fresh), repeat
+        is_first &= self._first_in_segment(key)
+        seen = _HashedRows(key, content, record.astype(np.uint32), base)
+        repeat = self._repeats_recent(key, content, is_first)
+        self._passed.append(seen.take(is_first))
+        self._held.append(seen.take(~is_first & ~repeat))
+        return np.asarray(is_first), repeat
 
-    def _repeats_recent(self, key: Array, content: Array, fresh: Array) -> Array:
-        """Rows with the key and the content of a row that surely is the first of its key, and is remembered."""
+    def _repeats_recent(self, key: Array, content: Array, is_first: Array) -> Array:
+        """Mask of the rows with the same key and content as a recent row that is certainly the first of its key."""
         slot = (key & np.uint64(len(self._recent) - 1)).astype(np.int64)
-        self._recent[slot[fresh]] = np.column_stack((key[fresh], content[fresh]))
-        self._is_recent[slot[fresh]] = True
+        self._recent[slot[is_first]] = np.column_stack((key[is_first], content[is_first]))
+        self._is_recent[slot[is_first]] = True
         repeat = np.zeros(len(key), dtype=bool)
-        late = np.flatnonzero(~fresh)
+        late = np.flatnonzero(~is_first)
         first = self._recent[slot[late]]
         repeat[late] = self._is_recent[slot[late]] & (first[:, 0] == key[late]) & (first[:, 1] == content[late])
         return repeat
 
     def judge(self) -> Verdicts:
-        """The exact answer for every held row."""
-        held = _joined(self._held)
+        """The exact verdict on every held row."""
+        held = _concat(self._held)
         count = len(held.key)
-        partners = self._partners(held.key)
+        partners = self._rows_sharing_a_key(held.key)
         if not count:
             none = np.zeros(0, dtype=bool)
             return Verdicts(none, none, none, np.zeros(0, np.int64))
@@ -112,28 +113,28 @@ class KeyIndex:
         leader = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
         first_of = np.empty(len(order), np.int64)
         first_of[order] = leader
-        mine = np.arange(len(partners.key), len(order))
-        first_of = first_of[mine]
-        first = first_of == mine
+        held_part = np.arange(len(partners.key), len(order))
+        first_of = first_of[held_part]
+        first = first_of == held_part
         same = content[first_of] == held.content
         return Verdicts(first, ~first & same, ~first & ~same, record[first_of])
 
     def _first_in_segment(self, key: Array) -> Array:
-        """Rows that surely come before any other row of the segment with the same key.
+        """Mask of the rows that certainly precede any other row of the segment with the same key.
 
-        The first row of each slot is one. A later row of the slot with another key gets a second
-        chance among such rows only, by other bits: a row of equal key before it would be among them.
+        The first row of each slot is one. Later rows of a slot with a different key are compared once more among
+        themselves, by other bits of the key: an earlier row with the same key would be among them.
         """
         owner = self._owner(key, 0)
-        fresh = np.asarray(owner == np.arange(len(key)))
-        late = np.flatnonzero(~fresh & (key[owner] != key))
+        is_first = np.asarray(owner == np.arange(len(key)))
+        late = np.flatnonzero(~is_first & (key[owner] != key))
         if len(late):
             again = key[late]
-            fresh[late] = self._owner(again, 32) == np.arange(len(late))
-        return fresh
+            is_first[late] = self._owner(again, 32) == np.arange(len(late))
+        return is_first
 
     def _owner(self, key: Array, shift: int) -> Array:
-        """For each row the first row in its slot, where slots are some bits of the key."""
+        """For each row the index of the first row in its slot; the slot is given by some bits of the key."""
         count = len(key)
         bits = min(max(count, 2).bit_length() + 3, 31)
         slot = ((key >> np.uint64(shift)) & np.uint64((1 << bits) - 1)).astype(np.int64)
@@ -143,8 +144,8 @@ class KeyIndex:
         first[slot[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)  # the last write of a slot is its first row
         return np.asarray(first[slot])
 
-    def _partners(self, keys: Array) -> _Seen:
-        """Rows that passed and share a key with a held row."""
+    def _rows_sharing_a_key(self, keys: Array) -> _HashedRows:
+        """First rows, not held back, that share a key with a held row."""
         wanted = np.sort(keys)
         found = []
         if len(wanted):
@@ -156,13 +157,13 @@ class KeyIndex:
                 place = np.minimum(np.searchsorted(wanted, seen.key[near]), len(wanted) - 1)
                 near = near[wanted[place] == seen.key[near]]
                 found.append(seen.take(near))
-        return _joined(found)
+        return _concat(found)
 
 
-def _joined(parts: list[_Seen]) -> _Seen:
+def _concat(parts: list[_HashedRows]) -> _HashedRows:
     if not parts:
-        return _Seen(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64), 0)
-    return _Seen(
+        return _HashedRows(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64), 0)
+    return _HashedRows(
         np.concatenate([part.key for part in parts]),
         np.concatenate([part.content for part in parts]),
         np.concatenate([part.record.astype(np.int64) + part.base for part in parts]),

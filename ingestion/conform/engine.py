@@ -1,6 +1,6 @@
-"""The DuckDB engine that text of contracts runs in: for conform, and for `contracts check`, which must see the same.
+"""The DuckDB session in which a contract's expressions run, the same for conform and for `citylake contracts check`.
 
-Closed and locked (ingestion.machine.engines): an expression reads no file, no variable and no other setting.
+It is restricted (ingestion.machine.engines): an expression cannot read files, environment variables or change settings.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ingestion.machine import engines
 
 
 @contextmanager
-def connected(
+def conform_session(
     zone: str, *, threads: int = 1, memory_limit: str | None = None, spill: Path | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private session in the calendar's zone; whatever it spills, below the folder `spill`, goes away with it."""
+    """A private session in the calendar's time zone; its temporary files, in the folder `spill`, go away with it."""
     with engines.session(_set_up, threads=threads, memory_limit=memory_limit, zone=zone, spill=spill) as connection:
         yield connection
 
 
 def _set_up(engine: duckdb.DuckDBPyConnection) -> None:
-    # Sharing subexpressions moves a failing one out of the try() that should have caught it.
+    # This optimizer moves a failing subexpression out of the try() that should catch it.
     engine.execute("set disabled_optimizers = 'common_subexpressions'")
     checks.install(engine)
     legacy_dates.install(engine)

@@ -1,8 +1,7 @@
-"""Era years and Excel serials to dates, as DuckDB macros.
+"""DuckDB macros that read dates with Japanese or Taiwanese era years, and Excel serial dates.
 
-Each macro takes text and gives a value, or NULL where the text is not in its format, is no day of
-the calendar, or lies outside the era it names. Era bounds are dated data in `eras.csv` beside this module, with
-their sources. Which column has which format is declared in its contract.
+Each macro takes text and gives a TIMESTAMP, or NULL where the text is not in the format, is no day of the calendar, or
+lies outside the era it names. The eras with their bounds and sources are in `eras.csv` beside this module.
 """
 
 from __future__ import annotations
@@ -15,16 +14,18 @@ from pathlib import Path
 import duckdb
 
 from ingestion.conform import numbers
-from ingestion.conform.full_width import folded
 from ingestion.sql import literal
 
 DATE_MACROS = {name: f"citylake_{name}" for name in ("era_jp", "era_roc", "excel_serial", "excel_serial_1904")}
-"""Format in a contract to the macro that gives a TIMESTAMP (eras: midnight of the day)."""
+"""Macro name by the format's name in a contract; the macro gives a TIMESTAMP (for eras midnight of the day)."""
+
+_FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
+_HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
 
 _ERAS = Path(__file__).with_name("eras.csv")
 _OPEN_END = "9999-12-31"
 _OPTIONAL_NAME = ("era_roc",)
-"""Calendars with one era only: 115/3/31 needs no name."""
+"""Calendars with a single era, whose name may be omitted: 115/3/31."""
 
 _MAX_SERIAL = {"excel_serial": 2_958_465, "excel_serial_1904": 2_957_003}
 """9999-12-31 in each date system (ECMA-376 part 1, 18.17.4.1)."""
@@ -45,8 +46,13 @@ def eras(calendar: str) -> tuple[dict[str, str], ...]:
         return tuple(row for row in csv.DictReader(file) if row["calendar"] == calendar)
 
 
+def fold_full_width(text: str) -> str:
+    """SQL: `text` with full-width ASCII and the ideographic space replaced by ASCII (the part of NFKC that occurs)."""
+    return f"translate({text}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+
+
 def _era_macro(calendar: str) -> str:
-    """Full-width forms count as their plain ones; `元` is year 1; the marks are 年月日 or twice one of `./-`."""
+    """The macro for a calendar. Full-width characters are read, too; `元` is year 1; marks: 年月日 `.` `/` `-`."""
     written = {name: era for era in eras(calendar) for name in era["written"].split()}
     names = "|".join(sorted(written, key=len, reverse=True))
     optional = "?" if calendar in _OPTIONAL_NAME else ""
@@ -54,7 +60,7 @@ def _era_macro(calendar: str) -> str:
     pattern = rf"^\s*({names}){optional}\s*(元|[0-9]{{1,3}})\s*([年./-]){part}([月./-]){part}(日?)\s*$"
     parts = "['era', 'year', 'm1', 'month', 'm2', 'day', 'm3']"
     # A text that does not match gives seven empty parts, and from them no date.
-    found = f"regexp_extract({folded('value')}, {literal(pattern)}, {parts})"
+    found = f"regexp_extract({fold_full_width('value')}, {literal(pattern)}, {parts})"
     marks = "(g.m1 || g.m2 || g.m3) in ('年月日', '..', '//', '--')"
     year = "nullif(try_cast(case g.year when '元' then '1' else g.year end as integer), 0)"
     day = f"try_cast(concat({_by_era(written, 'year_one', optional)} - 1 + {year}, '-', g.month, '-', g.day) as date)"
@@ -67,7 +73,7 @@ def _era_macro(calendar: str) -> str:
 
 
 def _by_era(written: dict[str, dict[str, str]], key: str, optional: str) -> str:
-    """SQL: what `eras.csv` says under `key` of the era that `g.era` names."""
+    """SQL for the value in the column `key` of `eras.csv` of the era named by `g.era`."""
     values = {name: era[key] or _OPEN_END for name, era in written.items()}
     if optional:
         values[""] = next(iter(values.values()))
@@ -77,10 +83,10 @@ def _by_era(written: dict[str, dict[str, str]], key: str, optional: str) -> str:
 
 
 def _serial_macro(system: str) -> str:
-    """A serial counts days; its fraction is the time of day, to the second.
+    """The macro for a date system. A serial counts days; its fraction is the time of day, here to the second.
 
-    In the 1900 system 1 is 1900-01-01 and 60 is 1900-02-29, which never was: Excel keeps it for the sake
-    of Lotus 1-2-3, so days after it are one less than counted. 0 is no day. In the 1904 system 0 is 1904-01-01.
+    In the 1900 system 1 is 1900-01-01 and 60 is 1900-02-29, which did not exist (Excel kept an error of Lotus 1-2-3),
+    so later serials are one too high; 0 is no day. In the 1904 system 0 is 1904-01-01.
     """
     last = _MAX_SERIAL[system]
     if system == "excel_serial":

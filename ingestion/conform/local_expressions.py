@@ -1,8 +1,8 @@
-"""Local times in a contract's expressions, read as `ingestion.conform.local_time` reads those of columns.
+"""Make conversions of local times in a contract's expressions strict, as `local_time` does for columns.
 
-DuckDB turns a reading of clocks into a moment in a cast to TIMESTAMPTZ, in `timezone` (also written `at time zone`)
-and in `make_timestamptz`. Each is replaced in the parsed expression by one that fails where there is no such moment,
-or two; a failed expression breaks the rule `<column>.type`. An expression that has none of them stays as it is.
+DuckDB converts a local time to a moment in a cast to TIMESTAMPTZ, in `timezone` (also written `at time zone`) and in
+`make_timestamptz`. In the parsed expression each is replaced by a macro that fails where the local time does not exist
+or is ambiguous; a failed expression breaks the rule `<column>.type`. Other expressions are left unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _PARTS = ("y", "m", "d", "h", "mi", "s")
 
 
 def exact_times(expression: str, columns: Mapping[str, str], zone: str, choice: str) -> str:
-    """The expression over `columns` (name to DuckDB type); `zone` is the one that a cast takes."""
+    """The expression with strict conversions. `columns`: name to DuckDB type; `zone`: the session's time zone.
+
+    `choice` is the contract's `ambiguous_time`.
+    """
     if not _MENTIONS.search(expression):
         return expression
     return _rewritten(expression, tuple(columns.items()), zone, choice)
@@ -42,7 +45,7 @@ def _rewritten(expression: str, columns: tuple[tuple[str, str], ...], zone: str,
 
 
 class _Rewriter:
-    """One expression; `engine` parses, prints and tells types."""
+    """Rewrites one expression, using DuckDB to parse it, print it and determine types."""
 
     def __init__(
         self, engine: duckdb.DuckDBPyConnection, columns: tuple[tuple[str, str], ...], zone: str, choice: str
@@ -53,19 +56,19 @@ class _Rewriter:
         self._choice = literal(choice)
 
     def parsed(self, expression: str) -> Node | None:
-        """The expression's tree; None where it does not parse: whoever runs it says why."""
+        """The expression's syntax tree; None where it cannot be parsed (running it will report why)."""
         found = json.loads(self._one("select json_serialize_sql($text)", f"select {expression}"))
         return None if found["error"] else _selected(found)
 
     def text(self, node: Node) -> str:
-        """The tree as SQL."""
+        """A syntax tree as SQL text."""
         statement = json.loads(self._one("select json_serialize_sql($text)", "select 1"))
         statement["statements"][0]["node"]["select_list"] = [node]
         printed = self._one("select json_deserialize_sql($text::json)", json.dumps(statement))
         return printed.removeprefix("SELECT ")
 
     def visit(self, node: Any) -> Any:
-        """The tree with every reading of clocks made exact, inner ones first."""
+        """The tree with every conversion of a local time replaced, inner ones first."""
         if isinstance(node, list):
             return [self.visit(item) for item in node]
         if not isinstance(node, dict):
@@ -111,7 +114,7 @@ class _Rewriter:
         return filled
 
     def _type(self, node: Node) -> str | None:
-        """Its DuckDB type, None where it cannot be bound: a lambda's parameter, or a mistake that will be told."""
+        """The DuckDB type of a node; None where it cannot be bound (a lambda's parameter, or an error)."""
         try:
             return str(self._engine.sql(f"select {self.text(node)} from (select {self._row})").types[0])
         except duckdb.Error:
@@ -131,7 +134,7 @@ def _selected(tree: Node) -> Node:
 
 
 def _constant(node: Node) -> str | None:
-    """The zone an expression names in so many words."""
+    """The text of a constant node; None for any other node."""
     value = node.get("value")
     is_text = node.get("class") == "CONSTANT" and isinstance(value, dict) and isinstance(value.get("value"), str)
     return str(value["value"]) if is_text and isinstance(value, dict) else None

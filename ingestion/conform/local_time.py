@@ -1,12 +1,12 @@
-"""Local times as moments: which clock readings are none, and which are two (docs/adr/0018).
+"""Convert local times to moments exactly, refusing those that do not exist or are ambiguous (docs/adr/0018).
 
-Where clocks go forward some readings never were: they are no value. Where clocks go back some came twice: the
-contract's `ambiguous_time` takes the `earlier` or the `later` moment, or refuses (the default). DuckDB's own
-`timezone()` moves the first kind on by the gap and takes the later of the second, without a word.
+Where clocks are set forward, some local times do not exist: they are not values. Where clocks are set back, some occur
+twice: by the contract's `ambiguous_time` the `earlier` or `later` moment is taken, or the value refused (the default).
+DuckDB's own `timezone()` shifts the first kind by the gap and silently takes the later of the second.
 
-The time zone rules are those of DuckDB's ICU, which also turns moments back into local times everywhere in the
-warehouse, so that a value read and shown again is what was sent. Most moments are far from a change of clocks:
-`quiet` tells them by one comparison or two, and only the others are read exactly.
+The time zone rules are those of DuckDB's ICU, which also converts moments back to local times everywhere in the
+warehouse, so that the local time shown is the one that was sent. Most moments are far from any change of the clocks:
+`is_far_from_change` recognises them with one or two comparisons, and only the others are converted exactly.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ AS_INSTANT, MADE_INSTANT = "citylake_as_instant", "citylake_made_instant"
 
 _DAY = 86_400_000_000
 _STEP = 4 * _DAY
-"""No zone changes its clocks twice within it (each zone of the database, 1900 to 2100, by test)."""
+"""Within four days no zone changes its clocks twice (tested for all zones of the database, 1900 to 2100)."""
 _RADIUS = 6 * 3_600_000_000 + _DAY + _DAY // 2
-"""A change is known to half a day, and shifts clocks by a day at most (Pacific/Apia, 2011)."""
+"""Distance from a change considered near: changes are located to half a day and shift clocks by at most a day."""
 _BUCKET = 31_556_952_000_000
-"""A mean year in microseconds: changes are looked up by it."""
+"""A mean year in microseconds: changes are looked up by year."""
 _FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (1900, 2100))
 
 _INSTANT = f"""
@@ -49,8 +49,8 @@ create or replace macro {INSTANT}(zone, reading, choice) as list_transform([epoc
     )[1]
 )[1]
 """
-"""The moment at which clocks in `zone` show `reading`: counted by the offset of the day before and of the day after,
-and taken where it shows that reading."""
+"""The moment of the local time `reading` in `zone`: computed with the offsets of the day before and the day after; a
+result counts only if converting it back gives `reading`."""
 
 _STRICT_INSTANT = f"""
 create or replace macro {STRICT_INSTANT}(zone, reading, choice, settled) as list_transform([reading], lambda r:
@@ -60,7 +60,7 @@ create or replace macro {STRICT_INSTANT}(zone, reading, choice, settled) as list
     ) end
 )[1]
 """
-"""The same in an expression, where NULL is a value and what cannot be told has to fail."""
+"""The same for expressions: NULL stays NULL, and a local time that does not exist or is ambiguous raises an error."""
 
 _OWN_OFFSET = r"[0-9]{2}:[0-9]{2}.*(Z| UTC|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
 
@@ -77,7 +77,7 @@ _MADE_INSTANT = f"""
 create or replace macro {MADE_INSTANT}(y, m, d, h, mi, s, zone, choice, settled) as
     {STRICT_INSTANT}(zone, make_timestamp(y, m, d, h, mi, s), choice, settled)
 """
-"""`make_timestamptz` takes 30 February for 2 March and month 13 for January; `make_timestamp` fails."""
+"""`make_timestamptz` reads 30 February as 2 March and month 13 as January; `make_timestamp` fails."""
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:
@@ -86,10 +86,10 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(macro)
 
 
-def quiet(value: str, zone: str) -> str | None:
-    """SQL: whether the moment `value` (a column name) is so far from any change of clocks that its reading is one.
+def is_far_from_change(value: str, zone: str) -> str | None:
+    """SQL: whether the moment `value` (a column name) is so far from any change of clocks that it is unambiguous.
 
-    None where the zone never changes.
+    None where clocks in the zone never change.
     """
     changes = _changes(zone)
     if not changes.moments:
@@ -106,7 +106,7 @@ def quiet(value: str, zone: str) -> str | None:
 
 
 def settled_from(zone: str) -> datetime | None:
-    """The local time from which clocks in the zone never change again; None where they do."""
+    """The local time after which clocks in the zone no longer change; None where they still do."""
     changes = _changes(zone)
     if not changes.is_settled:
         return None
@@ -115,7 +115,7 @@ def settled_from(zone: str) -> datetime | None:
 
 @dataclass(frozen=True)
 class _Changes:
-    """When clocks change, 1900 to 2100, to half a day, in microseconds since 1970; whether that was all."""
+    """Changes of clocks, 1900 to 2100, in microseconds since 1970, to half a day; `is_settled`: none will follow."""
 
     moments: tuple[int, ...]
     is_settled: bool
@@ -148,7 +148,7 @@ def _changes(zone: str) -> _Changes:
 
 
 def _columns(moments: tuple[int, ...], first: int) -> list[list[int | None]]:
-    """Changes by bucket: as many lists as the fullest bucket has changes near."""
+    """Changes near each bucket (year), as lists indexed by bucket; as many lists as the fullest bucket has changes."""
     near: dict[int, list[int]] = {}
     for moment in moments:
         for bucket in {_bucket(moment - _RADIUS), _bucket(moment + _RADIUS)}:
@@ -159,7 +159,7 @@ def _columns(moments: tuple[int, ...], first: int) -> list[list[int | None]]:
 
 
 def _bucket(microseconds: int) -> int:
-    """From 1900: DuckDB's `//` rounds towards zero."""
+    """Index of the bucket (year) of a moment, counted from 1900, as DuckDB's `//` rounds towards zero."""
     return (microseconds - _FIRST) // _BUCKET
 
 

@@ -1,7 +1,7 @@
-"""The two files conform leaves: bronze (typed, pseudonymised) and quarantine (original text, raw class).
+"""Write the two Parquet files of a conformed table: bronze (typed, pseudonymised) and quarantine (original text).
 
-Bronze is written in a thread of its own while the next segment is read; both appear under their
-final name only when complete.
+Bronze is written in a separate thread while the next segment is read. Both files get their final name only when they
+are complete. The quarantine holds original text and is protected like raw data.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ingestion.parsers.blocks import Array
 _ROW_GROUP = 1_000_000
 _WAITING = 2
 _PLACED_LAST = ("_record_number", "_event_date")
-"""The lake's own columns that come with the rows; `_batch_id` and `_loaded_at` stand before them."""
+"""The lake's own columns that are written last, after `_batch_id` and `_loaded_at`."""
 
 QUARANTINE_SCHEMA = pa.schema(
     [
@@ -43,7 +43,7 @@ QUARANTINE_SCHEMA = pa.schema(
 
 
 class _File:
-    """A Parquet file that begins with its first rows."""
+    """A Parquet file that is created with its first rows, under a temporary name until it is complete."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,7 +87,7 @@ class _File:
 
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
-        """A full or failing disk in words."""
+        """Raises OSError, such as for a full disk, as StoreError."""
         try:
             yield
         except OSError as error:
@@ -99,7 +99,7 @@ class _File:
 
 
 class BronzeFile:
-    """Bronze of one table, with `_batch_id` and `_loaded_at` added to every row."""
+    """The bronze file of one table; `_batch_id` and `_loaded_at` are added to every row."""
 
     def __init__(self, path: Path, batch: str, loaded_at: datetime) -> None:
         self._file = _File(path)
@@ -109,7 +109,7 @@ class BronzeFile:
         self._waiting: deque[Future[None]] = deque()
 
     def write(self, table: pa.Table) -> None:
-        """Queue rows; raises what an earlier write raised (a full disk, say)."""
+        """Queue rows for writing. Raises the error of an earlier write, such as StoreError for a full disk."""
         while len(self._waiting) >= _WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._write, table))
@@ -136,7 +136,7 @@ class BronzeFile:
 
 
 class QuarantineFile:
-    """Refused rows of one table."""
+    """The quarantine file of one table: its refused records."""
 
     def __init__(self, path: Path, batch: str, table_name: str) -> None:
         self._file = _File(path)
@@ -168,7 +168,7 @@ class QuarantineFile:
 
 
 class Places:
-    """Where refused records are and what they say; arrays of one length."""
+    """Record number, byte offset, byte length and text of refused records; arrays of one length."""
 
     def __init__(self, record: Array, offset: pa.Array, length: Array, text: pa.Array) -> None:
         self.record = record
@@ -177,6 +177,6 @@ class Places:
         self.text = text
 
     def take(self, rows: Array) -> Places:
-        """Some of them."""
+        """The entries at these indices."""
         chosen = pa.array(rows)
         return Places(self.record[rows], self.offset.take(chosen), self.length[rows], self.text.take(chosen))

@@ -1,9 +1,8 @@
-"""Keyed pseudonyms: HMAC-SHA256 with one key per purpose, computed in SQL.
+"""Keyed pseudonyms: HMAC-SHA256 (RFC 2104) with one key per purpose, computed in SQL.
 
-The key of a purpose is HMAC(master, purpose), so the same person gets unlinkable pseudonyms in
-two purposes. Master keys live in a file outside the lake; how they are rotated is not this
-module's business, which only names the version it used. No key material leaves through `repr`,
-messages or logs.
+The key of a purpose is HMAC(master key, purpose), so that the pseudonyms of one person for two purposes cannot be
+linked. Master keys are in a file outside the lake; each has a version. Key material never appears in `repr`, messages
+or logs.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ _MIN_KEY_BYTES = 16
 
 @dataclass(frozen=True)
 class PseudonymKeys:
-    """The current master key and its version. Compared and shown by version only."""
+    """The current master key and its version; comparison and `repr` use the version only."""
 
     version: int
     _master: bytes = field(repr=False, compare=False)
 
     @classmethod
     def load(cls, settings: Settings) -> PseudonymKeys:
-        """From `CITYLAKE_PSEUDONYM_KEY` (version 1) or the key file. Raises ConfigurationError."""
+        """Load the key from `CITYLAKE_PSEUDONYM_KEY` (version 1) or the key file. Raises ConfigurationError."""
         if settings.pseudonym_key is not None:
             return cls(1, _bytes(settings.pseudonym_key.get_secret_value(), "CITYLAKE_PSEUDONYM_KEY"))
         path = settings.pseudonym_keys_path
@@ -55,7 +54,7 @@ class PseudonymKeys:
 
     @classmethod
     def create(cls, settings: Settings) -> PseudonymKeys:
-        """The keys of this lake, made on first use: an existing file (or key setting) is loaded, never replaced."""
+        """Load the keys of this lake, generating the key file where neither it nor the key setting exists."""
         path = settings.pseudonym_keys_path
         if settings.pseudonym_key is None and not path.exists():
             document = {"current": 1, "keys": {"1": secrets.token_bytes(_KEY_BYTES).hex()}}
@@ -85,15 +84,15 @@ class PseudonymKeys:
         return cls(version, _bytes(master, str(path)))
 
     def pads(self, purpose: str) -> tuple[bytes, bytes]:
-        """The inner and outer block of HMAC for a purpose (64 bytes each): key material, not to be shown."""
+        """The inner and outer padded key of the HMAC for a purpose (64 bytes each): secret key material."""
         key = hmac.new(self._master, purpose.encode("utf-8"), hashlib.sha256).digest().ljust(_BLOCK, b"\x00")
         return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
 
 
 def hmac_sql(value: str, inner: str = "$inner", outer: str = "$outer") -> str:
-    """SQL for HMAC-SHA256 of a VARCHAR expression, by two nested sha256 over bound pads.
+    """SQL for the HMAC-SHA256, as hex, of a VARCHAR expression: two nested sha256 over the padded keys of `pads`.
 
-    `unhex(sha256(…))` because the function gives hex text; NULL stays NULL.
+    NULL stays NULL.
     """
     return f"sha256({outer}::blob || unhex(sha256({inner}::blob || encode({value}))))"
 

@@ -1,8 +1,7 @@
-"""Pseudonyms of a column, made once per distinct value.
+"""Replace the values of a text column by pseudonyms (`pseudonym`), computed once per distinct value.
 
-A column arrives as text and leaves as an Arrow dictionary, so the 64-character pseudonym is
-computed, held and written once per value, not per row. Values seen before come from a bounded
-memory. Keys and the HMAC itself are `pseudonym`'s.
+The result is an Arrow dictionary array, so that a pseudonym of 64 characters is computed, held and written once per
+value instead of once per row. Pseudonyms of earlier segments are cached up to a limit.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from ingestion.conform.compile import TablePlan
 from ingestion.conform.pseudonym import PseudonymKeys, hmac_sql
 from ingestion.contract.model import Column
 
-_REMEMBERED = 200_000
+_MAX_CACHED = 200_000
 
 
 class Pseudonymiser:
-    """For one column of one table."""
+    """Pseudonymises one column of one table."""
 
     def __init__(
         self, plan: TablePlan, column: Column, connection: duckdb.DuckDBPyConnection, keys: PseudonymKeys
@@ -36,27 +35,27 @@ class Pseudonymiser:
         self._made = pa.table({"value": pa.array([], pa.string()), "short": pa.array([], pa.uint64())})
 
     def apply(self, raw: pa.ChunkedArray) -> tuple[pa.DictionaryArray, pa.Array]:
-        """The pseudonym of every row (NULL for NULL), and its first 64 bits (uint64) for hashing."""
+        """The pseudonym of every row (NULL stays NULL), and its first 64 bits (uint64) for row hashes."""
         encoded = pc.dictionary_encode(raw.combine_chunks())
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
-        made = self._of(encoded.dictionary)
+        made = self._pseudonyms(encoded.dictionary)
         values, short = made["value"].combine_chunks(), made["short"].combine_chunks()
         indices = encoded.indices
-        if values.null_count:  # Parquet takes no NULL inside a dictionary: it moves to the indices
+        if values.null_count:  # Parquet allows no NULL in a dictionary's values, only in its indices
             indices = pc.if_else(values.is_null().take(indices), pa.scalar(None, indices.type), indices)
             values = pc.fill_null(values, "")
         return pa.DictionaryArray.from_arrays(indices, values), short.take(indices)
 
-    def _of(self, distinct: pa.Array) -> pa.Table:
-        """Pseudonyms of distinct values, in their order."""
+    def _pseudonyms(self, distinct: pa.Array) -> pa.Table:
+        """The pseudonyms of distinct values, in the same order."""
         known = pc.index_in(distinct, value_set=self._raw)
         fresh = distinct.filter(known.is_null())
         if not len(fresh):
             return self._made.take(known)
         found = self._compute(fresh)
         raw, made = pa.concat_arrays([self._raw, fresh]), pa.concat_tables([self._made, found]).combine_chunks()
-        if len(raw) <= _REMEMBERED:
+        if len(raw) <= _MAX_CACHED:
             self._raw, self._made = raw, made
         return made.take(pc.index_in(distinct, value_set=raw))
 

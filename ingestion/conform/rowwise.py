@@ -1,9 +1,9 @@
-"""Whether an expression of a contract may be run at all: row by row, the same at any time, touching nothing else.
+"""Check that an expression of a contract depends on the values of its row only.
 
-A row is judged by its own values, today and whenever bronze is made again (docs/adr/0021). So an expression may not
-look at other rows (aggregates, windows, subqueries, `unnest`), at the moment or the machine (`now()`, `random()`,
-settings, sequences), or at files. DuckDB itself says what a text parses to and what kind a function is; what is not
-known to be harmless is refused. Types and names of columns are left to binding (`bind`).
+A row must be judged equally today and whenever bronze is regenerated (docs/adr/0021). So an expression may not use
+other rows (aggregates, windows, subqueries, `unnest`), the time or the machine (`now()`, `random()`, settings,
+sequences), or files. DuckDB parses the expression and tells the kind of each function; anything not known to be safe is
+refused. Column types are checked by `bind`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion.conform.engine import connected
+from ingestion.conform.engine import conform_session
 
 _PARTS = frozenset(
     ("COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "OPERATOR", "CAST", "CASE", "BETWEEN", "FUNCTION", "LAMBDA",
@@ -33,7 +33,7 @@ _HIDDEN = frozenset(
      "vector_type", "stats", "json_serialize_plan", "json_deserialize_sql", "parse_duckdb_log_message", "combine",
      "finalize")
 )  # fmt: skip
-"""Called consistent by DuckDB 1.5, and yet asking the clock, the session or the engine."""
+"""Functions that DuckDB 1.5 declares consistent although they depend on the clock, the session or the engine."""
 
 _CLOCK = frozenset(
     ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "now", "today",
@@ -50,7 +50,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class _Function:
-    """What DuckDB says of one name. `bodies` are (parameters, text) of a macro's forms."""
+    """What DuckDB knows about a function name. `bodies`: (parameters, text) of each overload of a macro."""
 
     kinds: frozenset[str]
     is_consistent: bool
@@ -59,7 +59,7 @@ class _Function:
 
 @dataclass
 class _Walk:
-    """One expression: the columns it may name, the macros it is the body of, and what was found."""
+    """State of checking one expression: allowed columns, enclosing macros (`inside`), and the problems found."""
 
     columns: frozenset[str]
     functions: dict[str, _Function]
@@ -69,9 +69,9 @@ class _Walk:
 
 
 def problems(connection: duckdb.DuckDBPyConnection, expression: str, columns: frozenset[str]) -> list[str]:
-    """Why the expression may not be run over rows of these columns; empty where it may.
+    """The reasons why the expression is refused; empty where it is allowed.
 
-    `connection` has the macros of conform; nothing of the expression is run.
+    `connection` is a `conform_session`. The expression is parsed, not run.
     """
     walk = _Walk(frozenset(name.casefold() for name in columns), _functions(), connection)
     try:
@@ -85,7 +85,7 @@ def problems(connection: duckdb.DuckDBPyConnection, expression: str, columns: fr
 
 
 def _parsed(connection: duckdb.DuckDBPyConnection, expression: str) -> Any:
-    """The syntax tree, or what is wrong: the text must be one value and nothing behind it."""
+    """The syntax tree of an expression; an error text where it is not exactly one expression."""
     query = f"select ({expression}\n) as value"
     try:
         row = connection.execute(
@@ -105,10 +105,10 @@ def _parsed(connection: duckdb.DuckDBPyConnection, expression: str) -> Any:
     return chosen[0]
 
 
-def _visit(node: Any, walk: _Walk, given: frozenset[str]) -> None:
+def _visit(node: Any, walk: _Walk, lambda_names: frozenset[str]) -> None:
     if isinstance(node, list):
         for item in node:
-            _visit(item, walk, given)
+            _visit(item, walk, lambda_names)
         return
     if not isinstance(node, dict):
         return
@@ -117,23 +117,23 @@ def _visit(node: Any, walk: _Walk, given: frozenset[str]) -> None:
         walk.found.append(_REFUSED_PARTS.get(part, f"`{part.lower()}` is not allowed in a row's expression"))
         return
     if part == "COLUMN_REF":
-        _column(node["column_names"], walk, given)
+        _column(node["column_names"], walk, lambda_names)
         return
     if part == "FUNCTION":
         _function(str(node["function_name"]).casefold(), len(node.get("children", ())), walk)
     if node.get("type") == "GROUPING_FUNCTION":
         walk.found.append("`grouping` looks at other rows")
     if part == "LAMBDA":
-        given = given | _names(node["lhs"])
-        _visit(node["expr"], walk, given)
+        lambda_names = lambda_names | _names(node["lhs"])
+        _visit(node["expr"], walk, lambda_names)
         return
     for value in node.values():
-        _visit(value, walk, given)
+        _visit(value, walk, lambda_names)
 
 
-def _column(names: list[str], walk: _Walk, given: frozenset[str]) -> None:
+def _column(names: list[str], walk: _Walk, lambda_names: frozenset[str]) -> None:
     first = names[0].casefold()
-    if first in walk.columns or first in given:
+    if first in walk.columns or first in lambda_names:
         return
     if first in _CLOCK:
         walk.found.append(f"`{names[0]}` is another at every run; a rule compares with `content_date`")
@@ -160,7 +160,7 @@ def _function(name: str, arguments: int, walk: _Walk) -> None:
 
 
 def _macro(name: str, known: _Function, walk: _Walk) -> None:
-    """A macro is what it stands for; one may carry the name of the function it calls."""
+    """Check the bodies of a macro; a macro may have the name of a function it calls."""
     for parameters, body in known.bodies:
         tree = _parsed(walk.connection, body)
         inner = _Walk(frozenset(parameters), walk.functions, walk.connection, walk.inside | {name})
@@ -170,7 +170,7 @@ def _macro(name: str, known: _Function, walk: _Walk) -> None:
 
 
 def _names(node: Any) -> frozenset[str]:
-    """Every name in a lambda's left side: `x`, or `(x, i)`."""
+    """The parameter names of a lambda: `x`, or `(x, i)`."""
     if isinstance(node, list):
         return frozenset[str]().union(*map(_names, node))
     if not isinstance(node, dict):
@@ -181,8 +181,8 @@ def _names(node: Any) -> frozenset[str]:
 
 @cache
 def _functions() -> dict[str, _Function]:
-    """Every function of conform's engine, by name."""
-    with connected("UTC") as connection:
+    """All functions of a `conform_session`, by name."""
+    with conform_session("UTC") as connection:
         rows = connection.execute(_FUNCTIONS).fetchall()
     return {name: _Function(frozenset(kinds), consistent, _bodies(macros)) for name, kinds, consistent, macros in rows}
 

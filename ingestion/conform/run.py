@@ -1,8 +1,8 @@
-"""Conform: one payload in, bronze and quarantine files out. Pure: it never touches the store.
+"""Conform one payload: write its bronze and quarantine files into a scratch folder. The store is not used.
 
-Counts are asserted here, and here a delivery is refused as a whole. What is received comes from
-the record counter (`ingestion.parsers.records`), independent of the typed reading:
-received = accepted + quarantined + duplicates, for every table.
+For every table the counts must balance: received = accepted + quarantined + duplicates. The received records are
+counted by the parsers, independently of reading typed values. A delivery with too many refused rows, or without
+records, is refused as a whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import duckdb
 
 from ingestion.conform.bind import require_bound
 from ingestion.conform.compile import TablePlan
-from ingestion.conform.engine import connected
+from ingestion.conform.engine import conform_session
 from ingestion.conform.output import BronzeFile, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.table import Counts, TableConform
@@ -32,10 +32,10 @@ _TOP_RULES = 5
 
 @dataclass(frozen=True)
 class ConformedTable:
-    """One table of a delivery. `bronze` and `quarantine` are None when they would be empty.
+    """Result for one table of a delivery. `bronze` and `quarantine` are paths, None where there are no rows.
 
-    `rules` counts every broken rule (a row may break several); `flags` counts rules of severity
-    flag among accepted rows; `days` maps event day (ISO) to accepted rows.
+    `rules`: refused rows by rule id (a row may break several); `flags`: accepted rows by broken rule of severity
+    `flag`; `days`: accepted rows by event day (ISO date).
     """
 
     name: str
@@ -52,13 +52,13 @@ class ConformedTable:
 
     @property
     def refused_share(self) -> float:
-        """Quarantined over received."""
+        """Quarantined rows divided by received rows; 0 where nothing was received."""
         return self.quarantined / self.received if self.received else 0.0
 
 
 @dataclass(frozen=True)
 class Conformed:
-    """What conforming made of one payload. `row_hash` is over all tables, whatever the row order."""
+    """Result of conforming one payload. `row_hash` is over all tables and independent of the order of rows."""
 
     tables: dict[str, ConformedTable]
     ignored_members: tuple[str, ...]
@@ -80,26 +80,25 @@ def conform(
 ) -> Conformed:
     """Write `<table>.bronze.parquet` and `<table>.quarantine.parquet` into `scratch` (made mode 0700).
 
-    Identical rows keep the first. Of rows with one key but different content only the first
-    stays: which one is right cannot be known here, so every later one goes to quarantine as
-    `key_conflict` (a later row equal to the first is a duplicate). A rule may name `content_date`, the
-    local date of `content_as_of`.
+    Of identical rows the first is kept. Of rows with the same key and different content the first is kept, too; which
+    one is right cannot be known here, so the later ones go to quarantine (`key_conflict`), unless they equal the first.
+    A rule of the contract may use `content_date`, the local date of `content_as_of`.
 
-    Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged),
-    IntegrityError, and ContractError where an expression of the contract cannot be run (docs/adr/0021).
+    Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged), IntegrityError, and
+    ContractError where an expression of the contract cannot be run (docs/adr/0021).
     """
     content_date = content_as_of.astimezone(contract.calendar.zone).date()
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     scratch.chmod(0o700)
     try:
         zone, threads, limit = contract.calendar.timezone, settings.threads, settings.memory_limit
-        with connected(zone, threads=threads, memory_limit=limit, spill=scratch.parent) as connection:
+        with conform_session(zone, threads=threads, memory_limit=limit, spill=scratch.parent) as connection:
             require_bound(contract, connection)
             opened = open_payload(contract, payload, settings, content_date)
             run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)
             tables = {source.table.name: run.table(source) for source in opened.sources}
             conformed = Conformed(tables, opened.ignored_members, keys.version, _row_hash(tables))
-            _decide(contract, conformed, [s.table.name for s in opened.sources if s.required])
+            _check_delivery(contract, conformed, [s.table.name for s in opened.sources if s.required])
     except DeliveryRefused as refusal:
         for leftover in scratch.glob("*.bronze.parquet"):
             leftover.unlink()
@@ -108,7 +107,7 @@ def conform(
 
 
 class _Run:
-    """What every table of one delivery shares."""
+    """What all tables of one delivery share."""
 
     def __init__(
         self, contract: Contract, connection: duckdb.DuckDBPyConnection, keys: PseudonymKeys, scratch: Path, batch: str,
@@ -130,7 +129,7 @@ class _Run:
         work = TableConform(plan, self._connection, self._keys, bronze, quarantine, self._scratch)
         try:
             work.run(source)
-            _balance(table, work.counts)
+            _check_counts(table, work.counts)
             return _conformed(table, work.counts, bronze.finish(), quarantine.finish())
         except BaseException:
             bronze.discard()
@@ -154,7 +153,7 @@ def _conformed(table: Table, counts: Counts, bronze: Path | None, quarantine: Pa
     )
 
 
-def _balance(table: Table, counts: Counts) -> None:
+def _check_counts(table: Table, counts: Counts) -> None:
     accounted = counts.accepted + counts.quarantined + counts.duplicates
     if counts.received != accounted:
         raise IntegrityError(
@@ -165,29 +164,29 @@ def _balance(table: Table, counts: Counts) -> None:
         )
 
 
-def _decide(contract: Contract, conformed: Conformed, required: list[str]) -> None:
-    """Refuse the delivery as a whole: nothing in it, or too much of it refused."""
+def _check_delivery(contract: Contract, conformed: Conformed, required: list[str]) -> None:
+    """Refuse the delivery as a whole where a required table is empty or too many rows are refused."""
     limit = contract.citylake.max_refused_share
     for table in conformed.tables.values():
         if table.refused_share > limit:
-            raise _too_bad(table, limit, replace_bronze(conformed))
+            raise _too_many_refused(table, limit, without_bronze(conformed))
     if contract.citylake.empty == "refuse":
-        hollow = [name for name in required if not conformed.tables[name].received]
-        if hollow:
+        empty_tables = [name for name in required if not conformed.tables[name].received]
+        if empty_tables:
             raise DeliveryRefused(
-                f"no records in {', '.join(hollow)}: a header and nothing else",
+                f"no records in {', '.join(empty_tables)}: a header and nothing else",
                 rule="empty",
                 next_step="ask the department; where no data is a normal answer, set `empty: no_data` in the contract",
             )
 
 
-def replace_bronze(conformed: Conformed) -> Conformed:
-    """The same without bronze files: what a refused delivery leaves."""
+def without_bronze(conformed: Conformed) -> Conformed:
+    """The same result without bronze files, for a refused delivery."""
     tables = {name: replace(table, bronze=None) for name, table in conformed.tables.items()}
     return replace(conformed, tables=tables)
 
 
-def _too_bad(table: ConformedTable, limit: float, conformed: Conformed) -> DeliveryRefused:
+def _too_many_refused(table: ConformedTable, limit: float, conformed: Conformed) -> DeliveryRefused:
     top = sorted(table.rules.items(), key=lambda item: (-item[1], item[0]))[:_TOP_RULES]
     rule = "encoding" if table.rules.get("encoding", 0) > limit * table.received else "refused_share"
     hint = "; the file is probably not in the declared encoding" if rule == "encoding" else ""
@@ -202,7 +201,7 @@ def _too_bad(table: ConformedTable, limit: float, conformed: Conformed) -> Deliv
 
 
 def _with_feed(refusal: DeliveryRefused, contract: Contract, interval: Interval) -> DeliveryRefused:
-    """The refusal with feed and interval; what it left is the same for every rule."""
+    """The refusal with feed, interval and the state of the store added."""
     left = refusal.left or "the delivery is refused whole; its bytes are kept in raw, bronze is unchanged"
     named = DeliveryRefused(
         refusal.message,

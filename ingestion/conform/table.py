@@ -1,9 +1,8 @@
-"""Conforms one table: segments in, bronze and quarantine out, every record counted once.
+"""Conform one table: read its segments, write bronze and quarantine, and count every record once.
 
-The loop holds one segment at a time (plus the one being read ahead and the ones being written), and a segment is
-bounded in bytes, records and cells (`parsers.pieces`). So memory does not grow with the payload except for the key
-hashes (`duplicates`); rows held back are kept in the scratch folder (`held`). Deciding about the delivery as a whole is
-left to `run`.
+It holds one segment at a time (besides the one being read ahead and those being written), and a segment is limited in
+bytes, records and cells (`parsers.block_limits`). So memory grows with the payload only by the hashes of keys
+(`duplicates`); possible repeats are held in the scratch folder (`held_rows`). `run` decides about the whole delivery.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ import pyarrow.compute as pc
 from ingestion.conform.compile import BITS, Rule, TablePlan
 from ingestion.conform.direct import plain_digits, read_directly
 from ingestion.conform.duplicates import KeyIndex
-from ingestion.conform.held import HeldRows
+from ingestion.conform.held_rows import HeldRows
 from ingestion.conform.output import BronzeFile, Places, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.pseudonymise import Pseudonymiser
 from ingestion.parsers.blocks import Array, Block, Segment, Source
 from ingestion.parsers.records import KEPT_TEXT
-from ingestion.parsers.text import shown
+from ingestion.parsers.text import readable_texts
 
 _T = TypeVar("_T")
 _EXTRA = "\x00"
-"""Begins the names of columns beside bronze's own, of which none holds a NUL."""
+"""Prefix of helper columns; no bronze column's name contains a NUL."""
 _TEXT_AT_ONCE = 16 * 2**20
-"""Bytes of original text gathered together: a line of many groups is shown for each of them."""
+"""Bytes of original text processed together: the text of a line with many groups is repeated for each of them."""
 
 
 @dataclass
 class Counts:
-    """What was found so far; `days` maps the event day to accepted rows."""
+    """Counts of a table so far; `days`: accepted rows by event day. `content`, `parity`: sum and XOR of row hashes."""
 
     received: int = 0
     accepted: int = 0
@@ -55,7 +54,7 @@ class Counts:
 
     @property
     def row_hash(self) -> str:
-        """Of the accepted rows' data columns in any order, as `row_identity.rows`: rows, sum and XOR of row hashes."""
+        """Hash of the accepted rows in any order, as in `row_identity.rows`: number, sum and XOR of row hashes."""
         return f"{self.accepted}-{self.content:032x}-{self.parity:016x}"
 
 
@@ -63,11 +62,11 @@ class Counts:
 class _Result:
     """One segment in SQL's eyes: `masks` has one row per `suspect` row, None when there is none.
 
-    `passed` are columns that Arrow read and SQL did not give back.
+    `passed_through` are columns that Arrow read and SQL did not give back.
     """
 
     values: pa.Table
-    passed: dict[str, pa.ChunkedArray]
+    passed_through: dict[str, pa.ChunkedArray]
     pseudonyms: dict[str, pa.DictionaryArray]
     suspect: Array
     masks: pa.Table | None
@@ -75,7 +74,7 @@ class _Result:
 
 @dataclass
 class _Judged:
-    """Rows that broke no rule: bronze columns, flag masks and where they came from."""
+    """Rows that broke no rule: bronze columns, flag masks, content hashes and positions in the payload."""
 
     bronze: pa.Table
     flags: list[Array]
@@ -86,15 +85,15 @@ class _Judged:
         places = self.places.take(np.flatnonzero(keep)) if self.places else None
         return _Judged(self.bronze.filter(pa.array(keep)), [f[keep] for f in self.flags], self.content[keep], places)
 
-    def flat(self, places: Places) -> pa.Table:
-        """All of it as one table, to be kept aside."""
+    def to_table(self, places: Places) -> pa.Table:
+        """All fields as one table, for HeldRows."""
         extra = [places.record, places.offset, places.length, places.text, self.content, *self.flags]
         named = {f"{_EXTRA}{i}": pa.array(column) for i, column in enumerate(extra)}
         return pa.table({**{name: self.bronze[name] for name in self.bronze.column_names}, **named})
 
     @classmethod
-    def unflat(cls, kept: pa.Table) -> _Judged:
-        """What `flat` made a table of."""
+    def from_table(cls, kept: pa.Table) -> _Judged:
+        """What `to_table` made a table of."""
         names = [name for name in kept.column_names if name.startswith(_EXTRA)]
         record, offset, length, text, content, *flags = (kept[name].combine_chunks() for name in names)
         places = Places(record.to_numpy(), offset, length.to_numpy(), text)
@@ -103,7 +102,7 @@ class _Judged:
 
 
 class TableConform:
-    """One table of one delivery. Call `run` once; then `counts` holds the answer."""
+    """Conforms one table of one delivery. Call `run` once; then `counts` has the result."""
 
     def __init__(
         self,
@@ -125,7 +124,7 @@ class TableConform:
         self.counts = Counts()
 
     def run(self, source: Source) -> None:
-        """Read every segment of the source."""
+        """Read, judge and write every segment of the source."""
         index = KeyIndex(source.size_hint, whole_rows=not self._plan.table.key)
         # Three threads: fields are read, rows are judged in SQL, rows are counted and sorted out.
         for segment, judged in _read_ahead(self._judgements(_read_ahead(source.segments()))):
@@ -144,10 +143,10 @@ class TableConform:
             return
         good = self._refuse_judged(segment, judged)
         content = judged.values["_content"].to_numpy()[good]
-        fresh, repeat = self._fresh(segment, good, judged.values["_key"].to_numpy()[good], content, index)
+        fresh, repeat = self._sort_out_repeats(segment, good, judged.values["_key"].to_numpy()[good], content, index)
         self.counts.duplicates += int(np.count_nonzero(repeat))
-        bronze = self._assembled(judged, block.number(segment.rows))
-        flags = _taken(judged.values, "_flag_", self._plan.flags)
+        bronze = self._bronze_table(judged, block.number(segment.rows))
+        flags = _mask_columns(judged.values, "_flag_", self._plan.flags)
         kept = good[fresh]
         if len(kept) == bronze.num_rows:
             self._accept(_Judged(bronze, flags, content))
@@ -158,34 +157,36 @@ class TableConform:
         self._hold(segment, _Judged(bronze, flags, judged.values["_content"].to_numpy()), good[~fresh & ~repeat])
 
     def _hold(self, segment: Segment, judged: _Judged, rows: Array) -> None:
-        """Keep aside some rows of a segment, which may be repeats."""
+        """Hold back rows of a segment that may be repeats."""
         for part in _in_parts(segment.block, segment.rows[rows]):
             held, places = rows[part], _places(segment.block, segment.rows[rows[part]])
             kept = judged.bronze.take(pa.array(held))
-            self._held.add(_Judged(kept, [f[held] for f in judged.flags], judged.content[held]).flat(places))
+            self._held.add(_Judged(kept, [f[held] for f in judged.flags], judged.content[held]).to_table(places))
 
-    def _fresh(self, segment: Segment, good: Array, key: Array, content: Array, index: KeyIndex) -> tuple[Array, Array]:
-        """Which of the good rows surely repeat none before them, and which surely do; the rest is held."""
+    def _sort_out_repeats(
+        self, segment: Segment, good: Array, key: Array, content: Array, index: KeyIndex
+    ) -> tuple[Array, Array]:
+        """Two masks of the `good` rows: certainly no repeat, and certainly a repeat; rows in neither are held back."""
         if self._plan.table.keeps_repeats:
             return np.ones(len(good), dtype=bool), np.zeros(len(good), dtype=bool)
         # Without a key both are hashes of the row, `_content` the stronger: slots are made of it.
-        first, second = (content, key) if index.whole_rows else (key, content)
-        return index.pass_through(first, second, segment.block.first, segment.rows[good])
+        slot_hash, second = (content, key) if index.whole_rows else (key, content)
+        return index.add_segment(slot_hash, second, segment.block.first, segment.rows[good])
 
     def _judge_held(self, index: KeyIndex) -> None:
-        """Decide the rows held back as possible repeats."""
+        """Accept, count or refuse the rows that were held back as possible repeats."""
         verdicts, done = index.judge(), 0
         self.counts.duplicates += int(np.count_nonzero(verdicts.repeat))
         for kept in self._held:
-            held, mine = _Judged.unflat(kept), slice(done, done + kept.num_rows)
+            held, part = _Judged.from_table(kept), slice(done, done + kept.num_rows)
             done += kept.num_rows
-            if verdicts.first[mine].any():
-                self._accept(held.take(verdicts.first[mine]))
-            conflict = np.flatnonzero(verdicts.conflict[mine])
+            if verdicts.first[part].any():
+                self._accept(held.take(verdicts.first[part]))
+            conflict = np.flatnonzero(verdicts.conflict[part])
             if len(conflict) and held.places:
                 self.counts.quarantined += len(conflict)
                 self.counts.rules["key_conflict"] += len(conflict)
-                earlier = pa.array(verdicts.first_record[mine][conflict]).cast(pa.string())
+                earlier = pa.array(verdicts.first_record[part][conflict]).cast(pa.string())
                 detail = pc.binary_join_element_wise("same key, other content than record", earlier, " ")
                 self._quarantine.write(held.places.take(conflict), _lists(len(conflict), ["key_conflict"]), detail)
 
@@ -196,38 +197,36 @@ class TableConform:
         counts.parity ^= int(np.bitwise_xor.reduce(rows.content))
         for rule, count in _bit_counts(self._plan.flags, rows.flags):
             counts.flags[rule.id] += count
-        if self._plan.event_day:
+        if self._plan.has_event_date:
             for found in pc.value_counts(rows.bronze["_event_date"]).to_pylist():
                 if isinstance(found["values"], date):
                     counts.days[found["values"].isoformat()] += found["counts"]
         self._bronze.write(rows.bronze)
 
     def _judge(self, columns: pa.Table) -> _Result:
-        """Typed columns, hashes, pseudonyms; which rule is broken is asked only of the rows that break one."""
+        """Type, hash and pseudonymise the columns; evaluate single rules only for rows that may break one."""
         columns = self._plan.sent.read(columns)
         named = columns.rename_columns([f"_raw_{name}" for name in columns.column_names])
         pseudonyms = {}
         for name, pseudonymiser in self._pseudonymisers.items():
             pseudonyms[name], short = pseudonymiser.apply(columns[name])
             named = named.append_column(f"_p_{name}", short)
-        result, passed = self._values(named)
+        result, passed_through = self._values(named)
         suspect = np.flatnonzero(result["_suspect"].to_numpy())
         masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
-        return _Result(result, passed, pseudonyms, suspect, masks)
+        return _Result(result, passed_through, pseudonyms, suspect, masks)
 
     def _values(self, named: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
-        """What `TablePlan.statement` gives, columns that hold nothing but plain values read by Arrow; and those of
-        them that are bronze as they are.
-        """
+        """The result of `TablePlan.statement`, and the columns read by Arrow that go to bronze unchanged."""
         found = {name: read_directly(named[f"_raw_{name}"], to) for name, to in self._plan.direct.items()}
         direct = frozenset(name for name, typed in found.items() if typed is not None)
         for name in direct:
             named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", found[name])
-        plain = frozenset(name for name in self._plan.plainly if plain_digits(named[f"_raw_{name}"]))
+        plain = frozenset(name for name in self._plan.plain_decimals if plain_digits(named[f"_raw_{name}"]))
         if (direct, plain) not in self._statements:
             self._statements[direct, plain] = self._plan.statement(direct, plain)
-        passed = {name: found[name] for name in self._plan.passed(direct)}
-        return self._query(self._statements[direct, plain], named), passed
+        passed_through = {name: found[name] for name in self._plan.passed_through(direct)}
+        return self._query(self._statements[direct, plain], named), passed_through
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
         self._connection.register("segment", segment)
@@ -235,19 +234,19 @@ class TableConform:
         self._connection.unregister("segment")
         return result
 
-    def _assembled(self, judged: _Result, record: Array) -> pa.Table:
+    def _bronze_table(self, judged: _Result, record: Array) -> pa.Table:
         """Bronze columns in contract order, then `_record_number` and `_event_date` where the table has them."""
-        made = {**judged.pseudonyms, **judged.passed}
+        made = {**judged.pseudonyms, **judged.passed_through}
         names = [c.name for c in self._plan.table.bronze_columns]
         columns = {name: made[name] if name in made else judged.values[name] for name in names}
         if self._plan.table.keeps_repeats:
             columns["_record_number"] = pa.array(record)
-        if self._plan.event_day:
+        if self._plan.has_event_date:
             columns["_event_date"] = judged.values["_event_date"]
         return pa.table(columns)
 
     def _refuse_unread(self, segment: Segment) -> None:
-        """Records the parser could not read as columns."""
+        """Quarantine the records that the parser could not read as columns."""
         if not segment.refused:
             return
         rules = [rule for rule, _ in segment.refused]
@@ -258,15 +257,15 @@ class TableConform:
         self._refuse(segment.block, rows, broken, rules, pa.nulls(len(rows), pa.string()))
 
     def _refuse_judged(self, segment: Segment, judged: _Result) -> Array:
-        """Refuse records that break rules, with the values of the columns concerned; gives the other rows."""
+        """Quarantine the records that break rules; returns the indices of the other rows."""
         everything = np.ones(len(segment.rows), dtype=bool)
         if judged.masks is None:
             return np.flatnonzero(everything)
         rules = self._plan.rules
-        masks = _taken(judged.masks, "_broken_", rules)
+        masks = _mask_columns(judged.masks, "_broken_", rules)
         broken = np.column_stack([_bit(masks, i) for i in range(len(rules))])
-        guilty = broken.any(axis=1)
-        broken, bad = broken[guilty], judged.suspect[guilty]
+        is_refused = broken.any(axis=1)
+        broken, bad = broken[is_refused], judged.suspect[is_refused]
         everything[bad] = False
         if len(bad):
             self._refuse(
@@ -279,7 +278,7 @@ class TableConform:
         return np.flatnonzero(everything)
 
     def _detail(self, segment: Segment, bad: Array, broken: Array) -> pa.Array:
-        """`column=value` of every column a broken rule names, and of those that tell records of one line apart."""
+        """`column=value` of every column of a broken rule, and of those that identify a record within its line."""
         rules, group_index = self._plan.rules, self._plan.group_index
         chosen = pa.array(bad)
         notes = []
@@ -309,17 +308,17 @@ class TableConform:
 
 
 def _in_parts(block: Block, rows: Array) -> list[Array]:
-    """Positions in `rows`, parted so that the records of each part show a bounded length of text."""
+    """Split the indices of `rows` into parts whose records have a limited length of text in all."""
     lengths = np.minimum(block.ends[rows] - block.starts[rows], KEPT_TEXT)
     return np.split(np.arange(len(rows)), np.flatnonzero(np.diff(np.cumsum(lengths) // _TEXT_AT_ONCE)) + 1)
 
 
 def _places(block: Block, rows: Array) -> Places:
     offset = pa.nulls(len(rows), pa.int64()) if block.base is None else pa.array(block.starts[rows] + block.base)
-    return Places(block.number(rows), offset, block.lengths[rows], shown(block, rows))
+    return Places(block.number(rows), offset, block.lengths[rows], readable_texts(block, rows))
 
 
-def _taken(result: pa.Table, prefix: str, rules: tuple[Rule, ...]) -> list[Array]:
+def _mask_columns(result: pa.Table, prefix: str, rules: tuple[Rule, ...]) -> list[Array]:
     return [result[f"{prefix}{i}"].to_numpy() for i in range(-(-len(rules) // BITS))]
 
 
@@ -346,7 +345,7 @@ def _total(hashes: Array) -> int:
 
 
 def _read_ahead(items: Iterator[_T]) -> Iterator[_T]:
-    """The same items, the next one made in another thread meanwhile."""
+    """The same items; the next one is produced in another thread meanwhile."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting = pool.submit(next, items, None)
         while (item := waiting.result()) is not None:

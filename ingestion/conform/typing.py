@@ -1,8 +1,8 @@
-"""One column of text to one typed value, as SQL.
+"""SQL that converts the text of a column to its declared type.
 
-Texts come without blanks around them (`sent`). A value that does not fit its type becomes NULL, never an error and
-never a different value: DuckDB's own casts would read `12.7` as the integer 13 and `2026-03-02 x` as a date, and leave
-out the offset of a moment that has one. Numbers are `numbers`'. Which rule a NULL breaks is decided in `compile`.
+The text is stripped (`sent_text`). A value that does not fit the type becomes NULL, never an error and never another
+value: DuckDB's own casts would read `12.7` as the integer 13 and `2026-03-02 x` as a date, and ignore the UTC offset of
+a timestamp. Numbers are converted in `numbers`. `compile` decides which rule a NULL breaks.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from ingestion.conform import local_time, numbers
-from ingestion.conform.full_width import folded
-from ingestion.conform.legacy_dates import DATE_MACROS
+from ingestion.conform.legacy_dates import DATE_MACROS, fold_full_width
 from ingestion.conform.local_expressions import exact_times
 from ingestion.contract.date_formats import ERAS
 from ingestion.contract.model import Column
@@ -29,7 +28,7 @@ _GTFS_TIME = r"[0-9]{1,3}:[0-5][0-9]:[0-5][0-9]"
 _OFFSET = r":[0-9]{2}.*(Z| UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)\s*$"
 _LAST_MOMENT = "9999-12-31 23:59:59.999999"
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
-"""What a BOOLEAN is written like, in either case; nothing else is one."""
+"""The texts that are a BOOLEAN, in upper or lower case."""
 _AFTER_SECONDS = r":[0-9:.\s]*[^0-9:.\s]"
 
 
@@ -57,9 +56,9 @@ def is_number(column: Column) -> bool:
 
 
 def cleaned(column: Column, raw: str, *, kept: bool = False) -> str:
-    """The text, with missing codes as NULL and trace codes replaced.
+    """SQL for the text with codes for a missing value as NULL and trace codes replaced by their values.
 
-    Codes of numeric columns are compared as numbers, to the last digit: 999999 also means `999999.0`, and no other.
+    In numeric columns codes are compared as exact numbers: the code 999999 also matches `999999.0`.
     """
     missing = [str(code) if kept else strip(str(code)) for code in column.spec.missing]
     traces = {strip(code): _trace(column, value) for code, value in column.spec.trace.items()}
@@ -71,7 +70,7 @@ def cleaned(column: Column, raw: str, *, kept: bool = False) -> str:
 
 
 def _as_numbers(column: Column, raw: str, missing: list[str], traces: dict[str, str]) -> Iterator[str]:
-    """A double finds what may be a code, cheaply; the digits decide."""
+    """SQL cases that compare codes as numbers: first cheaply as doubles, then exactly by their digits."""
     values: dict[str, str | None] = {**traces}
     values |= dict.fromkeys(missing)
     found = {code: exact(code) for code in values} if is_number(column) else {}
@@ -85,7 +84,7 @@ def _as_numbers(column: Column, raw: str, missing: list[str], traces: dict[str, 
 def read(column: Column, text: str, zone: str) -> str:
     """SQL that reads cleaned text as the column's type; NULL where it cannot. `zone` is the calendar's.
 
-    Not final: `checked` takes back what DuckDB reads too generously.
+    The result must be passed to `checked`, which removes values that DuckDB accepts wrongly.
     """
     family, forms = kind(column), column.spec.readings
     if forms == ("gtfs_time",):
@@ -105,9 +104,9 @@ def read(column: Column, text: str, zone: str) -> str:
 
 
 def checked(column: Column, text: str, value: str, zone: str) -> str:
-    """The value read (a column name, not an expression, for it is named twice), or NULL where it is not one.
+    """SQL for the result of `read` (`value`, a column name), or NULL where it is not a valid value.
 
-    `zone` is the calendar's: a moment must lie within its years 1000 to 9999 too.
+    `zone` is the calendar's time zone, in which a moment must lie within the years 1000 to 9999, too.
     """
     family, forms = kind(column), column.spec.readings
     if forms == ("gtfs_time",):
@@ -116,7 +115,7 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
         return f"case when isfinite({value}) then {value} end"
     if family in ("date", "timestamp", "timestamptz"):
         within = in_calendar(column, value, zone)
-        if family != "date" and {None, "iso"} & set(forms):  # DuckDB takes the word for a moment
+        if family != "date" and {None, "iso"} & set(forms):  # DuckDB reads the word `epoch` as a timestamp
             epoch = "timestamp '1970-01-01'"
             epoch = epoch if family == "timestamp" else f"timezone({literal(column.spec.timezone or zone)}, {epoch})"
             within += f" and ({value} <> {epoch} or lower({text}) <> 'epoch')"
@@ -126,14 +125,14 @@ def checked(column: Column, text: str, value: str, zone: str) -> str:
 
 
 def derived(column: Column, zone: str, types: Mapping[str, str]) -> tuple[str, str]:
-    """A column made by an expression: its value, and a text that is NULL where the expression fails.
+    """SQL for a column made by an expression: its value, and a text that is NULL where the expression fails.
 
-    A text that it gives is read as one that was sent; what else it gives is cast. `types` are those of the columns
-    it may name.
+    Where the expression gives text, it is read like text that was sent; any other result is cast. `types`: DuckDB
+    types of the columns it may use.
     """
     made = f"({column.transform})"
     value = exact_times(f"cast({made} as {column.type})", types, zone, column.spec.ambiguous_time)
-    # An expression that fails gives NULL in both; one that is NULL by itself only in the first.
+    # Where the expression fails both results are NULL; where it is NULL without failing only the first.
     shown = f"coalesce(cast({value} as varchar), '')"
     if kind(column) in ("integer", "float", "decimal", "boolean"):
         text = f"[nullif({stripped_sql(f'cast({made} as varchar)')}, '')]"
@@ -145,8 +144,9 @@ def derived(column: Column, zone: str, types: Mapping[str, str]) -> tuple[str, s
 
 
 def in_calendar(column: Column, value: str, zone: str) -> str:
-    """Whether a date or moment lies in the years that are taken: one before 1000 has a digit missing, no tool reads
-    10000."""
+    """SQL: whether a date or moment lies in the years 1000 to 9999. An earlier year is usually a typing error, and
+    other tools cannot read a later one.
+    """
     first, last = _years(kind(column), zone)
     return f"{value} >= {first} and {value} <= {last}"
 
@@ -159,19 +159,19 @@ def _years(family: str, zone: str) -> tuple[str, str]:
 
 
 def normalised(column: Column, value: str) -> str:
-    """The value as bronze and pseudonyms take it. `nfkc` folds full-width forms, the part of NFKC that occurs."""
+    """SQL for the value after the contract's `normalise` steps. `nfkc` is NFC and folding of full-width characters."""
     for step in column.spec.normalise:
         if step == "upper":
             value = f"upper({value})"
         elif step == "nfkc":
-            value = folded(f"nfc_normalize({value})")
+            value = fold_full_width(f"nfc_normalize({value})")
         else:
             value = f"regexp_replace({value}, '[^0-9]', '', 'g')"
     return value
 
 
 def generalised(column: Column, value: str) -> str:
-    """Coarser values (GB/T 37964-2019 generalisation) and masks, over the normalised value.
+    """SQL for the generalised (GB/T 37964-2019) or masked value, from the normalised one.
 
     `hour` keeps the type; `date`, `month`, `year` give the DATE of their first day;
     `birth_band_5y` gives text such as `1990-1994` from a date, a citizen number or a year;
@@ -197,13 +197,13 @@ def generalised(column: Column, value: str) -> str:
         year = f"try_cast(regexp_extract({digits}, '^[0-9]{{4}}$') as integer)"
         year = year if kind(column) == "text" else f"year({value})"
         return f"cast({year} - {year} % 5 as varchar) || '-' || cast({year} - {year} % 5 + 4 as varchar)"
-    # Of the local time: DuckDB cuts a moment at a midnight that clocks may have left out.
+    # Truncate the local time: DuckDB would truncate a moment to a local midnight that may not exist.
     local = f"cast({value} as timestamp)" if kind(column) == "timestamptz" else value
     return f"cast(date_trunc({literal('day' if rule.to == 'date' else rule.to)}, {local}) as date)"
 
 
 def _hour(column: Column, value: str) -> str:
-    """The first moment of the local hour; of an hour that came twice, its own: DuckDB's takes the later one's."""
+    """SQL for the first moment of the local hour. Of an hour that occurs twice DuckDB would always take the later."""
     if kind(column) != "timestamptz":
         return f"date_trunc('hour', {value})"
     return (
@@ -214,7 +214,7 @@ def _hour(column: Column, value: str) -> str:
 
 
 def _temporal(column: Column, text: str, family: str, form: str | None, zone: str) -> str:
-    """By one declared format. A DATE takes no time of day from a serial: a fraction is no day."""
+    """SQL that reads a date or time in one declared format. A serial with a time of day is not a DATE."""
     if form in DATE_MACROS:
         moment = f"{DATE_MACROS[form]}({text})"
         if form in ERAS:
@@ -228,11 +228,11 @@ def _temporal(column: Column, text: str, family: str, form: str | None, zone: st
 
 
 def _exact(column: Column, text: str, value: str, zone: str) -> str:
-    """The moment read, or NULL where clocks never showed that reading, or twice and nothing says which.
+    """SQL for the moment, or NULL where its local time does not exist or is ambiguous (`local_time`).
 
-    Text is read again only near a change of clocks. The first format that fits is the one: its refusal is final.
+    The text is only read again near a change of clocks. The first format that matches decides.
     """
-    far = local_time.quiet(value, zone)
+    far = local_time.is_far_from_change(value, zone)
     if far is None:
         return value
     moment = value
@@ -246,7 +246,7 @@ def _exact(column: Column, text: str, value: str, zone: str) -> str:
 
 
 def _reading(text: str, form: str | None) -> str | None:
-    """The reading of clocks in a text; NULL where it has an offset of its own. None for formats that always have."""
+    """SQL for the local time in a text, NULL where it has a UTC offset; None for formats that always have an offset."""
     if form in DATE_MACROS:
         return f"{DATE_MACROS[form]}({text})"
     if form in (None, "iso"):
@@ -255,7 +255,7 @@ def _reading(text: str, form: str | None) -> str | None:
 
 
 def _moment(text: str, family: str, form: str | None, zone: str) -> str:
-    """`try` takes what ICU cannot count in a zone: years far from ours, which the cast before it lets pass."""
+    """SQL that reads a timestamp in one format. `try`: ICU fails for years far away, which the cast accepts."""
     if form in (None, "iso"):
         naive = _naive(text)
         if family == "timestamp":
@@ -274,13 +274,13 @@ def _moment(text: str, family: str, form: str | None, zone: str) -> str:
 
 
 def _naive(text: str) -> str:
-    """The cast leaves out what follows the seconds, an offset too; most text is of the first form."""
+    """SQL for a TIMESTAMP from text without anything after the seconds, which DuckDB's cast would ignore."""
     bare = f"({text} like '____-__-_____:__:__' or not regexp_matches({text}, {literal(_AFTER_SECONDS)}))"
     return f"case when {bare} then try_cast({text} as timestamp) end"
 
 
 def _parsed(text: str, form: str) -> str:
-    """By format; words such as `infinity` and `epoch`, which DuckDB takes for moments, are not values."""
+    """SQL that reads text by a strptime format; words such as `infinity`, which DuckDB would accept, give NULL."""
     return f"case when regexp_matches({text}, '[0-9]') then try_strptime({text}, {literal(form)}) end"
 
 
@@ -296,7 +296,7 @@ def _strptime(form: str | None, default: str) -> str:
 
 
 def _trace(column: Column, value: Decimal) -> str:
-    """A trace code's value, as a text that the column reads as it."""
+    """The value of a trace code, as text that the column reads as that value."""
     sign, digits, exponent = value.as_tuple()  # not by arithmetic, which rounds to 28 digits
     moved = int(exponent) + (column.spec.implied_decimals or 0)
     return str(Decimal((sign, digits, moved)))

@@ -1,7 +1,7 @@
-"""What every connector gives: files fetched for one interval, oldest version first.
+"""The interface of a connector, and the record of one fetched file.
 
-Connectors do I/O with a department's side and nothing else. They never write the store and never
-change the source; what a file means is the contract's and conform's business.
+A connector only reads from a department's server or folder. It never writes to the object store and never changes the
+source. What a file contains is decided later, by the contract and `ingestion.conform`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Fetched:
-    """One delivery as it lies on this machine. Times are UTC; `source` names no local path and no secret.
+    """One delivery, fetched to a local file. Times are UTC; `source` contains no local path and no secret.
 
-    `known` names the batch whose bytes the department says are still the current ones (HTTP 304): nothing
-    was sent, and there is nothing at `path`. `pages` are the sha256 of a paged delivery's pages, in order.
-    `replaces` says that the source holds one version: what it gives now is in place of all it gave before.
-    `doubt` is why the delivery may not be whole by the department's own account, in names and counts only: it goes
-    into the manifest, and the delivery is held for the steward.
+    `known`: batch id of the earlier delivery that the server says is still current (HTTP 304). Nothing was sent then,
+    and `path` holds no data.
+    `pages`: sha256 of each page of a paged delivery, in order; empty for other deliveries.
+    `replaces`: the source keeps one version only, so that this delivery replaces all earlier ones of the interval.
+    `doubt`: why the delivery may be incomplete, judged by what the server itself declares; names and counts only.
+    It is written to the manifest, and the delivery is held for the steward.
     """
 
     path: Path
@@ -45,19 +46,19 @@ class Connector(Protocol):
     """Fetches what the department has for an interval."""
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
-        """Every delivery of the interval in name order; empty when nothing is there (late, not `no_data`).
+        """Every delivery of the interval, in name order. An empty list means that nothing has arrived yet.
 
-        Raises SourceError when the department's side cannot be read; SomeUnreadable (ingestion.isolation),
-        which holds the others, when some of its deliveries cannot. Called through `fetch_each` there.
+        Raises SourceError when the source cannot be read at all, and SomeUnreadable (ingestion.isolation), which
+        carries the readable deliveries, when only some cannot. Callers use `ingestion.connectors.fetch_each`.
         """
         ...
 
 
 def content_as_of(contract: Contract, interval: Interval, *, modified: datetime, fetched: datetime) -> datetime:
-    """The moment the delivery's content is true as of, by the contract's `content_as_of`.
+    """The moment (UTC) whose state the delivery describes, chosen by the contract's `content_as_of`.
 
-    A department's clock may say anything: `modified` counts within 1970 and `fetched`. What is as of a later moment
-    than now would supersede every delivery to come.
+    `modified` is the source's own time stamp and may be wrong: it is limited to the range from 1970 to `fetched`,
+    because a delivery dated in the future would supersede every later one.
     """
     moments = {"modified": min(max(modified, _EPOCH), fetched), "interval_end": interval.end, "fetched": fetched}
     return moments[contract.citylake.content_as_of].astimezone(UTC)

@@ -1,8 +1,9 @@
-"""The body of an answer into a file: in bounded memory, counted, capped, checked, begun again or resumed.
+"""Download one HTTP response body into a file, in bounded memory, with size limit, checks and resumption.
 
-A half body is thrown away, unless the server gave a strong ETag and takes ranges: then the rest is asked for
-with If-Range, and a changed file comes whole again. A server may not know If-Range, so a rest is joined only
-under the same tag. What was declared (length, digest) must hold.
+After a break the partial file is discarded, unless the server gave a strong ETag and accepts ranges. Then the next
+attempt requests the remaining bytes with If-Range (RFC 9110, 13.1.5); a server whose file has changed sends all of it
+again. Some servers ignore If-Range, so remaining bytes are appended only when the response carries the same ETag.
+The declared length and digests must match what arrived.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pathlib import Path
 
 import httpx
 
-from ingestion.connectors.coding import is_coded, pieces
+from ingestion.connectors.allowed_hosts import redacted
+from ingestion.connectors.content_coding import decoded_chunks, is_coded
 from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
-from ingestion.connectors.onward import shown
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
@@ -32,9 +33,10 @@ _SHA512 = re.compile(r"sha-512=:?([A-Za-z0-9+/]+=*):?", re.IGNORECASE)
 
 @dataclass
 class Download:
-    """One file over several attempts. `resumable` is the strong ETag of the part that lies at `path`.
+    """One file, downloaded in one or more attempts. `resumable` is the strong ETag of the partial file at `path`.
 
-    `headers` are those of the answer the file begins with: a rest need not repeat them (RFC 9110, 15.3.7).
+    `headers` are those of the response that started the file: a 206 response for the remaining bytes need not repeat
+    them (RFC 9110, 15.3.7). `max_bytes` limits the whole file.
     """
 
     path: Path
@@ -44,8 +46,8 @@ class Download:
     headers: httpx.Headers = field(default_factory=httpx.Headers)
 
     def conditions(self) -> dict[str, str]:
-        """Request headers that ask for the rest only; empty where nothing can be resumed."""
-        # A tag beyond ASCII cannot be sent back.
+        """Request headers that ask for the remaining bytes only; empty where nothing can be resumed."""
+        # A request header cannot carry an ETag with non-ASCII characters.
         if (
             self.resumable is None
             or not self.resumable.isascii()
@@ -56,56 +58,70 @@ class Download:
         return {"range": f"bytes={self.path.stat().st_size}-", "if-range": self.resumable}
 
     def take(self, response: httpx.Response, deadline: float) -> None:
-        """Write the answer's body. Raises FetchError; after RetryableFetchError the part that may be resumed stays."""
-        where = shown(response.url)
+        """Write the response body to `path`; `deadline` is on the monotonic clock.
+
+        Raises FetchError. After a RetryableFetchError a partial file that can be resumed is kept.
+        """
+        where = redacted(response.url)
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            self._forget()
+            self._discard()
             raise RetryableFetchError("has no more of the file than what came before the break", where)
-        begin = self._begin(response, where)
-        if not begin:
+        offset = self._start_offset(response, where)
+        if not offset:
             self.headers = response.headers
             self.resumable = _resumable(response)
         self._check_media(where)
-        self._write(response, begin, deadline, where)
+        self._write(response, offset, deadline, where)
         declared = response.headers.get("content-length", "")
         if declared.isdigit() and response.num_bytes_downloaded != int(declared):
-            self._forget()
+            self._discard()
             raise RetryableFetchError(f"declared {declared} bytes and sent {response.num_bytes_downloaded}", where)
         self._check_range(response, where)
         self._check_digest(where)
         self._check_page(where)
 
-    def _begin(self, response: httpx.Response, where: str) -> int:
-        """Where the body belongs in the file: a part must begin at our end and reach to the file's own."""
+    def _start_offset(self, response: httpx.Response, where: str) -> int:
+        """Offset at which the body is written: 0, or the size of the partial file where a 206 response continues it.
+
+        Raises RetryableFetchError where a 206 response holds any other range than all of the remaining bytes.
+        """
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             return 0
-        have = self.path.stat().st_size if self.resumable is not None and self.path.exists() else 0
-        said = _RANGE.fullmatch(response.headers.get("content-range", ""))
-        is_rest = said is not None and int(said[1]) == have and int(said[2]) + 1 == int(said[3])
-        if not is_rest or (have and response.headers.get("etag") != self.resumable) or is_coded(response.headers):
-            self._forget()
+        size = self.path.stat().st_size if self.resumable is not None and self.path.exists() else 0
+        content_range = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        is_rest = (
+            content_range is not None
+            and int(content_range[1]) == size
+            and int(content_range[2]) + 1 == int(content_range[3])
+        )
+        if not is_rest or (size and response.headers.get("etag") != self.resumable) or is_coded(response.headers):
+            self._discard()
             raise RetryableFetchError(
                 "sent another part of the file, or a part of another file, than was asked for", where
             )
-        return have
+        return size
 
     def _check_range(self, response: httpx.Response, where: str) -> None:
-        """A part reaches to the file's end, as its Content-Range said: chunked, it has no length of its own."""
-        said = _RANGE.fullmatch(response.headers.get("content-range", ""))
-        if response.status_code == httpx.codes.PARTIAL_CONTENT and said and self.path.stat().st_size != int(said[3]):
-            have = self.path.stat().st_size
-            self._forget()
-            raise RetryableFetchError(f"declared a file of {said[3]} bytes and sent {have}", where)
+        """The file has the size that Content-Range declares; a chunked 206 response has no Content-Length to check."""
+        content_range = _RANGE.fullmatch(response.headers.get("content-range", ""))
+        if (
+            response.status_code == httpx.codes.PARTIAL_CONTENT
+            and content_range
+            and self.path.stat().st_size != int(content_range[3])
+        ):
+            size = self.path.stat().st_size
+            self._discard()
+            raise RetryableFetchError(f"declared a file of {content_range[3]} bytes and sent {size}", where)
 
-    def _write(self, response: httpx.Response, begin: int, deadline: float, where: str) -> None:
+    def _write(self, response: httpx.Response, offset: int, deadline: float, where: str) -> None:
         declared = response.headers.get("content-length", "")
-        size = begin
+        size = offset
         if declared.isdigit() and size + int(declared) > self.max_bytes:
             raise FetchError(f"has {size + int(declared):,} bytes, more than the contract's {self.max_bytes:,}", where)
-        with self.path.open("r+b" if begin else "wb", buffering=BUFFER) as file:
-            file.seek(begin)
-            # Pieces as they come: a fixed size would hold back, and lose, what came before a break.
-            for chunk in pieces(response, where):
+        with self.path.open("r+b" if offset else "wb", buffering=BUFFER) as file:
+            file.seek(offset)
+            # Chunks as they arrive: waiting for a fixed size would lose what arrived before a break.
+            for chunk in decoded_chunks(response, where):
                 size += len(chunk)
                 if size > self.max_bytes:
                     raise FetchError(f"sends more than the contract's {self.max_bytes:,} bytes", where)
@@ -121,7 +137,7 @@ class Download:
             raise FetchError(f"sent a web page ({media}) where data is declared: a login or error page", where)
 
     def _check_page(self, where: str) -> None:
-        """A login or error page often comes as 200, under any media type."""
+        """Refuse a login or error page: servers often send one with status 200 and any media type."""
         with self.path.open("rb") as file:
             head = file.read(PROBE_BYTES)
         try:
@@ -131,34 +147,35 @@ class Download:
                 raise FetchError(f"sent a web page where data is declared: {refusal.message}", where) from None
 
     def _check_digest(self, where: str) -> None:
-        """What the server says the whole file hashes to (RFC 9530, RFC 3230, RFC 1864), where it says so.
+        """Compare the file with the digests the server declares: RFC 9530, RFC 3230 (Digest), RFC 1864 (Content-MD5).
 
-        `headers` are those of an answer with the file from its first byte, so digests of its content are the file's.
+        `headers` belong to a response that began with the file's first byte, so a digest of that response's content
+        is the digest of the file.
         """
         if is_coded(self.headers):
             return
-        said = ",".join(self.headers.get(name, "") for name in ("repr-digest", "content-digest", "digest"))
+        declared = ",".join(self.headers.get(name, "") for name in ("repr-digest", "content-digest", "digest"))
         checks: list[tuple[str, Callable[[], hashlib._Hash], str]] = [
-            *(("sha-256", hashlib.sha256, found) for found in _SHA256.findall(said)),
-            *(("sha-512", hashlib.sha512, found) for found in _SHA512.findall(said)),
+            *(("sha-256", hashlib.sha256, found) for found in _SHA256.findall(declared)),
+            *(("sha-512", hashlib.sha512, found) for found in _SHA512.findall(declared)),
         ]
         if "content-md5" in self.headers:
             md5 = self.headers["content-md5"]
             checks.append(("MD5", lambda: hashlib.new("md5", usedforsecurity=False), md5))
-        for name, made, expected in checks:
+        for name, algorithm, expected in checks:
             with self.path.open("rb") as file:
-                found = hashlib.file_digest(file, made)
+                found = hashlib.file_digest(file, algorithm)
             if base64.b64encode(found.digest()).decode() != expected.strip():
-                self._forget()
+                self._discard()
                 raise RetryableFetchError(f"sent bytes that do not have the {name} digest it declares", where)
 
-    def _forget(self) -> None:
+    def _discard(self) -> None:
         self.resumable = None
         self.path.unlink(missing_ok=True)
 
 
 def _resumable(response: httpx.Response) -> str | None:
-    """The strong ETag under which the rest of this answer may be asked for."""
+    """The strong ETag with which the rest of this response may be requested; None where it cannot be resumed."""
     tag, headers = response.headers.get("etag", ""), response.headers
     takes_ranges = response.status_code == httpx.codes.PARTIAL_CONTENT or "bytes" in headers.get("accept-ranges", "")
     return tag if tag.startswith('"') and takes_ranges and not is_coded(headers) else None

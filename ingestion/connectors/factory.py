@@ -1,4 +1,4 @@
-"""Which connector fetches a feed, by what its contract's `source` says."""
+"""The connector for a feed, chosen by the `source` of its contract."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ingestion.lake import Lake
 
 
 def connector_for(lake: Lake, contract: Contract) -> Connector:
-    """The connector of the contract's source, with what it needs of the lake.
+    """The connector of the contract's source. It opens no file and no connection before `fetch` is called.
 
-    Opens nothing: the department's side is met in `fetch`. What only some sources need is imported for them.
     Raises ContractError for a contract that is not active.
     """
     require_active(contract)
     source = contract.citylake.source
+    # The HTTP connectors are imported here: a file drop needs no HTTP client.
     if isinstance(source, HttpFile):
         from ingestion.connectors.http_file import HttpFileConnector
 

@@ -1,4 +1,4 @@
-"""A source asked for one interval after another: what it fails at stops no other (ingestion.isolation)."""
+"""Fetch several intervals from one source, so that a failure of one interval stops no other (ingestion.isolation)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ def fetch_each(
     clock: Callable[[], datetime],
     isolated: Isolated,
 ) -> Iterator[tuple[Interval, list[Fetched]]]:
-    """What the source has for each interval that could be asked for; what the others met is kept in `isolated`.
+    """The deliveries of each interval that could be fetched; the errors of the others are added to `isolated`.
 
-    Raises as Connector.fetch, except SourceError.
+    Stops early, counting the intervals not asked for in `isolated.unreadable.unasked`, where the whole source cannot
+    be read or failed requests took more than twice the contract's total time-out. Raises what Connector.fetch raises,
+    except SourceError.
     """
     problems = isolated.unreadable
     source = contract.citylake.source
-    patience = float("inf") if isinstance(source, FileDrop) else 2 * source.timeouts.total
+    seconds_left = float("inf") if isinstance(source, FileDrop) else 2 * source.timeouts.total
     for number, interval in enumerate(intervals, start=1):
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
-            found = connector.fetch(contract, interval, clock())
+            fetched = connector.fetch(contract, interval, clock())
         except SomeUnreadable as error:
             problems.add(error)
-            found = error.found
+            fetched = error.found
         except SourceError as error:
             problems.add(error)
-            patience -= time.monotonic() - begun
-            if error.is_whole_source or patience < 0:
+            seconds_left -= time.monotonic() - started
+            if error.is_whole_source or seconds_left < 0:
                 problems.unasked += len(intervals) - number
                 return
             continue
@@ -47,4 +49,4 @@ def fetch_each(
         except Exception as error:
             isolated.add(error, interval)
             continue
-        yield interval, found
+        yield interval, fetched

@@ -1,7 +1,7 @@
-"""What can be wrong with a department's server, and how a person is told.
+"""Errors of fetching from a department's server, and the SourceError an operator reads.
 
-A `FetchError` knows the server's side only; `as_source_error` adds feed, interval, what is left and the
-next step. `RetryableFetchError` is a FetchError that may pass by itself.
+A `FetchError` says what the server did; `as_source_error` adds the feed, the interval, the state of the store and the
+next step. A `RetryableFetchError` may succeed when the request is repeated.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ RUNBOOK = "docs/runbooks/source-unreachable.md"
 
 
 class FetchError(Exception):
-    """`what` the server at `where` (host and path, nothing secret) did. `is_refusal`: it would not let us in.
+    """`what` the server at `where` (host and path, no secret) did wrong.
 
-    `advice` is what to do about it, where that is known. `is_whole_source`: nothing else of the source can be read
-    now either.
+    `is_refusal`: it rejected the credential, or wants one. `advice`: what to do about it, where that is known.
+    `is_whole_source`: no other file or page of the source can be fetched now either.
     """
 
     is_whole_source = False
@@ -35,7 +35,7 @@ class FetchError(Exception):
 
 
 class RetryableFetchError(FetchError):
-    """May be asked again; `wait` is how long the server said to wait, in seconds."""
+    """A request that may be repeated; `wait` is the server's Retry-After in seconds, None where it gave none."""
 
     def __init__(self, what: str, where: str, *, wait: float | None = None, is_refusal: bool = False) -> None:
         super().__init__(what, where, is_refusal=is_refusal)
@@ -43,7 +43,7 @@ class RetryableFetchError(FetchError):
 
 
 def as_source_error(error: FetchError, contract: Contract, interval: Interval) -> SourceError:
-    """The error an operator reads."""
+    """The error that an operator reads, with feed, interval and the command to run next."""
     feed = f"{contract.department}.{contract.feed}"
     source = contract.citylake.source
     name = None if isinstance(source, FileDrop) else source.connection
@@ -69,10 +69,10 @@ def as_source_error(error: FetchError, contract: Contract, interval: Interval) -
     return source_error
 
 
-def retry_after(value: str | None, said_at: str | None = None) -> float | None:
-    """Seconds a Retry-After header asks for, given as a number or an HTTP date (RFC 9110, 10.2.3); else None.
+def retry_after(value: str | None, date: str | None = None) -> float | None:
+    """Seconds that a Retry-After header asks to wait: a number or an HTTP date (RFC 9110, 10.2.3); None for neither.
 
-    A date is counted from `said_at`, the answer's own Date: the server's clock need not be ours.
+    An HTTP date is compared with `date`, the response's own Date header, as the server's clock may differ from ours.
     """
     if value is None:
         return None
@@ -84,7 +84,7 @@ def retry_after(value: str | None, said_at: str | None = None) -> float | None:
     except ValueError:
         return None
     try:
-        now = http_date(said_at or "")
+        now = http_date(date or "")
     except ValueError:
         now = clocks.now()
     return max(0.0, (moment - now).total_seconds())

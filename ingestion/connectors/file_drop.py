@@ -1,10 +1,10 @@
-"""Files a department puts into its folder below CITYLAKE_DROP.
+"""Connector for files that a department puts into its folder below CITYLAKE_DROP.
 
-Owns the path pattern: one `{interval:<strftime>}` in the calendar's local time, and shell
-wildcards. Names that begin with a dot or end in .part, .tmp or .filepart are files still being
-written and are left for the next look. Nothing outside the drop folder is ever opened or listed: links are followed
-within it only (a hard link is the file itself). A folder whose name fits a wildcard is no delivery; whatever else fits
-and is no readable file is named at the end, and stops no other file (ingestion.isolation).
+The contract's path pattern has one `{interval:<strftime>}`, filled in the calendar's local time, and may have shell
+wildcards. Names that begin with a dot or end in .part, .tmp or .filepart are files still being written; they are left
+for the next run. Nothing outside the drop folder is opened or listed: symbolic links are followed within it only. A
+folder whose name matches a wildcard is ignored. Anything else that matches and is no readable file is reported after
+the readable files were collected, and stops none of them (ingestion.isolation).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from ingestion.clocks import formatted
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.local_file import cannot_be_read, name_as_text, not_a_file, unreadable
+from ingestion.connectors.templates import INTERVAL, fill_interval
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
 from ingestion.errors import SourceError
@@ -28,7 +28,6 @@ from ingestion.intervals import Interval
 from ingestion.isolation import SomeUnreadable, UnreadableItems
 
 NAME = "file_drop/1"
-_INTERVAL = re.compile(r"\{interval:([^{}]*)\}")
 _WILDCARD = re.compile(r"[*?\[]")
 _UNFINISHED = (".part", ".tmp", ".filepart")
 _SEND_ITSELF = "ask the department to send the file itself, and remove the link"
@@ -44,23 +43,23 @@ class FileDropConnector:
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """Every finished file that matches the interval's pattern, in name order.
 
-        Raises SomeUnreadable, with the others, where one cannot be read.
+        Raises SomeUnreadable, which carries the readable files, where some cannot be read.
         """
-        look = _Look(self.root, contract, interval, UnreadableItems())
-        files = look.files(PurePosixPath(_pattern(contract, interval)).parts)
-        found = []
+        scan = _Scan(self.root, contract, interval, UnreadableItems())
+        files = scan.files(PurePosixPath(_pattern(contract, interval)).parts)
+        fetched = []
         for path in files:
-            with look.problems.noted():
-                source = f"file_drop:{look.name(path)}"
-                found.append(fetched_file(contract, interval, path, source=source, connector=NAME, now=now))
-        if look.problems.found:
-            raise SomeUnreadable(look.problems.found, found)
-        return found
+            with scan.problems.noted():
+                source = f"file_drop:{scan.name(path)}"
+                fetched.append(fetched_file(contract, interval, path, source=source, connector=NAME, now=now))
+        if scan.problems.found:
+            raise SomeUnreadable(scan.problems.found, fetched)
+        return fetched
 
 
 @dataclass(frozen=True)
-class _Look:
-    """One look into the drop folder for an interval; what cannot be read is kept in `problems`."""
+class _Scan:
+    """One scan of the drop folder for an interval; paths that cannot be read are collected in `problems`."""
 
     root: Path
     contract: Contract
@@ -71,17 +70,17 @@ class _Look:
         """Regular files below the root that match the parts of a pattern, in name order."""
         folders = [self.root]
         for part in parts[:-1]:
-            folders = [found for folder in folders for found in self._matches(folder, part) if self._is_folder(found)]
+            folders = [match for folder in folders for match in self._matches(folder, part) if self._is_folder(match)]
         matched = sorted(path for folder in folders for path in self._matches(folder, parts[-1]))
         is_exact = _WILDCARD.search(parts[-1]) is None
-        return [path for path in matched if not _unfinished(path) and self._is_file(path, is_exact=is_exact)]
+        return [path for path in matched if not _is_unfinished(path) and self._is_file(path, is_exact=is_exact)]
 
     def name(self, path: Path) -> str:
         """The path below the drop folder as text."""
         return name_as_text(path.relative_to(self.root).as_posix())
 
     def _matches(self, folder: Path, part: str) -> Iterator[Path]:
-        """What lies in a folder under names that fit one part of a pattern."""
+        """Paths in a folder whose names match one part of a pattern."""
         try:
             if _WILDCARD.search(part) is None:
                 (folder / part).lstat()
@@ -90,15 +89,15 @@ class _Look:
             with os.scandir(folder) as entries:
                 names = [entry.name for entry in entries]
         except _NOT_THERE as error:
-            # A folder that is not there holds no file; what is there instead of the drop folder itself is a fault.
+            # A missing folder holds no file; a file in place of the drop folder itself is an error.
             if folder == self.root and isinstance(error, NotADirectoryError):
-                self._cannot(folder, error)
+                self._add_os_error(folder, error)
             return
         except OSError as error:
-            self._cannot(folder, error)
+            self._add_os_error(folder, error)
             return
-        fits = re.compile(fnmatch.translate(part)).match
-        yield from (folder / name for name in names if fits(name))
+        matches = re.compile(fnmatch.translate(part)).match
+        yield from (folder / name for name in names if matches(name))
 
     def _is_folder(self, path: Path) -> bool:
         mode = self._mode(path)
@@ -113,7 +112,7 @@ class _Look:
         return mode is not None and kind is None
 
     def _mode(self, path: Path) -> int | None:
-        """`st_mode` of what a path leads to inside the drop folder; None where it leads nowhere or out of it."""
+        """`st_mode` of the file or folder at a path, links followed; None where it is missing or outside the drop."""
         try:
             real = path.resolve(strict=True)
             if real.is_relative_to(self.root.resolve()):
@@ -125,10 +124,10 @@ class _Look:
             if isinstance(error, FileNotFoundError) and path.is_symlink():
                 self._add(path, "is a link that leads nowhere", _SEND_ITSELF)
             else:
-                self._cannot(path, error)
+                self._add_os_error(path, error)
         return None
 
-    def _cannot(self, path: Path, error: OSError) -> None:
+    def _add_os_error(self, path: Path, error: OSError) -> None:
         name = self.name(path) if path != self.root else "the drop folder"
         self.problems.add(cannot_be_read(self.contract, self.interval, name, error))
 
@@ -139,11 +138,10 @@ class _Look:
 def _pattern(contract: Contract, interval: Interval) -> str:
     source = contract.citylake.source
     declared = source.path if isinstance(source, FileDrop) else ""
-    local = contract.calendar.named(interval)
-    pattern, count = _INTERVAL.subn(lambda match: formatted(local, match[1]), declared)
+    pattern = fill_interval(declared, contract, interval)
     parts = PurePosixPath(pattern).parts
     unsafe = pattern.startswith("/") or "\\" in pattern or "\x00" in pattern or ".." in parts or "**" in pattern
-    if count != 1 or unsafe or not parts:
+    if len(INTERVAL.findall(declared)) != 1 or unsafe or not parts:
         error = SourceError(
             f"source path {declared!r} must be relative, stay below the drop folder and hold one "
             "{interval:<strftime>}",
@@ -164,7 +162,7 @@ def fetched_file(
     try:
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except (OverflowError, ValueError):
-        # A time no calendar has.
+        # The file system holds a time that `datetime` cannot represent.
         modified = now
     except OSError as error:
         raise cannot_be_read(contract, interval, name, error) from error
@@ -172,5 +170,5 @@ def fetched_file(
     return Fetched(path, name, source, connector, now.astimezone(UTC), as_of)
 
 
-def _unfinished(path: Path) -> bool:
+def _is_unfinished(path: Path) -> bool:
     return path.name.startswith(".") or path.name.lower().endswith(_UNFINISHED)

@@ -1,8 +1,8 @@
-"""One file over HTTP(S): what lies at the contract's URL now is the interval's delivery.
+"""Connector for one file over HTTP(S): the file at the contract's URL is the interval's delivery.
 
-Asked for conditionally where the interval has a delivery already; a file that is not there (404, 410) is
-awaited. A web page where data is declared is the server's failure, not a delivery: it is told and
-not landed (docs/adr/0008-what-a-web-source-delivers.md).
+The request is conditional where the interval has a committed delivery already. A missing file (404, 410) means that
+the delivery has not arrived yet. A web page in place of data is an error of the server, not a delivery: it is reported
+and not landed (docs/adr/0008-what-a-web-source-delivers.md).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from urllib.parse import unquote
 
 import httpx
 
+from ingestion.connectors.allowed_hosts import redacted
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
-from ingestion.connectors.earlier import Earlier, EarlierDeliveries
+from ingestion.connectors.earlier_delivery import EarlierDeliveries, EarlierDelivery
 from ingestion.connectors.fetch_errors import FetchError, http_date
-from ingestion.connectors.fetched import fetching, kept, recorded
-from ingestion.connectors.onward import shown
+from ingestion.connectors.scratch import manifest_headers, scratch_folder, source_name
 from ingestion.connectors.templates import fill_interval
 from ingestion.connectors.web import Session
 from ingestion.contract.model import Contract
@@ -35,7 +35,7 @@ _NOT_THERE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 
 @dataclass(frozen=True)
 class HttpFileConnector:
-    """See ingestion.connectors.base.Connector. One session for all intervals asked for."""
+    """See ingestion.connectors.base.Connector. All intervals share one HTTP session."""
 
     lake: Lake
     contract: Contract
@@ -51,28 +51,31 @@ class HttpFileConnector:
         return EarlierDeliveries(self.lake, self.contract)
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
-        """The file at the interval's URL, `known` where it is the one we have; empty where there is none."""
+        """The file at the interval's URL; empty where there is none.
+
+        Where the server answers 304, the delivery has no bytes and `known` names the batch that is still current.
+        """
         url = self._session.url(fill_interval(self.source.url, contract, interval))
-        earlier = self._earlier.of(interval, recorded("http", url))
-        with fetching(self.lake, contract, interval) as keep:
+        earlier = self._earlier.of(interval, source_name("http", url))
+        with scratch_folder(self.lake, contract, interval) as scratch:
             media_types = tuple(name.lower() for name in self.source.media_types)
-            download = Download(keep.folder / "payload", self.source.max_bytes, media_types)
-            newer = earlier.conditions if earlier else {}
+            download = Download(scratch.folder / "payload", self.source.max_bytes, media_types)
+            conditions = earlier.conditions if earlier else {}
 
             deadline = self._session.deadline()
 
             def attempt() -> Fetched | None:
-                with self._session.get(url, deadline, download.conditions() or newer) as response:
+                with self._session.get(url, deadline, download.conditions() or conditions) as response:
                     if response.status_code in _NOT_THERE:
                         return None
                     if response.status_code == httpx.codes.NOT_MODIFIED:
-                        return self._still(url, earlier, now)
+                        return self._not_modified(url, earlier, now)
                     download.take(response, deadline)
                     return self._fetched(url, download, interval, now)
 
             fetched = self._session.with_retries(attempt, deadline)
             if fetched is not None and fetched.known is None:
-                keep.until_gone(fetched)
+                scratch.remove_with(fetched)
             return [fetched] if fetched else []
 
     def _fetched(self, url: httpx.URL, download: Download, interval: Interval, now: datetime) -> Fetched:
@@ -83,21 +86,21 @@ class HttpFileConnector:
         return Fetched(
             path=download.path,
             filename=unquote(Path(url.path).name) or self.contract.feed,
-            source=recorded("http", url),
+            source=source_name("http", url),
             connector=NAME,
             fetched_at=now.astimezone(UTC),
             content_as_of=content_as_of(self.contract, interval, modified=modified, fetched=now),
-            headers=kept(download.headers),
+            headers=manifest_headers(download.headers),
             replaces=True,
         )
 
-    def _still(self, url: httpx.URL, earlier: Earlier | None, now: datetime) -> Fetched:
+    def _not_modified(self, url: httpx.URL, earlier: EarlierDelivery | None, now: datetime) -> Fetched:
         if earlier is None:
-            raise FetchError("answered 304 to a request that was not conditional", shown(url))
+            raise FetchError("answered 304 to a request that was not conditional", redacted(url))
         return Fetched(
             path=Path(os.devnull),
             filename=earlier.filename,
-            source=recorded("http", url),
+            source=source_name("http", url),
             connector=NAME,
             fetched_at=now.astimezone(UTC),
             content_as_of=earlier.content_as_of,

@@ -1,10 +1,9 @@
-"""A paged JSON API: all pages of an interval, in order, are one delivery.
+"""Connector for a paged JSON API: all pages of an interval, in order, are one delivery.
 
-A pass takes every page; where the data changed under it the whole pass begins again, and after the last
-restart nothing is delivered. Where two passes give the same records and what the server declares does not agree with
-them, they are delivered with a doubt (ingestion.connectors.declared). The pages are kept as sent in one archive
-(ingestion.parsers.pages). An interval that has not ended is awaited: what is asked for earlier would be a part taken
-for the whole.
+A paging pass requests every page. Where the data changed meanwhile, the pass is restarted; after the last restart the
+fetch fails and nothing is delivered. Where two passes give the same records, but not what the server declares about
+them, the records are delivered with a doubt (ingestion.connectors.declared). The pages are stored unchanged in one
+archive (ingestion.parsers.pages). An interval that has not ended is not requested yet: the answer would be incomplete.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from pathlib import Path
 
 import httpx
 
+from ingestion.connectors.allowed_hosts import redacted
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.body import Download
-from ingestion.connectors.declared import Changed, Declared
+from ingestion.connectors.declared import DataChanged, Declared
 from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, http_date
-from ingestion.connectors.fetched import fetching, kept, recorded
-from ingestion.connectors.onward import shown
 from ingestion.connectors.pages import Page, PageReader
 from ingestion.connectors.paging import Pager
+from ingestion.connectors.scratch import manifest_headers, scratch_folder, source_name
 from ingestion.connectors.templates import fill_params
 from ingestion.connectors.web import Session
 from ingestion.contract.extension import JsonFormat
@@ -53,48 +52,55 @@ class JsonApiConnector:
         return Session(self.source, self.lake.connection(name) if name else None)
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
-        """One delivery of all pages; empty where the interval has not ended or the API does not know it (404)."""
+        """One delivery of all pages; empty where the interval has not ended or the API answers 404 or 410."""
         if contract.citylake.delivery != "snapshot" and interval.end > now:
             return []
         start = self._session.url(self.source.url)
         params = fill_params(self.source, contract, interval)
-        with fetching(self.lake, contract, interval) as keep:
-            taken = self._passes(start, params, keep.folder)
-            if taken is None:
+        with scratch_folder(self.lake, contract, interval) as scratch:
+            finished = self._first_stable_pass(start, params, scratch.folder)
+            if finished is None:
                 return []
-            modified = max((_modified(page) or now for page in taken.ends), default=now)
+            modified = max((_modified(page) or now for page in finished.ends), default=now)
             fetched = Fetched(
-                path=taken.path,
+                path=finished.path,
                 filename=f"{contract.feed}_{interval.id}.pages.zip",
-                source=recorded("json_api", start.copy_merge_params(params)),
+                source=source_name("json_api", start.copy_merge_params(params)),
                 connector=NAME,
                 fetched_at=now.astimezone(UTC),
                 content_as_of=content_as_of(contract, interval, modified=modified, fetched=now),
-                headers=kept({k: v for k, v in taken.ends[0].headers.items() if k in ("date", "content-type")}),
-                pages=taken.pages,
+                headers=manifest_headers(
+                    {k: v for k, v in finished.ends[0].headers.items() if k in ("date", "content-type")}
+                ),
+                pages=finished.pages,
                 replaces=True,
-                doubt=taken.doubt,
+                doubt=finished.doubt,
             )
-            return [keep.until_gone(fetched)]
+            return [scratch.remove_with(fetched)]
 
-    def _passes(self, start: httpx.URL, params: dict[str, str], folder: Path) -> _Taken | None:
-        """The first pass under which nothing changed. Raises FetchError when there is none."""
+    def _first_stable_pass(self, start: httpx.URL, params: dict[str, str], folder: Path) -> _FinishedPass | None:
+        """The first paging pass during which the data did not change; None where the API has no data (404, 410).
+
+        Raises FetchError where the data changed during every pass.
+        """
         deadline = self._session.deadline()
-        before: Changed | None = None
-        for left in range(self.source.restarts, -1, -1):
-            one = _Pass(self, Pager(self.source, start, params, self._session.onward), folder, deadline)
+        previous: DataChanged | None = None
+        for restarts_left in range(self.source.restarts, -1, -1):
+            paging_pass = _PagingPass(
+                self, Pager(self.source, start, params, self._session.allowed_hosts), folder, deadline
+            )
             try:
-                return one.run(before)
-            except Changed as change:
-                before = change
-                if not left:
+                return paging_pass.run(previous)
+            except DataChanged as change:
+                previous = change
+                if not restarts_left:
                     tries = self.source.restarts + 1
                     what = f"changes while it is paged, {tries} times in a row: {change.what}"
-                    raise RetryableFetchError(what, shown(start)) from None
+                    raise RetryableFetchError(what, redacted(start)) from None
         return None
 
     def page(self, url: httpx.URL, reader: PageReader, file: Path, deadline: float) -> Page | None:
-        """One page, asked for until it is whole; None where the server has no such page."""
+        """One page, with retries, stored at `file` meanwhile; None where the server has no such page (404, 410)."""
 
         def attempt() -> Page | None:
             download = Download(file, self.source.max_page_bytes)
@@ -107,15 +113,15 @@ class JsonApiConnector:
         return self._session.with_retries(attempt, deadline)
 
     def reader(self) -> PageReader:
-        """A reader by the contract's format."""
+        """A reader of pages in the contract's format."""
         spec = self.contract.citylake.format
         records, encoding = (spec.records, spec.encoding) if isinstance(spec, JsonFormat) else ("$", "utf-8")
         return PageReader(self.source, records, encoding)
 
 
 @dataclass(frozen=True)
-class _Taken:
-    """A whole pass: the archive, its pages' sha256, the first and last page, and why it may not be whole after all."""
+class _FinishedPass:
+    """A complete pass: path of the archive, sha256 of each page, first and last page (without body), and the doubt."""
 
     path: Path
     pages: tuple[str, ...]
@@ -124,16 +130,19 @@ class _Taken:
 
 
 @dataclass
-class _Pass:
-    """One time through all pages."""
+class _PagingPass:
+    """One pass over all pages of an interval."""
 
     connector: JsonApiConnector
     pager: Pager
     folder: Path
     deadline: float
 
-    def run(self, before: Changed | None) -> _Taken | None:
-        """`before` is what the pass before ended with: the same again is taken. Raises Changed."""
+    def run(self, previous: DataChanged | None) -> _FinishedPass | None:
+        """Request all pages; None where the first does not exist. Raises DataChanged where the data changed meanwhile.
+
+        `previous` is the DataChanged of the pass before; the same result again is accepted (see `_check_complete`).
+        """
         hashes: list[str] = []
         digests: list[str] = []
         declared = Declared(self.connector.source)
@@ -148,51 +157,51 @@ class _Pass:
                 if page is None:
                     if first is None:
                         return None
-                    self._gone()
+                    self._check_missing_page()
                     break
                 first = first or page
                 last = replace(page, body=b"")
                 change = declared.add(page)
                 if change is not None:
-                    raise Changed(change, self._at)
+                    raise DataChanged(change, self._where)
                 digests.append(page.digest)
                 hashes.append(sha256_of_bytes(page.body))
                 archive.add(page.body)
                 size += len(page.body)
                 if size > self.connector.source.max_bytes:
                     raise FetchError(
-                        f"sends more than the contract's {self.connector.source.max_bytes:,} bytes", self._at
+                        f"sends more than the contract's {self.connector.source.max_bytes:,} bytes", self._where
                     )
                 url = self.pager.after(page)
             if last is None or first is None:
                 return None
-            doubt = self._complete(declared, reader, tuple(digests), before)
-        return _Taken(path, tuple(hashes), (replace(first, body=b""), last), doubt)
+            doubt = self._check_complete(declared, reader, tuple(digests), previous)
+        return _FinishedPass(path, tuple(hashes), (replace(first, body=b""), last), doubt)
 
     @property
-    def _at(self) -> str:
-        return shown(self.pager.start)
+    def _where(self) -> str:
+        return redacted(self.pager.start)
 
-    def _gone(self) -> None:
-        """A page that is not there ends paging by number; elsewhere the data went away under us."""
+    def _check_missing_page(self) -> None:
+        """A missing page ends paging by number. With any other kind of paging the data changed: raises DataChanged."""
         if self.connector.source.paging.by != "page":
-            raise Changed(f"page {self.pager.pages + 1} is gone", self._at)
+            raise DataChanged(f"page {self.pager.pages + 1} is gone", self._where)
 
-    def _complete(
-        self, declared: Declared, reader: PageReader, pages: tuple[str, ...], before: Changed | None
+    def _check_complete(
+        self, declared: Declared, reader: PageReader, pages: tuple[str, ...], previous: DataChanged | None
     ) -> str | None:
-        """Why the pass may not be whole, once two passes gave the same `pages`; None where all agrees.
+        """Why the delivery may be incomplete, where two passes gave the same `pages`; None where everything agrees.
 
-        Raises Changed where it has to be taken again.
+        Raises DataChanged where the pass must be repeated.
         """
         if declared.is_short_of_records():
-            raise Changed(f"{declared.total} records declared and {declared.records} sent", self._at)
+            raise DataChanged(f"{declared.total} records declared and {declared.records} sent", self._where)
         ids = reader.ids()
         doubt = declared.doubt(ids)
-        found = [doubt or "", f"{ids.repeated} ids came more than once" if ids.repeated else ""]
-        what = "; ".join(filter(None, found))
-        if what and (before is None or (pages, doubt) != (before.pages, before.doubt)):
-            raise Changed(what, self._at, pages, doubt)
+        reasons = [doubt or "", f"{ids.repeated} ids came more than once" if ids.repeated else ""]
+        what = "; ".join(filter(None, reasons))
+        if what and (previous is None or (pages, doubt) != (previous.pages, previous.doubt)):
+            raise DataChanged(what, self._where, pages, doubt)
         return doubt
 
 

@@ -1,6 +1,4 @@
-"""A delivery as a file on this machine: its name as text, how it is opened, and the errors where it cannot be read or
-written.
-"""
+"""Local files of deliveries: their names as text, opening them safely, the errors where reading or writing fails."""
 
 from __future__ import annotations
 
@@ -17,8 +15,9 @@ from ingestion.intervals import Interval
 
 
 def name_as_text(name: str) -> str:
-    """A path as the department wrote it. Its machines may name files in GBK, which reads as GB18030; bytes that are
-    neither that nor UTF-8 become escapes.
+    """A file name as text, decoded as UTF-8 or else as GB18030 (departments' machines may use GBK).
+
+    Bytes that are neither become backslash escapes.
     """
     raw = os.fsencode(name)
     for encoding in ("utf-8", "gb18030"):
@@ -37,14 +36,14 @@ _KINDS = {
 
 
 def not_a_file(mode: int) -> str | None:
-    """What `st_mode` says it is instead of a regular file, such as `a named pipe`; None for a file."""
+    """The kind of thing that `st_mode` describes, such as `a named pipe`; None for a regular file."""
     return None if stat.S_ISREG(mode) else _KINDS.get(stat.S_IFMT(mode), "something else")
 
 
 def open_file(path: Path) -> BinaryIO:
-    """A regular file, open for reading; waits for nobody. Raises OSError, also for a pipe, a socket or a device.
+    """Open a regular file for reading, without blocking. Raises OSError, also for a pipe, a socket or a device.
 
-    Looking at the kind first would not do: what lies at a path can change between the look and the opening.
+    The kind is checked on the open file, as the file at a path can be replaced between a check and the opening.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     kind = not_a_file(os.fstat(handle).st_mode)
@@ -55,7 +54,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def unreadable(contract: Contract, interval: Interval, name: str, what: str, *, next_step: str) -> SourceError:
-    """The error for a department's file: `what` follows its name."""
+    """The error for a department's file that cannot be used; `what` is the predicate that follows its name."""
     return SourceError(
         f"{name!r} {what}",
         feed=f"{contract.department}.{contract.feed}",
@@ -66,13 +65,13 @@ def unreadable(contract: Contract, interval: Interval, name: str, what: str, *, 
 
 
 def cannot_be_read(contract: Contract, interval: Interval, name: str, error: OSError) -> SourceError:
-    """The error for a file that does not open."""
+    """The error for a department's file that cannot be opened or read."""
     step = "check the file and its permissions, then run the same command again"
     return unreadable(contract, interval, name, f"cannot be read: {error.strerror or error}", next_step=step)
 
 
 def cannot_be_kept(contract: Contract, interval: Interval, name: str, error: OSError) -> StoreError:
-    """The error for bytes that this machine has no room for."""
+    """The error for fetched bytes that cannot be written to the scratch folder, such as for lack of space."""
     return StoreError(
         f"{name} cannot be written to scratch: {error.strerror or error}",
         feed=f"{contract.department}.{contract.feed}",

@@ -1,7 +1,7 @@
-"""One page of a JSON API: what it says about its records and about what follows.
+"""Read one page of a JSON API: the number of its records, what it declares, and the link to the next page.
 
-Pages are read by DuckDB, with the paths conform reads them by, so that the end of paging is found by
-the same count as the records.
+Pages are read by DuckDB with the same JSON paths as `ingestion.conform` uses later, so that both count the same
+records.
 """
 
 from __future__ import annotations
@@ -13,29 +13,26 @@ from dataclasses import dataclass
 import duckdb
 import httpx
 
+from ingestion.connectors.allowed_hosts import redacted
 from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
-from ingestion.connectors.onward import shown
 from ingestion.contract.sources import JsonApi
 from ingestion.machine.engines import restrict
+from ingestion.values.blanks import BLANKS
 from ingestion.values.hashes import sha256_of_bytes
 
-_BLANK = (
-    "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000\ufeff"
-)
-"""Unicode White_Space and U+FEFF."""
-_WHOLE = re.compile(r"[+]?0*([0-9]{1,18})(?:\.0*)?")
+_WHOLE_NUMBER = re.compile(r"[+]?0*([0-9]{1,18})(?:\.0*)?")
 _CONTENT_RANGE = re.compile(r"(?:[A-Za-z-]+ )?(?:[0-9]+-[0-9]+|\*)/([0-9]+|\*)")
-"""RFC 9110, 14.4, with or without a unit, as APIs write it for records."""
+"""Content-Range (RFC 9110, 14.4), with or without a unit, as APIs use it for records."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """`records` counted, `next` the cursor or link in the body, `link` that of the headers (names in lower case).
+    """One page. `records` is the number of its records; header names are in lower case.
 
-    `total`, `page_count`, `count` and `snapshot` are what the page declares, as text; None where it does not.
-    `digest` is the sha256 of the list of records: what a page says of itself, such as its time, is not in it.
-    `url` is where the page was in the end, after redirects: links are relative to it.
+    `next` is the cursor or link in the body, `link` the one in the Link header; None where there is none.
+    `total`, `page_count`, `count` and `snapshot` are values that the page declares, as text; None where it does not.
+    `digest` is the sha256 of the list of records only, without other members such as a time stamp of the answer.
+    `url` is the final URL after redirects; links are relative to it.
     """
 
     body: bytes
@@ -50,22 +47,22 @@ class Page:
     link: str | None
     url: httpx.URL
 
-    def whole(self) -> dict[str, str | None]:
-        """What the page says about all pages, by its name in the contract."""
+    def declared_for_all_pages(self) -> dict[str, str | None]:
+        """The values that hold for all pages of a delivery, by their keys in the contract."""
         return {"total": self.total, "page_count": self.page_count, "snapshot": self.snapshot}
 
 
 @dataclass(frozen=True)
 class Ids:
-    """The ids of one pass: how many are `different`, how many of these `repeated`, and records `without` one."""
+    """Record ids of one pass: numbers of `distinct` ids, of ids that are `repeated`, and of records `without` one."""
 
-    different: int
+    distinct: int
     repeated: int
     without: int
 
 
 class PageReader:
-    """Reads the pages of one pass and remembers their ids."""
+    """Reads the pages of one paging pass and keeps the ids of their records."""
 
     def __init__(self, source: JsonApi, records: str, encoding: str) -> None:
         self._source = source
@@ -76,12 +73,12 @@ class PageReader:
         self._connection.execute("create table seen (id varchar)")
 
     def close(self) -> None:
-        """Forget the ids."""
+        """Close the in-memory database with the ids."""
         self._connection.close()
 
     def read(self, body: bytes, response: httpx.Response) -> Page:
-        """The page. Raises RetryableFetchError where it is no JSON, FetchError where it has no list of records."""
-        where = shown(response.url)
+        """Parse a page. Raises RetryableFetchError where it is no JSON, FetchError where it has no list of records."""
+        where = redacted(response.url)
         try:
             text = body.decode(self._encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
@@ -90,18 +87,18 @@ class PageReader:
         if not valid or not valid[0]:
             raise RetryableFetchError("sent a page that is not JSON", where)
         source = self._source
-        asked = [path or "$" for path in (source.paging.next, source.total, source.page_count, source.count)]
+        paths = [path or "$" for path in (source.paging.next, source.total, source.page_count, source.count)]
         row = self._connection.execute(
             "select json_type($1, $2), json_array_length($1, $2), cast(json_extract($1, $2) as varchar),"
             " json_extract_string($1, [$3, $4, $5, $6, $7])",
-            [text, self._records, *asked, source.snapshot or "$"],
+            [text, self._records, *paths, source.snapshot or "$"],
         ).fetchone()
-        kind, count, records, said = row or (None, 0, "", [None] * 5)
+        kind, count, records, values = row or (None, 0, "", [None] * 5)
         if kind != "ARRAY":
-            raise FetchError(f"sent no list of records at {self._records} but {self._members(text)}", where)
-        following, total, page_count, own, snapshot = said
+            raise FetchError(f"sent no list of records at {self._records} but {self._describe_members(text)}", where)
+        following, total, page_count, record_count, snapshot = values
         if source.id is not None and count:
-            self._remember(text, source.id, int(count))
+            self._store_ids(text, source.id, int(count))
         header = response.headers.get(source.total_header) if source.total_header else None
         return Page(
             body=body,
@@ -110,59 +107,59 @@ class PageReader:
             next=following if source.paging.next else None,
             total=total if source.total else header_total(header),
             page_count=page_count if source.page_count else None,
-            count=own if source.count else None,
+            count=record_count if source.count else None,
             snapshot=snapshot if source.snapshot else None,
             headers=dict(response.headers),
             link=_next_link(response),
             url=response.url,
         )
 
-    def _remember(self, text: str, path: str, records: int) -> None:
-        """The id of every record, as text without surrounding blanks; null where it has none.
+    def _store_ids(self, text: str, path: str, records: int) -> None:
+        """Store the id of every record of a page, as text without surrounding blanks; null for a record without one.
 
-        A wildcard passes over records without the member, so these are the ones that are left.
+        A JSON path with a wildcard skips records that lack the member, so a null is added for each of those.
         """
         self._connection.execute(
             "insert into seen"
             " with found as (select json_extract_string($1, $2) as ids)"
             " select nullif(trim(unnest(ids), $3), '') from found"
             " union all select null from found, range($4 - len(ids))",
-            [text, f"{self._records}[*]{path.removeprefix('$')}", _BLANK, records],
+            [text, f"{self._records}[*]{path.removeprefix('$')}", BLANKS, records],
         )
 
     def ids(self) -> Ids:
-        """The ids of this pass so far."""
+        """Counts of the ids stored so far."""
         query = """
             select
                 count(id), count(*) filter (times > 1 and id is not null),
                 coalesce(sum(times) filter (id is null), 0)
             from (select id, count(*) as times from seen group by id)
         """
-        different, repeated, without = self._connection.execute(query).fetchone() or (0, 0, 0)
-        return Ids(int(different), int(repeated), int(without))
+        distinct, repeated, without = self._connection.execute(query).fetchone() or (0, 0, 0)
+        return Ids(int(distinct), int(repeated), int(without))
 
-    def _members(self, text: str) -> str:
+    def _describe_members(self, text: str) -> str:
         row = self._connection.execute("select try(json_keys($1))", [text]).fetchone()
         names = list(row[0] or [])[:10] if row else []
         return f"an object with {', '.join(names)}" if names else "something else"
 
 
 def whole_number(text: str | None) -> int | None:
-    """A declared count, as a number or as text; None where it is none (absent, -1, about 10, more than 18 digits)."""
-    found = _WHOLE.fullmatch(text.strip()) if text is not None else None
-    return int(found[1]) if found else None
+    """A declared count as an integer; None where it is none (absent, `-1`, `about 10`, more than 18 digits)."""
+    match = _WHOLE_NUMBER.fullmatch(text.strip()) if text is not None else None
+    return int(match[1]) if match else None
 
 
 def header_total(value: str | None) -> str | None:
-    """The total in a header: a number, or what a Content-Range says after its slash; None where that is unknown."""
-    found = _CONTENT_RANGE.fullmatch(value.strip()) if value is not None else None
-    if found is None:
+    """The total in a header: its value, or the number after the slash of a Content-Range; None for `*` (unknown)."""
+    match = _CONTENT_RANGE.fullmatch(value.strip()) if value is not None else None
+    if match is None:
         return value
-    return None if found[1] == "*" else found[1]
+    return None if match[1] == "*" else match[1]
 
 
 def _next_link(response: httpx.Response) -> str | None:
-    """The link of relation `next`: without regard to case, alone or among others (RFC 8288)."""
+    """The target of the Link header whose relation types include `next`, in any case (RFC 8288, 2.1); else None."""
     for link in response.links.values():
         if "next" in link.get("rel", "").lower().split():
             return link.get("url")

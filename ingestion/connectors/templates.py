@@ -1,4 +1,4 @@
-"""Times of an interval put into paths, URLs and query parameters."""
+"""Fill the times of an interval into a contract's paths, URLs and query parameters."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from ingestion.contract.model import Contract
 from ingestion.contract.sources import JsonApi
 from ingestion.intervals import Interval
 
-_INTERVAL = re.compile(r"\{interval:([^{}]*)\}")
+INTERVAL = re.compile(r"\{interval:([^{}]*)\}")
+"""Placeholder of an interval's local start time, with its strftime format."""
 _MOMENT = re.compile(r"\{(start|end):([^{}]*)\}")
 
 
 def fill_interval(text: str, contract: Contract, interval: Interval) -> str:
-    """`{interval:<strftime>}` as the interval's name in the calendar's local time."""
+    """`text` with every `{interval:<strftime>}` replaced by the interval's start in the calendar's local time."""
     local = contract.calendar.named(interval)
-    return _INTERVAL.sub(lambda match: formatted(local, match[1]), text)
+    return INTERVAL.sub(lambda match: formatted(local, match[1]), text)
 
 
 def fill_params(source: JsonApi, contract: Contract, interval: Interval) -> dict[str, str]:
-    """The contract's query parameters with `{start:…}` and `{end:…}` of the interval."""
+    """The contract's query parameters, with `{start:<strftime>}` and `{end:<strftime>}` of the interval filled in.
+
+    The times are UTC or local, as the contract's `time` says.
+    """
     zone = UTC if source.time == "utc" else contract.calendar.zone
     moments = {"start": interval.start.astimezone(zone), "end": interval.end.astimezone(zone)}
     return {

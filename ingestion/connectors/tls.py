@@ -1,7 +1,7 @@
-"""TLS to a department's server: whom we trust, and what is said where a certificate does not hold.
+"""TLS to a department's server: which certificate authorities are trusted, and errors for rejected certificates.
 
-A connection's `ca_file` takes the place of the public authorities: a city's own is a file of PEM certificates, and
-public ones may stand in it too. Verification is never switched off.
+A connection's `ca_file` (PEM) replaces the public certificate authorities; it holds a city's own authority and may
+hold public ones too. Verification cannot be switched off.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingestion.errors import ConfigurationError
 _EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 """X509_V_ERR_* of OpenSSL, x509_vfy.h."""
 
-_SAYS = {
+_MESSAGES = {
     _EXPIRED: ("shows a certificate that has expired", "ask the department to renew its certificate"),
     _NOT_YET: (
         "shows a certificate that is not valid yet",
@@ -26,11 +26,11 @@ _SAYS = {
         "use the name the certificate is for in the connection's base URL, or ask the department to correct it",
     ),
 }
-_SAYS[_OTHER_ADDRESS] = _SAYS[_OTHER_NAME]
+_MESSAGES[_OTHER_ADDRESS] = _MESSAGES[_OTHER_NAME]
 
 
 def context(connection: Connection | None, name: str | None) -> ssl.SSLContext | bool:
-    """What httpx takes as `verify`. Raises ConfigurationError where the connection's `ca_file` cannot be used."""
+    """The `verify` argument for httpx. Raises ConfigurationError where the connection's `ca_file` cannot be used."""
     if connection is None or connection.ca_file is None:
         return True
     try:
@@ -47,8 +47,8 @@ def context(connection: Connection | None, name: str | None) -> ssl.SSLContext |
     )
 
 
-def untrusted(error: BaseException, where: str) -> FetchError | None:
-    """The certificate error behind a failed connection, None where it was not the certificate."""
+def certificate_error(error: BaseException, where: str) -> FetchError | None:
+    """The certificate error that made a connection fail; None where the connection failed for another reason."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
         cause = cause.__cause__ or cause.__context__
@@ -58,5 +58,5 @@ def untrusted(error: BaseException, where: str) -> FetchError | None:
         f"shows a certificate of an authority that is not trusted here ({cause.verify_message})",
         "name the PEM file of the city's own authority as `ca_file` of the connection",
     )
-    what, advice = _SAYS.get(cause.verify_code, unknown)
+    what, advice = _MESSAGES.get(cause.verify_code, unknown)
     return FetchError(what, where, advice=advice)

@@ -1,9 +1,8 @@
-"""One HTTP session with a department's server: credentials, redirects, retries, time-outs.
+"""HTTP session with a department's server: credentials, redirects, retries, time-outs, errors.
 
-Owns what every HTTP source needs and how its failures are told. The credential goes to the origin of
-the connection's base URL and nowhere else, whatever a redirect or a next link says; which hosts these may name is
-ingestion.connectors.onward's. Only GET is sent, so every request may be sent again. What an answer means is the
-connector's business.
+The credential is sent to the origin of the connection's base URL only, wherever a redirect or a next link leads; which
+hosts those may lead to is decided by `ingestion.connectors.allowed_hosts`. Data is requested with GET only, so every
+request can be repeated. The connectors interpret the responses.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from ingestion.connections import Connection, fits_header
 from ingestion.connectors import tls
+from ingestion.connectors.allowed_hosts import AllowedHosts, origin, redacted
 from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, retry_after
-from ingestion.connectors.onward import Onward, origin, shown
 from ingestion.contract.sources import HttpFile, JsonApi
 
 USER_AGENT = "citylake"
@@ -42,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Session:
-    """Requests of one source. `connection` is None for a public server without one."""
+    """HTTP requests of one source. `connection` is None for a public server that needs no credentials."""
 
     source: HttpFile | JsonApi
     connection: Connection | None
@@ -55,33 +54,33 @@ class Session:
         return httpx.URL(urljoin(self.connection.base_url, path) if self.connection else path)
 
     @property
-    def onward(self) -> Onward:
-        """Where the server may send us on to: the connection's word, or the contract's where there is none."""
+    def allowed_hosts(self) -> AllowedHosts:
+        """Hosts that redirects and next links may lead to: those of the connection, else of the contract's source."""
         if self.connection is None:
-            return Onward(tuple(self.source.redirect_hosts))
-        return Onward(self.connection.redirect_hosts, self.source.connection)
+            return AllowedHosts(tuple(self.source.redirect_hosts))
+        return AllowedHosts(self.connection.redirect_hosts, self.source.connection)
 
     def deadline(self) -> float:
-        """When a delivery that begins now must be here, on the monotonic clock."""
+        """Moment on the monotonic clock (seconds) by which a delivery that begins now must be complete."""
         return time.monotonic() + self.source.timeouts.total
 
     def with_retries(self, send: Callable[[], T], deadline: float) -> T:
-        """`send()` until it succeeds, attempts end or the deadline comes. Raises FetchError: that of the last attempt.
+        """Call `send` until it succeeds, attempts are used up or the deadline is reached.
 
-        A server's Retry-After is waited for, unless it is longer than the contract's `max_wait`: then the
-        next run asks again, and not sooner.
+        Raises the FetchError of the last attempt. A server's Retry-After is respected; where it is longer than the
+        contract's `max_wait` there is no further attempt before the next run.
         """
 
         def wait(state: RetryCallState) -> float:
             problem = state.outcome.exception() if state.outcome else None
-            asked = problem.wait if isinstance(problem, RetryableFetchError) else None
-            return _BACKOFF(state) if asked is None else asked
+            server_wait = problem.wait if isinstance(problem, RetryableFetchError) else None
+            return _BACKOFF(state) if server_wait is None else server_wait
 
         def stop(state: RetryCallState) -> bool:
             problem = state.outcome.exception() if state.outcome else None
-            asked = (problem.wait if isinstance(problem, RetryableFetchError) else None) or 0.0
-            late = time.monotonic() + asked >= deadline
-            return late or asked > self.source.max_wait or stop_after_attempt(self.source.attempts)(state)
+            server_wait = (problem.wait if isinstance(problem, RetryableFetchError) else None) or 0.0
+            late = time.monotonic() + server_wait >= deadline
+            return late or server_wait > self.source.max_wait or stop_after_attempt(self.source.attempts)(state)
 
         def log_retry(state: RetryCallState) -> None:
             problem = state.outcome.exception() if state.outcome else None
@@ -100,109 +99,113 @@ class Session:
 
     @contextmanager
     def get(self, url: httpx.URL, deadline: float, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
-        """The answer to one GET after its redirects, body not yet read.
+        """The response to one GET after its redirects; the body is not read yet.
 
-        Statuses 200, 206, 304, 404, 410 and 416 are answers; everything else raises FetchError.
+        Statuses 200, 206, 304, 404, 410 and 416 are returned to the caller; any other raises FetchError.
         """
         with _as_fetch_errors(url):
-            response = self._followed(url, {**self.source.headers, **(headers or {})}, deadline)
+            response = self._send_with_redirects(url, {**self.source.headers, **(headers or {})}, deadline)
             try:
-                self._judge(response)
+                self._raise_for_status(response)
                 yield response
             finally:
                 response.close()
 
-    def _followed(self, url: httpx.URL, headers: dict[str, str], deadline: float) -> httpx.Response:
+    def _send_with_redirects(self, url: httpx.URL, headers: dict[str, str], deadline: float) -> httpx.Response:
         seen: list[httpx.URL] = []
         while True:
             if time.monotonic() > deadline:
-                raise FetchError(f"took longer than {self.source.timeouts.total:.0f} s in all", shown(url))
+                raise FetchError(f"took longer than {self.source.timeouts.total:.0f} s in all", redacted(url))
             if url.scheme not in ("http", "https") or not url.host:
-                raise FetchError("points to something that is not http(s)", shown(url))
+                raise FetchError("points to something that is not http(s)", redacted(url))
             seen.append(url)
-            request = self._authorised(self.client.build_request("GET", url, headers=headers), deadline)
+            request = self._authorise(self.client.build_request("GET", url, headers=headers), deadline)
             response = self.client.send(request, stream=True)
             location = response.extensions.get(_LOCATION)
             if location is None:
                 return response
             response.close()
-            before, url = url, _joined(url, location)
-            self.onward.check_redirect(url, start=seen[0], before=before)
+            before, url = url, _redirect_target(url, location)
+            self.allowed_hosts.check_redirect(url, start=seen[0], before=before)
             if url in seen:
-                raise FetchError("redirects in a circle", shown(url))
+                raise FetchError("redirects in a circle", redacted(url))
             if len(seen) > MAX_REDIRECTS:
-                raise FetchError(f"redirects more than {MAX_REDIRECTS} times", shown(url))
+                raise FetchError(f"redirects more than {MAX_REDIRECTS} times", redacted(url))
 
-    def _authorised(self, request: httpx.Request, deadline: float) -> httpx.Request:
-        """The request with the credential, where it goes to the connection's own origin."""
-        given = self.connection
-        if given is None or given.auth == "none" or origin(request.url) != origin(httpx.URL(given.base_url)):
+    def _authorise(self, request: httpx.Request, deadline: float) -> httpx.Request:
+        """The request with the credential added, where its target is the connection's own origin."""
+        connection = self.connection
+        if (
+            connection is None
+            or connection.auth == "none"
+            or origin(request.url) != origin(httpx.URL(connection.base_url))
+        ):
             return request
-        secret = given.token.get_secret_value() if given.token else ""
-        if given.auth == "basic" and given.password:
-            basic = httpx.BasicAuth(given.login or "", given.password.get_secret_value())
+        secret = connection.token.get_secret_value() if connection.token else ""
+        if connection.auth == "basic" and connection.password:
+            basic = httpx.BasicAuth(connection.login or "", connection.password.get_secret_value())
             return next(basic.auth_flow(request))
-        if given.auth == "query":
-            request.url = request.url.copy_merge_params({given.parameter or "": secret})
-        elif given.auth == "header":
-            request.headers[given.parameter or ""] = secret
+        if connection.auth == "query":
+            request.url = request.url.copy_merge_params({connection.parameter or "": secret})
+        elif connection.auth == "header":
+            request.headers[connection.parameter or ""] = secret
         else:
-            bearer = self._granted(given, deadline) if given.auth == "oauth2" else secret
+            bearer = self._access_token(connection, deadline) if connection.auth == "oauth2" else secret
             request.headers["authorization"] = f"Bearer {bearer}"
         return request
 
-    def _granted(self, given: Connection, deadline: float) -> str:
-        """An access token for client credentials (RFC 6749, 4.4), asked for once a session."""
+    def _access_token(self, connection: Connection, deadline: float) -> str:
+        """The OAuth 2.0 access token of the client credentials grant (RFC 6749, 4.4), requested once per session."""
         if self._token is None:
-            asked = {"grant_type": "client_credentials"} | ({"scope": given.scope} if given.scope else {})
-            url = self.url(given.token_url or "")
-            client = (given.login or "", given.password.get_secret_value() if given.password else "")
+            form = {"grant_type": "client_credentials"} | ({"scope": connection.scope} if connection.scope else {})
+            url = self.url(connection.token_url or "")
+            client = (connection.login or "", connection.password.get_secret_value() if connection.password else "")
             try:
-                with self.client.stream("POST", url, data=asked, auth=client) as answer:
-                    self._judge(answer)
-                    found = _member(_small(answer, deadline), "access_token")
-                if found is None:
-                    raise FetchError("gave no access token for the connection's client", shown(url), is_refusal=True)
+                with self.client.stream("POST", url, data=form, auth=client) as answer:
+                    self._raise_for_status(answer)
+                    token = _text_member(_read_token_answer(answer, deadline), "access_token")
+                if token is None:
+                    raise FetchError("gave no access token for the connection's client", redacted(url), is_refusal=True)
             except FetchError as error:
-                # Without a token nothing of this source can be asked for.
+                # Without a token no request to this source can succeed.
                 error.is_whole_source = True
                 raise
-            self._token = found
+            self._token = token
         return self._token
 
-    def _judge(self, response: httpx.Response) -> None:
-        status, url = response.status_code, shown(response.url)
+    def _raise_for_status(self, response: httpx.Response) -> None:
+        status, url = response.status_code, redacted(response.url)
         if status in _ANSWERS:
             return
         what = f"answered {status} {response.reason_phrase}".rstrip()
         if status in _RETRIED:
-            asked = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
-            wait = f" and asks to wait {asked:.0f} s" if asked is not None else ""
-            busy = RetryableFetchError(f"{what}{wait}", url, wait=asked)
-            # A server that asks to be left alone longer than that is not asked for anything else either.
-            busy.is_whole_source = asked is not None and asked > self.source.max_wait
+            server_wait = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
+            wait = f" and asks to wait {server_wait:.0f} s" if server_wait is not None else ""
+            busy = RetryableFetchError(f"{what}{wait}", url, wait=server_wait)
+            # Where the server asks for a longer wait than that, the source's other intervals are not requested either.
+            busy.is_whole_source = server_wait is not None and server_wait > self.source.max_wait
             raise busy
         if status == httpx.codes.UNAUTHORIZED and self._token is not None:
-            # A granted token runs out: the next attempt asks for another.
+            # The access token has expired: the next attempt requests another.
             self._token = None
             raise RetryableFetchError(what, url, is_refusal=True)
         raise FetchError(what, url, is_refusal=status in (401, 403, 407))
 
     @property
     def client(self) -> httpx.Client:
-        """Opened at the first request, closed with the session."""
+        """The HTTP client: opened at the first request, closed with the session."""
         if self._client is None:
-            limits = self.source.timeouts
-            given = self.connection
-            # A proxy or a netrc of this machine's environment is not the connection's: nothing is taken from there.
+            timeouts = self.source.timeouts
+            connection = self.connection
+            # trust_env=False: proxies and netrc logins of this machine's environment are not the connection's.
             self._client = httpx.Client(
                 trust_env=False,
                 follow_redirects=False,
-                event_hooks={"response": [_keep_location]},
-                timeout=httpx.Timeout(limits.read, connect=limits.connect),
+                event_hooks={"response": [_move_location]},
+                timeout=httpx.Timeout(timeouts.read, connect=timeouts.connect),
                 headers={"user-agent": USER_AGENT, "accept-encoding": "identity"},
-                proxy=given.proxy.get_secret_value() if given and given.proxy else None,
-                verify=tls.context(given, self.source.connection),
+                proxy=connection.proxy.get_secret_value() if connection and connection.proxy else None,
+                verify=tls.context(connection, self.source.connection),
             )
             weakref.finalize(self, self._client.close)
         return self._client
@@ -210,85 +213,92 @@ class Session:
 
 @contextmanager
 def _as_fetch_errors(start: httpx.URL) -> Iterator[None]:
-    """Transport failures as FetchError, with the host and path and no more of the URL. `start` was asked for."""
+    """Raise httpx's transport errors as FetchError, showing host and path of the URL only.
+
+    `start` is the URL of the first request, before redirects.
+    """
     try:
         yield
     except httpx.ConnectTimeout as error:
-        raise _of_server(
-            RetryableFetchError("did not take the connection in time", _asked(error)), error, start
+        raise _mark_whole_source(
+            RetryableFetchError("did not take the connection in time", _requested_url(error)), error, start
         ) from None
     except httpx.TimeoutException as error:
-        raise RetryableFetchError("stopped answering (time-out)", _asked(error)) from None
+        raise RetryableFetchError("stopped answering (time-out)", _requested_url(error)) from None
     except httpx.RemoteProtocolError as error:
-        raise RetryableFetchError(f"broke off: {error}", _asked(error)) from None
+        raise RetryableFetchError(f"broke off: {error}", _requested_url(error)) from None
     except httpx.LocalProtocolError as error:
-        # What h11 says of a header quotes it, and it may be the credential.
-        raise FetchError("was not asked: HTTP cannot carry the connection's credential", _asked(error)) from None
+        # The message of h11 quotes the header, which may hold the credential: it is not passed on.
+        raise FetchError(
+            "was not asked: HTTP cannot carry the connection's credential", _requested_url(error)
+        ) from None
     except (httpx.ConnectError, httpx.ProxyError) as error:
-        unreachable = RetryableFetchError(f"cannot be reached: {error}", _asked(error))
-        raise _of_server(tls.untrusted(error, _asked(error)) or unreachable, error, start) from None
+        unreachable = RetryableFetchError(f"cannot be reached: {error}", _requested_url(error))
+        raise _mark_whole_source(
+            tls.certificate_error(error, _requested_url(error)) or unreachable, error, start
+        ) from None
     except httpx.TransportError as error:
-        raise tls.untrusted(error, _asked(error)) or RetryableFetchError(
-            f"cannot be reached: {error}", _asked(error)
+        raise tls.certificate_error(error, _requested_url(error)) or RetryableFetchError(
+            f"cannot be reached: {error}", _requested_url(error)
         ) from None
     except (httpx.InvalidURL, httpx.DecodingError, UnicodeError) as error:
         raise FetchError(f"sent something that is not HTTP: {type(error).__name__}", "the server") from None
 
 
-def _of_server(failure: FetchError, error: httpx.RequestError, start: httpx.URL) -> FetchError:
-    """The failure, of the whole source where it is the source's own server that cannot be reached."""
+def _mark_whole_source(failure: FetchError, error: httpx.RequestError, start: httpx.URL) -> FetchError:
+    """The failure, with `is_whole_source` set where the source's own server (not a redirect's) cannot be reached."""
     failure.is_whole_source = origin(error.request.url) == origin(start)
     return failure
 
 
-def _keep_location(response: httpx.Response) -> None:
-    """Keep where a redirect leads for us to judge: httpx would read it first, and stumble over what is no URL."""
+def _move_location(response: httpx.Response) -> None:
+    """Move the Location header into `response.extensions`: httpx would parse it at once and fail on an invalid URL."""
     if response.has_redirect_location:
         response.extensions[_LOCATION] = response.headers.pop("location")
 
 
-def _joined(url: httpx.URL, location: str) -> httpx.URL:
+def _redirect_target(url: httpx.URL, location: str) -> httpx.URL:
     try:
         return url.join(location)
     except (httpx.InvalidURL, UnicodeError):
-        raise FetchError("redirects to something that is not http(s)", shown(url)) from None
+        raise FetchError("redirects to something that is not http(s)", redacted(url)) from None
 
 
-def _asked(error: httpx.RequestError) -> str:
-    # An error of a body's reading knows no request of its own.
+def _requested_url(error: httpx.RequestError) -> str:
+    # An error while reading a body has no request attached.
     try:
-        return shown(error.request.url)
+        return redacted(error.request.url)
     except RuntimeError:
         return "the server"
 
 
-def _small(answer: httpx.Response, deadline: float) -> bytes:
-    """The body of an answer that has no reason to be long."""
+def _read_token_answer(answer: httpx.Response, deadline: float) -> bytes:
+    """The body of a token response, which must be short (MAX_TOKEN_BYTES). Raises FetchError."""
     body = b""
     for piece in answer.iter_bytes():
         body += piece
         if len(body) > MAX_TOKEN_BYTES or time.monotonic() > deadline:
-            raise FetchError("sends more than a token, or sends it too slowly", shown(answer.url))
+            raise FetchError("sends more than a token, or sends it too slowly", redacted(answer.url))
     return body
 
 
-def _member(body: bytes, name: str) -> str | None:
-    """A text member of a JSON answer that a header can carry."""
+def _text_member(body: bytes, name: str) -> str | None:
+    """A text member of a JSON object, where it can be sent in a header; else None."""
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    found = said.get(name) if isinstance(said, dict) else None
-    return found if isinstance(found, str) and fits_header(found) else None
+    member = answer.get(name) if isinstance(answer, dict) else None
+    return member if isinstance(member, str) and fits_header(member) else None
 
 
-class _NoQuery(logging.Filter):
-    """httpx logs every URL whole; a credential may be in its query."""
+class _RedactQueries(logging.Filter):
+    """Log filter for httpx, which logs complete URLs: removes their queries, which may hold a credential."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(shown(a) if isinstance(a, httpx.URL) else a for a in record.args)
+            record.args = tuple(redacted(a) if isinstance(a, httpx.URL) else a for a in record.args)
         return True
 
 
-logging.getLogger("httpx").addFilter(_NoQuery())
+logging.getLogger("httpx").addFilter(_RedactQueries())

@@ -1,6 +1,6 @@
-"""One ODCS property plus its citylake column entry into one `Column`, with every check a column needs alone.
+"""Build a `Column` from an ODCS property and its citylake entry, with all checks that concern a single column.
 
-Checks between columns (keys, event time, rules) belong to ingestion.contract.semantics.
+Checks between columns (keys, event time, rules) are in `ingestion.contract.semantics`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 _READING = (
     "path", "repeated", "format", "formats", "implied_decimals", "timezone", "blanks", "missing", "trace", "normalise",
 )  # fmt: skip
-"""Keys of a column's spec that are about reading the source."""
+"""Keys of a column's spec that say how the source is read; a derived column must not have them."""
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
 _NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
 _BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
 _FINITE = 1e300
-"""What a double holds; no type of a column is larger."""
+"""The largest double; no column type has larger values."""
 _PLACEHOLDER = ColumnType("VARCHAR", "VARCHAR")
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredColumn:
     """A column as declared: the ODCS property, its citylake entry, and where both are in the file.
 
     `json` says that the feed's records are JSON, so `spec.path` finds the value; `xml` is the format where they are
@@ -54,7 +54,7 @@ class Declared:
     xml: XmlFormat | None = None
 
     def column(self) -> Column:
-        """The column; wrong parts are reported and replaced by harmless ones so that checking can go on."""
+        """The column. Wrong parts are reported and replaced by valid ones, so that the other checks can run."""
         prop = self.prop
         kind = self.type()
         self.names()
@@ -134,7 +134,7 @@ class Declared:
             self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
 
     def source(self) -> str | None:
-        """The name of the column in what is sent: in a header without blanks around it, in JSON and XML as it is."""
+        """The column's name in the delivery; stripped for a header, unchanged for JSON and XML."""
         name = self.prop.physicalName
         return name if name is None or self.json or self.xml is not None else strip(name)
 
@@ -233,7 +233,7 @@ class Declared:
             self.wrong_spec("normalise", f"is for VARCHAR, not {kind.text}")
 
     def _local_time(self, kind: ColumnType) -> None:
-        """Zone and choice of a time that came twice are for moments."""
+        """`timezone` and `ambiguous_time` are allowed for TIMESTAMPTZ only."""
         if self.spec.timezone is not None:
             problem = timezone_problem(self.spec.timezone) or (
                 None if kind.name == "TIMESTAMPTZ" else f"is for TIMESTAMPTZ, not {kind.text}"

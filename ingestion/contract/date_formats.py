@@ -1,4 +1,7 @@
-"""Names of the date formats that are no strptime format; `ingestion.conform.legacy_dates` reads them."""
+"""Named date formats, besides strptime formats, that a contract may declare for a column.
+
+`ingestion.conform.legacy_dates` reads era years and Excel serials; `ingestion.conform.typing` reads `gtfs_time`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ LEGACY = (*ERAS, *SERIALS)
 
 
 def problem(form: str, type_name: str) -> str | None:
-    """What is wrong with one declared format of a column, or None. Types as in `column_types`."""
+    """What is wrong with one declared format of a column of this type (`column_types`); None for a valid one."""
     if form == GTFS_TIME:
         return (
             None if type_name == "INTEGER" else f"gtfs_time gives seconds: the column must be INTEGER, not {type_name}"

@@ -1,7 +1,7 @@
-"""Which columns a rule or transform names, without a SQL engine.
+"""Find the column names in a rule or transform, and forbidden SQL, without a SQL engine.
 
-Contracts are read at every DAG parse, where DuckDB must not be imported; so the text is only
-cut into words here. Exact binding of the expression is checked by ingestion.authoring.check.
+Contracts are read at every DAG parse, where DuckDB must not be imported. So the text is only split into tokens here;
+`ingestion.conform.bind` tests the expression with DuckDB.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _CLOCK = frozenset(
         get_current_timestamp transaction_timestamp""",
     )
 )
-"""What a value is must not depend on when it is read."""
+"""SQL's clock functions, which are refused: a value must not depend on when it is read."""
 _STATEMENTS = frozenset(
     ("select", "with", "values", "insert", "update", "delete", "copy", "attach", "install", "load", "pragma", "set")
 )
 
 
 def problems(expression: str, columns: Collection[str], dropped: Collection[str] = ()) -> list[str]:
-    """What is wrong in a scalar SQL expression over `columns`; empty when nothing is found.
+    """The problems of a scalar SQL expression over `columns`; empty where none is found.
 
-    A column of `dropped` exists in the source but is not in bronze, so no expression may read it.
+    `dropped` are columns that are in the source but not in bronze; an expression must not use them.
     """
     found: list[str] = []
     known = {column.casefold() for column in columns}
@@ -59,7 +59,7 @@ def problems(expression: str, columns: Collection[str], dropped: Collection[str]
 
 
 def _names(expression: str, found: list[str]) -> list[str]:
-    """Words that must be columns. Functions, types and SQL words are left out."""
+    """The words that must be column names: all but functions, types and SQL keywords. Adds problems to `found`."""
     names = []
     tokens = list(_TOKEN.finditer(expression))
     for index, token in enumerate(tokens):
@@ -70,7 +70,7 @@ def _names(expression: str, found: list[str]) -> list[str]:
             word = token.group().casefold()
             if word in _STATEMENTS and following != "(":
                 found.append(f"`{token.group()}` is not allowed: one scalar expression over the columns of a row")
-            elif _asks_the_time(word, following):
+            elif _uses_the_clock(word, following):
                 found.append(
                     f"`{token.group()}` differs at each reading; a rule has `content_date`, the delivery's day"
                 )
@@ -78,15 +78,15 @@ def _names(expression: str, found: list[str]) -> list[str]:
                 names.append(token.group())
         elif token.group() == ";":
             found.append("`;` is not allowed: one scalar expression over the columns of a row")
-    if _comment(tokens):
+    if _has_comment(tokens):
         found.append("SQL comments are not allowed; the rule's description says why")
     return names
 
 
-def _asks_the_time(word: str, following: str) -> bool:
+def _uses_the_clock(word: str, following: str) -> bool:
     return word in _CLOCK and (following == "(" or word not in ("now", "today"))
 
 
-def _comment(tokens: list[re.Match[str]]) -> bool:
+def _has_comment(tokens: list[re.Match[str]]) -> bool:
     pairs = pairwise(tokens)
     return any(a.group() + b.group() in ("--", "/*") and a.end() == b.start() for a, b in pairs)

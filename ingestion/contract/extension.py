@@ -1,8 +1,7 @@
-"""What ODCS has no field for: the one `customProperties` entry named `citylake`.
+"""Models of the `citylake` entry in a contract's `customProperties`, for everything ODCS has no field for.
 
-Strict at every level: an unknown key is an error that names file, key and allowed values.
-Everything here is data about a feed; how it is executed is the business of
-connectors, parsers and conform.
+An unknown key at any level is an error that names file, key and allowed values. The models only describe a feed;
+connectors, parsers and conform act on them.
 """
 
 from __future__ import annotations

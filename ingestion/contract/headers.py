@@ -1,4 +1,4 @@
-"""Header variants and headers inside the data: what they mean for a table, and whether they can be told apart."""
+"""Header variants and repeated headers of a table: the names each has, and checks that variants are distinguishable."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ingestion.contract.problem import KeyPath, Report, choices
 _AS_DECLARED = VariantColumn()
 
 
-def under(column: Column, variant: HeaderVariant) -> Column:
-    """The column as it is found under a variant."""
+def in_variant(column: Column, variant: HeaderVariant) -> Column:
+    """The column with the source name and format that it has in a header variant."""
     if column.source is None:
         return column
     there = variant.columns.get(column.name, _AS_DECLARED)
@@ -24,28 +24,28 @@ def under(column: Column, variant: HeaderVariant) -> Column:
 def absent_names(table: Table, variant: HeaderVariant) -> frozenset[str]:
     """Source names of the columns that a variant does not have."""
     return frozenset(
-        str(under(column, variant).source)
+        str(in_variant(column, variant).source)
         for column in table.source_columns
         if variant.columns.get(column.name, _AS_DECLARED).absent
     )
 
 
-def names_of(table: Table, variant: HeaderVariant | None) -> frozenset[str]:
+def header_names(table: Table, variant: HeaderVariant | None) -> frozenset[str]:
     """The names a header must have: the contract's own, or a variant's."""
     if variant is None:
         return frozenset(str(column.source) for column in table.source_columns)
-    read = frozenset(str(under(column, variant).source) for column in table.source_columns)
+    read = frozenset(str(in_variant(column, variant).source) for column in table.source_columns)
     return read - absent_names(table, variant)
 
 
-def fits(table: Table, variant: HeaderVariant | None, names: frozenset[str]) -> bool:
-    """Whether these are a header's names: all it must have, and none that it neither has nor ignores."""
-    needed = names_of(table, variant)
+def has_names_of(table: Table, variant: HeaderVariant | None, names: frozenset[str]) -> bool:
+    """Whether `names` are the names of a header: all that it must have, and no other but those it ignores."""
+    needed = header_names(table, variant)
     return needed <= names <= needed | frozenset(variant.ignored if variant else ())
 
 
 def check(spec: Format, table: Table, path: KeyPath, report: Report) -> None:
-    """Everything wrong with a table's declared headers. `path` leads to its entry in the citylake tables."""
+    """Report all problems of a table's declared headers. `path` leads to its entry in the citylake tables."""
     text = spec.member if isinstance(spec, ZipFormat) else spec
     for key, declared in (("header_variants", table.header_variants), ("repeated_headers", table.repeated_headers)):
         if declared and not (isinstance(text, CsvFormat) and text.header):
@@ -62,9 +62,9 @@ def check(spec: Format, table: Table, path: KeyPath, report: Report) -> None:
         here = (*path, "header_variants", index)
         _check_variant(variant, table, here, report)
         for other in headers[: index + 1]:
-            if fits(table, other, both := names_of(table, variant) | names_of(table, other)) and fits(
-                table, variant, both
-            ):
+            if has_names_of(
+                table, other, both := header_names(table, variant) | header_names(table, other)
+            ) and has_names_of(table, variant, both):
                 title = f"variant {other.id!r}" if other else "the contract's own header"
                 report.add(here, f"cannot be told from {title}: a file could have the names of both")
 
@@ -84,6 +84,6 @@ def _check_variant(variant: HeaderVariant, table: Table, path: KeyPath, report: 
         kind = column_type(column.type)
         if there.format is not None and (isinstance(kind, str) or not kind.is_temporal):
             report.add((*here, "format"), f"is for DATE, TIMESTAMP and TIMESTAMPTZ, not {column.type}")
-    read = [str(under(column, variant).source) for column in columns.values()]
+    read = [str(in_variant(column, variant).source) for column in columns.values()]
     for name in sorted({name for name in read if read.count(name) > 1} | (set(read) & set(variant.ignored))):
         report.add((*path, "columns"), f"{name!r} is named twice in this header")

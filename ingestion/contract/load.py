@@ -1,7 +1,7 @@
-"""Contract files into `Contract` objects: one file, or a folder `<department>/<feed>.yaml`.
+"""Load contracts from one file, or from a folder of `<department>/<feed>.yaml`.
 
-Reading is strict at every level and reports all problems together (InvalidContract, a
-ContractError). Nothing here imports a SQL engine: every DAG parse reads every contract.
+Reading is strict at every level and reports all problems of a file together (InvalidContract, a ContractError). No SQL
+engine is imported, as every DAG parse reads every contract.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ingestion.errors import ContractError
 
 
 def load_contract(path: Path) -> Contract:
-    """One contract. Raises InvalidContract: file, line, key path, what is wrong, what is allowed."""
+    """Load one contract. Raises InvalidContract: file, line, key path, what is wrong, what is allowed."""
     raw, report = read_yaml(path)
     return resolve(raw, path, report)
 
 
 @dataclass(frozen=True)
 class Feeds:
-    """The contracts of a folder by `department.feed`, and what is wrong with the files that give none.
+    """The contracts of a folder by `department.feed`, and the problems of the files that could not be loaded.
 
-    `broken` is keyed by the feed that the file's place names, or by its path where it names none.
+    `broken` is keyed by the feed that the file's path stands for, or by the path where it stands for none.
     """
 
     contracts: dict[str, Contract] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Feeds:
 
     @property
     def active(self) -> dict[str, Contract]:
-        """The contracts whose feeds are taken in."""
+        """The contracts with status `active`, whose feeds are ingested."""
         return {name: contract for name, contract in self.contracts.items() if contract.is_active}
 
     @property
@@ -44,7 +44,7 @@ class Feeds:
 
 
 def load_contracts(folder: Path) -> dict[str, Contract]:
-    """Every contract below `folder`, keyed and sorted by `department.feed`; for what needs all of them.
+    """All contracts below `folder`, keyed and sorted by `department.feed`, for callers that need every one of them.
 
     Raises InvalidContract with the problems of all files, ContractError where the folder is missing.
     """
@@ -55,7 +55,7 @@ def load_contracts(folder: Path) -> dict[str, Contract]:
 
 
 def read_feeds(folder: Path) -> Feeds:
-    """What could be read, and what is wrong with the rest: one wrong file does not end the other feeds.
+    """The contracts that could be loaded and the problems of the others, so that one wrong file stops no other feed.
 
     Raises ContractError where the folder is missing or cannot be listed.
     """
@@ -66,33 +66,33 @@ def read_feeds(folder: Path) -> Feeds:
     feeds = Feeds()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
         try:
-            contract = load_contract(_expected(path, folder))
-            problems = (*_misplaced(contract, folder), *_same_id(contract, feeds.contracts))
+            contract = load_contract(_contract_path(path, folder))
+            problems = (*_path_problems(contract, folder), *_duplicate_ids(contract, feeds.contracts))
         except InvalidContract as error:
             problems = error.problems
         except Exception as error:
             problems = (Problem(str(path), "", f"cannot be read: {type(error).__name__}: {error}"),)
         if problems:
-            feeds.broken[_name(path, folder)] = problems
+            feeds.broken[_feed_name(path, folder)] = problems
         else:
             feeds.contracts[contract.name] = contract
     return Feeds(dict(sorted(feeds.contracts.items())), feeds.broken)
 
 
-def _name(path: Path, folder: Path) -> str:
-    """`department.feed` of a file in its place, else the path."""
+def _feed_name(path: Path, folder: Path) -> str:
+    """`department.feed` of a file at `<department>/<feed>.yaml`; for any other file its path."""
     place = path.relative_to(folder)
     return f"{place.parts[0]}.{path.stem}" if len(place.parts) == 2 and path.suffix == ".yaml" else str(place)  # noqa: PLR2004 - department, feed
 
 
-def _expected(path: Path, folder: Path) -> Path:
-    """The path itself where it is a contract's; a stray file would otherwise be a feed silently left out."""
+def _contract_path(path: Path, folder: Path) -> Path:
+    """The path, if it is `<department>/<feed>.yaml`. Raises InvalidContract, so that no feed is silently left out."""
     if path.suffix != ".yaml" or len(path.relative_to(folder).parts) != 2:  # noqa: PLR2004 - department, feed
         raise InvalidContract([Problem(str(path), "", "not <department>/<feed>.yaml; move or remove the file")])
     return path
 
 
-def _misplaced(contract: Contract, folder: Path) -> list[Problem]:
+def _path_problems(contract: Contract, folder: Path) -> list[Problem]:
     department, name = contract.path.relative_to(folder).parts
     problems = []
     for key, declared, expected in (
@@ -105,7 +105,7 @@ def _misplaced(contract: Contract, folder: Path) -> list[Problem]:
     return problems
 
 
-def _same_id(contract: Contract, others: dict[str, Contract]) -> list[Problem]:
+def _duplicate_ids(contract: Contract, others: dict[str, Contract]) -> list[Problem]:
     return [
         Problem(str(contract.path), "id", f"{contract.id!r} is already the id of {other.path}")
         for other in others.values()

@@ -1,7 +1,7 @@
-"""The contract as the rest of the system reads it: resolved, typed, immutable.
+"""The contract as the rest of the system uses it: resolved, typed, immutable.
 
-Built from ODCS plus the citylake extension by ingestion.contract.load; nothing downstream
-touches YAML or ODCS models. One `Contract` is one feed with one or more tables.
+`ingestion.contract.load` builds it from the ODCS document and its citylake extension; no other package reads YAML or
+ODCS models. One `Contract` describes one feed with one or more tables.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Names of columns that announce a person, in `personal_words.csv`: words, their language and their source.
+"""Recognise columns with personal data by their names, using the words in `personal_words.csv`.
 
-GB/T 37964-2019 calls an attribute that names a person by itself a direct identifier. Words are of two levels.
-`certain` ones are behind the loader's refusal: identity documents never pass as they are; contact details and names
-may pass only where the contract says by `classification` that they are not a natural person's (a business telephone,
-a company's name). `likely` ones make a draft ask (docs/adr/0021): there a question too many costs a line.
+GB/T 37964-2019 calls an attribute that identifies a person by itself a direct identifier. Words have two levels. For
+`certain` ones the loader refuses a contract: identity documents must always be de-identified; contact details and names
+may pass only where the contract's `classification` says that they are not a natural person's (a business telephone, a
+company's name). `likely` ones make a drafted contract ask (docs/adr/0021).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOKEN = re.compile(r"[a-z]+[0-9]?|[^\x00-\x7f]+")
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of one kind: tokens of a name, parts of it without its separators, and what must be all of it."""
+    """The words of one kind: whole tokens of a name, parts of the name without separators, and complete names."""
 
     tokens: frozenset[str]
     parts: tuple[str, ...]
@@ -38,21 +38,21 @@ class _Words:
 
 
 def kind_of(*names: str | None) -> Kind | None:
-    """The first kind that one of a column's names announces for certain, strictest first."""
-    return cast("Kind | None", next(iter(_found("certain", names)), None))
+    """The strictest kind of personal data that one of a column's names certainly means; None where none does."""
+    return cast("Kind | None", next(iter(_kinds_in("certain", names)), None))
 
 
 def hints(*names: str | None) -> list[str]:
-    """Every kind that one of the names may announce, strictest first.
+    """All kinds that one of the names may mean, strictest first.
 
-    `naming` is a name of something not said, `thing` that it is no person.
+    `naming`: a name of something unspecified; `thing`: of something that is no person.
     """
-    likely = [*_found("certain", names), *_found("likely", names)]
+    likely = [*_kinds_in("certain", names), *_kinds_in("likely", names)]
     return [kind for kind in _ORDER if kind in likely]
 
 
 def never_passes(kind: Kind) -> bool:
-    """Whether no classification lets this kind through as it is."""
+    """Whether this kind must be de-identified whatever the column's classification."""
     return kind == "identity_document"
 
 
@@ -62,8 +62,8 @@ def first_characters(kind: str) -> str:
     return "".join(word for row in _rows() if row["kind"] == kind for word in row["words"].split())
 
 
-def _found(level: str, names: tuple[str | None, ...]) -> list[str]:
-    spelled = [_spelled(name) for name in names if name]
+def _kinds_in(level: str, names: tuple[str | None, ...]) -> list[str]:
+    spelled = [_words_of_name(name) for name in names if name]
     known = _words(level)
     return [kind for kind in _ORDER if kind in known and any(_announces(known[kind], *name) for name in spelled)]
 
@@ -73,8 +73,8 @@ def _announces(words: _Words, tokens: frozenset[str], squeezed: str) -> bool:
     return named or any(part in squeezed for part in words.parts)
 
 
-def _spelled(name: str) -> tuple[frozenset[str], str]:
-    """The words of a header in snake, camel or Title case, with and without their numbers; and all run together."""
+def _words_of_name(name: str) -> tuple[frozenset[str], str]:
+    """Words of a name in snake, camel or title case, with and without their digits; and the name without separators."""
     parted = _CAMEL.sub("_", unicodedata.normalize("NFKC", name)).casefold()
     tokens = _TOKEN.findall(parted)
     bare = {token.rstrip("0123456789") for token in tokens}

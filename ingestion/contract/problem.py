@@ -1,7 +1,6 @@
-"""What is wrong in a contract file: one line a problem, all problems of a file together.
+"""Problems of contract files, one line each, reported together for a whole file.
 
-Owns the vocabulary every contract check reports in. Finding problems is the business of
-yaml_text, strict, columns and semantics.
+`yaml_text`, `strict`, `columns` and `semantics` find the problems and add them to a `Report`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong: `file:line: key path: message`. `line` is 1-based, None where unknown."""
+    """One problem, shown as `file:line: key path: message`. `line` is 1-based; None where unknown."""
 
     file: str
     path: str
@@ -68,7 +67,7 @@ class Report:
 
 
 def dotted(path: KeyPath) -> str:
-    """`schema[0].properties[3].logicalType`."""
+    """A key path as text, such as `schema[0].properties[3].logicalType`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -79,7 +78,7 @@ def dotted(path: KeyPath) -> str:
 
 
 def choices(word: object, allowed: Iterable[str]) -> str:
-    """Help after a wrong word: the nearest spelling first, then everything allowed."""
+    """Help for a wrong word: the allowed word with the nearest spelling, then all allowed words."""
     options = list(allowed)
     folded = {option.casefold(): option for option in options}
     near = difflib.get_close_matches(str(word).casefold(), list(folded), n=1, cutoff=0.6)

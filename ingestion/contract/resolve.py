@@ -1,4 +1,4 @@
-"""ODCS document and citylake extension into one `Contract`, reporting everything wrong on the way."""
+"""Build a `Contract` from an ODCS document and its citylake extension, reporting all problems found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
-from ingestion.contract.columns import NAME, Declared
+from ingestion.contract.columns import NAME, DeclaredColumn
 from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec, XmlFormat
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
@@ -47,7 +47,7 @@ UNREAD: dict[str, dict[str, str]] = {
         "semanticType": "every column of a feed is a column",
     },
 }
-"""ODCS keys that promise something nothing here keeps: refused, never silently ignored."""
+"""ODCS keys that are not supported, with what to write instead: they are refused, not silently ignored."""
 
 
 def resolve(raw: Any, path: Path, report: Report) -> Contract:
@@ -57,11 +57,11 @@ def resolve(raw: Any, path: Path, report: Report) -> Contract:
     document = validate(OpenDataContractStandard, raw, (), report, UNREAD)
     tables: list[Table] = []
     if document is not None:
-        _head(document, report)
+        _check_head(document, report)
         tables = _tables(document, citylake, extension_path, report)
     if document is not None and citylake is not None:
         check_feed(citylake, tables, extension_path, report)
-        _synthetic(document, citylake, report)
+        _check_synthetic(document, citylake, report)
     report.raise_if_any()
     if document is None or citylake is None:
         raise InvalidContract(report.problems)
@@ -82,7 +82,7 @@ def resolve(raw: Any, path: Path, report: Report) -> Contract:
 
 
 def _extension(raw: Any, report: Report) -> tuple[KeyPath, Any]:
-    """The one customProperties entry of this project, and where it is."""
+    """Key path and value of the `citylake` entry in `customProperties`."""
     entries = raw.get("customProperties") if isinstance(raw, dict) else None
     found: list[tuple[KeyPath, Any]] = []
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
@@ -99,8 +99,8 @@ def _extension(raw: Any, report: Report) -> tuple[KeyPath, Any]:
     return found[0]
 
 
-def _head(document: OpenDataContractStandard, report: Report) -> None:
-    """The first-level keys that must be there, and their allowed values."""
+def _check_head(document: OpenDataContractStandard, report: Report) -> None:
+    """Check the required first-level keys and their values."""
     needed: dict[str, tuple[str, ...]] = {
         "apiVersion": API_VERSIONS,
         "kind": ("DataContract",),
@@ -141,7 +141,7 @@ def _tables(
             report.add(("schema", index, "name"), f"two tables are named {name!r}")
         _table_head(entry, ("schema", index), report)
         columns = [
-            Declared(
+            DeclaredColumn(
                 prop=prop,
                 spec=spec.columns.get(prop.name or "", ColumnSpec()),
                 path=("schema", index, "properties", position),
@@ -186,7 +186,7 @@ def _purpose(document: OpenDataContractStandard) -> str:
     return (document.description.purpose if document.description else None) or ""
 
 
-def _synthetic(document: OpenDataContractStandard, citylake: Citylake, report: Report) -> None:
-    """What is simulated says so wherever a person reads it, the description first."""
+def _check_synthetic(document: OpenDataContractStandard, citylake: Citylake, report: Report) -> None:
+    """A synthetic feed must say so in its description, where people read it."""
     if citylake.synthetic and "synthetic" not in _purpose(document).casefold():
         report.add(("description", "purpose"), "synthetic: true, but the text does not say `synthetic`")

@@ -1,4 +1,4 @@
-"""Time settings of a contract: the cron text, the time zone, and the `{interval:…}` in a path."""
+"""Check the time settings of a contract: cron expression, time zone, update cycle, `{interval:…}` in a path."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CYCLES: dict[Step, tuple[str, ...]] = {
     "hour": ("每小时", "实时"), "day": ("每日",), "week": ("每周",), "month": ("每月",), "quarter": ("每季度",),
     "year": ("每年",),
 }  # fmt: skip
-"""更新周期 of a calendar, the one a draft says first."""
-UNOWED = ("不定期", "不更新")
+"""Values of 更新周期 (update cycle) for each calendar step; a draft uses the first one."""
+IRREGULAR_CYCLES = ("不定期", "不更新")
 _SLOWER = ("实时", "每小时", "每日", "每周", "每月", "每季度", "每半年", "每年")
 _DIRECTIVES = "YymdHjGV"
 
@@ -52,7 +52,7 @@ def _fits(item: str, low: int, high: int) -> bool:
 
 
 def timezone_problem(name: str) -> str | None:
-    """None for an IANA time zone this machine knows."""
+    """What is wrong with a time zone's name; None for an IANA time zone that this machine knows."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -61,12 +61,12 @@ def timezone_problem(name: str) -> str | None:
 
 
 def repeats_an_hour(name: str, since: date) -> bool:
-    """Whether local time gives two hours one name: clocks go back after `since`."""
+    """Whether some local hour occurs twice, because clocks are set back after `since`."""
     return not timezone_problem(name) and bool(set_back(name, since))
 
 
 def repeats_midnight(name: str, since: date) -> bool:
-    """Whether some day after `since` has two midnights, so that its beginning has no name of its own."""
+    """Whether some day after `since` has two midnights, so that the local time of its beginning is ambiguous."""
     if timezone_problem(name):
         return False
     return any(
@@ -77,16 +77,17 @@ def repeats_midnight(name: str, since: date) -> bool:
 
 
 def cycle_problem(cycle: str, every: Step, *, on_change: bool) -> str | None:
-    """What is wrong with a catalogue's update cycle beside a calendar: it says less than the calendar asks for.
+    """How a catalogue's update cycle contradicts the calendar; None where they agree.
 
-    A calendar owes a delivery an interval, so its cycle is its own, or a faster one (a year's file may be sent every
-    day). A feed that owes none says so by `on_change`; its cycle is 不定期, 不更新, or slower than its calendar.
+    With a calendar a delivery is due in every interval, so the cycle must be the calendar's or a faster one (a yearly
+    file may be sent every day). A feed with `on_change`, for which none is due, has the cycle 不定期 or 不更新, or a
+    slower one than its calendar.
     """
     own = CYCLES[every][0]
     if on_change:
-        fits = cycle in UNOWED or _SLOWER.index(cycle) > _SLOWER.index(own)
+        fits = cycle in IRREGULAR_CYCLES or _SLOWER.index(cycle) > _SLOWER.index(own)
         return None if fits else f"{cycle} with `on_change: true`, which owes nothing: 不定期, or no on_change"
-    if cycle in UNOWED or _SLOWER.index(cycle) > _SLOWER.index(own):
+    if cycle in IRREGULAR_CYCLES or _SLOWER.index(cycle) > _SLOWER.index(own):
         return (
             f"{cycle} disagrees with the calendar, which owes a delivery every {every}: {own}; where the source sends "
             "when something changes, `on_change: true`"
@@ -95,14 +96,14 @@ def cycle_problem(cycle: str, every: Step, *, on_change: bool) -> str | None:
 
 
 def path_problem(path: str, every: Step) -> str | None:
-    """What is wrong with a file-drop path: relative, one `{interval:…}` that tells every interval apart."""
+    """What is wrong with a file-drop path: it must be relative, with one `{interval:…}` unique for every interval."""
     if path.startswith(("/", "~")) or "\\" in path or ".." in path.split("/"):
         return "must be relative to the drop folder, with `/` and without `..`"
     return interval_problem(path, every)
 
 
 def interval_problem(path: str, every: Step) -> str | None:
-    """What is wrong with the one `{interval:…}` of a path or URL: it must tell every interval apart."""
+    """What is wrong with the `{interval:…}` of a path or URL: there must be one, different for every interval."""
     found = _INTERVAL.findall(path)
     if len(found) != 1 or path.count("{") != 1:
         return f"needs exactly one {{interval:<strftime>}}, has {len(found)}"

@@ -1,4 +1,4 @@
-"""Checks between the parts of a contract: keys, event time, rules, source and catalogue."""
+"""Check the parts of a contract against each other: keys, event time, rules, source, format and catalogue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
 
 
 def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
-    """What concerns the feed as a whole. `path` leads to the citylake value."""
+    """Report problems of the feed as a whole. `path` leads to the value of the citylake entry."""
     calendar = citylake.calendar
     found = {
         ("calendar", "timezone"): timezone_problem(calendar.timezone),
@@ -130,7 +130,7 @@ def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> Non
 
 
 def check_table(table: Table, spec: TableSpec, index: int, path: KeyPath, report: Report) -> None:
-    """What concerns one table. `path` leads to its entry in the citylake tables."""
+    """Report problems of one table. `path` leads to its entry in the citylake tables."""
     here: KeyPath = ("schema", index)
     _check_unique(table, here, report)
     names = [column.name for column in table.columns]

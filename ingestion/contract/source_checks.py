@@ -1,4 +1,4 @@
-"""What is wrong with a source: paths, URLs, times in them, and credentials where none may be."""
+"""Check the `source` of a contract: paths, URLs, times in them, and credentials, which must not be there."""
 
 from __future__ import annotations
 
@@ -51,14 +51,17 @@ def _redirects(source: HttpFile | JsonApi) -> Iterator[Finding]:
 
 
 def _hours(citylake: Citylake) -> Iterator[Finding]:
-    """Two hours of one name would be one file taken twice, or one hour asked for twice and the other never; two
-    midnights of one day would be a day asked for with an hour too many or too few."""
+    """Refuse local times that are ambiguous where clocks are set back.
+
+    An hour that occurs twice would be requested twice and the other one never; for a day with two midnights an hour too
+    many or too few would be requested.
+    """
     calendar, source = citylake.calendar, citylake.source
     by_hour = calendar.every == "hour"
     if not (repeats_an_hour if by_hour else repeats_midnight)(calendar.timezone, calendar.start):
         return
     if isinstance(source, JsonApi):
-        if source.time == "local" and not all(_is_told(form, by_hour) for form in _forms(source)):
+        if source.time == "local" and not all(_is_unambiguous(form, by_hour) for form in _time_formats(source)):
             yield ("source", "time"), f"clocks in {calendar.timezone} go back: hours need `utc`, or %z in every time"
         return
     if by_hour:
@@ -69,12 +72,12 @@ def _hours(citylake: Citylake) -> Iterator[Finding]:
         )
 
 
-def _forms(source: JsonApi) -> list[str]:
+def _time_formats(source: JsonApi) -> list[str]:
     return [form for value in source.params.values() for _, form in _PARAM.findall(value)]
 
 
-def _is_told(form: str, by_hour: bool) -> bool:
-    """Whether a time of this form is one moment; a mere date is, but among hours."""
+def _is_unambiguous(form: str, by_hour: bool) -> bool:
+    """Whether a time in this strftime format is unambiguous; a date without time is, except for hourly intervals."""
     given = set(re.findall(r"%(.)", form))
     return bool(given & {"z", "s"}) or not (by_hour or given & set("HMS"))
 

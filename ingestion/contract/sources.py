@@ -1,7 +1,7 @@
-"""Where a feed comes from: the `source` of the citylake extension, one model a connector.
+"""Models of the `source` of the citylake extension, one per connector: where a feed comes from.
 
-A source names a connection and never holds what a connection holds: no login, no token. What is
-wrong with one beyond its types is ingestion.contract.source_checks'.
+A source names a connection; login and token belong to the connection, never to the contract. Checks beyond types are in
+`ingestion.contract.source_checks`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Strictness at every level: a raw document against pydantic models that would let typos through.
+"""Validate a contract document strictly: unknown keys are errors at every level.
 
-The `open-data-contract-standard` models ignore unknown keys below the first level. Here every
-mapping is walked beside the model that describes it; unknown keys are reported with the nearest
-spelling and taken out, so that one run finds every problem. Type errors then come from pydantic.
+The `open-data-contract-standard` models ignore unknown keys below the first level. Here every mapping is compared with
+the model that describes it; unknown keys are reported with the nearest spelling and removed, so that one run finds all
+problems. Pydantic then reports wrong types.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Declared(Document):
 def validate(
     model: type[Model], raw: Any, path: KeyPath, report: Report, unread: Mapping[str, Mapping[str, str]] | None = None
 ) -> Model | None:
-    """`raw` as `model`, or None where types are wrong; every problem is in the report.
+    """`raw` as an instance of `model`; None where types are wrong. All problems are added to the report.
 
-    `unread` maps a model's name to keys the standard knows but nothing here acts on, each
-    with what to write instead: they are refused, so that no promise is silently ignored.
+    `unread` maps a model's name to keys of the standard that are not supported here, each with what to write instead;
+    they are refused, so that no declaration is silently ignored.
     """
     if not isinstance(raw, dict):
         report.add(path, f"must be a mapping of keys, not {_kind(raw)}")
@@ -49,7 +49,7 @@ def validate(
 
 @cache
 def _keys(model: type[BaseModel]) -> dict[str, Any]:
-    """Key as written in YAML → annotation."""
+    """Annotation of each key, as it is written in YAML."""
     return {info.alias or name: info.annotation for name, info in model.model_fields.items()}
 
 
@@ -95,7 +95,7 @@ def _descend(annotation: Any, raw: Any, path: KeyPath, report: Report, unread: M
 
 
 def _pick(models: list[type[BaseModel]], raw: dict[Any, Any]) -> type[BaseModel]:
-    """Of a union's models the one whose `type` or `connector` admits this document's, else the first."""
+    """The model of a union that accepts the document's `type` or `connector`; else the first one."""
     for model in models:
         for tag in ("type", "connector"):
             annotation = _keys(model).get(tag)
@@ -105,7 +105,7 @@ def _pick(models: list[type[BaseModel]], raw: dict[Any, Any]) -> type[BaseModel]
 
 
 def _explain(item: Any, raw: Any, path: KeyPath, report: Report) -> None:
-    """One pydantic error as one problem, at the path a reader sees."""
+    """Report one pydantic error, with the key path as it is in the document."""
     here = path + _visible(item["loc"], raw, missing=item["type"] == "missing")
     context = item.get("ctx", {})
     if item["type"] == "missing":
@@ -124,7 +124,7 @@ def _explain(item: Any, raw: Any, path: KeyPath, report: Report) -> None:
 
 
 def _visible(loc: tuple[str | int, ...], raw: Any, *, missing: bool) -> KeyPath:
-    """The parts of a pydantic location that are keys in the document (union tags are not)."""
+    """The key path of a pydantic error location, without the union tags that it contains."""
     path: list[str | int] = []
     for index, part in enumerate(loc):
         present = (isinstance(raw, dict) and part in raw) or (

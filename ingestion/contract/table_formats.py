@@ -1,7 +1,6 @@
-"""Formats whose tables are laid out by position: fixed width text and spreadsheets.
+"""Models of the formats whose tables are laid out by position: fixed-width text and spreadsheets.
 
-Only what a contract declares. Reading is the business of `ingestion.parsers.fixed_width` and
-`ingestion.parsers.xlsx`.
+They are read by `ingestion.parsers.fixed_width` and `ingestion.parsers.xlsx`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether a feed may be taken in: its contract is active. Every way in asks here before it fetches or stores.
+"""Refuse to ingest a feed whose contract is not active (docs/adr/0021).
 
-Finishing a contract is a person's work: a draft, a retired or a wrong one is left out while the other feeds go on
-(docs/adr/0021).
+Every step that fetches or stores deliveries calls `require_active` first. Feeds with a draft, retired or invalid
+contract are left out while the others are ingested.
 """
 
 from __future__ import annotations

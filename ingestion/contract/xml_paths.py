@@ -1,9 +1,8 @@
-"""Paths of elements in XML as contracts write them, into the names a parser sees.
+"""Check the XML paths of a contract, and resolve them to the names that a parser reports.
 
-`/a/b` leads from the document's root to the records; `a/b`, `a/@b`, `@b` and `.` are relative to one
-record. A prefix stands for the namespace the contract gives it; a name without one is in no
-namespace (XPath 1.0 §2.3), also where the document has a default namespace. What is done with
-a path is the business of ingestion.parsers.
+`/a/b` leads from the document's root to the records; `a/b`, `a/@b`, `@b` and `.` are relative to a record. A prefix
+stands for the namespace that the contract declares for it; a name without prefix is in no namespace (XPath 1.0, 2.3),
+even where the document has a default namespace.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def member_problem(path: str, namespaces: Mapping[str, str]) -> str | None:
 
 
 def steps(path: str, namespaces: Mapping[str, str]) -> tuple[str, ...]:
-    """The steps of a path that has no problem, as `{namespace}name`; an attribute keeps its `@`; none for `.`."""
+    """The steps of a valid path as `{namespace}name`; an attribute keeps its `@`; `.` has no steps."""
     return tuple(_resolved(step, namespaces) for step in path.split("/") if step not in ("", "."))
 
 

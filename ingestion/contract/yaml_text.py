@@ -1,10 +1,9 @@
-"""A contract file's bytes into plain data, refusing what YAML allows and a contract must not.
+"""Read a contract's YAML file into plain data, refusing YAML features that are unsafe or ambiguous.
 
-Refused: more than 1 MB, other encodings than UTF-8, anchors and aliases (a short file can
-expand to gigabytes), duplicate keys (the last would win silently), explicit tags, more than
-one document, deep nesting, numbers that YAML 1.1 would read as others (`010`, `1_000`, `12:30`).
-Other numbers keep their digits: one with a point is a Decimal. Uses libyaml (CSafeLoader): the pure
-Python loader is ten times slower, and every DAG parse reads every contract.
+Refused are: more than 1 MB, other encodings than UTF-8, anchors and aliases (a short file can expand to gigabytes),
+duplicate keys (the last would silently win), explicit tags, several documents, deep nesting, and numbers that YAML 1.1
+reads as other numbers (`010`, `1_000`, `12:30`). Other numbers keep all digits: one with a point becomes a Decimal. It
+uses libyaml (CSafeLoader), as the pure Python loader is ten times slower and every DAG parse reads every contract.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 
 
 def read_yaml(path: Path) -> tuple[Any, Report]:
-    """The plain data of one file and the report its problems go to.
+    """The data of one file, and the report to which later checks add their problems.
 
-    Raises InvalidContract where the text itself cannot be read; later checks add to the report.
+    Raises InvalidContract where the file cannot be read as YAML.
     """
     report = Report(path)
     text = _text(path, report)
@@ -48,7 +47,7 @@ def read_yaml(path: Path) -> tuple[Any, Report]:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Numbers as they are written, or not at all."""
+    """YAML loader that keeps the digits of numbers and refuses ambiguous ones."""
 
 
 def _data(text: str) -> Any:
@@ -59,26 +58,26 @@ def _data(text: str) -> Any:
         loader.dispose()
 
 
-def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
     if not _WHOLE.fullmatch(node.value):
-        raise _unlike(node)
+        raise _ambiguous_number(node)
     return int(node.value)
 
 
-def _broken(loader: _Loader, node: yaml.ScalarNode) -> Decimal:
+def _decimal(loader: _Loader, node: yaml.ScalarNode) -> Decimal:
     number = exact(node.value)
     if number is None:
-        raise _unlike(node)
+        raise _ambiguous_number(node)
     return number
 
 
-def _unlike(node: yaml.ScalarNode) -> yaml.MarkedYAMLError:
+def _ambiguous_number(node: yaml.ScalarNode) -> yaml.MarkedYAMLError:
     what = f"{node.value} is no plain number; text goes in quotes, a number is written like 12 or -0.5"
     return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
-_Loader.add_constructor("tag:yaml.org,2002:float", _broken)
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
 
 
 def _text(path: Path, report: Report) -> str:
@@ -108,7 +107,7 @@ class _Frame:
 
 
 class _Scanner:
-    """One pass over the parse events: refusals, and the line of every key path."""
+    """One pass over the parser's events: reports refused features, and records the line of every key path."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -127,7 +126,7 @@ class _Scanner:
             loader.dispose()
 
     def _event(self, event: yaml.Event) -> bool:
-        """Take one event; False stops the scan, because reading on would be unsafe."""
+        """Process one event. False stops the scan, because reading on would be unsafe."""
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
@@ -155,7 +154,7 @@ class _Scanner:
         return True
 
     def _place(self, event: yaml.NodeEvent, line: int) -> tuple[KeyPath, bool]:
-        """Where this node sits; the second value says that it is a mapping's key."""
+        """The key path of this node, and whether it is a key of a mapping."""
         if not self.stack:
             return (), False
         frame = self.stack[-1]

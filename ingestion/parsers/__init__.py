@@ -1,1 +1,1 @@
-"""Parsers: raw payloads to re-readable DuckDB relations with counted records."""
+"""Parsers: read a raw payload of any declared format as counted records and text columns."""

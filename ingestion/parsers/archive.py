@@ -1,8 +1,8 @@
-"""ZIP archives that cannot hurt: names, links, sizes and checksums are checked, nothing is written to disk.
+"""Read the members of a ZIP archive safely: names, links, sizes, ratios and checksums are checked.
 
-Sizes are counted while unpacking; what the archive's own directory claims is never trusted. Only deflated and stored
-members are read: Python unpacks the other methods a whole piece at a time, before anything could be counted.
-Archives inside archives are not opened. How the bytes of a name are read is in `member_names`.
+Nothing is written to disk. Sizes are counted while unpacking; the sizes in the archive's directory are not trusted.
+Only stored and deflated members are read, because Python decompresses other methods in large steps, before their output
+can be counted. Archives inside archives are not opened. Decoding member names is left to `member_names`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.member_names import aliases, directory_bytes, raw_name, reading, with_readable_names
+from ingestion.parsers.member_names import decoded_name, directory_bytes, other_decodings, raw_name, with_readable_names
 
 _ENCRYPTED = 0x1
 _RATIO_FROM = 2**20
 _PIECE = 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_DIRECTORY = 8 * 2**20
-"""Of the directory, which is held in memory many times over: enough for the 99,999 pages of a paged delivery."""
+"""Limit of the central directory, of which memory holds several copies: enough for a delivery of 99,999 pages."""
 _LOCAL_BYTES = 30
 _DAMAGED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError, ValueError,
     OverflowError, IndexError,
 )  # fmt: skip
-"""What Python's reader raises on archives that contradict themselves; a name that cannot be decoded is a ValueError."""
+"""Exceptions of `zipfile` for damaged archives; a name that cannot be decoded is a ValueError."""
 
 
 class Archive:
@@ -53,7 +53,7 @@ class Archive:
             self._members: dict[str, zipfile.ZipInfo] = {}
             for name, info in self._checked(infos):
                 self._members[name] = info
-        self._aliases = aliases({name: raw_name(info) for name, info in self._members.items()})
+        self._aliases = other_decodings({name: raw_name(info) for name, info in self._members.items()})
 
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
@@ -64,26 +64,26 @@ class Archive:
             yield opened
 
     def find(self, name: str) -> str | None:
-        """The member of a name as a contract writes it, whichever encoding the archive's maker wrote it in."""
+        """The member with a contract's name, in whichever encoding the archive stores it; None where there is none."""
         return name if name in self._members else self._aliases.get(name)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every file in the archive, folders left out."""
+        """Names of all files in the archive, without folders."""
         return tuple(self._members)
 
     def size(self, name: str) -> int:
-        """What the directory claims; a hint only."""
+        """Unpacked size in bytes as the archive's directory declares it; not verified."""
         return self._members[name].file_size
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """The member's bytes; damage and excess are found while they are read."""
+        """The member's bytes as a stream, which raises DeliveryRefused where they are damaged or too many."""
         with self._opened() as opened, self._stream(opened, name) as stream:
             yield stream
 
-    def each(self, names: Iterable[str], *, max_bytes: int) -> Iterator[bytes]:
-        """The bytes of many small members, each whole; the directory is read once. A longer member is refused."""
+    def read_members(self, names: Iterable[str], *, max_bytes: int) -> Iterator[bytes]:
+        """The complete bytes of each member; one longer than `max_bytes` is refused. The directory is read once."""
         with self._opened() as opened:
             for name in names:
                 content = bytearray()
@@ -100,10 +100,10 @@ class Archive:
         with _as_damage(f"member {name!r} cannot be unpacked"):
             stream = opened.open(info)
         with stream:
-            yield cast(BinaryIO, _Counted(self, stream, info))
+            yield cast(BinaryIO, _CountingStream(self, stream, info))
 
     def count(self, info: zipfile.ZipInfo, unpacked: int, added: int) -> None:
-        """Account for `added` bytes of a member of which `unpacked` are out by now."""
+        """Count `added` more bytes of a member, of which `unpacked` have been read in all. Raises DeliveryRefused."""
         self._unpacked += added
         if self._unpacked > self._max_bytes:
             raise _unsafe(f"the archive unpacks to more than {self._max_bytes:,} bytes")
@@ -111,10 +111,10 @@ class Archive:
             raise _unsafe(f"member {info.filename!r} unpacks to more than {self._max_ratio} times its packed size")
 
     def _checked(self, infos: list[zipfile.ZipInfo]) -> Iterator[tuple[str, zipfile.ZipInfo]]:
-        """Files with their names; folders are looked at too."""
+        """Check every member; yields the files (not folders) with their decoded names."""
         seen: set[str] = set()
         for info in infos:
-            own = reading(raw_name(info))
+            own = decoded_name(raw_name(info))
             if own is None:
                 raise _damaged(f"the name of member {info.orig_filename!r} is text in no encoding this reader knows")
             name = own.replace("\\", "/")
@@ -135,7 +135,7 @@ class Archive:
 
 
 def _check_overlap(infos: list[zipfile.ZipInfo], directory: int) -> None:
-    """Members that share bytes are one way to make a bomb; an honest archive has none."""
+    """Refuse members that share bytes, which is a way to make a decompression bomb."""
     before, end = None, 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < 0:
@@ -150,15 +150,15 @@ def _check_overlap(infos: list[zipfile.ZipInfo], directory: int) -> None:
 
 @contextmanager
 def _as_damage(what: str) -> Iterator[None]:
-    """What the reader raises, as a damaged archive."""
+    """Raises the exceptions of `zipfile` as DeliveryRefused (rule `zip_damaged`)."""
     try:
         yield
     except _DAMAGED as error:
         raise _damaged(f"{what}: {error}") from error
 
 
-class _Counted(io.RawIOBase):
-    """A member's stream that reports every byte it gives out."""
+class _CountingStream(io.RawIOBase):
+    """A member's stream that reports the bytes read to `Archive.count`."""
 
     def __init__(self, archive: Archive, stream: IO[bytes], info: zipfile.ZipInfo) -> None:
         self._archive = archive

@@ -1,7 +1,7 @@
-"""Columns of text without the blanks around their values, a whole column at once.
+"""Strip blanks (`ingestion.values.blanks`) from the values of an Arrow text column, set-based.
 
-Most values have none: bytes tell, and only the values that begin or end with what may be a blank are looked at as text.
-What is blank is `ingestion.values.blanks`'s.
+Most values have none. So the first and last bytes are tested first, and only values that may begin or end with a blank
+are processed as text.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _ONE_BYTE = _table({ord(blank) for blank in BLANKS if ord(blank) < _NOT_ASCII})
 
 
 class Stripped(NamedTuple):
-    """`text` is the column without surrounding blanks; `changed` the rows that had some, or are empty."""
+    """`text`: the column without surrounding blanks; `changed`: indices of the rows that had some, or are empty."""
 
     text: pa.Array
     changed: Array
 
 
 def stripped(column: pa.ChunkedArray | pa.Array) -> Stripped:
-    """A column of strings, its values without the blanks around them. NULL stays NULL."""
+    """The column with every value stripped. NULL stays NULL."""
     text = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(text, pa.ChunkedArray):  # beyond 2 GB
         text = pa.concat_arrays(text.cast(pa.large_string()).chunks)

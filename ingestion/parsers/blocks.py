@@ -1,8 +1,8 @@
-"""The one vocabulary between parsers and conform: blocks of records, and segments of text columns.
+"""Data types that every parser gives to conform: blocks of records, and segments of text columns.
 
-A `Block` is a run of whole logical records with their exact place in the payload; it is where
-records are counted, before any typed reading. A `Segment` is a block read into text columns.
-How bytes are cut is in `records`; how columns are read is in `delimited` and `json_records`.
+A `Block` holds a number of whole logical records and their exact positions in the payload; it is what received records
+are counted by, before any value is typed. A `Segment` is a block read into text columns. `records` splits bytes into
+blocks; `delimited`, `json_records` and others read the columns.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Block:
         return len(self.starts)
 
     def text_of(self, index: int) -> bytes:
-        """The bytes of one record."""
+        """The bytes of the record at a block index."""
         return self.data[int(self.starts[index]) : int(self.ends[index])]
 
     def without_first(self) -> Block:
@@ -103,9 +103,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Source:
-    """One table of a payload, ready to be read once by calling `segments`.
+    """One table of a payload, which is read by calling `segments` once.
 
-    `size_hint` is its size in bytes, for sizing work areas only.
+    `size_hint` is its approximate size in bytes. `required`: the table must not be missing from the payload.
     """
 
     table: Table

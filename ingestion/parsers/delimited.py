@@ -1,7 +1,7 @@
-"""Delimited text (CSV, TSV): header by name, records cut and counted, fields read as text columns.
+"""Read delimited text (CSV, TSV): columns by the names in the header, records counted, fields as text columns.
 
-Reading fields is pyarrow's, over bytes that were already cut into records, so a record that
-cannot be read is set aside by its number and never shifts another. Typing is left to conform.
+The bytes are split into records first (`records`); then pyarrow reads their fields. So a record that cannot be read is
+refused by its number and never shifts another one. Typing the values is left to conform.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ import pyarrow.csv as pacsv
 from ingestion.contract.extension import CsvFormat
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused, IntegrityError
+from ingestion.parsers.block_limits import max_records_per_block
 from ingestion.parsers.blocks import Array, Block, Segment, readable
-from ingestion.parsers.encoding import Watch, to_utf8
+from ingestion.parsers.encoding import Utf8Detector, to_utf8
 from ingestion.parsers.faults import unreadable
-from ingestion.parsers.header import check_header
-from ingestion.parsers.header_variants import Header, repeated_headers
-from ingestion.parsers.pieces import records_at_once
+from ingestion.parsers.header import Header, check_header, repeated_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
-from ingestion.parsers.quoting import Dialect, quoted, with_literal_escapes
+from ingestion.parsers.quoting import Dialect, find_quoted, with_literal_escapes
 from ingestion.parsers.records import RecordReader
 from ingestion.values.blanks import strip
 
@@ -35,7 +34,7 @@ Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 _LF = 0x0A
 _ARROW_BLOCK = 2**20
-"""Bytes that Arrow parses at a time; more no longer fit a processor's cache."""
+"""Bytes that Arrow parses at a time; larger blocks do not fit a processor's cache."""
 _LINE_ENDS = "ask the department to end every line with LF or CR LF, and to send it again"
 _HEADER_FAULTS = {
     "bare_carriage_return": (
@@ -51,7 +50,7 @@ _HEADER_FAULTS = {
 
 
 class Delimited:
-    """Segments of one delimited payload. `name` is how messages call it; `header` which declared one it has."""
+    """Reader of one delimited payload. `name` is used in messages; `header` is the declared header the file has."""
 
     def __init__(
         self, table: Table, spec: CsvFormat, opener: Opener, name: str, max_record_bytes: int,
@@ -65,10 +64,10 @@ class Delimited:
         quote = ord(spec.quote) if spec.quote else None
         escape = ord(spec.escape) if spec.escape else None
         self._dialect = Dialect(spec.encoding, quote, ord(spec.delimiter), max_record_bytes, escape)
-        self._most = records_at_once(len(table.source_columns))
+        self._most = max_records_per_block(len(table.source_columns))
 
     def header(self) -> list[str]:
-        """The names in the header, before anything is held against the contract. Raises as `segments` does."""
+        """The names in the file's header, not yet compared with the contract. Raises what `segments` raises."""
         with self._open() as stream:
             for block in self._blocks(stream, first=0):
                 return self._header(block)
@@ -81,11 +80,11 @@ class Delimited:
         of the header line only, `bare_carriage_return`, `malformed_quote` and `record_too_long`.
         """
         with self._open() as stream:
-            watch = Watch(self._spec.encoding)
+            detector = Utf8Detector(self._spec.encoding)
             places: dict[str, int] | None = None
             width = 0
             for block in self._blocks(stream, first=0 if self._spec.header else 1):
-                watch.see_records(block)
+                detector.add_records(block)
                 if places is None:
                     names = self._header(block) if self._spec.header else self._names()
                     places, width = self._places(names), len(names)
@@ -94,7 +93,7 @@ class Delimited:
                     yield self._read(block, places, width)
             if places is None:
                 raise empty(self._name)
-            watch.check()
+            detector.check()
 
     def _blocks(self, stream: BinaryIO, *, first: int) -> RecordReader:
         head = stream.read(PROBE_BYTES)
@@ -113,12 +112,12 @@ class Delimited:
         return list(dict.fromkeys(str(column.source) for column in self._table.source_columns))
 
     def _header(self, block: Block) -> list[str]:
-        """The cells of the first record, without the blanks around them."""
+        """The cells of the first record, stripped."""
         self._check_header_line(block)
         text = to_utf8(block.text_of(0), self._spec.encoding)
         if text is None:
             raise DeliveryRefused(
-                f"the header of {self._name} is not {self._spec.encoding}{_fits(block.text_of(0))}",
+                f"the header of {self._name} is not {self._spec.encoding}{_readable_as(block.text_of(0))}",
                 rule="encoding",
                 next_step="correct `encoding` in the contract, or ask the department to send the declared encoding",
             )
@@ -130,7 +129,7 @@ class Delimited:
         return [strip(cell) for cell in cells]
 
     def _check_header_line(self, block: Block) -> None:
-        """Refuse a header no reader can take: with a bare carriage return it would swallow the records after it."""
+        """Refuse a header line that cannot be read: with a bare carriage return, records would become part of it."""
         broken = [rule for rule, rows in block.refused if 0 in rows]
         if broken:
             why, next_step = _HEADER_FAULTS[broken[0]]
@@ -141,7 +140,7 @@ class Delimited:
         wanted = [name for name in self._names() if name not in self._as_sent.absent]
         declared = [name for name in names if name not in self._as_sent.ignored]
         lenient = self._spec.lenient_extra_columns
-        check_header(declared, wanted, what=self._name, fits=self._as_sent.title, lenient=lenient)
+        check_header(declared, wanted, what=self._name, expected=self._as_sent.title, lenient=lenient)
         return {name: names.index(name) for name in wanted}
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:
@@ -174,7 +173,7 @@ class Delimited:
         """The UTF-8 text of the given records, line ends included."""
         data = block.data
         if len(rows) < len(block):
-            data = _only(block, rows)
+            data = _select_bytes(block, rows)
         elif int(block.starts[0]):
             data = data[int(block.starts[0]) :]
         text = to_utf8(data, block.encoding)
@@ -189,11 +188,11 @@ class Delimited:
         names = [str(index) for index in range(width)]
         longest = int((block.ends - block.starts).max())
         used = sorted({str(place) for place in places.values()}, key=int)
-        if text.startswith(codecs.BOM_UTF8):  # the reader leaves one out, which here is part of a value
+        if text.startswith(codecs.BOM_UTF8):  # Arrow drops one at the beginning, which here is part of a value
             text = codecs.BOM_UTF8 + text
         if self._dialect.escape is not None:
             text = with_literal_escapes(text, self._dialect)
-        # Where one of its blocks ends within a quoted field, Arrow takes CR and LF for a line end: then there is one.
+        # Arrow ends a record at CR or LF where its block ends within a quoted field: then all is read as one block.
         size = len(text) + 1 if _line_ends_in_fields(text, count) else max(_ARROW_BLOCK, 4 * longest)
         read = pacsv.read_csv(
             pa.BufferReader(text),
@@ -218,25 +217,25 @@ class Delimited:
         })  # fmt: skip
 
     def _field_counts(self, block: Block) -> Array:
-        """Fields per record, counted on the bytes."""
+        """Number of fields of each record, counted by the delimiters outside quotes."""
         view = np.frombuffer(block.data, np.uint8)
         start = int(block.starts[0]) if len(block) else 0
         text = view[start:]
-        marks = quoted(text, self._dialect)
+        marks = find_quoted(text, self._dialect)
         found = marks.separating(text, np.flatnonzero(text == self._dialect.delimiter), self._dialect) + start
         first = np.searchsorted(found, block.starts)
         return np.searchsorted(found, block.ends) - first + 1
 
 
 def _line_ends_in_fields(text: bytes, count: int) -> bool:
-    """Whether a field of the `count` records of a text may hold a line end."""
+    """Whether some field of the `count` records in `text` may contain a line end."""
     # Where a byte is frequent, numpy counts it many times faster than `bytes.count`.
     ended = int(np.count_nonzero(np.frombuffer(text, np.uint8) == _LF)) + (not text.endswith(b"\n"))
     return ended != count or (b"\r" in text and text.count(b"\r") != text.count(b"\r\n"))
 
 
-def _only(block: Block, rows: Array) -> bytes:
-    """The bytes of some records with one line end each."""
+def _select_bytes(block: Block, rows: Array) -> bytes:
+    """The bytes of the given records, each followed by one line end."""
     limits = np.zeros(len(block.data) + 2, np.int8)
     limits[block.starts[rows]] += 1
     stops = np.minimum(block.ends[rows] + 1, len(block.data))
@@ -245,7 +244,7 @@ def _only(block: Block, rows: Array) -> bytes:
     return bytes(kept.tobytes())
 
 
-def _fits(text: bytes) -> str:
+def _readable_as(text: bytes) -> str:
     for encoding in ("utf-8", "gb18030"):
         if to_utf8(text, encoding) is not None:
             return f" (it reads as {encoding})"
@@ -253,7 +252,7 @@ def _fits(text: bytes) -> str:
 
 
 class _joined(io.RawIOBase):
-    """The probed head and the rest of the stream as one."""
+    """A stream of `head`, which was read already, followed by the rest of a stream."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head = head

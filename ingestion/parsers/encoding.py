@@ -1,7 +1,7 @@
-"""Bytes to UTF-8, and what is not in the declared encoding.
+"""Decode bytes to UTF-8, and find bytes that are not in the declared encoding.
 
-Transcoding happens here in a stream, block by block (docs/adr/0003): offsets stay those of the
-original bytes, and a byte that cannot be decoded is a place in a record, not an exception.
+Data is transcoded as a stream, block by block (docs/adr/0003), so that offsets remain those of the original bytes, and
+a byte that cannot be decoded refuses its record instead of raising an exception.
 """
 
 # ruff: noqa: PLR2004  (byte values are the byte classes of the encodings)
@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers.block_limits import read_chunks
 from ingestion.parsers.blocks import Array, Block
-from ingestion.parsers.pieces import pieces_of
 
-WIDE_MARKS = {
+WIDE_BOMS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -43,9 +43,10 @@ def to_utf8(data: bytes, encoding: str) -> bytes | None:
 
 
 def undecodable(data: bytes, encoding: str) -> Array:
-    """A place in every line that holds bytes which are not `encoding`, ascending.
+    """Offsets at which `data` is not in `encoding`, ascending, at least one for every line with such bytes.
 
-    They are the bytes' own; of an encoding that has only a sequential reading, each such line's first.
+    For UTF-8 and Windows-1252 every such byte; for encodings that can only be read sequentially (GB18030), the offset
+    at which each such line begins.
     """
     if encoding == "utf-8":
         return _not_utf8(np.frombuffer(data, np.uint8))
@@ -54,15 +55,15 @@ def undecodable(data: bytes, encoding: str) -> Array:
     return _undecodable_lines(data, encoding)
 
 
-def whole_characters(head: bytes, encoding: str) -> bytes:
-    """The beginning of a text without the part of a character that cutting left at its end."""
+def without_cut_character(head: bytes, encoding: str) -> bytes:
+    """`head`, the beginning of a longer text, without an incomplete character at its end."""
     decoder = codecs.getincrementaldecoder(encoding)("ignore")
     decoder.decode(head)
     return head[: len(head) - len(decoder.getstate()[0])]
 
 
 def _is_utf8(data: bytes) -> bool:
-    """Whether all of it is well-formed; Arrow's validator needs no decoded copy."""
+    """Whether `data` is well-formed UTF-8, by Arrow's validator, which makes no decoded copy."""
     limits = pa.py_buffer(np.array([0, len(data)], np.int64))
     try:
         pa.LargeStringArray.from_buffers(1, limits, pa.py_buffer(data)).validate(full=True)
@@ -72,8 +73,9 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _undecodable_lines(data: bytes, encoding: str) -> Array:
-    """For encodings in which a line feed is never part of a character: where the lines begin that cannot be decoded."""
-    # Every undecodable byte becomes U+FFFD, which a line may hold by itself too; the end decodes as all before it does.
+    """Offsets of the lines that cannot be decoded, for encodings in which a line feed is never part of a character."""
+    # Each undecodable byte becomes U+FFFD; a line may also contain that character itself, which is checked below.
+    # Line feeds are appended so that an incomplete character at the end is decoded like one before it.
     text = np.frombuffer((data + b"\n" * 4).decode(encoding, "replace").encode("utf-32-le"), np.uint32)
     ends = np.flatnonzero(text == _LF)
     suspect = np.unique(np.searchsorted(ends, np.flatnonzero(text == _REPLACEMENT)))
@@ -108,29 +110,29 @@ def _not_utf8(view: Array) -> Array:
 def utf8_chunks(
     stream: BinaryIO, encoding: str, *, chunk: int, place: int, refused: Callable[[int], Exception]
 ) -> Iterator[bytes]:
-    """The rest of a stream as UTF-8, a chunk at a time; UTF-8 itself passes unlooked at.
+    """The rest of a stream transcoded to UTF-8, in chunks; a UTF-8 stream is passed through without validation.
 
-    `place` is the offset of the stream's first byte, and `refused` makes what is raised for a byte that cannot be
-    decoded. Raises DeliveryRefused (`encoding`) for UTF-8 declared as something else.
+    `place` is the offset of the stream's next byte in the payload; `refused` makes the exception for an offset that
+    cannot be decoded. Raises DeliveryRefused (`encoding`) for UTF-8 declared as another encoding.
     """
     if encoding == "utf-8":
-        yield from pieces_of(stream, chunk)
+        yield from read_chunks(stream, chunk)
         return
-    watch = Watch("utf-8" if encoding == "iso-8859-1" else encoding)  # in which any UTF-8 is text as well
+    detector = Utf8Detector("utf-8" if encoding == "iso-8859-1" else encoding)  # in which any UTF-8 is text as well
     decoder = codecs.getincrementaldecoder(encoding)()
-    for data in chain(pieces_of(stream, chunk), (b"",)):
-        watch.see(data)
+    for data in chain(read_chunks(stream, chunk), (b"",)):
+        detector.add(data)
         before = len(decoder.getstate()[0])
         try:
             yield decoder.decode(data, not data).encode("utf-8")
         except UnicodeDecodeError as error:
             raise refused(place - before + error.start) from error
         place += len(data)
-    watch.check()
+    detector.check()
 
 
-def whole_utf8(data: bytes) -> int:
-    """Where a sequence begins that the end of the data cuts off; else the length of the data."""
+def complete_utf8_length(data: bytes) -> int:
+    """Length of `data` without an incomplete UTF-8 sequence at its end."""
     for back in range(1, min(3, len(data)) + 1):
         byte = data[-back]
         if byte >= 0xC0:
@@ -141,11 +143,11 @@ def whole_utf8(data: bytes) -> int:
     return len(data)
 
 
-class Watch:
-    """Notices over a whole payload that bytes declared as something else are really UTF-8.
+class Utf8Detector:
+    """Detects, over a whole payload, that bytes declared as another encoding are really UTF-8.
 
-    UTF-8 text read as Windows-1252 or GB18030 mostly decodes without an error, into nonsense.
-    The other way round shows as undecodable bytes.
+    UTF-8 text usually decodes as Windows-1252 or GB18030 without an error, but into wrong characters. (The opposite
+    mistake shows as undecodable bytes.)
     """
 
     def __init__(self, encoding: str) -> None:
@@ -155,12 +157,12 @@ class Watch:
         self._wide_sequences = 0
         self._cut_off = b""
 
-    def see(self, data: bytes) -> None:
-        """Take the next bytes, cut anywhere."""
+    def add(self, data: bytes) -> None:
+        """Add the next bytes of the payload; they may end within a character."""
         if not self._may_be_utf8:
             return
         data = self._cut_off + data
-        end = whole_utf8(data)
+        end = complete_utf8_length(data)
         data, self._cut_off = data[:end], data[end:]
         if data.isascii():
             return
@@ -169,20 +171,20 @@ class Watch:
         self._sequences += int(np.count_nonzero(view >= 0xC2))
         self._wide_sequences += int(np.count_nonzero(view >= 0xE0))
 
-    def see_records(self, block: Block) -> None:
-        """Take the next records, without those that are too long to be held whole."""
+    def add_records(self, block: Block) -> None:
+        """Add the next records, except those that are too long to be held completely."""
         long = [rows for rule, rows in block.refused if rule == "record_too_long"]
         if not long:
-            self.see(block.data)
+            self.add(block.data)
             return
         for index in np.setdiff1d(np.arange(len(block)), np.concatenate(long)).tolist() if self._may_be_utf8 else ():
-            self.see(block.text_of(index))
+            self.add(block.text_of(index))
 
     def check(self) -> None:
-        """Raise `DeliveryRefused` (rule `encoding`) when all of it was UTF-8.
+        """Raise DeliveryRefused (rule `encoding`) where all bytes were valid UTF-8 beyond ASCII.
 
-        A GB18030 file may hold a few two-byte words that are also valid UTF-8, so there the
-        evidence must be a three-byte sequence or at least four two-byte ones.
+        A GB18030 file may hold a few two-byte characters that are also valid UTF-8. There the evidence must be a
+        sequence of three bytes or at least four of two bytes.
         """
         enough = self._sequences >= 4 or self._wide_sequences >= 1
         if self._encoding == "windows-1252":

@@ -1,6 +1,6 @@
-"""Which records of a block hold bytes no reader can take: NUL, and bytes outside the declared encoding.
+"""Find the records of a block that contain NUL bytes or bytes outside the declared encoding.
 
-A record that is too long is not looked at: how much of it is held depends on where it was met.
+Records that are too long are not examined, because how much of their text a block holds varies.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ingestion.parsers.encoding import to_utf8, undecodable
 
 _NONE = np.empty(0, np.int64)
 _WINDOW = 2**20
-"""Bytes looked at together where there is something to find: a place costs eight, and some masks."""
+"""Bytes examined together, since each offset found costs eight bytes and some masks."""
 
 
 def unreadable(block: Block) -> Refusals:
-    """Rules `nul_byte` and `encoding` with the records they refuse."""
+    """The records (block indices) refused by the rules `nul_byte` and `encoding`."""
     found: dict[str, list[Array]] = {}
     if b"\x00" in block.data:
         found["nul_byte"] = [
@@ -31,12 +31,12 @@ def unreadable(block: Block) -> Refusals:
             if to_utf8(data, block.encoding) is None
         ]
     long = np.concatenate([_NONE, *(rows for rule, rows in block.refused if rule == "record_too_long")])
-    whole = {rule: np.setdiff1d(np.concatenate([_NONE, *parts]), long) for rule, parts in found.items()}
-    return tuple((rule, rows) for rule, rows in whole.items() if len(rows))
+    by_rule = {rule: np.setdiff1d(np.concatenate([_NONE, *parts]), long) for rule, parts in found.items()}
+    return tuple((rule, rows) for rule, rows in by_rule.items() if len(rows))
 
 
 def _windows(block: Block) -> Iterator[tuple[int, bytes]]:
-    """Runs of whole records of about a window's length, each with its place in the block."""
+    """Consecutive whole records of about _WINDOW bytes: (offset in the block, bytes)."""
     first = 0
     while first < len(block):
         low = int(block.starts[first])
@@ -46,7 +46,7 @@ def _windows(block: Block) -> Iterator[tuple[int, bytes]]:
 
 
 def _holding(block: Block, places: Array) -> Array:
-    """Block indices of the records that hold these byte places."""
+    """Block indices of the records that contain the bytes at these offsets."""
     index = np.searchsorted(block.starts, places, side="right") - 1
     inside = (index >= 0) & (places < block.ends[np.maximum(index, 0)])
     index = index[inside]

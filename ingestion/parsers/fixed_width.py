@@ -1,9 +1,9 @@
-"""Fixed width text: columns by position, and groups that repeat within a line as records of their own.
+"""Read fixed-width text: columns by position, and repeated groups of a line as records of their own.
 
-A logical record is a line, or, where the contract declares `repeat`, a group of a line that holds
-something. Lines are cut and counted by `records`; groups are counted here, on the text as sent, before any typed
-reading (docs/adr/0009). A line that cannot be read is one refused record. Its text, and that of
-a refused group, is the whole line: it says which station and month. Typing is left to conform.
+A record is a line or, where the contract declares `repeat`, each group of a line that is not absent. `records` splits
+and counts lines; groups are counted here, on the original text, before values are typed (docs/adr/0009). A line that
+cannot be read is one refused record. The quarantined text of a refused group is its whole line, which has the fields
+that identify it, such as station and month. Typing the values is left to conform.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 from ingestion.contract.model import Table
 from ingestion.contract.table_formats import FixedField, FixedWidthFormat, Repeat
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers.block_limits import max_records_per_block
 from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
-from ingestion.parsers.encoding import Watch
+from ingestion.parsers.encoding import Utf8Detector
 from ingestion.parsers.faults import unreadable
-from ingestion.parsers.pieces import records_at_once
 from ingestion.parsers.positions import Positions
 from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.quoting import Dialect
@@ -31,11 +31,11 @@ from ingestion.settings import Settings
 
 CHUNK = 8 * 2**20
 CHUNK_REPEATED = 2 * 2**20
-"""A byte of a line becomes several in index arrays, and a line becomes many rows."""
+"""Bytes read at a time where groups repeat: each line becomes many rows, each byte several in index arrays."""
 
 
 class FixedWidth:
-    """Segments of one fixed width payload."""
+    """Reader of one fixed-width payload."""
 
     def __init__(self, table: Table, spec: FixedWidthFormat, path: Path, settings: Settings) -> None:
         self._spec = spec
@@ -57,35 +57,37 @@ class FixedWidth:
                 )
             stream.seek(bom)
             group = self._spec.repeat
-            most = records_at_once(len(self._columns), group.count if group else 1)
-            watch, block = Watch(self._spec.encoding), None
+            most = max_records_per_block(len(self._columns), group.count if group else 1)
+            detector, block = Utf8Detector(self._spec.encoding), None
             chunk = CHUNK_REPEATED if group else CHUNK
             for block in RecordReader(stream, self._dialect, offset=bom, chunk=chunk, most=most):
-                watch.see_records(block)
+                detector.add_records(block)
                 segment = self._segment(block)
                 if len(segment.block):
                     self._number += len(segment.block)
                     yield segment
             if block is None:
                 raise empty("the file")
-            watch.check()
+            detector.check()
 
     def _segment(self, block: Block) -> Segment:
         refused = block.refused + unreadable(block)
         rows = readable(len(block), refused)
         text = Positions(block, rows, characters=self._spec.positions == "characters")
-        mine, skipped = self._of_this_table(text)
-        refused += tuple((rule, rows[found]) for rule, found in (*self._misfits(text, mine), *mine) if len(found))
+        wrong_type, skipped = self._check_record_type(text)
+        refused += tuple(
+            (rule, rows[found]) for rule, found in (*self._bad_lines(text, wrong_type), *wrong_type) if len(found)
+        )
         kept = np.setdiff1d(np.arange(len(block)), rows[skipped], assume_unique=True)
-        block, refused = _only(replace(block, first=self._number, refused=()), refused, kept)
+        block, refused = _select_records(replace(block, first=self._number, refused=()), refused, kept)
         rows = readable(len(block), refused)
         text = Positions(block, rows, characters=self._spec.positions == "characters")
         if self._spec.repeat:
             return self._repeated(block, rows, text, refused, self._spec.repeat)
         return Segment(block, rows, self._table({n: text.field(f) for n, f in self._spec.fields.items()}), refused)
 
-    def _of_this_table(self, text: Positions) -> tuple[Refusals, Array]:
-        """Lines of a type nobody declared (rule `record_type`), and lines that are no records of this table."""
+    def _check_record_type(self, text: Positions) -> tuple[Refusals, Array]:
+        """Lines of an undeclared type (rule `record_type`), and the lines that belong to no record of this table."""
         declared = self._spec.record_type
         if declared is None:
             return (), np.empty(0, np.int64)
@@ -94,8 +96,8 @@ class FixedWidth:
         read = np.asarray(pc.is_in(kinds, pa.array(declared.read, pa.string())), dtype=bool)
         return (("record_type", np.flatnonzero(~read & ~skipped)),), np.flatnonzero(skipped)
 
-    def _misfits(self, text: Positions, others: Refusals) -> Refusals:
-        """Lines of the wrong length, and lines whose fields begin or end within a character."""
+    def _bad_lines(self, text: Positions, others: Refusals) -> Refusals:
+        """Lines refused as too short, as too long, or because a field begins or ends within a character."""
         lengths, longest = text.lengths, self._spec.longest
         short = lengths < self._spec.min_length if self._spec.short == "refuse" else np.zeros(len(lengths), bool)
         long = lengths > longest if longest is not None else np.zeros(len(lengths), bool)
@@ -103,7 +105,7 @@ class FixedWidth:
         return (*found, ("split_character", text.split(self._cuts())))
 
     def _cuts(self) -> set[int]:
-        """Every place (from 0) where a field or group begins or ends."""
+        """Positions (from 0) at which a field or group begins or ends."""
         spec, group = self._spec, self._spec.repeat
         cuts = {edge for f in spec.fields.values() for edge in (f.start - 1, f.end)}
         if group:
@@ -116,8 +118,8 @@ class FixedWidth:
         return cuts
 
     def _repeated(self, block: Block, rows: Array, text: Positions, refused: Refusals, group: Repeat) -> Segment:
-        """One record a group that holds something; a refused line stays one record, in its place."""
-        line, number = self._present(text, group)
+        """One record for each group that is not absent; a refused line stays one record, in its position."""
+        line, number = self._present_groups(text, group)
         counts = np.ones(len(block), np.int64)
         counts[rows] = np.bincount(line, minlength=len(rows))
         of_line = np.repeat(np.arange(len(block)), counts)
@@ -132,8 +134,8 @@ class FixedWidth:
         moved = tuple((rule, places[lines]) for rule, lines in refused)
         return Segment(records, np.flatnonzero(good[of_line]), self._table(found), moved)
 
-    def _present(self, text: Positions, group: Repeat) -> tuple[Array, Array]:
-        """Line index and group number (from 0) of every group that is a record, in order."""
+    def _present_groups(self, text: Positions, group: Repeat) -> tuple[Array, Array]:
+        """Line index and group number (both from 0) of every group that is a record, in order."""
         line = np.repeat(np.arange(len(text.starts)), group.count)
         number = np.tile(np.arange(group.count), len(text.starts))
         if group.absent is None:
@@ -151,7 +153,7 @@ class FixedWidth:
         return line[present], number[present]
 
     def _table(self, found: dict[str, pa.Array]) -> pa.Table:
-        """Columns as the contract names them; null words are null."""
+        """The columns under their contract names, with the contract's null words as NULL."""
         clean = {
             source: pc.if_else(pc.is_in(found[source], self._nulls), pa.scalar(None, pa.string()), found[source])
             for source in self._columns.values()
@@ -159,8 +161,8 @@ class FixedWidth:
         return pa.table({name: clean[source] for name, source in self._columns.items()})
 
 
-def _only(block: Block, refused: Refusals, kept: Array) -> tuple[Block, Refusals]:
-    """The block with some of its records, and the refusals renumbered."""
+def _select_records(block: Block, refused: Refusals, kept: Array) -> tuple[Block, Refusals]:
+    """The block reduced to the records `kept` (block indices), and its refusals renumbered accordingly."""
     if len(kept) == len(block):
         return block, refused
     place = np.full(len(block), -1)

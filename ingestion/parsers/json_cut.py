@@ -1,8 +1,8 @@
-"""Cuts one JSON document into the records of a list in it, and by that counts them, without holding the document.
+"""Split a JSON document into the records of one list in it, and count them, without holding the whole document.
 
-What surrounds the records (`{"next": …, "data": [` … `]}`) is kept and, with the list emptied, judged as JSON by
-DuckDB: it must be well-formed and have the list at the declared path. Between the brackets only strings, brackets
-and commas are looked at, set-based; whether each record is JSON is for `json_records` to judge.
+The text around the records (`{"next": …, "data": [` … `]}`) is kept. With an empty list in it, DuckDB checks that it is
+well-formed and has the list at the declared path. Within the list only strings, brackets and commas are examined,
+set-based; `json_records` checks whether each record is JSON.
 """
 
 # ruff: noqa: PLR2004  (byte values are JSON's own characters)
@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers import pieces
+from ingestion.parsers import block_limits
 from ingestion.parsers.blocks import Array, Block
-from ingestion.parsers.encoding import to_utf8, undecodable, whole_utf8
+from ingestion.parsers.encoding import complete_utf8_length, to_utf8, undecodable
 from ingestion.parsers.records import kept_ends, kept_head
 
 _STEP = re.compile(r"""\.([^\W\d]\w*|"[^"]+")""")
@@ -37,19 +37,19 @@ _BLANKS = np.zeros(256, bool)
 _BLANKS[[0x20, 0x09, 0x0A, 0x0D]] = True
 
 
-MARKS = {byte: pieces.MAX_MARKS // 2 for byte in (0x22, 0x2C, 0x5B, 0x5C, 0x5D, 0x7B, 0x7D)}
-"""How many of the characters that cutting looks at may be looked at together."""
+MARKS = {byte: block_limits.MAX_MARKS // 2 for byte in (0x22, 0x2C, 0x5B, 0x5C, 0x5D, 0x7B, 0x7D)}
+"""Limit, for each byte value that splitting examines, of occurrences processed together."""
 
 
 class _State(NamedTuple):
-    """What stands before a text within the list: brackets open, and whether a string is."""
+    """Parser state at the beginning of a text within the list: number of open brackets, and whether in a string."""
 
     depth: int = 0
     in_string: bool = False
 
 
 class _Cut(NamedTuple):
-    """Separators of records in a text, where the list ends in it (-1: not yet), and what the text leaves open."""
+    """Offsets of the commas between records, offset of the list's closing bracket (-1: not yet), state at the end."""
 
     commas: Array
     end: int
@@ -57,15 +57,16 @@ class _Cut(NamedTuple):
 
 
 class JsonCutter:
-    """Blocks of the records at `path`. `chunks` is the document as UTF-8; `offset` where it begins, None: transcoded.
+    """Gives blocks of the records at `path`. `chunks` is the document in UTF-8.
 
-    `envelope` is, after the last block, the document with the list emptied; None where there is no such list within
-    `max_document_bytes` and the document ended: then `head` is the whole of it.
+    `offset` is the position of the document's first byte in the payload; None where it was transcoded.
+    After the last block, `envelope` is the document with an empty list; None where the document has no such list: then
+    `head` is the whole document. `max_document_bytes` limits the text before and after the list.
     """
 
     def __init__(
         self, chunks: Iterator[bytes], path: str, *, offset: int | None, max_record_bytes: int, max_document_bytes: int,
-        most: int = pieces.MAX_RECORDS,
+        most: int = block_limits.MAX_RECORDS,
     ) -> None:  # fmt: skip
         self._chunks = chunks
         self._steps = [step.strip('"') for step in _STEP.findall(path)]
@@ -116,15 +117,16 @@ class JsonCutter:
         return more
 
     def _skip_long(self, text: bytes) -> tuple[Block, bytes, bool]:
-        """Skip to the end of a record longer than memory allows; it counts as one refused record.
+        """Skip to the end of a record longer than `max_record_bytes`; it counts as one refused record.
 
-        Gives the text after its comma, or, of the last record (True), from the bracket on that ends the list.
+        Returns its block, the text after its comma, and False; after the last record the text from the list's closing
+        bracket on, and True.
         """
         begin = self._base + len(text) - len(text.lstrip(_BLANK_BYTES))
         text = text.lstrip(_BLANK_BYTES)
         head, passed, length, state = kept_head(text, self._max_record, "utf-8"), 0, 0, _State()
         while True:
-            whole = _settled(text)
+            whole = _complete_length(text)
             text, held = text[:whole], text[whole:]
             cut = _cut(text, state)
             stop = int(cut.commas[0]) if len(cut.commas) else cut.end
@@ -145,7 +147,7 @@ class JsonCutter:
         return block, text[stop if last else stop + 1 :] + held, last
 
     def _begin(self) -> int | None:
-        """Read on until the list begins; just after its bracket."""
+        """Read until the list begins. Returns the offset just after its bracket; None where there is no list."""
         while True:
             more = next(self._chunks, b"")
             self.head += more
@@ -165,7 +167,7 @@ class JsonCutter:
         return tail
 
     def _block(self, text: bytes, commas: Array) -> Block:
-        """The records before each comma; commas become blanks, so that what is between records means nothing."""
+        """A block of the records before each comma. The commas are replaced by spaces."""
         self._check_text(text, self._base)
         view = np.frombuffer(text, np.uint8).copy()
         view[commas] = 0x20
@@ -219,7 +221,7 @@ def undecodable_document(encoding: str, place: int) -> DeliveryRefused:
 
 
 def _cut(text: bytes, state: _State | None = None) -> _Cut:
-    """Commas between records in a text that begins inside the list, outside any record or in `state`."""
+    """Find the commas between records in a text within the list that begins in `state` (default: between records)."""
     state = state or _State()
     view = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(view == 0x22)
@@ -240,15 +242,15 @@ def _cut(text: bytes, state: _State | None = None) -> _Cut:
     return _Cut(marks[(depth == 0) & (view[marks] == 0x2C)], end, after)
 
 
-def _settled(text: bytes) -> int:
-    """How much of a text can be read without what follows: no half character, no escape without what it escapes."""
-    end = whole_utf8(text)
+def _complete_length(text: bytes) -> int:
+    """Length of the text without an incomplete character, or a backslash whose next byte is missing, at its end."""
+    end = complete_utf8_length(text)
     slashes = end - len(text[:end].rstrip(b"\\"))
     return end - slashes % 2
 
 
 def _without_blanks(view: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
-    """The same stretches of text without the blanks at their ends; an empty one where there is nothing else."""
+    """Strip JSON white space from the texts `[start, end)`; start equals end where nothing else is there."""
     starts, ends = starts.astype(np.int64), ends.astype(np.int64)
     for move, at, step in ((starts, 0, 1), (ends, -1, -1)):
         some = np.arange(len(starts))
@@ -267,7 +269,7 @@ def _without_blanks(view: Array, starts: Array, ends: Array) -> tuple[Array, Arr
 
 
 def _escaped(view: Array, quotes: Array) -> Array:
-    """Which quotes stand after an odd number of backslashes."""
+    """Mask of the quotes that follow an odd number of backslashes."""
     slashes = np.flatnonzero(view == 0x5C)
     begins = np.ones(len(slashes), bool)
     begins[1:] = slashes[1:] != slashes[:-1] + 1
@@ -277,9 +279,9 @@ def _escaped(view: Array, quotes: Array) -> Array:
 
 
 def _list_begins(text: str, steps: list[str]) -> int | None:
-    """Just after the bracket of the list under the steps; None where the text has none, or not yet.
+    """Offset just after the opening bracket of the list at the path `steps`; None where the text lacks it (yet).
 
-    `text` has one character a byte, so that places are those of the bytes.
+    `text` is decoded as Latin-1: one character per byte, so that positions are byte offsets.
     """
     at = _skip(text, 0)
     try:
@@ -294,7 +296,7 @@ def _list_begins(text: str, steps: list[str]) -> int | None:
 
 
 def _member(text: str, at: int, name: str) -> int | None:
-    """Where the value of the first member of that name begins, in the object that begins at `at`."""
+    """Offset of the value of the first member `name` of the object that begins at `at`; None where there is none."""
     if text[at] != "{":
         return None
     at = _skip(text, at + 1)

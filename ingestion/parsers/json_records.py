@@ -1,7 +1,7 @@
-"""JSON as records: one object a line, or the objects of one document under a declared path.
+"""Read JSON records: one object per line (NDJSON), or the objects of a list at a declared path of one document.
 
-Each record keeps its own text, so that quarantine shows what was sent; each declared member
-becomes a text column. Undeclared members are ignored. Typing is left to conform.
+Each declared member becomes a text column; undeclared members are ignored. Each record keeps its original text for the
+quarantine. Typing the values is left to conform.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Column, Table
 from ingestion.errors import DeliveryRefused
 from ingestion.machine import engines
+from ingestion.parsers.block_limits import join_chunks, max_records_per_block
 from ingestion.parsers.blocks import Array, Block, Segment, readable
-from ingestion.parsers.encoding import Watch, utf8_chunks
+from ingestion.parsers.encoding import Utf8Detector, utf8_chunks
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.json_cut import MARKS, JsonCutter, malformed, undecodable_document
-from ingestion.parsers.json_numbers import Exactly
-from ingestion.parsers.json_repeats import Repeats
-from ingestion.parsers.pieces import records_at_once, stretches
+from ingestion.parsers.json_numbers import ExactNumbers
+from ingestion.parsers.json_repeats import RepeatedMembers
 from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.quoting import Dialect
 from ingestion.parsers.records import RecordReader
@@ -34,23 +34,23 @@ from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
 CHUNK = 8 * 2**20
-"""Bytes looked at together."""
+"""Bytes processed together."""
 
 
 class JsonRecords:
-    """Segments of one JSON payload."""
+    """Reader of one JSON payload."""
 
     def __init__(self, table: Table, spec: JsonFormat, path: Path, settings: Settings) -> None:
         self._table = table
         self._spec = spec
         self._path = path
         self._settings = settings
-        self._most = records_at_once(len(table.source_columns))
+        self._most = max_records_per_block(len(table.source_columns))
         self._statement = self._extract()
-        self._repeats = Repeats(member_path(column) for column in table.source_columns)
+        self._repeats = RepeatedMembers(member_path(column) for column in table.source_columns)
         texts = [c.name for c in table.source_columns if c.type == "VARCHAR"]
-        numbers = [c.name for c in table.source_columns if c.name not in texts and not _a_double(c)]
-        self._exactly = Exactly(texts, numbers)
+        numbers = [c.name for c in table.source_columns if c.name not in texts and not _is_read_as_double(c)]
+        self._exactly = ExactNumbers(texts, numbers)
 
     def segments(self) -> Iterator[Segment]:
         """Every record in order, once.
@@ -65,7 +65,7 @@ class JsonRecords:
             yield from self.read(stream, connection)
 
     def read(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Segment]:
-        """As `segments`, of one seekable stream; `connection` may serve many streams one after the other."""
+        """As `segments`, for a seekable stream. `connection` can be used for several streams, one after the other."""
         bom = check_text(stream.read(PROBE_BYTES), "the file")
         stream.seek(bom)
         blocks = self._lines(stream, bom) if self._spec.type == "ndjson" else self._document(stream, connection)
@@ -74,13 +74,13 @@ class JsonRecords:
 
     def _lines(self, stream: BinaryIO, bom: int) -> Iterator[Block]:
         dialect = Dialect(self._spec.encoding, None, 0, self._settings.max_record_bytes)
-        watch, block = Watch(self._spec.encoding), None
+        detector, block = Utf8Detector(self._spec.encoding), None
         for block in RecordReader(stream, dialect, offset=bom, chunk=CHUNK, most=self._most):
-            watch.see_records(block)
+            detector.add_records(block)
             yield block
         if block is None:
             raise empty("the file")
-        watch.check()
+        detector.check()
 
     def _document(self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection) -> Iterator[Block]:
         encoding, bom = self._spec.encoding, stream.tell()
@@ -88,7 +88,7 @@ class JsonRecords:
             stream, encoding, chunk=CHUNK, place=bom, refused=lambda place: undecodable_document(encoding, place)
         )
         cutter = JsonCutter(
-            stretches(chunks, CHUNK, MARKS),
+            join_chunks(chunks, CHUNK, MARKS),
             self._spec.records,
             offset=bom if encoding == "utf-8" else None,
             max_record_bytes=self._settings.max_record_bytes,
@@ -100,7 +100,7 @@ class JsonRecords:
         self._check_around(around.decode("utf-8"), connection)
 
     def _check_around(self, text: str, connection: duckdb.DuckDBPyConnection) -> None:
-        """The document, its list emptied, is JSON and has that list at the declared path."""
+        """Check that `text`, the document with an empty list, is JSON and has that list at the declared path."""
         path = self._spec.records
         row = connection.execute("select json_valid($1)", [text]).fetchone()
         if row is None or not row[0]:
@@ -140,22 +140,26 @@ class JsonRecords:
         return Segment(block, rows, self._exactly.read(found, block.data, read), refused)
 
     def _check_whole(self, block: Block, rows: Array, records: pa.Table, connection: duckdb.DuckDBPyConnection) -> None:
-        """Of one document, a record that is no object is a refused row; one that is no JSON spoils the document."""
+        """Refuse the whole document where a record is not JSON; one that is JSON but no object is a refused row."""
         found = connection.from_arrow(records).query("lines", "select json_valid(line) as good from lines").fetchnumpy()
         spoiled = rows[~np.asarray(found["good"], dtype=bool)]
         if len(spoiled):
             raise malformed(f"record {int(block.number(spoiled)[0]):,} is not")
 
     def _extract(self) -> str:
-        """SQL that reads the declared members of each line: top-level ones in one pass, the others in one more.
+        """SQL that extracts the declared members of each line.
 
-        `[*]` paths become JSON text. No column is named as the two passes are: a name begins with a letter.
+        Top-level members are read by one `from_json`, other paths by one `json_extract_string`; paths with `[*]` become
+        JSON text. No column is named like the helper columns `_members` and `_paths`: names begin with a letter.
         """
-        ways = {c.name: _way(c) for c in self._table.source_columns}
+        methods = {c.name: _read_method(c) for c in self._table.source_columns}
         folded = [str(c.source).casefold() for c in self._table.source_columns]
         if len(set(folded)) < len(folded):  # fields of a struct are one whatever their case
-            ways = {name: "path" if way == "member" else way for name, way in ways.items()}
-        chosen = {way: [c for c in self._table.source_columns if ways[c.name] == way] for way in ("member", "path")}
+            methods = {name: "path" if method == "member" else method for name, method in methods.items()}
+        chosen = {
+            method: [c for c in self._table.source_columns if methods[c.name] == method]
+            for method in ("member", "path")
+        }
         members = {str(c.source): "VARCHAR" for c in chosen["member"]}
         paths = [member_path(c) for c in chosen["path"]]
         inner = [f"from_json(line, {literal(json.dumps(members, ensure_ascii=False))}) as _members"] if members else []
@@ -163,24 +167,24 @@ class JsonRecords:
         inner += [
             f"nullif(cast(to_json(json_extract(line, {literal(path)})) as varchar), '[]') as {identifier(name)}"
             for path, name in ((member_path(c), c.name) for c in self._table.source_columns)
-            if ways[name] == "list"
+            if methods[name] == "list"
         ]
         outer = {
             "member": lambda c: f"_members.{identifier(str(c.source))}",
             "path": lambda c: f"_paths[{chosen['path'].index(c) + 1}]",
             "list": lambda c: identifier(c.name),
         }
-        found = [f"{outer[ways[c.name]](c)} as {identifier(c.name)}" for c in self._table.source_columns]
+        found = [f"{outer[methods[c.name]](c)} as {identifier(c.name)}" for c in self._table.source_columns]
         return f"select {', '.join(found)} from (select {', '.join(inner)} from lines)"
 
 
-def _a_double(column: Column) -> bool:
-    """Whether a double is what a number is read as, so that the reader loses nothing."""
+def _is_read_as_double(column: Column) -> bool:
+    """Whether the column is a plain DOUBLE, so that reading its numbers as doubles loses nothing."""
     return column.type == "DOUBLE" and not column.spec.missing and not column.spec.trace
 
 
-def _way(column: Column) -> str:
-    """How a column is read: a top-level `member` of its source name, by `path`, or a `list` of what a path matches."""
+def _read_method(column: Column) -> str:
+    """How a column is read: as a top-level `member`, by a `path`, or as a `list` of all values a path matches."""
     path = member_path(column)
     if "*" in path:
         return "list"

@@ -1,7 +1,7 @@
-"""Members that a JSON object has twice: which of the two is meant, no reader can know (RFC 8259 §4).
+"""Find JSON records that repeat a member name within an object; the meaning of that is undefined (RFC 8259, 4).
 
-DuckDB takes the first, Python the last. So a record that repeats a declared member, or an object on the way to
-one, is refused. Which keys objects have is asked once per block and distinct list of keys.
+DuckDB takes the first value, Python the last. So a record that repeats a declared member, or an object on the path to
+one, is refused. The check runs once for each distinct list of keys in a block.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _STEP = re.compile(r"""\.([^\W\d]\w*|"(?:[^"\\]|\\.)*")|\[\d+\]""")
 _BETWEEN = "chr(1)"
 
 
-class Repeats:
-    """What to look at for the given paths of columns; steps behind a `[*]` are not looked at."""
+class RepeatedMembers:
+    """Checks the objects on the given JSON paths of columns; steps after a `[*]` are not checked."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         found: dict[str, list[str]] = {}
@@ -39,7 +39,7 @@ class Repeats:
         self._each = f"select {' or '.join(each)} as repeated from lines"
 
     def rows(self, lines: pa.Table, connection: duckdb.DuckDBPyConnection) -> Array:
-        """Rows of `lines` (column `line`, valid objects) that repeat a member."""
+        """Indices of the rows of `lines` (column `line`, valid JSON objects) that repeat a member."""
         (found,) = connection.from_arrow(lines).query("lines", self._any).fetchone() or (False,)
         if not found:
             return np.empty(0, np.int64)
@@ -53,7 +53,7 @@ def _repeated(keys: str, names: str) -> str:
 
 
 def _members(path: str) -> Iterator[tuple[str, str]]:
-    """Each object a path goes through, as a path, and the member it takes there."""
+    """For each object on a path: the object's own path, and the name of the member the path takes there."""
     at = 1
     while step := _STEP.match(path, at):
         if step[1]:

@@ -1,9 +1,9 @@
-"""Names of ZIP members, whose bytes are what counts: which text they are, and where the directory that holds them is.
+"""Decode the names of ZIP members, whatever the UTF-8 flag of their directory entries says.
 
-A name is UTF-8 or code page 437 by a flag (APPNOTE 6.3.10, 4.4.4 and appendix D). Chinese Windows writes GBK without
-the flag, some programs with it, macOS UTF-8 without it; so a name is UTF-8 where its bytes are, else GB18030, else code
-page 437. Python's reader decodes by the flag alone and fails on what is not UTF-8: it is given such a directory with
-the flag off.
+By the standard a flag decides between UTF-8 and code page 437 (APPNOTE 6.3.10, 4.4.4 and appendix D). In practice
+Chinese Windows writes GBK without the flag, some programs write GBK with it, and macOS writes UTF-8 without it. So a
+name is decoded as UTF-8 where its bytes are valid, else as GB18030, else as code page 437. `zipfile` trusts the flag
+and fails on names that are not UTF-8; it is given the archive with the flag cleared for those.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ _END64, _END64_BYTES = b"PK\x06\x06", 56
 """APPNOTE 6.3.10, 4.3.14 to 4.3.16."""
 _ENTRY, _ENTRY_BYTES, _FLAGS_AT, _LENGTHS_AT = b"PK\x01\x02", 46, 8, 28
 _UTF8_BYTE, _OWN_UTF8_BYTE, _OFFSET_AT = 9, 7, 42
-"""Place of the flag's byte in an entry of the directory and in a member's own header; the flag is its bit 3."""
+"""Offset of the flag's byte in a directory entry and in a member's local header; the flag is its bit 3."""
 
 
 def raw_name(info: zipfile.ZipInfo) -> bytes:
-    """A member's name as the archive holds it."""
+    """The bytes of a member's name as they are in the archive."""
     return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
 
 
-def reading(raw: bytes) -> str | None:
-    """A name as text."""
-    return next(_readings(raw), None)
+def decoded_name(raw: bytes) -> str | None:
+    """The bytes of a name as text; None where no known encoding decodes them."""
+    return next(_decodings(raw), None)
 
 
-def aliases(names: Mapping[str, bytes]) -> dict[str, str]:
-    """Every other reading of each name, where it is of one member only."""
+def other_decodings(names: Mapping[str, bytes]) -> dict[str, str]:
+    """Other decodings of each name, mapped to that name, where they are unambiguous."""
     found: dict[str, list[str]] = {}
     for name, raw in names.items():
-        for other in set(_readings(raw)) - {name}:
+        for other in set(_decodings(raw)) - {name}:
             found.setdefault(other, []).append(name)
     return {other: owners[0] for other, owners in found.items() if len(owners) == 1 and other not in names}
 
 
-def _readings(raw: bytes) -> Iterator[str]:
+def _decodings(raw: bytes) -> Iterator[str]:
     for encoding in _ENCODINGS:
         try:
             yield raw.decode(encoding)
@@ -57,14 +57,14 @@ def _readings(raw: bytes) -> Iterator[str]:
 
 @contextmanager
 def with_readable_names(path: Path) -> Iterator[BinaryIO]:
-    """The archive's bytes, with the UTF-8 flag off in entries whose names are no UTF-8."""
+    """The archive's bytes, with the UTF-8 flag cleared for members whose names are not UTF-8."""
     with path.open("rb") as file:
-        flags = _untrue_flags(file)
+        flags = _wrong_utf8_flags(file)
         yield cast(BinaryIO, io.BufferedReader(_Unflagged(file, flags))) if flags else file
 
 
 class _Unflagged(io.RawIOBase):
-    """A file of which the bytes at some places have bit 3 off."""
+    """A file that is read with bit 3 cleared in the bytes at some offsets."""
 
     def __init__(self, file: BinaryIO, places: list[int]) -> None:
         self._file = file
@@ -92,9 +92,9 @@ class _Unflagged(io.RawIOBase):
         return len(data)
 
 
-def _untrue_flags(file: BinaryIO) -> list[int]:
-    """Places of the flag bytes of entries, and of their members, that promise UTF-8 and are none."""
-    end, size, said = _directory(file)
+def _wrong_utf8_flags(file: BinaryIO) -> list[int]:
+    """Offsets of flag bytes, in directory entries and local headers, that claim UTF-8 for a name that is not."""
+    end, size, declared_start = _directory(file)
     base = max(0, end - size)
     file.seek(base)
     data = file.read(size)
@@ -107,20 +107,20 @@ def _untrue_flags(file: BinaryIO) -> list[int]:
             try:
                 data[at + _ENTRY_BYTES : at + _ENTRY_BYTES + name].decode("utf-8")
             except UnicodeDecodeError:
-                own = struct.unpack_from("<L", data, at + _OFFSET_AT)[0] + base - said
+                own = struct.unpack_from("<L", data, at + _OFFSET_AT)[0] + base - declared_start
                 places += [base + at + _UTF8_BYTE, own + _OWN_UTF8_BYTE]
         at += _ENTRY_BYTES + name + extra + comment
     return places
 
 
 def directory_bytes(path: Path) -> int:
-    """Size of the directory that `zipfile` would read whole, as the archive's end declares it; 0 without an end."""
+    """Size in bytes of the central directory, as the archive's end record declares it; 0 without an end record."""
     with path.open("rb") as file:
         return _directory(file)[1]
 
 
 def _directory(file: BinaryIO) -> tuple[int, int, int]:
-    """Where the directory ends, its size, and where it is said to begin."""
+    """End offset of the central directory, its declared size, and its declared start offset."""
     size = file.seek(0, os.SEEK_END)
     begin = max(0, size - _LONGEST_COMMENT - _END_BYTES - _LOCATOR64_BYTES - _END64_BYTES)
     file.seek(begin)
@@ -133,7 +133,7 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
     locator = at - _LOCATOR64_BYTES
     record = locator - _END64_BYTES
     if record >= 0 and tail.startswith(_LOCATOR64, locator) and tail.startswith(_END64, record):
-        listed, said = struct.unpack_from("<2Q", tail, record + 40)
-        return begin + record, int(listed), int(said)
-    listed, said = struct.unpack_from("<2L", tail, at + 12)
-    return begin + at, int(listed), int(said)
+        listed, declared_start = struct.unpack_from("<2Q", tail, record + 40)
+        return begin + record, int(listed), int(declared_start)
+    listed, declared_start = struct.unpack_from("<2L", tail, at + 12)
+    return begin + at, int(listed), int(declared_start)

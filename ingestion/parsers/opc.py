@@ -1,9 +1,8 @@
-"""The parts of an Office document by the Open Packaging Conventions: which are there, and which names which.
+"""Find the parts of an Office document and their relationships, by the Open Packaging Conventions (ECMA-376 part 2).
 
-Source of the rules: ECMA-376 part 2. Part names are compared without regard to ASCII case (6.2.2.3), a part is found by
-its relationship and never by its usual name (6.5), targets are resolved like relative addresses (6.4), and a content
-type is that of the part or of its extension (6.2.3). Back slashes, which some programs write, count as slashes. What
-the parts say is left to `workbook`; sizes are counted by `archive`.
+Part names are compared without regard to ASCII case (6.2.2.3); a part is found by its relationship, never by its usual
+name (6.5); targets are resolved like relative URLs (6.4); a content type is that of the part or of its extension
+(6.2.3). Backslashes, which some programs write, count as slashes. Interpreting the parts is left to `workbook`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _ENCODINGS = (None, "utf-8", "us-ascii", "ascii")
 
 @dataclass(frozen=True)
 class Link:
-    """A relationship: `kind` is the last word of its type (`worksheet`), `target` a part as `Package.find` takes it."""
+    """A relationship: `kind` is the last word of its type (`worksheet`), `target` a part name for `Package.find`."""
 
     id: str
     kind: str
@@ -38,7 +37,10 @@ class Link:
 
 
 class Package:
-    """Raises DeliveryRefused: `zip_unsafe`, `zip_damaged`, `workbook_unsafe`, `workbook_damaged`."""
+    """The parts of an Office file.
+
+    Raises DeliveryRefused: `zip_unsafe`, `zip_damaged`, `workbook_unsafe`, `workbook_damaged`.
+    """
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self._archive = Archive(
@@ -46,37 +48,37 @@ class Package:
         )
         self._parts: dict[str, str] = {}
         for name in self._archive.names:
-            before = self._parts.setdefault(_key(name), name)
+            before = self._parts.setdefault(_part_key(name), name)
             if before != name:
                 raise damaged(f"the parts {before!r} and {name!r} of the package have one name")
         self._overrides: dict[str, str] = {}
         self._defaults: dict[str, str] = {}
         if self.find(_TYPES):
             for found in self.elements(_TYPES, "Override"):
-                self._overrides[_key(found.get("PartName", ""))] = found.get("ContentType", "").lower()
+                self._overrides[_part_key(found.get("PartName", ""))] = found.get("ContentType", "").lower()
             for found in self.elements(_TYPES, "Default"):
                 self._defaults[found.get("Extension", "").lower()] = found.get("ContentType", "").lower()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every part as messages and comparisons take it: in lower case, with slashes, without a leading one."""
+        """Normalised names of all parts: in lower case, with slashes, without a leading slash."""
         return tuple(self._parts)
 
     def find(self, part: str) -> str | None:
-        """The name in the archive of a part, however it is written; None where there is none."""
-        return self._parts.get(_key(part))
+        """The name in the archive of a part, whatever its case and slashes; None where there is no such part."""
+        return self._parts.get(_part_key(part))
 
     def content_type(self, part: str) -> str:
-        """In lower case; empty where the package tells none."""
-        key = _key(part)
+        """The content type of a part in lower case; empty where the package declares none."""
+        key = _part_key(part)
         return self._overrides.get(key) or self._defaults.get(key.rpartition(".")[2], "")
 
-    def of_type(self, content_type: str) -> str | None:
-        """The part that is declared to be of a type."""
+    def part_of_type(self, content_type: str) -> str | None:
+        """The first existing part that is declared with this content type; None where there is none."""
         return next((part for part, kind in self._overrides.items() if kind == content_type and self.find(part)), None)
 
     def links(self, part: str = "") -> list[Link]:
-        """The relationships of a part; of the package itself without one. Those of a part must be there."""
+        """The relationships of a part, or of the package itself. Raises DeliveryRefused where a part has none."""
         folder, _, name = part.rpartition("/")
         source = f"{folder}/_rels/{name}.rels" if part else _PACKAGE_LINKS
         if not part and not self.find(source):
@@ -92,7 +94,7 @@ class Package:
         return found
 
     def elements(self, part: str, *names: str) -> list[dict[str, str]]:
-        """Attributes (without namespaces) of every element of these local names in a small part, in order."""
+        """Attributes (without namespaces) of every element with one of these local names in a small part, in order."""
         found: list[dict[str, str]] = []
 
         def start(tag: str, attributes: dict[str, str]) -> None:
@@ -105,14 +107,14 @@ class Package:
         return found
 
     def parse(self, part: str, parser: expat.XMLParserType, limit: int | None) -> None:
-        """A whole part through a parser."""
+        """Feed a whole part to a parser; `limit` is in bytes."""
         with well_formed(part):
             for chunk in self.text(part, limit):
                 parser.Parse(chunk)
             parser.Parse(b"", True)
 
     def text(self, part: str, limit: int | None) -> Iterator[bytes]:
-        """A part's bytes in pieces, checked for what no reader should meet; `limit` is in bytes."""
+        """A part's bytes in chunks. Raises DeliveryRefused for UTF-16, a DOCTYPE, or more than `limit` bytes."""
         name = self.find(part)
         if name is None:
             raise damaged(f"the workbook lacks its part {part}")
@@ -131,7 +133,7 @@ class Package:
 
 
 class well_formed:
-    """Tells what is not XML as a damaged workbook."""
+    """Context manager that raises XML syntax errors as DeliveryRefused (`workbook_damaged`)."""
 
     def __init__(self, part: str) -> None:
         self._part = part
@@ -145,7 +147,7 @@ class well_formed:
 
 
 def xml_parser(part: str) -> expat.XMLParserType:
-    """A parser that names elements `namespace local` and takes no encoding but UTF-8 (ECMA-376 part 2, 6.2.5)."""
+    """An XML parser that names elements `namespace local` and accepts UTF-8 only (ECMA-376 part 2, 6.2.5)."""
 
     def declared(version: str, encoding: str | None, standalone: int) -> None:
         if (encoding.lower() if encoding else None) not in _ENCODINGS:
@@ -158,27 +160,27 @@ def xml_parser(part: str) -> expat.XMLParserType:
 
 
 def refused(message: str, rule: str, next_step: str) -> DeliveryRefused:
-    """A delivery that is no workbook this reader takes."""
+    """The refusal of a workbook, with its rule and next step."""
     return DeliveryRefused(message, rule=rule, next_step=next_step)
 
 
 def damaged(message: str) -> DeliveryRefused:
-    """A workbook that contradicts itself or the format (rule `workbook_damaged`)."""
+    """The refusal of a workbook that contradicts itself or the standard (rule `workbook_damaged`)."""
     return refused(message, "workbook_damaged", DAMAGED)
 
 
 def unsafe(message: str) -> DeliveryRefused:
-    """A workbook with what no reader should be given (rule `workbook_unsafe`)."""
+    """The refusal of a workbook with unsafe content (rule `workbook_unsafe`)."""
     return refused(message, "workbook_unsafe", AGAIN)
 
 
-def _key(name: str) -> str:
+def _part_key(name: str) -> str:
     plain = unquote(name).replace("\\", "/").lstrip("/")
     return "".join(letter.lower() if letter.isascii() else letter for letter in plain)
 
 
 def _resolved(folder: str, target: str) -> str:
-    """A target as a part: absolute, or relative to the folder of the part that names it (RFC 3986, 5.2.4)."""
+    """The part name of a target: absolute, or relative to the folder of the linking part (RFC 3986, 5.2.4)."""
     plain = target.strip().partition("#")[0].replace("\\", "/")
     steps: list[str] = []
     for step in (plain if plain.startswith("/") else f"{folder}/{plain}").split("/"):

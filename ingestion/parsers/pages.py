@@ -1,7 +1,7 @@
-"""The pages of a paged delivery in one payload: a ZIP, nothing packed, that depends on the pages alone.
+"""Store the pages of a paged delivery as one payload, a ZIP archive without compression, and read them again.
 
-Each page is kept byte for byte as `page-00001.json` and so on; times and attributes are fixed, so the same
-pages give the same sha256. Reading goes page by page through the reader of JSON documents.
+Each page is stored byte for byte as `page-00001.json` and so on, with fixed times and attributes, so that the same
+pages give an archive with the same sha256. They are read one by one with `JsonRecords`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class PageArchive:
-    """Writes pages in order."""
+    """Writes an archive of pages, in order."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -37,12 +37,12 @@ class PageArchive:
     @classmethod
     @contextmanager
     def create(cls, path: Path) -> Iterator[PageArchive]:
-        """A new archive at `path`."""
+        """Create a new archive at `path`, closed at the end of the block."""
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             yield cls(archive)
 
     def add(self, page: bytes) -> None:
-        """The next page."""
+        """Append the next page."""
         self._count += 1
         info = zipfile.ZipInfo(_NAME.format(self._count), _FIXED_TIME)
         info.create_system = 3
@@ -51,7 +51,7 @@ class PageArchive:
 
 
 def is_pages(path: Path) -> bool:
-    """Whether a payload is an archive of pages, by its first entry."""
+    """Whether a payload is an archive of pages, judged by the name of its first member."""
     name = _NAME.format(1).encode()
     with path.open("rb") as file:
         head = file.read(_FIRST_NAME_AT + len(name))
@@ -59,7 +59,7 @@ def is_pages(path: Path) -> bool:
 
 
 class PagedRecords:
-    """Segments of all pages; records are numbered through."""
+    """Reader of an archive of pages; records are numbered consecutively over all pages."""
 
     def __init__(self, table: Table, spec: JsonFormat, path: Path, settings: Settings) -> None:
         self._document = JsonRecords(table, spec, path, settings)
@@ -84,7 +84,7 @@ class PagedRecords:
             )
         done = 0
         with engines.session(engines.plain, threads=settings.threads, memory_limit=settings.memory_limit) as connection:
-            for page in archive.each(pages, max_bytes=settings.max_document_bytes):
+            for page in archive.read_members(pages, max_bytes=settings.max_document_bytes):
                 for segment in self._document.read(io.BytesIO(page), connection):
                     yield replace(segment, block=replace(segment.block, first=segment.block.first + done, base=None))
                     done += len(segment.block)

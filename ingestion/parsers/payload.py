@@ -1,4 +1,4 @@
-"""Opens a payload as the tables its contract declares."""
+"""Open a payload as the tables that its contract declares, with the parser of the declared format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment, Source
 from ingestion.parsers.delimited import Delimited, Opener
 from ingestion.parsers.fixed_width import FixedWidth
-from ingestion.parsers.header_variants import chosen
+from ingestion.parsers.header import match_header
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
 from ingestion.parsers.xlsx import Xlsx
@@ -28,7 +28,7 @@ RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat
 
 @dataclass(frozen=True)
 class Payload:
-    """The tables found, in contract order, and archive members no table names."""
+    """The tables of a payload in contract order, and the archive members that no table names."""
 
     sources: tuple[Source, ...]
     ignored_members: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
 
 
 def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -> Callable[[], Iterator[Segment]]:
-    """What reads the one table of a payload that is not delimited text."""
+    """The `segments` function for the one table of a payload that is not delimited text."""
     if isinstance(spec, FixedWidthFormat):
         return FixedWidth(table, spec, path, settings).segments
     if isinstance(spec, XlsxFormat):
@@ -69,7 +69,7 @@ def _delimited(
     found = Delimited(table, spec, opener, name, max_record_bytes)
     if not table.header_variants:
         return found
-    as_sent = chosen(table, found.header(), name, content_date)
+    as_sent = match_header(table, found.header(), name, content_date)
     return Delimited(as_sent.table, spec, opener, name, max_record_bytes, as_sent)
 
 

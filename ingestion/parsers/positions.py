@@ -1,8 +1,8 @@
-"""Text by position: many records cut at the same places, as Arrow strings.
+"""Extract fields at fixed positions from many records at once, as Arrow strings.
 
-Positions count bytes of the encoding or characters. Either way the text is an array of units (bytes, or
-code points), so that a field is one gather over all records. A character that a boundary
-between bytes cuts in two is found, never half read. What the positions mean is left to `fixed_width`.
+Positions count bytes of the encoding or characters. In both cases the text is an array of units (bytes or code
+points), so that one numpy indexing operation extracts a field from all records. Characters that a field boundary would
+cut in two are detected (`split`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ingestion.parsers.text import strings
 
 _BLANK, _LF = 32, 10
 _AT_ONCE = 2**20
-"""Units gathered together; each takes eight bytes of places."""
+"""Units extracted together; each takes eight bytes of index."""
 
 
 class Positions:
-    """The given records of a block; their bytes must be readable in its encoding.
+    """Text of the records `rows` (block indices) of a block, which must be valid in the block's encoding.
 
-    `starts` and `ends` (int64) delimit each record in units.
+    `starts` and `ends` (int64) delimit each record, in units.
     """
 
     def __init__(self, block: Block, rows: Array, *, characters: bool) -> None:
@@ -52,11 +52,11 @@ class Positions:
         return np.asarray(self.ends - self.starts)
 
     def split(self, cuts: Iterable[int]) -> Array:
-        """Records in which a cut before one of these positions (from 0) falls within a character."""
+        """Indices of the records in which a cut before one of these positions (from 0) falls within a character."""
         places = sorted({0, *cuts})
         if self._plain or self._characters or not len(self.starts):
             return np.empty(0, np.int64)
-        # Records are put together again with a line feed at each cut and at their end: a character it splits is none.
+        # A line feed is inserted at each cut: a character that it splits becomes undecodable.
         found, first = [], 0
         while first < len(self.starts):
             few = slice(first, first + max(1, int(_AT_ONCE // max(places[-1] + 1, self.lengths[first:].max()))))
@@ -68,9 +68,9 @@ class Positions:
         return np.concatenate(found)
 
     def field(self, field: FixedField, rows: Array | None = None, base: Array | int = 0) -> pa.Array:
-        """One field of every record, or of `rows` (indices, may repeat), `base` units further on.
+        """One field of every record, or of `rows` (indices, may repeat), shifted by `base` units.
 
-        Beyond a record's end there are blanks.
+        Positions beyond a record's end read as spaces.
         """
         starts, ends = (self.starts, self.ends) if rows is None else (self.starts[rows], self.ends[rows])
         begins = starts + base + (field.start - 1)
@@ -98,7 +98,7 @@ class Positions:
         return pa.array([data[a * size : b * size].decode(codec) for a, b in pairwise(offsets.tolist())], pa.string())
 
     def _cells(self, begins: Array, ends: Array, width: int) -> Array:
-        """`width` units of each record and a line feed, which no field holds: records end at one."""
+        """Array (records x width + 1): `width` units of each record and a line feed, which no field can contain."""
         found = np.empty((len(begins), width + 1), self._units.dtype)
         few = max(1, _AT_ONCE // (width + 1))
         for first in range(0, len(begins), few):
@@ -120,7 +120,7 @@ class Positions:
 
 
 def _lines(data: bytes) -> pa.Array:
-    """The lines of UTF-8 text, each ended by a line feed, without it."""
+    """The lines of UTF-8 text as strings, without their line feeds."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LF) + 1
     return pc.utf8_rtrim(_array(data, np.concatenate((np.zeros(1, np.int64), ends))), characters="\n")
 

@@ -1,4 +1,4 @@
-"""What a payload is by its first bytes, before any parser trusts the file name or the contract."""
+"""Check the first bytes of a payload before parsing: refuse empty files, binary formats, UTF-16 and HTML pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import codecs
 import re
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.encoding import WIDE_MARKS
+from ingestion.parsers.encoding import WIDE_BOMS
 
 PROBE_BYTES = 64 * 2**10
 
@@ -24,14 +24,14 @@ _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
 
 
 def check_text(head: bytes, name: str) -> int:
-    """Refuse what cannot be the declared text; returns the length of a UTF-8 byte order mark.
+    """Refuse a payload that cannot be text; returns the length in bytes of a UTF-8 byte order mark.
 
-    `head` is the first `PROBE_BYTES`, or all there is. Rules: `empty`, `encoding` (UTF-16 and UTF-32), `container`,
-    `html_page`. A reader that finds nothing behind a head of blanks raises `empty` itself.
+    `head` is the first `PROBE_BYTES`, or the whole payload. Raises DeliveryRefused: `empty`, `encoding` (UTF-16 and
+    UTF-32), `container`, `html_page`. Of a longer payload the reader has to check itself that it is not empty.
     """
     if len(head) < PROBE_BYTES and not head.removeprefix(codecs.BOM_UTF8).strip():
         raise empty(name)
-    for mark, encoding in WIDE_MARKS.items():
+    for mark, encoding in WIDE_BOMS.items():
         if head.startswith(mark):
             raise DeliveryRefused(
                 f"{name} begins with the byte order mark of {encoding}, which no contract declares",
@@ -58,5 +58,5 @@ def check_text(head: bytes, name: str) -> int:
 
 
 def empty(name: str) -> DeliveryRefused:
-    """The refusal of a payload that holds nothing but blanks."""
+    """The refusal of a payload that contains nothing but blanks (rule `empty`)."""
     return DeliveryRefused(f"{name} is empty", rule="empty", next_step="ask the department to send it again")

@@ -1,14 +1,13 @@
-"""Where quoted fields begin and end in a run of delimited text, and which quotes no two readers read alike.
+"""Find quoted fields in delimited text, and quotes that readers interpret differently.
 
-A quote opens a field only right after a delimiter, a line end or the start (RFC 4180 §2.5, §2.6); anywhere else in an
-unquoted field it is an ordinary character, as Python's csv module and pyarrow have it. Inside a quoted field two
-quotes are one. Where the contract declares an escape, it takes the meaning from a quote, a delimiter or an escape after
-it, in quoted fields and outside them; before anything else it is an ordinary character. It never hides a line end:
-outside quotes that ends the record.
+A quote opens a field only at the beginning of the field (RFC 4180, 2.5 and 2.6). Anywhere else in an unquoted field it
+is an ordinary character, as in Python's csv module and pyarrow. In a quoted field two quotes stand for one. Where the
+contract declares an escape character, it makes a following quote, delimiter or escape character ordinary, in quoted
+fields and outside; before any other character it is itself ordinary. It never hides a line end outside quotes.
 
-Readers disagree, so `malformed` tells the records that are refused (rule `malformed_quote`): anything after a closing
-quote but a delimiter or a line end (`"abc"def`, `"a" ,b`), a quote that only blanks part from the beginning
-of its field (`a, "b"`), and a declared escape that a line end follows.
+`malformed` finds the text that readers interpret differently, which refuses its record (rule `malformed_quote`): a
+closing quote not followed by a delimiter or line end (`"abc"def`, `"a" ,b`), a quote after blanks at the beginning of a
+field (`a, "b"`), and an escape character at a line end.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from ingestion.values.blanks import BLANKS
 
 _LF, _CR = 10, 13
 _FIRST_LEAD, _FIRST_TRAIL = 0x81, 0x40
-"""Bytes of GB18030: the first of a character, and from where the second of two may be an ASCII one."""
+"""GB18030: lowest first byte of a multi-byte character, and lowest second byte, which may look like ASCII."""
 _BLANK_BYTES = np.array([byte in b"\t\v\f " or not chr(byte).isascii() for byte in range(256)])
-"""What a blank may begin with, in any encoding."""
+"""Mask of the bytes a blank character may begin with, in any encoding."""
 _NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What the cutter must know: `quote`, `delimiter` and `escape` as one byte each (None: there is none)."""
+    """How the text is delimited: `quote`, `delimiter` and `escape` as byte values (None: there is none)."""
 
     encoding: str
     quote: int | None
@@ -41,10 +40,10 @@ class Dialect:
 
 
 class State(NamedTuple):
-    """What stands before a text that begins within a record.
+    """Parser state at the beginning of a text that begins within a record.
 
-    `inside` a quoted field; `opens`: a quote now would open one; `closed`: the byte before is a quote that closes one,
-    unless a second follows.
+    `inside`: in a quoted field; `opens`: a quote here would open a field; `closed`: the previous byte is a quote that
+    closed a field, unless another quote follows.
     """
 
     inside: bool = False
@@ -52,11 +51,11 @@ class State(NamedTuple):
     closed: bool = False
 
 
-class Quoted(NamedTuple):
-    """Quoted stretches `[opens[i], closes[i]]`; `open_at_end` when the last one has no end here.
+class QuotedRanges(NamedTuple):
+    """Quoted ranges `[opens[i], closes[i]]` of a text; `open_at_end` where the last one is not closed in it.
 
-    A stretch that began before this text opens at -1. A pair of quotes may end one stretch and begin the next. `stray`
-    are quotes that are ordinary characters; `active` says for each byte whether it is an escape (None: none is).
+    A range that began before this text opens at -1. A doubled quote may end one range and begin the next. `stray`:
+    offsets of quotes that are ordinary characters; `active`: mask of the bytes that act as escapes (None: no byte).
     """
 
     opens: Array
@@ -66,28 +65,28 @@ class Quoted(NamedTuple):
     active: Array | None = None
 
     def inside(self, positions: Array) -> Array:
-        """Which positions lie within a quoted stretch."""
+        """Mask of the positions that lie within a quoted range."""
         opened = np.searchsorted(self.opens, positions, side="left")
         closed = np.searchsorted(self.closes, positions, side="left")
         return np.asarray(opened > closed)
 
     def escaped(self, positions: Array) -> Array:
-        """Which positions an escape stands before."""
+        """Mask of the positions that follow an escape."""
         if self.active is None:
             return np.zeros(len(positions), bool)
         return np.asarray(self.active[np.maximum(positions - 1, 0)] & (positions > 0))
 
     def separating(self, text: Array, places: Array, dialect: Dialect) -> Array:
-        """Those of the places of a delimiter's byte in `text` at which it parts two fields."""
+        """Those `places` (offsets of the delimiter's byte in `text`) at which it really separates two fields."""
         if dialect.encoding == "gb18030" and dialect.delimiter >= _FIRST_TRAIL:
-            places = places[~trailing(text, places)]
+            places = places[~is_second_byte(text, places)]
         if self.active is not None:
             places = places[~self.escaped(places)]
         return places[~self.inside(places)] if len(self.opens) else places
 
     @property
     def last_field(self) -> int:
-        """Where the last quoted field begins; -1: before this text, or there is none."""
+        """Offset at which the last quoted field begins; -1 where there is none, or it began before this text."""
         if not len(self.opens):
             return -1
         begins = np.ones(len(self.opens), bool)
@@ -95,11 +94,11 @@ class Quoted(NamedTuple):
         return int(self.opens[np.flatnonzero(begins)[-1]])
 
 
-def quoted(text: Array, dialect: Dialect, state: State | None = None) -> Quoted:
-    """The quoted stretches of `text` (uint8), which begins at a record's start or in `state`."""
+def find_quoted(text: Array, dialect: Dialect, state: State | None = None) -> QuotedRanges:
+    """The quoted ranges of `text` (uint8), which begins in `state` (default: at the beginning of a record)."""
     state = state or State()
     active = _active(text, dialect)
-    unread = Quoted(_NOTHING, _NOTHING, False, active=active)
+    unread = QuotedRanges(_NOTHING, _NOTHING, False, active=active)
     quotes = _NOTHING if dialect.quote is None else np.flatnonzero(text == dialect.quote)
     quotes = quotes[~unread.escaped(quotes)] if active is not None else quotes
     inside = state.inside
@@ -110,7 +109,7 @@ def quoted(text: Array, dialect: Dialect, state: State | None = None) -> Quoted:
     if active is not None or (dialect.encoding == "gb18030" and dialect.delimiter >= _FIRST_TRAIL):
         before = np.maximum(quotes - 1, 0)
         delimited &= ~unread.escaped(before)
-        delimited &= ~trailing(text, before) if dialect.encoding == "gb18030" else True
+        delimited &= ~is_second_byte(text, before) if dialect.encoding == "gb18030" else True
     may_open = delimited | (previous == _LF) | (previous == _CR)
     if len(quotes) and quotes[0] == 0:
         may_open[0] = state.opens
@@ -122,25 +121,25 @@ def quoted(text: Array, dialect: Dialect, state: State | None = None) -> Quoted:
     return _stepwise(quotes, may_open, inside)._replace(active=active)
 
 
-def state_after(text: Array, marks: Quoted, dialect: Dialect) -> State:
-    """The state in which the text after this one begins. `text` is not empty and ends as `settled` says."""
+def state_after(text: Array, marks: QuotedRanges, dialect: Dialect) -> State:
+    """The state after `text`, which must not be empty and must have been cut at `complete_length`."""
     last = np.array([len(text) - 1])
     closed = not marks.open_at_end and len(marks.closes) > 0 and int(marks.closes[-1]) == len(text) - 1
     parted = text[-1] == dialect.delimiter and len(marks.separating(text, last, dialect)) > 0
     return State(marks.open_at_end, parted or int(text[-1]) in (_LF, _CR), closed)
 
 
-def settled(text: bytes, dialect: Dialect) -> int:
-    """How much of a text can be read without what follows: no half character, no escape without what it escapes."""
+def complete_length(text: bytes, dialect: Dialect) -> int:
+    """Length of the text without an incomplete character, or an escape whose next byte is missing, at its end."""
     tail = np.frombuffer(text, np.uint8)
-    if dialect.encoding == "gb18030" and len(tail) and bool(trailing(tail, np.array([len(tail)]))[0]):
+    if dialect.encoding == "gb18030" and len(tail) and bool(is_second_byte(tail, np.array([len(tail)]))[0]):
         tail = tail[:-1]
     active = _active(tail, dialect)
     return len(tail) - 1 if active is not None and bool(active[-1]) else len(tail)
 
 
-def malformed(text: Array, marks: Quoted, dialect: Dialect) -> Array:
-    """Places of quotes and escapes that no two readers read alike; `text` ends with a whole record."""
+def malformed(text: Array, marks: QuotedRanges, dialect: Dialect) -> Array:
+    """Offsets of quotes and escapes that readers interpret differently; `text` must end with a whole record."""
     closes = marks.closes[marks.closes < len(text) - 1]
     after = text[closes + 1]
     ended = (after == dialect.delimiter) | (after == _LF) | (after == _CR)
@@ -161,7 +160,7 @@ def malformed(text: Array, marks: Quoted, dialect: Dialect) -> Array:
 
 
 def with_literal_escapes(text: bytes, dialect: Dialect) -> bytes:
-    """UTF-8 text in which every escape that is an ordinary character is escaped itself, for readers that drop it."""
+    """UTF-8 `text` with every escape that is an ordinary character doubled, for readers that would drop it."""
     view = np.frombuffer(text, np.uint8)
     active = _active(view, dialect, ascii_based=True)
     if active is None:
@@ -171,10 +170,10 @@ def with_literal_escapes(text: bytes, dialect: Dialect) -> bytes:
     return np.repeat(view, 1 + (active & ~np.isin(following, special))).tobytes()
 
 
-def trailing(text: Array, places: Array) -> Array:
-    """Whether the byte at a place is the second half of a GB18030 character.
+def is_second_byte(text: Array, places: Array) -> Array:
+    """Mask of the offsets at which the second byte of a two-byte GB18030 character stands.
 
-    It is when an odd number of bytes ≥ 0x81 stands right before it.
+    That is the case where an odd number of bytes ≥ 0x81 precedes it directly.
     """
     low = np.flatnonzero(text < _FIRST_LEAD)
     before = np.searchsorted(low, places) - 1
@@ -183,12 +182,12 @@ def trailing(text: Array, places: Array) -> Array:
 
 
 def _active(text: Array, dialect: Dialect, *, ascii_based: bool = False) -> Array | None:
-    """Which bytes are escapes that act on the next one: the odd ones of each run of them."""
+    """Mask of the escape bytes that act on the next byte: the odd ones of each run of escapes; None where none is."""
     if dialect.escape is None:
         return None
     escapes = np.flatnonzero(text == dialect.escape)
     if dialect.encoding == "gb18030" and dialect.escape >= _FIRST_TRAIL and not ascii_based:
-        escapes = escapes[~trailing(text, escapes)]
+        escapes = escapes[~is_second_byte(text, escapes)]
     if not len(escapes):
         return None
     begins = np.ones(len(escapes), bool)
@@ -199,18 +198,18 @@ def _active(text: Array, dialect: Dialect, *, ascii_based: bool = False) -> Arra
     return active
 
 
-def _alternating(quotes: Array, inside: bool) -> Quoted:
-    """Regular text: quotes open and close in turn (an escaped pair closes and opens again)."""
+def _alternating(quotes: Array, inside: bool) -> QuotedRanges:
+    """Ranges of text without stray quotes: quotes open and close in turn (a doubled quote closes and opens again)."""
     if inside:
         quotes = np.concatenate((np.array([-1], dtype=quotes.dtype), quotes))
     opens, closes = quotes[0::2], quotes[1::2]
-    return Quoted(opens, closes, len(opens) > len(closes))
+    return QuotedRanges(opens, closes, len(opens) > len(closes))
 
 
-def _stepwise(quotes: Array, may_open: Array, inside: bool) -> Quoted:
-    """Text with stray quotes: one step per quote, since each depends on the one before.
+def _stepwise(quotes: Array, may_open: Array, inside: bool) -> QuotedRanges:
+    """Ranges of text with stray quotes: a loop over the quotes, since the meaning of each depends on the one before.
 
-    Only runs for a stretch that holds a stray quote; a set-based form would need a scan operator.
+    It runs only for text that has a stray quote; a set-based form would need a scan operator.
     """
     opens, closes, stray = ([-1] if inside else []), [], []
     places, openable = quotes.tolist(), may_open.tolist()
@@ -230,11 +229,11 @@ def _stepwise(quotes: Array, may_open: Array, inside: bool) -> Quoted:
         index += 1
     found = (np.array(places, dtype=np.int64) for places in (opens, closes, stray))
     opened, closed, strays = found
-    return Quoted(opened, closed, inside, strays)
+    return QuotedRanges(opened, closed, inside, strays)
 
 
-def _after_blanks(text: Array, stray: Array, marks: Quoted, dialect: Dialect) -> Array:
-    """Stray quotes that stand first in their field but for blanks."""
+def _after_blanks(text: Array, stray: Array, marks: QuotedRanges, dialect: Dialect) -> Array:
+    """Offsets of the stray quotes that are the first character of their field apart from blanks."""
     ends = np.flatnonzero((text == _LF) | (text == _CR))
     ends = ends[~marks.inside(ends)]
     parts = np.union1d(marks.separating(text, np.flatnonzero(text == dialect.delimiter), dialect), ends)

@@ -1,9 +1,8 @@
-"""Cuts a byte stream into whole logical records, and by that counts them.
+"""Split a byte stream into whole logical records, and count them.
 
-This is the independent counter of `received`: it knows line ends and quoted fields, nothing of
-columns or types. It holds one chunk and one unfinished record at a time. It works on the
-original bytes: in UTF-8, GB18030 and Windows-1252 a line end or a quote is never part of another
-character. Reading fields is left to `delimited` and `json_records`.
+This is the independent counter of received records: it knows line ends and quoted fields, but no columns or types. It
+holds one chunk and one unfinished record at a time. It works on the original bytes, as in UTF-8, GB18030 and
+Windows-1252 a line end or a quote is never part of another character. `delimited` and `json_records` read the fields.
 """
 
 from __future__ import annotations
@@ -14,36 +13,37 @@ from typing import BinaryIO
 import numpy as np
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers import pieces
+from ingestion.parsers import block_limits
 from ingestion.parsers.blocks import Array, Block, Refusals
-from ingestion.parsers.encoding import whole_characters
-from ingestion.parsers.quoting import Dialect, Quoted, State, malformed, quoted, settled, state_after
+from ingestion.parsers.encoding import without_cut_character
+from ingestion.parsers.quoting import Dialect, QuotedRanges, State, complete_length, find_quoted, malformed, state_after
 
 CHUNK = 16 * 2**20
-"""Bytes read at a time. Larger buffers come fresh from the kernel each time and cost more to touch than to scan."""
+"""Bytes processed at a time. Larger buffers are slower: the kernel allocates them anew each time."""
 
 KEPT_TEXT = 16 * 2**10
-"""Bytes of text kept of a record that is too long to be read."""
+"""Bytes kept of the text of a record that is too long."""
 
 _LF, _CR = 10, 13
 _NOTHING = np.empty(0, np.int64)
-_UNQUOTED = Quoted(_NOTHING, _NOTHING, False)
+_UNQUOTED = QuotedRanges(_NOTHING, _NOTHING, False)
 
 
 class RecordReader:
-    """Blocks of whole records from `stream`, in order. `offset` is where the stream begins in the payload.
+    """Iterates over blocks of whole records from `stream`. `offset` is the stream's position in the payload.
 
-    A block has at most `most` records. What is found does not depend on `chunk`, the bytes looked at together.
+    A block has at most `most` records; the first record has the number `first`. The records do not depend on `chunk`,
+    the number of bytes processed together.
     """
 
     def __init__(
         self, stream: BinaryIO, dialect: Dialect, *, offset: int = 0, first: int = 1, chunk: int | None = None,
-        most: int = pieces.MAX_RECORDS,
+        most: int = block_limits.MAX_RECORDS,
     ):  # fmt: skip
-        limits = {_LF: most, _CR: pieces.MAX_MARKS, dialect.delimiter: pieces.MAX_CELLS}
-        limits |= {mark: pieces.MAX_MARKS for mark in (dialect.quote, dialect.escape) if mark is not None}
+        limits = {_LF: most, _CR: block_limits.MAX_MARKS, dialect.delimiter: block_limits.MAX_CELLS}
+        limits |= {mark: block_limits.MAX_MARKS for mark in (dialect.quote, dialect.escape) if mark is not None}
         size = chunk or CHUNK
-        self._pieces = pieces.stretches(pieces.pieces_of(stream, size), size, limits)
+        self._chunks = block_limits.join_chunks(block_limits.read_chunks(stream, size), size, limits)
         self._dialect = dialect
         self._most = most
         self._base = offset
@@ -52,7 +52,7 @@ class RecordReader:
     def __iter__(self) -> Iterator[Block]:
         text = b""
         while True:
-            more = next(self._pieces, b"")
+            more = next(self._chunks, b"")
             text = text + more if text else more
             if not text:
                 return
@@ -74,14 +74,14 @@ class RecordReader:
             if not more and not text:
                 return
 
-    def _quoted(self, text: bytes, state: State | None = None) -> Quoted:
+    def _quoted(self, text: bytes, state: State | None = None) -> QuotedRanges:
         marks = [mark for mark in (self._dialect.quote, self._dialect.escape) if mark is not None]
         if not (state and state.inside) and not any(bytes((mark,)) in text for mark in marks):
             return _UNQUOTED
-        return quoted(np.frombuffer(text, np.uint8), self._dialect, state)
+        return find_quoted(np.frombuffer(text, np.uint8), self._dialect, state)
 
-    def _last_break(self, text: bytes, marks: Quoted) -> int:
-        """Just after the last line end that ends a record; 0 when there is none."""
+    def _last_break(self, text: bytes, marks: QuotedRanges) -> int:
+        """Offset just after the last line end that ends a record; 0 where there is none."""
         place = text.rfind(b"\n")
         if place < 0 or not len(marks.opens) or not bool(marks.inside(np.array([place]))[0]):
             return place + 1
@@ -89,8 +89,8 @@ class RecordReader:
         breaks = breaks[~marks.inside(breaks)]
         return int(breaks[-1]) + 1 if len(breaks) else 0
 
-    def _cut(self, text: bytes, marks: Quoted) -> Block:
-        """Every record of `text`, which ends with a whole record. Blank lines are no records."""
+    def _cut(self, text: bytes, marks: QuotedRanges) -> Block:
+        """A block of all records of `text`, which ends with a whole record. Blank lines are not records."""
         view = np.frombuffer(text, np.uint8)
         breaks = np.flatnonzero(view == _LF)
         if len(marks.opens):
@@ -114,7 +114,7 @@ class RecordReader:
         return block
 
     def _refusals(self, starts: Array, ends: Array, places: dict[str, Array]) -> Refusals:
-        """Records that are too long; of the others those that hold a place at which a rule is broken."""
+        """Records that are too long, and those of the others that contain an offset at which a rule is broken."""
         refused = []
         long = np.flatnonzero(ends - starts > self._dialect.max_record_bytes)
         if len(long):
@@ -127,13 +127,16 @@ class RecordReader:
         return tuple(refused)
 
     def _too_long(self, text: bytes) -> tuple[Block, bytes]:
-        """Skip to the end of a record longer than memory allows; it counts as one refused record."""
+        """Skip to the end of a record longer than `max_record_bytes`, which counts as one refused record.
+
+        Returns its block, and the text after it.
+        """
         head, state, more = kept_head(text, self._dialect.max_record_bytes, self._dialect.encoding), State(), text
         length, opened, stop, ended_by_cr = 0, 0, 0, False
         held = b""
         while more or held:
             text = held + more
-            part = settled(text, self._dialect) if more else len(text)
+            part = complete_length(text, self._dialect) if more else len(text)
             text, held = text[:part], text[part:]
             more = b""
             if text:
@@ -146,7 +149,7 @@ class RecordReader:
                     break
                 length += len(text)
                 state, ended_by_cr = state_after(view, marks, self._dialect), text[-1] == _CR
-            more = next(self._pieces, b"")
+            more = next(self._chunks, b"")
         if not stop and state.inside:
             raise self._unterminated(opened)
         zero = np.zeros(1, np.int64)
@@ -158,7 +161,7 @@ class RecordReader:
         self._base += length + 1
         return block, (text[stop:] + held if stop else b"")
 
-    def _first_break(self, text: bytes, marks: Quoted) -> int:
+    def _first_break(self, text: bytes, marks: QuotedRanges) -> int:
         breaks = np.flatnonzero(np.frombuffer(text, np.uint8) == _LF)
         if len(marks.opens):
             breaks = breaks[~marks.inside(breaks)]
@@ -174,12 +177,12 @@ class RecordReader:
 
 
 def kept_head(text: bytes, max_record_bytes: int, encoding: str) -> bytes:
-    """What is kept of the text of a record that is longer than `max_record_bytes`; `text` is more than that of it."""
-    return whole_characters(text[: min(KEPT_TEXT, max_record_bytes)], encoding)
+    """The kept beginning of a record that is longer than `max_record_bytes`; `text` is at least that much of it."""
+    return without_cut_character(text[: min(KEPT_TEXT, max_record_bytes)], encoding)
 
 
 def kept_ends(text: bytes, starts: Array, ends: Array, max_record_bytes: int, encoding: str) -> Array:
-    """Where the kept text of each record ends: before its end for those that are too long."""
+    """Offset at which the kept text of each record ends: before the record's end where it is too long."""
     long = np.flatnonzero(ends - starts > max_record_bytes)
     if not len(long):
         return ends
@@ -190,8 +193,8 @@ def kept_ends(text: bytes, starts: Array, ends: Array, max_record_bytes: int, en
     return ends
 
 
-def _bare_returns(view: Array, marks: Quoted) -> Array:
-    """Carriage returns outside quotes that are not part of CR LF nor the last byte."""
+def _bare_returns(view: Array, marks: QuotedRanges) -> Array:
+    """Offsets of carriage returns outside quotes that are neither part of CR LF nor the last byte."""
     returns = np.flatnonzero(view[:-1] == _CR)
     bare = returns[view[returns + 1] != _LF]
     if len(bare) and len(marks.opens):

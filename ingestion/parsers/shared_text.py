@@ -1,7 +1,7 @@
-"""The workbook's shared text: a table of texts that cells name by number.
+"""Read a workbook's shared strings: the table of texts to which cells refer by number.
 
-Held in memory, so its size is bounded (`max_document_bytes`). Plain parts, of which nearly all are, are cut by one
-pattern; what is not of it goes through an XML parser. Which cell names which text is left to `sheet_values`.
+It is held in memory, so its size is limited (`max_document_bytes`). Nearly all workbooks write it in one form, which a
+regular expression reads; any other form is read by an XML parser.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pyarrow as pa
 from ingestion.parsers.opc import Package, well_formed, xml_parser
 from ingestion.parsers.sheet_text import PLAIN_ENTITY, RichText, all_without_escapes, without_entities
 
-SPACES = (
+NAMESPACES = (
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
     "http://purl.oclc.org/ooxml/spreadsheetml/main",
 )
@@ -25,7 +25,7 @@ _READING = rb'<rPh [^<>]*><t(?: xml:space="preserve")?>[^<>]*</t></rPh>'
 _PLAIN = re.compile(rb"<si>(?:" + _T + rb"|<t/>)(?:" + _READING + rb")*(?:<phoneticPr [^<>]*/>)?</si>")
 _HEAD = re.compile(
     rb'(?:\xef\xbb\xbf)?\s*(?:<\?xml version="1\.0" encoding="(?:UTF|utf)-8"(?: standalone="yes")?\s*\?>)?\s*'
-    rb'<sst xmlns="(?:' + b"|".join(re.escape(space.encode()) for space in SPACES) + rb')"'
+    rb'<sst xmlns="(?:' + b"|".join(re.escape(space.encode()) for space in NAMESPACES) + rb')"'
     rb'(?: (?:count|uniqueCount)="\d+")*>'
 )
 _TAIL = re.compile(rb"\s*</sst>\s*")
@@ -33,7 +33,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def shared_text(package: Package, part: str, limit: int) -> pa.LargeStringArray:
-    """Every text in order; NULL for an item that is none (two texts in one). `limit` is in bytes.
+    """All shared texts in order; NULL for an invalid item (two texts in one). `limit` is in bytes.
 
     Raises DeliveryRefused (`workbook_damaged`, `workbook_unsafe`).
     """
@@ -44,7 +44,7 @@ def shared_text(package: Package, part: str, limit: int) -> pa.LargeStringArray:
 
 
 def _plain(data: bytes) -> pa.LargeStringArray | None:
-    """The texts, or None where any byte of the part is none of the plain pattern."""
+    """The texts; None where the part does not match the usual form completely."""
     head = _HEAD.match(data)
     if not head or _CONTROL.search(data) or re.search(PLAIN_ENTITY, data):
         return None
@@ -75,7 +75,7 @@ class _Reader:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         space, _, name = tag.rpartition(" ")
-        ours = name if space in SPACES else tag
+        ours = name if space in NAMESPACES else tag
         if self._item is not None:
             self._item.start(ours)
         elif self._depth == _ITEM_DEPTH and ours == "si":

@@ -1,7 +1,7 @@
-"""The one vocabulary of a worksheet's readers: a run of its cells as arrays, as the sheet's text says them.
+"""Data types of the worksheet readers: the cells of some rows as arrays, as the XML has them.
 
-Two readers give the same: `sheet_plain` for the spelling that nearly every program uses, `sheet_exact` for every other.
-What a cell's value is comes after, in `sheet_values`. Columns count from 0, rows from 1.
+Two readers give the same cells: `sheet_plain` for the XML that nearly every program writes, `sheet_exact` for any
+other. `sheet_values` determines the values afterwards. Columns count from 0, rows from 1.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ KINDS = {
     "n": Kind.NUMBER, "s": Kind.SHARED, "str": Kind.FORMULA_TEXT, "inlineStr": Kind.INLINE, "b": Kind.BOOLEAN,
     "e": Kind.ERROR, "d": Kind.DATE,
 }  # fmt: skip
-"""The attribute `t`; without it a cell is a number."""
+"""Cell types by the attribute `t`; a cell without it is a number."""
 
 
 class Fault(IntEnum):
-    """What is wrong with a cell whatever its column; the rule that refuses its row is `RULES[fault]`."""
+    """What is wrong with a cell; the rule that refuses its row is `RULES[fault]`."""
 
     NONE = 0
     BROKEN = 1
     MISPLACED = 2
     ERROR = 3
-    WORDLESS = 4
-    UNVALUED = 5
+    TEXT_WITHOUT_VALUE = 4
+    FORMULA_WITHOUT_VALUE = 5
     MERGED = 6
     TYPE = 7
     PRECISION = 8
@@ -58,8 +58,8 @@ RULES = {
     Fault.BROKEN: "cell_broken",
     Fault.MISPLACED: "cell_misplaced",
     Fault.ERROR: "cell_error",
-    Fault.WORDLESS: "text_without_value",
-    Fault.UNVALUED: "formula_without_value",
+    Fault.TEXT_WITHOUT_VALUE: "text_without_value",
+    Fault.FORMULA_WITHOUT_VALUE: "formula_without_value",
     Fault.MERGED: "merged_cell",
     Fault.TYPE: "cell_type",
     Fault.PRECISION: "number_precision",
@@ -68,10 +68,11 @@ RULES = {
 
 @dataclass(frozen=True)
 class Cells:
-    """A run of whole rows. All arrays are of one length, ordered by row and column.
+    """The cells of some consecutive rows. All arrays have one entry per cell, ordered by row and column.
 
-    `valued` says which cells have a value element, `formula` which a formula. `fault` is NONE, BROKEN or MISPLACED.
-    `last` is the last row of the run, with cells or without. `texts` gives the value elements as text, NULL without.
+    `valued` and `formula` are masks of the cells with a value element and with a formula. `fault` is NONE, BROKEN or
+    MISPLACED. `last` is the last row, even if it has no cells. `texts` gives the value elements as text, NULL where a
+    cell has none.
     """
 
     row: Array
@@ -88,7 +89,7 @@ class Cells:
         return len(self.row)
 
     def parts(self, most: int) -> Iterator[Cells]:
-        """The run as runs of whole rows with at most so many cells, or one row."""
+        """Split into parts of whole rows with at most `most` cells, or a single row."""
         begin, texts = 0, self.texts() if len(self) > most else None
         while texts is not None and len(self) - begin > most:
             row = self.row[begin + most]
@@ -109,7 +110,7 @@ class Cells:
 
 
 class NotPlain(Exception):
-    """The sheet is not of the plain spelling."""
+    """The sheet's XML is not in the form that `sheet_plain` reads."""
 
 
 def column_letters(index: int) -> str:
@@ -131,7 +132,7 @@ def column_index(letters: str) -> int:
 
 
 def unplaced(problem: str) -> DeliveryRefused:
-    """A sheet that leaves open where its rows are (rule `sheet_order`)."""
+    """The refusal of a sheet that does not define the positions of its rows or cells (rule `sheet_order`)."""
     return DeliveryRefused(
         f"{problem}: the program that wrote the workbook leaves it to guess where cells are",
         rule="sheet_order",
@@ -140,5 +141,5 @@ def unplaced(problem: str) -> DeliveryRefused:
 
 
 def descending(name: str, row: int, before: int) -> DeliveryRefused:
-    """A row that does not come after the one before."""
+    """The refusal of a sheet in which a row's number is not above that of the row before."""
     return unplaced(f"rows of sheet {name!r} do not ascend: row {row} after row {before}")

@@ -1,8 +1,7 @@
-"""Serial numbers of days as ISO 8601 text, and back.
+"""Convert Excel serial dates to ISO 8601 text, and back.
 
-A serial counts days from 1900 or from 1904 (ECMA-376 part 1, 18.17.4.1); its fraction is the time of day, to the
-second. In the 1900 system 60 is 29 February 1900, which never was, and 0 is no day. Formats of a contract are read by
-conform.
+A serial counts days from 1900 or from 1904 (ECMA-376 part 1, 18.17.4.1); its fraction is the time of day, here to the
+second. In the 1900 system 60 is 29 February 1900, which did not exist, and 0 is no day.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.parsers.blocks import Array
-from ingestion.parsers.sheet_styles import Shown
+from ingestion.parsers.sheet_styles import NumberDisplay
 
 _DAY = 86_400
 _FROM_1900, _FROM_1900_EARLY, _FROM_1904 = -25_569, -25_568, -24_107
@@ -30,15 +29,15 @@ _LEAP = datetime.fromisoformat("1900-03-01")
 
 
 def iso_texts(number: Array, shown: Array, *, date_1904: bool) -> pa.LargeStringArray:
-    """What each number is as a day, a moment or a time of day; NULL where it is none.
+    """Each number as ISO 8601 date, date and time, or time of day; NULL where it is none.
 
-    `shown` is how its cell shows it (`sheet_styles.Shown`). A time of day is a number below 1 that is shown as a
-    time, or has no day.
+    `shown` is how the cell displays it (`sheet_styles.NumberDisplay`). A number below 1 is a time of day where it is
+    displayed as a time or has a fraction.
     """
-    fine = np.isfinite(number) & (number >= 0) & (number < _FAR) & (shown != Shown.ELAPSED)
+    fine = np.isfinite(number) & (number >= 0) & (number < _FAR) & (shown != NumberDisplay.ELAPSED)
     seconds = np.round(np.where(fine, number, 0) * _DAY).astype(np.int64)
     day, rest = seconds // _DAY, seconds % _DAY
-    timed = (day == 0) & ((shown == Shown.TIME) | (rest > 0))
+    timed = (day == 0) & ((shown == NumberDisplay.TIME) | (rest > 0))
     if date_1904:
         since = day + _FROM_1904
     else:
@@ -54,7 +53,7 @@ def iso_texts(number: Array, shown: Array, *, date_1904: bool) -> pa.LargeString
 
 
 def serial_text(text: str | None, system: str) -> str | None:
-    """An ISO 8601 day or moment as a serial; one with an offset stays as it is, for a serial has none."""
+    """ISO 8601 text as a serial number; other text, and a time with a UTC offset, is returned unchanged."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:

@@ -1,8 +1,8 @@
-"""A worksheet read element by element, whatever its spelling: prefixes, comments, references left out, cells that lie.
+"""Read a worksheet with an XML parser, element by element, in any valid form (ECMA-376 part 1, 18.3.1.4, 18.3.1.73).
 
-The slow reader of two, and the one that decides what a sheet says (ECMA-376 part 1, 18.3.1.4 `c`, 18.3.1.73 `row`).
-Beside a sheet in the plain spelling it reads only what stands around the rows (`sheet_plain`). What a cell's value is
-comes after, in `sheet_values`.
+This is the slower of two readers and the reference for both: it handles prefixes, comments, missing references and
+misplaced cells. Where `sheet_plain` reads the rows, it reads only the XML before and after them. `sheet_values`
+determines the values of the cells afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.parsers.opc import damaged, well_formed, xml_parser
-from ingestion.parsers.shared_text import SPACES
+from ingestion.parsers.shared_text import NAMESPACES
 from ingestion.parsers.sheet_cells import (
     KINDS,
     MAX_COLUMNS,
@@ -31,7 +31,7 @@ from ingestion.parsers.sheet_text import RichText
 
 _BATCH, _BATCH_LETTERS = 100_000, 16 * 2**20
 _IN_DATA, _IN_ROW = 2, 3
-"""Depth of rows, and of cells."""
+"""Element depth of rows, and of cells."""
 _REF = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _MERGED = re.compile(rf"{_REF.pattern}:{_REF.pattern}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,6}")
@@ -39,9 +39,9 @@ _LONG = 10
 
 
 class SheetXml:
-    """The handlers of one sheet; feed it bytes, take `cells` as they come, `close` it.
+    """Parser of one sheet: call `feed` with its bytes, take the cells from `cells`, then `close`.
 
-    `merged` has four numbers a merge: first column, first row, last column, last row. Raises DeliveryRefused
+    `merged` has four numbers per merged range: first column, first row, last column, last row. Raises DeliveryRefused
     (`sheet_order`, `workbook_damaged`, `workbook_unsafe`).
     """
 
@@ -52,7 +52,7 @@ class SheetXml:
         self._name = name
         self._path: list[str] = []
         self._seen_data = False
-        self._made = _Made()
+        self._buffer = _CellBuffer()
         self._row, self._row_said = 0, True
         self._next = 0
         self._columns: set[int] = set()
@@ -63,26 +63,26 @@ class SheetXml:
         self._parser.CharacterDataHandler = self._data
 
     def feed(self, data: bytes) -> None:
-        """The next bytes of the sheet."""
+        """Parse the next bytes of the sheet."""
         with well_formed(self.part):
             self._parser.Parse(data)
 
     def close(self) -> None:
-        """The sheet's end."""
+        """Finish parsing. Raises DeliveryRefused where the XML is incomplete or has no rows element."""
         with well_formed(self.part):
             self._parser.Parse(b"", True)
         if not self._seen_data:
             raise damaged(f"sheet {self._name!r} is no worksheet: it has no rows element (sheetData)")
 
     def cells(self, *, rest: bool = False) -> Iterator[Cells]:
-        """Whole rows, once there are many, or `rest`: all there are."""
-        if self._made.row and (rest or (self._made.full and len(self._path) == _IN_DATA)):
-            yield self._made.cells(self._row)
-            self._made = _Made()
+        """The cells of complete rows, once there are many; with `rest` all remaining ones."""
+        if self._buffer.row and (rest or (self._buffer.full and len(self._path) == _IN_DATA)):
+            yield self._buffer.cells(self._row)
+            self._buffer = _CellBuffer()
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         space, _, name = tag.rpartition(" ")
-        ours = name if space in SPACES else tag
+        ours = name if space in NAMESPACES else tag
         depth = len(self._path)
         self._path.append(ours)
         if self._cell is not None:
@@ -159,7 +159,7 @@ class SheetXml:
         misplaced |= column in self._columns or column >= MAX_COLUMNS
         self._columns.add(column)
         self._next = column + 1
-        self._made.add(self._row, column, cell, Fault.MISPLACED if misplaced else cell.fault)
+        self._buffer.add(self._row, column, cell, Fault.MISPLACED if misplaced else cell.fault)
 
     def _merge(self, ref: str) -> None:
         found = _MERGED.fullmatch(ref)
@@ -173,7 +173,7 @@ class SheetXml:
 
 
 class _Cell:
-    """One `c`: its attributes, and what it holds."""
+    """One `c` element: its attributes, value and formula."""
 
     def __init__(self, attributes: dict[str, str]) -> None:
         self.attributes = attributes
@@ -221,18 +221,18 @@ class _Cell:
 
     @property
     def value(self) -> str | None:
-        """The first value there is."""
+        """The cell's first value; None where it has none."""
         return self._values[0] if self._values else None
 
     @property
     def fault(self) -> Fault:
-        """Two values, a value of another type's element, text outside of one, a type there is none of."""
+        """BROKEN for two values, a value element of another type, text outside a value, or an unknown type."""
         wrong = self.kind == Kind.INLINE and not self._inline and bool(self.value)
         return Fault.BROKEN if self._broken or wrong or len(self._values) > 1 else Fault.NONE
 
 
-class _Made:
-    """Cells as lists, until they are arrays."""
+class _CellBuffer:
+    """Collects cells in lists until they are converted to arrays."""
 
     def __init__(self) -> None:
         self.row: list[int] = []
@@ -243,7 +243,7 @@ class _Made:
 
     @property
     def full(self) -> bool:
-        """Whether it is time to make arrays of them."""
+        """Whether there are enough cells, or enough text, to convert them."""
         return len(self.row) >= _BATCH or self._size >= _BATCH_LETTERS
 
     def add(self, row: int, column: int, cell: _Cell, fault: Fault) -> None:
@@ -256,7 +256,7 @@ class _Made:
         self._size += len(cell.value or "")
 
     def cells(self, last: int) -> Cells:
-        """All of them, by row and column."""
+        """All collected cells, ordered by row and column; `last` is the last row."""
         row, column = np.array(self.row, np.int64), np.array(self._column, np.int64)
         order = np.lexsort((column, row))
         facts = np.array(self._cells, np.int64)[order]

@@ -1,8 +1,8 @@
-"""Merged cells among the data: which rows they touch, and their value in every cell where the contract says `fill`.
+"""Handle merged cells among a sheet's data: refuse the rows they touch, or fill them where the contract says `fill`.
 
-A merge has its value in its first cell; the others of it hold none, or one that no program shows (ECMA-376 part 1,
-18.3.1.55). So a row that a merge touches lacks a value or has one that is meant for others too. Merged headings are the
-business of `xlsx`.
+A merged range has its value in its first cell; its other cells have none, or one that no program displays (ECMA-376
+part 1, 18.3.1.55). So each row in the range lacks a value, or has one that is also meant for other rows. Merged
+headings are handled by `xlsx`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 
 from ingestion.parsers.blocks import Array
 from ingestion.parsers.sheet_cells import MAX_COLUMNS, Fault
-from ingestion.parsers.sheet_values import Values, joined
+from ingestion.parsers.sheet_values import Values, concat_values
 
 
 class Merges:
-    """Merges that touch declared `columns` from row `first` on; `merged` is as in `Shape`."""
+    """Merged ranges that touch the declared `columns` from row `first` on; `merged` as in `Shape`."""
 
     def __init__(self, merged: Array, columns: Sequence[int], first: int, last: int, *, fill: bool) -> None:
         self._columns = np.array(sorted(columns), np.int64)
@@ -37,19 +37,19 @@ class Merges:
         self._after = first - 1
 
     def touched(self, rows: Array) -> Array:
-        """Which rows a merge touches that is not filled."""
+        """Mask of the rows that are touched by a merged range which is not to be filled."""
         begun = np.searchsorted(self._tops, rows, "right")
         return np.asarray(begun > np.searchsorted(self._bottoms, rows, "left"))
 
     def filled(self, values: Values) -> Values:
-        """The run with every merge's value in each of its cells; a cell that cannot be told is MERGED.
+        """The cells with the value of every merged range copied into all its cells. Call it with all cells in order.
 
-        That is one under two merges, and one with another value of its own. To be called with every run in order.
+        A cell that is in two merged ranges, or has a different value of its own, gets the fault MERGED.
         """
         first, last = self._after + 1, min(values.last, self._last)
         self._after = last
         live = np.flatnonzero((self._merged[:, 1] <= last) & (self._merged[:, 3] >= first))
-        known = values if self._before is None else joined([self._before, values])
+        known = values if self._before is None else concat_values([self._before, values])
         if not len(live) or not len(known):
             self._before = None
             return values
@@ -61,7 +61,7 @@ class Merges:
         return result
 
     def _sources(self, known: Values, live: Array) -> Array:
-        """Index in `known` of each live merge's first cell; -1 where it holds nothing."""
+        """Index in `known` of the first cell of each live merged range; -1 where that is empty."""
         keys = known.row * MAX_COLUMNS + known.column
         wanted = self._merged[live, 1] * MAX_COLUMNS + self._merged[live, 0]
         order = np.argsort(keys, kind="stable")
@@ -71,7 +71,7 @@ class Merges:
         return np.where((keys[found] == wanted) & holds[found], found, -1)
 
     def _covered(self, live: Array, first: int, last: int) -> tuple[Array, Array, Array]:
-        """Keys of every declared cell under a live merge in these rows, whose it is, and which is its first one."""
+        """For each declared cell of a live merged range in these rows: key, range, and whether it is the first cell."""
         top = np.maximum(self._merged[live, 1], first)
         count = (np.minimum(self._merged[live, 3], last) - top + 1) * self._width[live]
         of = np.repeat(np.arange(len(live)), count)
@@ -93,11 +93,11 @@ class Merges:
         kept.fault[twice | apart] = Fault.MERGED
         kept = kept.take(np.flatnonzero((source >= 0) | apart | twice))
         rest = values.take(np.flatnonzero(~np.isin(own, made)))
-        both = joined([rest, kept])
+        both = concat_values([rest, kept])
         return both.take(np.argsort(both.row * MAX_COLUMNS + both.column, kind="stable"))
 
 
 def _overlapping(made: Array, of: Array) -> Array:
-    """Which cells are of a merge that shares one with another."""
+    """Mask of the cells that belong to a merged range which overlaps another one."""
     keys, times = np.unique(made, return_counts=True)
     return np.asarray(np.isin(of, of[np.isin(made, keys[times > 1])]))

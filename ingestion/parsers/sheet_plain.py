@@ -1,8 +1,8 @@
-"""A worksheet in the spelling that nearly every program uses, cut into cells by whole arrays of bytes.
+"""Read a worksheet in the XML form that nearly every program writes, with array operations on its bytes.
 
-Tags are found by their brackets and told by their first letters; which may follow which is one table, so what is not
-spelt exactly so is noticed and left to `sheet_exact` (`NotPlain`): comments, prefixes, single quotes, other attributes,
-rich text, references left out or out of order. Both give the same cells for the same sheet.
+Tags are found by their brackets and identified by their first letters; a table says which tag may follow which. Any
+other form raises `NotPlain` and is read by `sheet_exact`: comments, prefixes, single quotes, other attributes, rich
+text, references that are missing or out of order. Both readers give the same cells for the same sheet.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CODES = 17
 _ALPHABET, _NINE, _DIGITS = 26, 9, 7
 
 ROW, ROW0, ROW_, C, C0, C_, V, V0, V_, F, F0, F_, IS, IS_, T, T_ = range(1, _CODES)
-"""Tags: as they begin, `0` closed in themselves (one more than the open one), `_` ends. 0 is any other."""
+"""Codes of tags: start tag, `0` empty-element tag (one more than its start tag), `_` end tag. 0 is any other tag."""
 
 _FOLLOWS = np.zeros((_CODES, _CODES), bool)
 for _before, _after in (
@@ -51,13 +51,13 @@ for _code, _spelt, _whole in (
 ):  # fmt: skip
     _LETTERS[_spelt[0] | _spelt[1] << 8] = _code
     _SIZE[_code] = _whole
-"""The code a tag's first two letters tell, and how long it then is; 0: any length, or looked at closer."""
+"""Code of a tag by its first two letters, and its required length (0: any length, or checked elsewhere)."""
 
 
 def plain_cells(chunks: Iterator[bytes], name: str, frame: Callable[[bytes], None]) -> Iterator[Cells]:
-    """Cells of whole rows in order; `frame` gets what stands before and after the rows, `name` is for messages.
+    """Cells of whole rows, in order. `frame` gets the bytes before and after the rows; `name` is for messages.
 
-    Raises NotPlain, at any place, and DeliveryRefused (`sheet_order`).
+    Raises NotPlain, possibly after some cells, and DeliveryRefused (`sheet_order`).
     """
     head = b""
     while _BEGIN not in head:
@@ -89,7 +89,7 @@ def plain_cells(chunks: Iterator[bytes], name: str, frame: Callable[[bytes], Non
 
 
 class _Tags:
-    """Every tag of a text: where it begins and ends, and its code. `quotes` are those within tags, `of` their tags."""
+    """All tags of a text: offsets of begin and end, and code. `quotes`: offsets of quotes in tags; `of`: their tags."""
 
     def __init__(self, text: bytes) -> None:
         self.data = data = np.frombuffer(text + _PADDING, np.uint8)
@@ -133,7 +133,7 @@ class _Tags:
         return np.asarray(code)
 
     def _check_kept(self, at: Array) -> None:
-        """A `t` with more than its name has `xml:space="preserve"`, and nothing else."""
+        """Check that `t` tags with attributes have `xml:space="preserve"` and nothing else."""
         size = len(_PRESERVE)
         said = self.data[self.begin[at][:, None] + 2 + np.arange(size)] == np.frombuffer(_PRESERVE, np.uint8)
         if not said.all() or (self.end[at] - self.begin[at] != size + 2).any():
@@ -147,7 +147,7 @@ _OPENS = np.isin(np.arange(_CODES), (ROW, C, F))
 
 
 def _check_letters(text: bytes) -> None:
-    """No other control characters than tab and line feed, no namespaces, no other references; UTF-8."""
+    """Check for UTF-8 without control characters (but tab and line feed), namespaces and unusual references."""
     data = np.frombuffer(text, np.uint8)
     low = data[data < ord(" ")]
     if ((low != ord("\n")) & (low != ord("\t"))).any() or b"xmlns" in text:
@@ -161,7 +161,7 @@ def _check_letters(text: bytes) -> None:
 
 
 def _cells(text: bytes, before: int, name: str) -> Cells:
-    """The cells of whole rows; `before` is the number of the row before."""
+    """The cells of whole rows; `before` is the number of the last row before them."""
     _check_letters(text)
     tags = _Tags(text)
     code = tags.code
@@ -192,7 +192,7 @@ def _cells(text: bytes, before: int, name: str) -> Cells:
 
 
 def _texts(tags: _Tags, values: Array, owner: Array, count: int) -> pa.LargeStringArray:
-    """The value elements as text, NULL for cells without."""
+    """The value elements as text, NULL for cells without one."""
     starts = tags.end[values] + 1
     empty = tags.code[values] == V0
     ends = np.where(empty, starts, tags.begin[np.minimum(values + 1, len(tags.begin) - 1)])
@@ -205,7 +205,7 @@ def _texts(tags: _Tags, values: Array, owner: Array, count: int) -> pa.LargeStri
 
 
 def _row_numbers(tags: _Tags, rows: Array) -> Array:
-    """What `<row r="…"` says; the attribute comes first."""
+    """Row numbers from `<row r="…"`; the attribute must come first."""
     begin = tags.begin[rows] + len("<row ")
     at = np.searchsorted(tags.quotes, begin)
     if at[-1] + 1 >= len(tags.quotes) or (tags.quotes[at] != begin + 2).any():
@@ -276,7 +276,7 @@ def _reference(data: Array, starts: Array, ends: Array) -> tuple[Array, Array]:
 
 
 def _number(data: Array, starts: Array, ends: Array) -> Array:
-    """Whole numbers of up to seven digits."""
+    """The integers, of up to seven digits, at these byte ranges. Raises NotPlain."""
     size = ends - starts
     if not len(size):
         return np.zeros(0, np.int64)

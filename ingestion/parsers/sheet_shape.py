@@ -1,8 +1,8 @@
-"""What one pass over a worksheet must tell before its rows are read: how far it reaches, its heading, merges, formulas.
+"""Survey a worksheet before its rows are read: used columns, last row, heading, merged ranges, uncomputed formulas.
 
-Merges stand after the rows, and whether a column was computed shows only at its end, so a sheet is passed twice. Of a
-sheet that is not large the first pass keeps the cells. Opening the workbook is left to `workbook`, what the cells mean
-to `sheet_values` and `xlsx`.
+Merged ranges stand after the rows in the XML, and whether a column was computed is known only at its end, so a sheet is
+read twice. The first pass keeps the cells in memory unless the sheet is large. `workbook` opens the workbook;
+`sheet_values` and `xlsx` interpret the cells.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from ingestion.parsers.blocks import Array
 from ingestion.parsers.sheet_cells import MAX_COLUMNS, Cells, Fault, NotPlain
 from ingestion.parsers.sheet_exact import SheetXml
 from ingestion.parsers.sheet_plain import plain_cells
-from ingestion.parsers.sheet_values import Values, joined, values_of
+from ingestion.parsers.sheet_values import Values, concat_values, values_of
 
 _KEPT, _KEPT_BYTES = 1_500_000, 128 * 2**20
-"""Cells that the first pass keeps, some 50 bytes each, and bytes of their text."""
+"""The most cells (some 50 bytes each), and bytes of their text, that the first pass keeps in memory."""
 _TEXT_BYTES, _FEWEST = 16 * 2**20, 1_000
-"""Shared text is looked up for so many bytes at once, by its longest, or for so few cells."""
+"""Bytes of shared text looked up at a time, estimated by its longest text, and the fewest cells at a time."""
 
 
 @dataclass
 class Shape:
-    """What a pass over a sheet finds. Columns count from 0, rows from 1.
+    """Result of the first pass over a sheet. Columns count from 0, rows from 1.
 
-    `columns` are those with any content, `rows` the last row there is. `unvalued` maps a column to how many formulas
-    without a saved value it has, and the row of the first. `merged` has a line per merge: first column, first row, last
-    column, last row. `head` are the cells of the rows asked for.
+    `columns`: those with any content; `rows`: the last row. `unvalued` maps a column to the number of its formulas
+    without a saved value and the row of the first. `merged` (n x 4): first column, first row, last column, last row of
+    each merged range. `head`: the cells of the requested heading rows.
     """
 
     columns: list[int] = field(default_factory=list)
@@ -43,9 +43,10 @@ class Shape:
 
 
 class SheetReader:
-    """The cells of one sheet, in order, as often as asked; `shape` has to be asked for first.
+    """Reads the cells of one sheet, in order; `shape` must be called before `values`.
 
-    `text` gives the sheet's bytes from their beginning. Raises DeliveryRefused (`sheet_order`, `workbook_damaged`).
+    Each call of `text` gives the sheet's bytes from the beginning. Raises DeliveryRefused (`sheet_order`,
+    `workbook_damaged`).
     """
 
     def __init__(self, text: Callable[[], Iterator[bytes]], part: str, name: str, shared: pa.LargeStringArray) -> None:
@@ -59,20 +60,20 @@ class SheetReader:
         self._kept: list[Cells] | None = None
 
     def shape(self, first: int, last: int) -> Shape:
-        """The first pass; `head` holds the rows from `first` to `last`."""
+        """Survey the sheet (first pass); `head` of the result has the rows from `first` to `last`."""
         try:
-            return self._surveyed(first, last)
+            return self._first_pass(first, last)
         except NotPlain:
             self._plain = False
-            return self._surveyed(first, last)
+            return self._first_pass(first, last)
 
     def values(self) -> Iterator[Values]:
-        """Whole rows with what their cells hold."""
+        """The values of all cells, in parts of whole rows."""
         for cells in self._cells(self._xml()) if self._kept is None else self._kept:
             yield from self._values(cells)
 
     def _values(self, cells: Cells) -> Iterator[Values]:
-        """A run's values, in parts where shared text would make it large."""
+        """The values of `cells`, in several parts where shared text would make them large."""
         for part in cells.parts(self._most):
             yield values_of(part, self._shared)
 
@@ -89,7 +90,7 @@ class SheetReader:
         xml.close()
         yield from xml.cells(rest=True)
 
-    def _surveyed(self, first: int, last: int) -> Shape:
+    def _first_pass(self, first: int, last: int) -> Shape:
         xml, shape = self._xml(), Shape()
         used, hollow = np.zeros(MAX_COLUMNS, bool), np.zeros(MAX_COLUMNS, np.int64)
         where = np.zeros(MAX_COLUMNS, np.int64)
@@ -103,21 +104,21 @@ class SheetReader:
             for found in self._values(cells) if wanted or cells.formula.any() else ():
                 if wanted:
                     head.append(found.take(np.flatnonzero((found.row >= first) & (found.row <= last))))
-                _note(found, hollow, where)
+                _count_unvalued(found, hollow, where)
             count += len(cells)
-            held = _held(cells) if kept is not None and count <= _KEPT else None
+            held = _with_texts(cells) if kept is not None and count <= _KEPT else None
             size += held.texts().nbytes if held is not None else 0
             kept = [*(kept or ()), held] if held is not None and size <= _KEPT_BYTES else None
         self._kept = kept
         shape.columns = np.flatnonzero(used).tolist()
         shape.unvalued = {int(at): (int(hollow[at]), int(where[at])) for at in np.flatnonzero(hollow)}
         shape.merged = np.array(xml.merged, np.int64).reshape(-1, 4)
-        shape.head = joined(head) if head else None
+        shape.head = concat_values(head) if head else None
         return shape
 
 
-def _held(cells: Cells) -> Cells:
-    """The cells with their text, and without the bytes they came from."""
+def _with_texts(cells: Cells) -> Cells:
+    """The cells with their text materialised, so that the XML bytes need not be kept."""
     texts = cells.texts()
     small = {name: getattr(cells, name).astype(np.int32) for name in ("row", "column", "style")}
     return replace(
@@ -125,9 +126,9 @@ def _held(cells: Cells) -> Cells:
     )
 
 
-def _note(values: Values, hollow: Array, where: Array) -> None:
-    """Count the formulas without a value by column, and keep the first row of each."""
-    at = values.fault == Fault.UNVALUED
+def _count_unvalued(values: Values, hollow: Array, where: Array) -> None:
+    """Add to `hollow` the formulas without a value of each column, and to `where` the row of the first."""
+    at = values.fault == Fault.FORMULA_WITHOUT_VALUE
     columns, first, counts = np.unique(values.column[at], return_index=True, return_counts=True)
     new = hollow[columns] == 0
     where[columns[new]] = values.row[at][first[new]]

@@ -1,7 +1,7 @@
-"""Which cell formats show a number as a date or a time of day.
+"""Determine which cell styles display a number as a date or a time of day.
 
 Source: ECMA-376 part 1, 18.8.30 (built-in formats, with those of the Chinese, Japanese and Korean editions) and 18.8.31
-(format codes). The numbers stay what the file says; what a date in a column means is decided in `sheet_types`.
+(format codes). The numbers are not changed; `sheet_types` decides what a date in a column means.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _LONG = 4
 _ELAPSED = frozenset((46,))
 _DATES = frozenset((*range(14, 23), *range(27, 37), *range(50, 59))) - _TIMES
 _NO_PART = re.compile(r'"[^"]*"?|\\.|[_*].|\[(?!h+\]|m+\]|s+\])[^\]]*\]|general|am/pm|a/p', re.I | re.S)
-"""What stands in a format code for itself: quoted and escaped text, widths, colours, conditions, locales, General."""
+"""Parts of a format code without date or time meaning: quoted text, widths, colours, conditions, locales, General."""
 _OF_DAYS = re.compile(r"[ydg]|e(?![+-])", re.I)
 _OF_TIMES = re.compile(r"[hs]", re.I)
 
 
-class Shown(IntEnum):
-    """How a cell shows its number."""
+class NumberDisplay(IntEnum):
+    """How a cell displays its number."""
 
     NUMBER = 0
     DATE = 1
@@ -33,28 +33,32 @@ class Shown(IntEnum):
     ELAPSED = 3
 
 
-def shown_as(code: str) -> Shown:
-    """How a format code shows a number."""
+def display_of_format(code: str) -> NumberDisplay:
+    """How a format code displays a number."""
     plain = _NO_PART.sub("", code).lower()
     if "[" in plain:
-        return Shown.ELAPSED
+        return NumberDisplay.ELAPSED
     if _OF_DAYS.search(plain):
-        return Shown.DATE
+        return NumberDisplay.DATE
     if _OF_TIMES.search(plain):
-        return Shown.TIME
-    return Shown.DATE if "m" in plain else Shown.NUMBER
+        return NumberDisplay.TIME
+    return NumberDisplay.DATE if "m" in plain else NumberDisplay.NUMBER
 
 
-def _built_in(number: str) -> Shown:
+def _built_in(number: str) -> NumberDisplay:
     known = int(number) if number.isdecimal() and len(number) < _LONG else 0
-    for numbers, shown in ((_DATES, Shown.DATE), (_TIMES, Shown.TIME), (_ELAPSED, Shown.ELAPSED)):
+    for numbers, shown in (
+        (_DATES, NumberDisplay.DATE),
+        (_TIMES, NumberDisplay.TIME),
+        (_ELAPSED, NumberDisplay.ELAPSED),
+    ):
         if known in numbers:
             return shown
-    return Shown.NUMBER
+    return NumberDisplay.NUMBER
 
 
-def styles_shown(package: Package, part: str | None, limit: int) -> Array:
-    """A `Shown` per cell style, by its number. Raises DeliveryRefused (`workbook_damaged`, `workbook_unsafe`)."""
+def style_displays(package: Package, part: str | None, limit: int) -> Array:
+    """The `NumberDisplay` of each cell style. Raises DeliveryRefused (`workbook_damaged`, `workbook_unsafe`)."""
     if part is None:
         return np.zeros(0, np.int64)
     codes: dict[str, str] = {}
@@ -75,5 +79,7 @@ def styles_shown(package: Package, part: str | None, limit: int) -> Array:
     parser = xml_parser(part)
     parser.StartElementHandler, parser.EndElementHandler = start, end
     package.parse(part, parser, limit)
-    shown = {number: shown_as(codes[number]) if number in codes else _built_in(number) for number in set(numbers)}
+    shown = {
+        number: display_of_format(codes[number]) if number in codes else _built_in(number) for number in set(numbers)
+    }
     return np.array([int(shown[number]) for number in numbers], np.int64)

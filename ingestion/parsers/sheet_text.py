@@ -1,7 +1,7 @@
-"""What a cell's text is: rich text without its reading aids, and the escapes of workbooks.
+"""Decode the text of cells: rich text without phonetic hints, `_xHHHH_` escapes, XML character references.
 
-Source of the rules: ECMA-376 part 1, 18.4 (CT_Rst: `t`, or runs `r` each with a `t`; `rPh` is how to read the text and
-no part of it) and 22.9.2.19 (ST_Xstring: `_xHHHH_` is one UTF-16 unit). Which cell holds what is left to the readers.
+Source of the rules: ECMA-376 part 1, 18.4 (CT_Rst: `t`, or runs `r` each with a `t`; the phonetic hint `rPh` is no part
+of the text) and 22.9.2.19 (ST_Xstring: `_xHHHH_` is one UTF-16 unit).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _ENTITIES = {
     "#xA": "\n", "#xD": "\r", "#xa": "\n", "#xd": "\r",
 }  # fmt: skip
 PLAIN_ENTITY = rb"&(?!(?:amp|lt|gt|quot|apos|#(?:9|10|13|x9|xA|xD|xa|xd));)"
-"""What is an ampersand of none of the references `without_entities` knows."""
+"""An ampersand that does not begin one of the references `without_entities` decodes."""
 
 
 class RichText:
-    """Collects the text of one `si` or `is` from its elements."""
+    """Collects the text of one `si` or `is` element from parser events."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -35,7 +35,7 @@ class RichText:
         self._open = False
 
     def start(self, name: str) -> None:
-        """An element within begins; `name` is local for those of the namespace, and anything else for others."""
+        """A child element begins; `name` is its local name where it is in the SpreadsheetML namespace."""
         self._path.append(name)
         self._plain += self._path == ["t"]
         self._open = self._path in (["t"], ["r", "t"])
@@ -52,12 +52,12 @@ class RichText:
 
     @property
     def text(self) -> str | None:
-        """The whole text with its escapes; None where there are two texts, of which neither is the one."""
+        """The text, escapes not yet decoded; None where there are two plain texts, which is invalid."""
         return None if self._plain > 1 else "".join(self._parts)
 
 
 def without_escapes(text: str) -> str:
-    """`_xHHHH_` as the character it stands for; what stands for none (half a pair, NUL) stays as written."""
+    """Decode `_xHHHH_` escapes; one that is no character (half of a surrogate pair, NUL) stays as written."""
     return _ESCAPE.sub(_characters, text)
 
 
@@ -71,12 +71,12 @@ def _characters(found: re.Match[str]) -> str:
 
 
 def all_without_escapes(texts: pa.Array) -> pa.Array:
-    """`without_escapes` of every text; only those with an escape are touched."""
+    """`without_escapes` for an Arrow array; texts without an escape are not processed."""
     return _changed(texts, "_x", without_escapes)
 
 
 def without_entities(texts: pa.Array) -> pa.Array:
-    """XML references as characters, of the few that programs write."""
+    """Decode the XML references that programs usually write (`&amp;`, `&#10;` and so on), for an Arrow array."""
     return _changed(texts, "&", lambda text: _ENTITY.sub(lambda found: _ENTITIES[found[1]], text))
 
 
@@ -90,7 +90,7 @@ def _changed(texts: pa.Array, mark: str, change: Callable[[str], str]) -> pa.Arr
 
 
 def spans(data: Array, starts: Array, ends: Array) -> pa.LargeBinaryArray:
-    """Pieces of a buffer (ascending, not overlapping) as an array."""
+    """The byte ranges `[start, end)` of a buffer, ascending and not overlapping, as a binary array."""
     if not len(starts):
         return pa.array([], pa.large_binary())
     offsets = np.empty(2 * len(starts), np.int64)

@@ -1,18 +1,18 @@
-"""Cells against the types of their columns: what a cell is by itself must not become something else in its column.
+"""Compare each cell's own type with the type of its column, and refuse cells that would change their meaning.
 
-The rule, for a declared column (docs/adr/0009):
+The rules for a declared column (docs/adr/0009):
 
-- A boolean is a value of BOOLEAN and, as 1 or 0, of text; of no number and no date.
-- A number is a value of numbers and text, and of a date where a format reads it; of no BOOLEAN.
-- A number shown as a date is a value of a date with a serial format. In a text column it is the day it shows, as ISO
-  8601 (`date_cells: iso`): its serial nobody has seen. A column of numbers and a date without a serial format refuse
-  it, unless the contract says `date_cells: serial`; so does text where it says `refuse`, and where the number is no day
-  or a duration.
-- Text is read by the column's type, as in any format, but never as a serial: a serial is a number.
-- A number of more than 15 digits before its point is none of text, whole numbers and DECIMAL: a workbook's numbers are
-  doubles and its programs keep 15 digits, so an identifier typed as a number has lost some (`number_precision`).
+- A boolean cell fits BOOLEAN and, as 1 or 0, text; it fits no number and no date.
+- A number cell fits numbers and text, and a date with a serial format; it does not fit BOOLEAN.
+- A number displayed as a date fits a date with a serial format. In a text column it becomes the displayed date in ISO
+  8601 (`date_cells: iso`), since nobody has seen its serial. A numeric column, and a date column without a serial
+  format, refuse it unless the contract says `date_cells: serial`. A text column refuses it where the contract says
+  `refuse`, or where the number is no date or a duration.
+- Text is read by the column's type as in any format, but never as a serial.
+- A number of more than 15 digits before its point does not fit text, integers and DECIMAL (`number_precision`): the
+  numbers of a workbook are doubles and its programs keep 15 digits, so an identifier stored as a number has lost some.
 
-Words and codes that mean no value are none of it.
+Cells with one of the contract's words or codes for a missing value are never refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ingestion.contract.table_formats import XlsxFormat
 from ingestion.parsers.blocks import Array
 from ingestion.parsers.sheet_cells import Fault, Kind
 from ingestion.parsers.sheet_dates import iso_texts, serial_text
-from ingestion.parsers.sheet_styles import Shown
+from ingestion.parsers.sheet_styles import NumberDisplay
 from ingestion.parsers.sheet_values import Values
 from ingestion.values.blanks import BLANKS
 from ingestion.values.numbers import exact
@@ -43,7 +43,7 @@ _MIDNIGHT = r"T00:00(:00(\.0+)?)?$"
 
 
 class ColumnJudge:
-    """One declared column. `shown` says how each cell style shows a number (`sheet_styles.Shown`)."""
+    """One declared column. `shown`: the `sheet_styles.NumberDisplay` of each cell style."""
 
     def __init__(self, column: Column, spec: XlsxFormat, shown: Array, *, date_1904: bool) -> None:
         found = column_type(column.type)
@@ -58,22 +58,22 @@ class ColumnJudge:
         self._codes = [float(code) for code in map(exact, column.spec.missing) if code is not None]
 
     def read(self, values: Values) -> tuple[Array, pa.LargeStringArray]:
-        """The fault of every cell of the column, its own or one against the column; and its text for the column."""
+        """For every cell of the column: its fault (its own, or that it does not fit the column), and its text."""
         fault = values.fault.copy()
         fine = (fault == Fault.NONE) & np.asarray(pc.is_valid(values.text))
         number = values.kind == Kind.NUMBER
         shown = self._shown_as(values, number)
-        dated = shown != Shown.NUMBER
+        dated = shown != NumberDisplay.NUMBER
         self._set(fault, fine & self._contradicts(values, number, dated), Fault.TYPE, values)
         if self._logical in ("string", "integer") or self._type == "DECIMAL":
             many = fine & number & ~dated & (np.abs(np.nan_to_num(values.number)) >= _FROM_DIGITS)
             self._set(fault, many & (fault == Fault.NONE), Fault.PRECISION, values)
         if (fault == Fault.ERROR).any():
-            excused = self._excused(values.text)
+            excused = self._is_null_word(values.text)
             fault[(fault == Fault.ERROR) & excused] = Fault.NONE
         text = self._iso_as_read(values)
         if self._logical == "string" and self._dates == "iso" and (dated & fine).any():
-            text = self._days(values, text, shown, fine & dated, fault)
+            text = self._dates_as_shown(values, text, shown, fine & dated, fault)
         return fault, text
 
     def _shown_as(self, values: Values, number: Array) -> Array:
@@ -83,10 +83,10 @@ class ColumnJudge:
             shown[known] = self._shown[values.style[known]]
         return shown
 
-    def _days(
+    def _dates_as_shown(
         self, values: Values, text: pa.LargeStringArray, shown: Array, at: Array, fault: Array
     ) -> pa.LargeStringArray:
-        """Numbers shown as dates as the days they show; what is no day is against the column."""
+        """Replace numbers displayed as dates by the displayed date; a number that is no date gets the fault TYPE."""
         days = iso_texts(values.number[at], shown[at], date_1904=self._date_1904)
         none = np.zeros(len(values), bool)
         none[at] = np.asarray(pc.is_null(days))
@@ -108,7 +108,7 @@ class ColumnJudge:
         return np.asarray(boolean | self._serials_as_text(values))
 
     def _serials_as_text(self, values: Values) -> Array:
-        """Text that only a serial format could read."""
+        """Mask of the text cells that look like a serial and are read by no other declared format."""
         wrong = np.isin(values.kind, _TEXTS)
         if wrong.any():
             wrong &= np.asarray(pc.fill_null(pc.match_substring_regex(values.text, _LIKE_SERIAL), False))
@@ -121,16 +121,16 @@ class ColumnJudge:
     def _set(self, fault: Array, wrong: Array, which: Fault, values: Values) -> None:
         at = np.flatnonzero(wrong)
         if len(at):
-            excused = self._excused(values.text.take(pa.array(at))) | np.isin(values.number[at], self._codes)
+            excused = self._is_null_word(values.text.take(pa.array(at))) | np.isin(values.number[at], self._codes)
             fault[at[~excused]] = which
 
-    def _excused(self, text: pa.LargeStringArray) -> Array:
-        """Which texts are words for no value."""
+    def _is_null_word(self, text: pa.LargeStringArray) -> Array:
+        """Mask of the texts that are words for a missing value."""
         words = pc.utf8_trim(text, characters=BLANKS)
         return np.asarray(pc.fill_null(pc.and_(pc.is_in(words, self._nulls), pc.not_equal(words, "")), False))
 
     def _iso_as_read(self, values: Values) -> pa.LargeStringArray:
-        """ISO 8601 cells as the serial, day or moment that the column reads."""
+        """Convert ISO 8601 date cells to the serial, date or timestamp text that the column's format reads."""
         day = (values.kind == Kind.DATE) & (values.fault == Fault.NONE)
         if not day.any() or self._logical not in ("date", "timestamp"):
             return values.text

@@ -1,8 +1,8 @@
-"""What each cell of a worksheet holds, by its own type, and which cells hold nothing that can be told.
+"""Determine the value of each worksheet cell by the cell's own type, and mark the cells whose value is invalid.
 
-Source of the rules: ECMA-376 part 1, 18.3.1.4 (`c`), 18.18.11 (ST_CellType). A shared text is looked up by its number;
-a number must be one (xsd:double without INF and NaN), a boolean 0, 1, true or false, a date ISO 8601. What is none is
-BROKEN, and never another cell's text or a bare number. What a column makes of a cell is left to `sheet_types`.
+Source of the rules: ECMA-376 part 1, 18.3.1.4 (`c`), 18.18.11 (ST_CellType). A shared text is looked up by its number.
+A number must be an xsd:double other than INF and NaN, a boolean 0, 1, true or false, a date ISO 8601; otherwise the
+cell is BROKEN. Comparing the value with the column's type is left to `sheet_types`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ _OF_WHOLE = np.isin(np.arange(256), np.frombuffer(b"0123456789", np.uint8))
 
 @dataclass(frozen=True)
 class Values:
-    """Cells of whole rows, by row and column. `text` is the value, NULL without; `number` that of a NUMBER, else NaN.
+    """Cell values of whole rows, ordered by row and column; one array entry per cell.
 
-    `fault` is one of those a cell has whatever its column. `last` is the last row of the run.
+    `text` is the value, NULL where there is none; `number` the value of a NUMBER cell, else NaN. `fault` is independent
+    of the cell's column. `last` is the last row.
     """
 
     row: Array
@@ -46,19 +47,19 @@ class Values:
         return len(self.row)
 
     def take(self, at: Array) -> Values:
-        """Some of them, in the order given."""
+        """The values at these indices, in this order."""
         return Values(
             self.row[at], self.column[at], self.kind[at], self.style[at], self.fault[at], self.number[at],
             self.text.take(pa.array(at)), self.last,
         )  # fmt: skip
 
     def at(self, row: Array, column: Array) -> Values:
-        """The same values in other cells."""
+        """The same values at other positions."""
         return replace(self, row=row, column=column)
 
 
-def joined(runs: Sequence[Values]) -> Values:
-    """Runs one after another."""
+def concat_values(runs: Sequence[Values]) -> Values:
+    """Concatenate parts of a sheet."""
     if len(runs) == 1:
         return runs[0]
     row, column, kind, style, fault, number = (
@@ -70,17 +71,17 @@ def joined(runs: Sequence[Values]) -> Values:
 
 
 def values_of(cells: Cells, shared: pa.LargeStringArray) -> Values:
-    """Every cell's value; `shared` is the workbook's shared text."""
+    """The value of every cell; `shared` are the workbook's shared texts."""
     fault, texts = cells.fault.copy(), cells.texts()
     texts = _without_escapes(texts, (cells.kind == Kind.FORMULA_TEXT) | (cells.kind == Kind.INLINE))
     number = np.full(len(cells), np.nan)
     texts = _numbers(texts, cells.kind == Kind.NUMBER, fault, number)
     texts = _booleans(texts, cells.kind == Kind.BOOLEAN, fault)
     texts = _dates(texts, cells.kind == Kind.DATE, fault)
-    texts = _looked_up(texts, cells.kind == Kind.SHARED, fault, shared)
+    texts = _shared_texts(texts, cells.kind == Kind.SHARED, fault, shared)
     blank = np.asarray(pc.fill_null(pc.equal(texts, ""), True)) if cells.formula.any() else np.zeros(len(cells), bool)
     hollow = blank & ((cells.kind != Kind.FORMULA_TEXT) | ~cells.valued)
-    fault[cells.formula & hollow & (fault == Fault.NONE)] = Fault.UNVALUED
+    fault[cells.formula & hollow & (fault == Fault.NONE)] = Fault.FORMULA_WITHOUT_VALUE
     error = cells.kind == Kind.ERROR
     if error.any():
         fault[error & (fault == Fault.NONE) & cells.valued] = Fault.ERROR
@@ -93,13 +94,13 @@ def _without_escapes(texts: pa.LargeStringArray, at: Array) -> pa.LargeStringArr
 
 
 def _trimmed(found: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Without white space around (XML Schema collapses it); blank as NULL."""
+    """Strip XML white space, as XML Schema does for these types; blank texts become NULL."""
     found = pc.ascii_trim(found, _SPACE)
     return pc.if_else(pc.equal(found, ""), pa.scalar(None, found.type), found)
 
 
 def _numbers(texts: pa.LargeStringArray, at: Array, fault: Array, number: Array) -> pa.LargeStringArray:
-    """Fills `number`; marks what is none."""
+    """Fill `number` at the mask `at`; texts that are no number get the fault BROKEN."""
     found = texts if at.all() else texts.filter(pa.array(at))
     if not _made_of(found, _OF_NUMBERS) or _any_empty(found):
         found = _trimmed(found)
@@ -119,7 +120,7 @@ def _numbers(texts: pa.LargeStringArray, at: Array, fault: Array, number: Array)
 
 
 def _booleans(texts: pa.LargeStringArray, at: Array, fault: Array) -> pa.LargeStringArray:
-    """As 1 and 0."""
+    """Convert booleans to `1` and `0`; other texts get the fault BROKEN."""
     if not at.any():
         return texts
     found = _trimmed(texts.filter(pa.array(at)))
@@ -138,8 +139,10 @@ def _dates(texts: pa.LargeStringArray, at: Array, fault: Array) -> pa.LargeStrin
     return pc.replace_with_mask(texts, pa.array(at), found)
 
 
-def _looked_up(texts: pa.LargeStringArray, at: Array, fault: Array, shared: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Shared text by its number. A cell that names none, or an item that is no text, keeps what it says."""
+def _shared_texts(
+    texts: pa.LargeStringArray, at: Array, fault: Array, shared: pa.LargeStringArray
+) -> pa.LargeStringArray:
+    """Replace references to shared texts by the texts. An invalid reference is BROKEN and keeps its text."""
     if not at.any():
         return texts
     found = texts if at.all() else texts.filter(pa.array(at))
@@ -147,7 +150,7 @@ def _looked_up(texts: pa.LargeStringArray, at: Array, fault: Array, shared: pa.L
         found = _trimmed(found)
     places = np.flatnonzero(at)
     named = np.asarray(pc.is_valid(found))
-    fault[places[~named & (fault[places] == Fault.NONE)]] = Fault.WORDLESS
+    fault[places[~named & (fault[places] == Fault.NONE)]] = Fault.TEXT_WITHOUT_VALUE
     whole = np.asarray(pc.fill_null(pc.match_substring_regex(found, _WHOLE), False))
     index = pc.if_else(pa.array(whole), found, "0").cast(pa.int64()).to_numpy()
     known = whole & (index < len(shared))

@@ -1,4 +1,4 @@
-"""The original text of chosen records, as Arrow strings."""
+"""The original text of selected records of a block, as Arrow strings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingestion.parsers.records import KEPT_TEXT
 
 
 def strings(block: Block, rows: Array) -> pa.Array:
-    """Whole records as UTF-8 text. The records must be readable in the block's encoding."""
+    """The complete text of records (block indices) as UTF-8. They must be valid in the block's encoding."""
     data, offsets = _gather(block, rows, None)
     if to_utf8(data, block.encoding) is data:
         return _array(data, offsets)
@@ -21,9 +21,9 @@ def strings(block: Block, rows: Array) -> pa.Array:
 
 
 def lines(block: Block, rows: Array) -> pa.Array:
-    """As `strings`, but each with whatever stands before the next record, so that no byte is copied.
+    """As `strings`, but each text may include the separator up to the next record, so that no byte is copied.
 
-    For readers to whom blanks and line ends after a record mean nothing.
+    For readers that ignore blanks and line ends after a record.
     """
     if not len(block) or to_utf8(block.data, block.encoding) is not block.data:
         return strings(block, rows)
@@ -32,8 +32,8 @@ def lines(block: Block, rows: Array) -> pa.Array:
     return found if len(rows) == len(block) else found.take(pa.array(rows))
 
 
-def shown(block: Block, rows: Array) -> pa.Array:
-    r"""Records as a person may read them: at most 16 KB each, undecodable bytes and NUL as `\x..`."""
+def readable_texts(block: Block, rows: Array) -> pa.Array:
+    r"""Text of records for people to read: at most 16 KB each, undecodable bytes and NUL as `\x..`."""
     data, offsets = _gather(block, rows, KEPT_TEXT)
     whole = b"\x00" not in data and int(np.diff(offsets).max(initial=0)) < KEPT_TEXT
     if whole and to_utf8(data, block.encoding) is data:
@@ -44,7 +44,7 @@ def shown(block: Block, rows: Array) -> pa.Array:
 
 
 def _gather(block: Block, rows: Array, limit: int | None) -> tuple[bytes, Array]:
-    """The records' bytes end to end, and the offsets between them."""
+    """The bytes of the records concatenated, and the n + 1 offsets between them."""
     starts = block.starts[rows]
     lengths = block.ends[rows] - starts
     if limit is not None:

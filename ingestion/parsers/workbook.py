@@ -1,9 +1,8 @@
-"""An Excel workbook opened with care: what it is, which sheets it has, and what its cells refer to.
+"""Open an Excel workbook safely: its sheets, shared texts and cell styles.
 
-Everything is counted while it is unpacked (`archive`), and parts are found as the package says (`opc`). Refused:
-encrypted and old binary workbooks, macros, links to other files, document type declarations, UTF-16 parts. Nothing is
-fetched, no formula is computed. Transitional and Strict workbooks are read alike (ECMA-376, ISO/IEC 29500). Reading
-cells is left to `sheet_shape`, rows to `xlsx`.
+`archive` limits the unpacked size, `opc` finds the parts. Refused are encrypted and old binary workbooks, macros, links
+to other files, document type declarations and UTF-16 parts. Nothing is fetched and no formula is computed. Transitional
+and Strict workbooks are read alike (ECMA-376, ISO/IEC 29500). `sheet_shape` reads cells, `xlsx` rows.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from ingestion.parsers.opc import AGAIN, Link, Package, damaged, refused
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.shared_text import shared_text
 from ingestion.parsers.sheet_shape import SheetReader
-from ingestion.parsers.sheet_styles import styles_shown
+from ingestion.parsers.sheet_styles import style_displays
 from ingestion.settings import Settings
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -31,7 +30,7 @@ _TRUE = ("1", "true", "on")
 
 @dataclass(frozen=True)
 class Sheet:
-    """One worksheet: its name, its part of the package, whether it is shown."""
+    """One worksheet: its name, its part of the package, and whether it is visible."""
 
     name: str
     part: str
@@ -39,7 +38,9 @@ class Sheet:
 
 
 class Workbook:
-    """Raises DeliveryRefused: `empty`, `html_page`, `container`, `xls_binary`, `workbook_encrypted`, `workbook_macros`,
+    """An Excel workbook.
+
+    Raises DeliveryRefused: `empty`, `html_page`, `container`, `xls_binary`, `workbook_encrypted`, `workbook_macros`,
     `workbook_links`, `workbook_unsafe`, `workbook_damaged`, `zip_unsafe`, `zip_damaged`.
     """
 
@@ -67,7 +68,7 @@ class Workbook:
         self._shared = next((link.target for link in links if link.kind == "sharedStrings"), None)
 
     def sheet(self, spec: XlsxFormat) -> Sheet:
-        """The declared sheet. Raises DeliveryRefused (rule `sheet`)."""
+        """The sheet that the contract declares. Raises DeliveryRefused (rule `sheet`)."""
         names = ", ".join(repr(sheet.name) for sheet in self.sheets)
         shown = [sheet for sheet in self.sheets if sheet.visible]
         if spec.sheet is not None:
@@ -89,28 +90,28 @@ class Workbook:
         return found[0]
 
     def reader(self, sheet: Sheet) -> SheetReader:
-        """What gives the sheet's cells."""
+        """A reader of the sheet's cells."""
         return SheetReader(lambda: self._package.text(sheet.part, None), sheet.part, sheet.name, self.shared)
 
     @cached_property
     def shared(self) -> pa.LargeStringArray:
-        """The text that cells name by number."""
+        """The shared texts, to which cells refer by number."""
         if self._shared is None:
             return pa.array([], pa.large_string())
         return shared_text(self._package, self._shared, self._limit)
 
     @cached_property
     def shown(self) -> Array:
-        """How each cell style shows a number, by its own number (`sheet_styles.Shown`)."""
-        return styles_shown(self._package, self._styles, self._limit)
+        """The `sheet_styles.NumberDisplay` of each cell style."""
+        return style_displays(self._package, self._styles, self._limit)
 
     def _main_part(self) -> str:
-        """The part that is the workbook, as the package's relationship or its content types say."""
+        """The name of the workbook's main part, found by the package's relationships or else its content types."""
         package = self._package
         if "mimetype" in package.names and not package.find("[Content_Types].xml"):
             raise refused("the file is an OpenDocument file (.ods?), not an Excel workbook (.xlsx)", "container", AGAIN)
         main = next((link.target for link in package.links() if link.kind == "officeDocument"), None)
-        part = main or package.of_type(_MAIN)
+        part = main or package.part_of_type(_MAIN)
         if part is None or package.find(part) is None:
             raise refused("the file is a ZIP archive, not an Excel workbook (.xlsx)", "container", AGAIN)
         kind = package.content_type(part)
@@ -153,7 +154,7 @@ def _check_container(path: Path) -> None:
 
 
 def _binary(rest: bytes, head: bytes) -> DeliveryRefused:
-    """An OLE container is an encrypted .xlsx or an old .xls."""
+    """The refusal of an OLE container: an encrypted .xlsx or an old .xls."""
     if "EncryptedPackage".encode("utf-16-le") in head + rest:
         return refused("the workbook is encrypted with a password", "workbook_encrypted", AGAIN)
     return refused("the file is an old binary workbook (.xls)", "xls_binary", AGAIN)

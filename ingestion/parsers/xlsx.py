@@ -1,9 +1,9 @@
-"""One sheet of an Excel workbook: header found by name, cells as text, rows counted.
+"""Read one sheet of an Excel workbook: columns by the names in the heading, cells as text, rows counted.
 
-Every cell is text, so that a number in an identifier column stays as the file writes it and a date stays a serial,
-which a contract declares (docs/adr/0009). A formula's value is the one saved with it; hidden rows and columns are data
-like others. What the cells hold is read by `sheet_shape` and `sheet_values`, and held against the columns by
-`sheet_types`; typing is left to conform.
+Cells are read as text, so that a number in an identifier column stays as the file has it and a date stays a serial,
+whose format the contract declares (docs/adr/0009). The value of a formula is the saved one; hidden rows and columns are
+data like others. `sheet_shape` and `sheet_values` read the cells, `sheet_types` compares them with the columns' types;
+typing the values is left to conform.
 """
 
 from __future__ import annotations
@@ -27,29 +27,30 @@ from ingestion.parsers.sheet_cells import RULES, Fault, column_letters
 from ingestion.parsers.sheet_merges import Merges
 from ingestion.parsers.sheet_shape import Shape, SheetReader
 from ingestion.parsers.sheet_types import ColumnJudge
-from ingestion.parsers.sheet_values import Values, joined
+from ingestion.parsers.sheet_values import Values, concat_values
 from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 from ingestion.values.blanks import BLANKS, is_blank, strip, stripped_sql
 
 _CELLS = 200_000
-"""At least so many cells are judged at once, while there are as many."""
+"""The fewest cells processed together, except at the end of a sheet."""
 _BYTES = 16 * 2**20
-"""Or cells with so much text."""
+"""Bytes of text after which fewer cells are processed together."""
 
 _FOOTER_ROWS = 20
 _ERRORS = (
     "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#GETTING_DATA",
     "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#EXTERNAL!", "#BUSY!", "#PYTHON!",
 )  # fmt: skip
-"""ECMA-376 part 1, 18.17.3, and what later versions added."""
+"""Error values: ECMA-376 part 1, 18.17.3, and those that later versions of Excel added."""
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """`names` by place in `columns`, the sheet's columns with content; an unnamed one is None. `first` is the sheet's
-    first row of data."""
+    """The heading of a sheet. `columns`: columns with content; `names`: their names, None where a column has none;
+    `first`: the first row of data.
+    """
 
     columns: list[int]
     names: list[str | None]
@@ -62,7 +63,7 @@ class _Layout:
 
 
 class Xlsx:
-    """Segments of one workbook."""
+    """Reader of one workbook."""
 
     def __init__(self, table: Table, spec: XlsxFormat, path: Path, settings: Settings) -> None:
         self._table = table
@@ -91,7 +92,7 @@ class Xlsx:
             yield from self._rows(connection, _Rows(self._table, self._spec, book, layout, places, shape), reader)
 
     def _check_dates(self, book: Workbook) -> None:
-        """Serials of one date system read as the other's would all be four years off."""
+        """Refuse a workbook whose date system (1900 or 1904) is not the declared one: dates would be 4 years off."""
         declared = "excel_serial" if book.date_1904 else "excel_serial_1904"
         wrong = [c.name for c in self._table.source_columns if declared in c.spec.readings]
         if wrong:
@@ -103,7 +104,7 @@ class Xlsx:
             )
 
     def _layout(self, sheet: Sheet, shape: Shape) -> _Layout:
-        """The heading of every column, merged headings carried over the cells they cover."""
+        """The name of every column; the text of a merged heading applies to all columns it covers."""
         top, rows = self._spec.header_row, self._spec.header_rows
         grid = _grid(shape, sheet, top, rows) if shape.rows >= top else []
         for first, upper, last, lower in shape.merged[shape.merged[:, 1] < top + rows].tolist():
@@ -116,7 +117,7 @@ class Xlsx:
         return _Layout(shape.columns, [name or None for name in names], top + rows)
 
     def _places(self, layout: _Layout, sheet: Sheet, shape: Shape) -> dict[str, int]:
-        """Place in the layout per source name."""
+        """Index in the layout of each source name. Raises DeliveryRefused (`header`, `formula_without_value`)."""
         wanted = list(dict.fromkeys(str(column.source) for column in self._table.source_columns))
         places = check_header(
             [name for name in layout.names if name],
@@ -130,7 +131,7 @@ class Xlsx:
         return found
 
     def _check_formulas(self, places: dict[str, int], sheet: Sheet, shape: Shape) -> None:
-        """A column that nobody computed refuses the delivery; single cells refuse their rows (`_segment`)."""
+        """Refuse the delivery where most formulas of a column have no saved value; single ones refuse their rows."""
         counted = {name: shape.unvalued.get(at, (0, 0)) for name, at in places.items()}
         hollow = {name: (count, row) for name, (count, row) in counted.items() if 2 * count > shape.rows}
         if hollow:
@@ -189,7 +190,7 @@ class Xlsx:
 
 
 class _Rows:
-    """Cells as rows of text columns under the sheet's letters, with what is wrong with each row."""
+    """Converts cells to rows of text columns named by the sheet's letters, with the faults of each row."""
 
     def __init__(
         self, table: Table, spec: XlsxFormat, book: Workbook, layout: _Layout, places: dict[str, int], shape: Shape
@@ -205,7 +206,7 @@ class _Rows:
         self.statement = self._statement(table, places)
 
     def table(self, values: Values) -> pa.Table:
-        """A run's rows of data: a column per letter, `_row` (int64), `_faults` (int64, a bit per Fault)."""
+        """The data rows of `values`: one column per letter, `_row` (int64), `_faults` (int64, one bit per Fault)."""
         values = self._merges.filled(values)
         values = values.take(np.flatnonzero(values.row >= self._layout.first))
         rows, place = np.unique(values.row, return_inverse=True)
@@ -222,12 +223,12 @@ class _Rows:
         return pa.table({**columns, "_row": rows.astype(np.int64), "_faults": faults})
 
     def filled(self, values: Values) -> int:
-        """Rows of the run with a value."""
+        """Number of rows that have a value."""
         texts = pc.fill_null(pc.not_equal(pc.utf8_trim(values.text, characters=BLANKS), ""), False)
         return len(np.unique(values.row[np.asarray(texts, dtype=bool)]))
 
     def _column(self, cells: Values, column: int, rows: Array, faults: Array) -> pa.Array:
-        """One column's text by row; its cells' faults are added where the column is declared."""
+        """The text of one column by row; faults of its cells are added to `faults` where the column is declared."""
         text = cells.text
         for judge in self._judges.get(column, ()):
             found, text = judge.read(cells)
@@ -239,7 +240,7 @@ class _Rows:
         return text.take(pa.array(at, mask=at < 0))
 
     def _statement(self, table: Table, places: dict[str, int]) -> str:
-        """SQL over `sheet_rows`: declared columns, the row as a person may read it, and what is wrong with it."""
+        """SQL over `sheet_rows`: the declared columns, the row as JSON for the quarantine, and its faults."""
         names, letters = self._layout.names, [identifier(word) for word in self._layout.letters]
         filled = [f"nullif({stripped_sql(letter)}, '')" for letter in letters]
         nulls = ", ".join(literal(word) for word in self._spec.null_values) or "null"
@@ -268,19 +269,19 @@ class _Rows:
 
 
 def _runs(reader: SheetReader) -> Iterator[Values]:
-    """The sheet's cells, many at once."""
+    """The sheet's cells in parts of at least _CELLS cells or _BYTES of text."""
     runs: list[Values] = []
     for values in reader.values():
         runs.append(values)
         if sum(map(len, runs)) >= _CELLS or sum(run.text.nbytes for run in runs) >= _BYTES:
-            yield joined(runs)
+            yield concat_values(runs)
             runs = []
     if runs:
-        yield joined(runs)
+        yield concat_values(runs)
 
 
 def _grid(shape: Shape, sheet: Sheet, top: int, rows: int) -> list[list[str | None]]:
-    """The rows of the heading, a text per column with content. Raises DeliveryRefused (`header`)."""
+    """The rows of the heading, one text per column with content. Raises DeliveryRefused (`header`)."""
     grid: list[list[str | None]] = [[None] * len(shape.columns) for _ in range(rows)]
     if shape.head is None:
         return grid
@@ -306,7 +307,7 @@ def _bit(fault: Fault) -> int:
 
 
 def _shown(names: list[str | None], letters: list[str]) -> str:
-    """SQL: the row as JSON, with its number in the sheet and every cell under its heading."""
+    """SQL for the row as JSON: its number in the sheet, and every cell under its heading."""
     used: set[str] = {"row"}
     members = ["'row': _row"]
     for index, letter in enumerate(letters):

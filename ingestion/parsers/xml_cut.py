@@ -1,9 +1,8 @@
-"""Cuts an XML document into whole records, and by that counts them and proves the document well-formed.
+"""Split an XML document into whole records, count them, and check that the document is well-formed.
 
-This is the independent counter of `received` for XML: expat reports where elements begin and end,
-and nothing of what is in them is kept but the record's own text. It holds one chunk and one
-unfinished record at a time. A DOCTYPE is refused where it begins, so no entity is ever declared,
-let alone expanded. Reading fields is left to `xml_records`, with another parser.
+This is the independent counter of received records for XML. The parser (expat) reports where elements begin and end;
+only the text of records is kept. It holds one chunk and one unfinished record at a time. A document with a DOCTYPE is
+refused where it begins, so entities are never declared or expanded. `xml_records` reads the fields with another parser.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers import pieces
+from ingestion.parsers import block_limits
 from ingestion.parsers.blocks import Block
 from ingestion.parsers.encoding import undecodable
 from ingestion.parsers.records import kept_ends, kept_head
@@ -27,11 +26,11 @@ from ingestion.parsers.xml_text import undecodable_byte
 from ingestion.values.blanks import is_blank
 
 MAX_DEPTH = 100
-"""Elements inside elements, the root included."""
+"""Maximum nesting depth of elements, including the root."""
 
 _LISTED = 20
 _KNOWN = 1_000
-"""Names of what is beside the records, and of attributes, that are told apart."""
+"""Limit of different names that are counted, of elements beside the records and of attributes."""
 _LONGEST_CHARACTER = 4
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 _SCHEMA_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
@@ -39,7 +38,7 @@ _XML = "http://www.w3.org/XML/1998/namespace"
 
 
 class _Place(NamedTuple):
-    """One record in the text: `end` is provisional (the end tag's beginning) until the tag is measured."""
+    """Position of one record: `end` is where its end tag begins; `bare`: it has no child elements."""
 
     start: int
     end: int
@@ -49,11 +48,11 @@ class _Place(NamedTuple):
 
 @dataclass
 class Beside:
-    """What the document holds apart from its records, by `{namespace}name` path.
+    """What the document contains apart from its records; names are `{namespace}name`.
 
-    `siblings` counts elements that stand where records stand under another name; `paths` are the
-    first few seen anywhere outside a record; `parent` says that the element around the records was there;
-    `attributes` are the names of those seen inside records.
+    `siblings` counts elements with another name at the level of the records; `paths` are the first few paths outside
+    records; `parent`: the document has the element that should contain the records; `attributes` are the names of
+    attributes within records.
     """
 
     siblings: dict[str, int] = field(default_factory=dict)
@@ -63,20 +62,20 @@ class Beside:
 
 
 class CutBlock(NamedTuple):
-    """Records and the start tag of an element that declares the namespaces they stand in."""
+    """A block of records, and the start tag of an element that declares the namespaces in scope for them."""
 
     block: Block
     scope: str
 
 
 class XmlCutter:
-    """Blocks of whole records. `path` is that of the record element, as `{namespace}name` steps.
+    """Gives blocks of whole records. `path`: steps to the record element, as `{namespace}name`.
 
-    `offset` is where the text begins in the payload, None where it is not the bytes sent.
+    `offset` is the position of the text in the payload; None where it was transcoded.
     """
 
     def __init__(
-        self, path: tuple[str, ...], *, max_record_bytes: int, offset: int | None, most: int = pieces.MAX_RECORDS
+        self, path: tuple[str, ...], *, max_record_bytes: int, offset: int | None, most: int = block_limits.MAX_RECORDS
     ) -> None:
         self._path = tuple(_expat_name(step) for step in path)
         self._max = max_record_bytes
@@ -85,7 +84,7 @@ class XmlCutter:
         self._parser = expat.ParserCreate("utf-8", " ")
         self._parser.ordered_attributes = True
         if defer := getattr(self._parser, "SetReparseDeferralEnabled", None):  # expat 2.6
-            defer(False)  # what is found by now must not depend on how much was given at once
+            defer(False)  # parse at once, so that the result does not depend on the size of chunks
         self._parser.StartDoctypeDeclHandler = self._doctype
         self._parser.StartNamespaceDeclHandler = self._namespace
         self._outside()
@@ -114,7 +113,7 @@ class XmlCutter:
         yield from self._ready()
 
     def _feed(self, chunk: bytes) -> None:
-        """Parse a chunk, so much at a time that a tag or comment of more than the longest record is met unfinished."""
+        """Parse a chunk in steps small enough to refuse a single tag or comment longer than the longest record."""
         at, end = 0, self._base + len(self._text)
         self._text = self._text + chunk if self._text else chunk
         while at < len(chunk):
@@ -132,7 +131,7 @@ class XmlCutter:
             raise self._malformed(error) from error
 
     def _ready(self) -> Iterator[CutBlock]:
-        """The records that are complete, and no more text than is still needed."""
+        """Blocks of the records completed so far; text that is no longer needed is dropped."""
         places, self._places = self._places, []
         if self._head is not None and places:
             yield self._long(places.pop(0))
@@ -162,7 +161,7 @@ class XmlCutter:
         return Block(text, base, first, starts - low, kept, ends - starts, "utf-8", refused)
 
     def _end(self, place: _Place) -> int:
-        """Just after the record: expat gives where its end tag begins, or, of `<record/>`, where it ends."""
+        """Offset just after a record. expat reports where its end tag begins or, for `<record/>`, where it ends."""
         at = place.end - self._base
         if place.bare and self._text[at - 2 : at] == b"/>":
             tag = _START_TAG.match(self._text, place.start - self._base)
@@ -171,7 +170,7 @@ class XmlCutter:
         return self._text.index(b">", at) + 1 + self._base
 
     def _long(self, place: _Place) -> CutBlock:
-        """A record of which only the head was kept; it counts as one refused record."""
+        """The block of a record that is too long, of which only the beginning was kept; it is one refused record."""
         head, self._head = self._head or b"", None
         length = self._end(place) - place.start
         self.count += 1
@@ -188,7 +187,7 @@ class XmlCutter:
         self._parser.CharacterDataHandler = self._loose
 
     def _open(self, name: str, attributes: list[str]) -> None:
-        """An element that is not in a record: one on the way to them, a record itself, or another."""
+        """Start tag outside a record: an ancestor of the records, a record itself, or any other element."""
         self._depth += 1
         self._check_depth()
         depth, path = self._depth, self._path
@@ -217,7 +216,7 @@ class XmlCutter:
         self._known.pop()
 
     def _loose(self, text: str) -> None:
-        """Text between records, where only blanks belong."""
+        """Text outside records; between records only blanks are expected, other text is counted."""
         if self._matched == self._depth == len(self._path) - 1 and not is_blank(text):
             self._count_beside("text()")
 
@@ -256,7 +255,7 @@ class XmlCutter:
         self._declared.append((prefix, uri))
 
     def _push_scope(self) -> None:
-        """The namespaces in which children of this element stand; most elements declare none."""
+        """Record the namespaces in scope for the children of this element."""
         known, scope = self._known[-1], self._scopes[-1]
         if self._declared:
             known = {**known, **dict(self._declared)}
@@ -309,7 +308,7 @@ class XmlCutter:
 
 
 def unexpected_attributes(seen: set[str]) -> set[str]:
-    """`{namespace}name` of attributes seen in records, without those every document may carry (xsi:…, xml:…)."""
+    """`{namespace}name` of the attributes in records, without those any document may have (xsi:…, xml:…)."""
     return {_readable(name) for name in seen if not name.startswith((f"{_SCHEMA_INSTANCE} ", f"{_XML} "))}
 
 

@@ -1,9 +1,8 @@
-"""XML records as text columns: the elements at a declared path, read by name.
+"""Read XML records, the elements at a declared path, as text columns.
 
-The cutter (expat) has counted the records and refused whatever declares an entity before libxml2 sees a
-byte. Each block of whole records is then parsed here as a small document of its own, so memory is one
-block's tree and a second, independent parser must find as many records as were counted. Quarantine
-keeps each record's own text. Typing is left to conform.
+`xml_cut` has counted the records and refused documents with entities before. Each block of whole records is parsed here
+by lxml as a small document of its own: memory holds the tree of one block, and this second parser must find as many
+records as the first one counted. The quarantine keeps each record's text. Typing the values is left to conform.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from ingestion.contract.extension import XmlFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.xml_paths import steps
 from ingestion.errors import DeliveryRefused, IntegrityError
+from ingestion.parsers.block_limits import max_records_per_block
 from ingestion.parsers.blocks import Block, Refusals, Segment, readable
-from ingestion.parsers.pieces import records_at_once
 from ingestion.parsers.xml_cut import CutBlock, XmlCutter, unexpected_attributes
 from ingestion.parsers.xml_text import XmlText
 from ingestion.parsers.xml_tree import NIL, Plan, Row, path_of, plan
@@ -34,7 +33,7 @@ _MIXED = etree.XPath("boolean(//*[*]/text()[preceding-sibling::* and normalize-s
 
 
 class XmlRecords:
-    """Segments of one XML payload."""
+    """Reader of one XML payload."""
 
     def __init__(self, table: Table, spec: XmlFormat, path: Path, settings: Settings) -> None:
         self._table = table
@@ -45,10 +44,9 @@ class XmlRecords:
     def segments(self) -> Iterator[Segment]:
         """Every record in order, once.
 
-        Raises DeliveryRefused: `empty`, `html_page`, `container`, `encoding`, `xml_malformed` (anywhere in the
-        document: what is not well-formed is not XML, so nothing of it is taken), `xml_doctype`, `xml_depth`,
-        `xml_token`, `xml_records` (no element at the declared path), `xml_elements` (a required column in no record,
-        or elements and attributes the contract does not have).
+        Raises DeliveryRefused: `empty`, `html_page`, `container`, `encoding`, `xml_malformed` (an error anywhere
+        refuses the whole document), `xml_doctype`, `xml_depth`, `xml_token`, `xml_records` (no element at the declared
+        path), `xml_elements` (a required column in no record, or undeclared elements and attributes).
         """
         with self._path.open("rb") as stream:
             text = XmlText(stream, self._spec.encoding)
@@ -56,7 +54,7 @@ class XmlRecords:
                 steps(self._spec.records, self._spec.namespaces),
                 max_record_bytes=self._settings.max_record_bytes,
                 offset=text.bom if text.as_sent else None,
-                most=records_at_once(len(self._table.source_columns)),
+                most=max_records_per_block(len(self._table.source_columns)),
             )
             reading = plan(self._table, self._spec)
             absent = {column.name for column in self._table.source_columns}
@@ -69,7 +67,7 @@ class XmlRecords:
             self._check_elements(cutter, reading, absent if cutter.count else set())
 
     def _read(self, cut: CutBlock, reading: Plan) -> Segment:
-        """Texts as they stand, `xsi:nil` marked."""
+        """A segment with the original texts; NIL stands for `xsi:nil`."""
         block = cut.block
         rows = readable(len(block), block.refused)
         root = _parsed(block, rows, cut.scope)
@@ -97,7 +95,7 @@ class XmlRecords:
         })  # fmt: skip
 
     def _values(self, texts: pa.Table) -> pa.Table:
-        """NULL for what the contract or the document calls nothing."""
+        """The columns with NULL for the contract's null words and for `xsi:nil`."""
         nothing = pa.array([NIL, *self._spec.null_values], pa.string())
         values = {}
         for name in texts.column_names:
@@ -106,7 +104,7 @@ class XmlRecords:
         return pa.table(values)
 
     def _check_records(self, cutter: XmlCutter) -> None:
-        """No record is an empty delivery where the element around records is there, else the wrong document."""
+        """A document without records is an empty delivery if it has their parent element; otherwise refuse it."""
         if cutter.beside.parent and not cutter.beside.siblings:
             return
         raise DeliveryRefused(
@@ -117,8 +115,8 @@ class XmlRecords:
         )
 
     def _check_elements(self, cutter: XmlCutter, reading: Plan, absent: set[str]) -> None:
-        """By name, as for a header: exact differences, over the whole document."""
-        needed = [c for c in self._table.source_columns if c.name in absent and _needed(c)]
+        """Refuse missing and undeclared elements and attributes, over the whole document, with the exact difference."""
+        needed = [c for c in self._table.source_columns if c.name in absent and _is_required(c)]
         faults = [f"in no record {_listed([repr(path_of(c)) for c in needed])}"] if needed else []
         if not self._spec.lenient_extra_elements:
             extra = [f"{path!r} ({n:,}, first in record {at:,})" for path, (n, at) in reading.unexpected.items()]
@@ -142,8 +140,8 @@ class XmlRecords:
 
 
 def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> Any:
-    """An element around a block's records. Nothing is resolved, loaded or fetched: the cutter saw to it too."""
-    # Only the records: between them stand other elements, or the ends and beginnings of elements around them.
+    """Parse a block's records as the children of one element. No entity is resolved, nothing is loaded or fetched."""
+    # The records only: between them are other elements, or the tags of elements around them.
     limits = zip(block.starts[rows].tolist(), block.ends[rows].tolist(), strict=True)
     text = b"".join(block.data[start:end] for start, end in limits)
     parser = etree.XMLParser(
@@ -161,12 +159,12 @@ def _parsed(block: Block, rows: np.ndarray[Any, Any], scope: str) -> Any:
         ) from error
 
 
-def _needed(column: Column) -> bool:
+def _is_required(column: Column) -> bool:
     return column.required or column.primary_key is not None
 
 
 def _json_lists(found: Any) -> list[str | None]:
-    """A JSON list per record that has the element at all."""
+    """A JSON list of texts per record; None for a record without the element."""
     return [
         None if texts is None else json.dumps([None if t == NIL else t for t in texts], ensure_ascii=False)
         for texts in found

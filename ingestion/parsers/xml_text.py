@@ -1,8 +1,7 @@
-"""An XML payload as UTF-8 chunks, read in the encoding it declares or the contract does.
+"""Read an XML payload as UTF-8 chunks, decoded by its own declaration or the contract's encoding.
 
-An XML document says its own encoding (XML 1.0 §4.3.3; without a word it is UTF-8). The contract may
-overrule it, for exports that declare one encoding and are written in another. Finding records in
-the text is left to `xml_cut`.
+A document declares its encoding (XML 1.0, 4.3.3; the default is UTF-8). The contract can override it, for exports that
+are written in another encoding than they declare. Finding the records is left to `xml_cut`.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from ingestion.errors import DeliveryRefused
+from ingestion.parsers.block_limits import MAX_RECORDS, join_chunks
 from ingestion.parsers.encoding import utf8_chunks
-from ingestion.parsers.pieces import MAX_RECORDS, stretches
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 
 CHUNK = 4 * 2**20
-"""Bytes looked at together: what one tree of fields is made of, so a few dozen megabytes of memory."""
+"""Bytes parsed into one tree by `xml_records`; the tree takes a few dozen megabytes of memory."""
 
 _DECLARATION = re.compile(rb"""\A\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']([A-Za-z][\w.\-]*)["']""")
 _CODECS = {
@@ -34,7 +33,7 @@ _CODECS = {
 
 
 class XmlText:
-    """The text of one stream. `bom` is the length of its byte order mark, which is not part of the text.
+    """The text of one stream. `bom` is the length in bytes of its byte order mark, which is not part of the text.
 
     Raises DeliveryRefused: `empty`, `html_page`, `container`, `encoding`.
     """
@@ -48,20 +47,20 @@ class XmlText:
 
     @property
     def as_sent(self) -> bool:
-        """Whether the chunks are the bytes of the file, so that offsets in them are offsets in it."""
+        """Whether the chunks are the original bytes, so that their offsets are offsets in the file."""
         return self._codec == "utf-8"
 
     def chunks(self) -> Iterator[bytes]:
-        """The text, in order, once; undecodable bytes of a UTF-8 document are left for the cutter to find."""
+        """The text in UTF-8, once. In a UTF-8 document undecodable bytes are passed on; `xml_cut` finds them."""
         chunks = utf8_chunks(
             self._stream, self._codec, chunk=CHUNK, place=self.bom,
             refused=lambda place: undecodable_byte(place, self._codec),
         )  # fmt: skip
-        return stretches(chunks, CHUNK, {ord("<"): MAX_RECORDS})
+        return join_chunks(chunks, CHUNK, {ord("<"): MAX_RECORDS})
 
 
 def undecodable_byte(place: int, codec: str) -> DeliveryRefused:
-    """The refusal of a document with a byte that is not of its encoding, at that place of the file."""
+    """The refusal of a document with a byte that is not in its encoding, at this offset of the file."""
     return DeliveryRefused(
         f"the XML document is read as {codec}, but byte {place:,} cannot be decoded",
         rule="encoding",

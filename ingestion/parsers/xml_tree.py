@@ -1,8 +1,8 @@
-"""The elements and attributes a table reads, as a tree that is walked beside each record's own.
+"""The elements and attributes that a table reads, as a tree that is walked together with the tree of each record.
 
-One record is one walk: which child is where, is there twice, or is not in the contract can only be
-told element by element, and libxml2 gives elements to Python one at a time. So this is the one
-reader with a Python loop over records; it moves text and types nothing.
+Whether a child element is expected, repeated or undeclared can only be found element by element, and lxml gives
+elements to Python one at a time. So this is the only reader with a Python loop over records; it copies text and does
+not type values.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ingestion.contract.xml_paths import steps
 from ingestion.values.blanks import is_blank
 
 NIL = "\x00nil"
-"""Stands for an element that is there and says `xsi:nil`; no XML text can hold a NUL."""
+"""Stands for an element with `xsi:nil`; no XML text can contain a NUL."""
 
 _NIL_NAME = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _KNOWN_UNEXPECTED = 1_000
@@ -28,9 +28,9 @@ Row = list[Any]
 
 @dataclass
 class Node:
-    """One element of the record: `column` (an index, -1 for none) reads its text, `attributes` their columns.
+    """A declared element: index of the `column` that reads its text (-1: none), and (name, column) of `attributes`.
 
-    `leaf`: there is nothing to do but to read the text of one that has no children.
+    `ignored`: undeclared content of it is accepted. `leaf`: only its text is read.
     """
 
     children: dict[str, Node] = field(default_factory=dict)
@@ -42,11 +42,11 @@ class Node:
 
 @dataclass
 class Plan:
-    """What to read of each record, and what was met in doing so.
+    """What to read of each record, and the undeclared elements found so far.
 
-    `attributes` are the names of all declared ones. `unexpected` maps the path of an element that is neither
-    read nor ignored to how many there were and the number of the first record with one. `mixed` says that some
-    element of the block has text between its parts, which is then looked for.
+    `attributes`: names of all declared attributes. `unexpected` maps the path of an element that is neither read nor
+    ignored to their number and the number of the first record with one. `mixed`: some element of the block has text
+    between its children, which must be searched for.
     """
 
     root: Node
@@ -62,7 +62,7 @@ class Plan:
         return row if self._walk(record, self.root, row, number, "") and fine else None
 
     def _walk(self, element: Any, node: Node, row: Row, number: int, path: str) -> bool:
-        """Fill `row` from one element's attributes and children; whether nothing was there twice."""
+        """Fill `row` from an element's attributes and children; False where one is repeated against the contract."""
         fine = self._own(element, node, row, number, path)
         children = node.children
         if self.mixed and not node.ignored and any(child.tail and not is_blank(child.tail) for child in element):
@@ -87,7 +87,7 @@ class Plan:
         return fine
 
     def _own(self, element: Any, node: Node, row: Row, number: int, path: str) -> bool:
-        """The element's declared attributes; its own text where no column reads it is unexpected."""
+        """Read the element's declared attributes; note its own text as unexpected where no column reads it."""
         fine = True
         for name, column in node.attributes:
             value = element.get(name)
@@ -99,7 +99,7 @@ class Plan:
         return fine
 
     def _put(self, row: Row, column: int, value: str) -> bool:
-        """Set a column, or treat the value as a repeat the way the contract says."""
+        """Set a column, or handle a repeated value as the contract says; False where it must not be repeated."""
         before, how = row[column], self.repeated[column]
         if how == "list":
             row[column] = [value] if before is None else [*before, value]
@@ -116,7 +116,7 @@ class Plan:
 
 
 def plan(table: Table, spec: XmlFormat) -> Plan:
-    """The tree of a table's columns and the format's ignored elements."""
+    """Build the tree from a table's columns and the format's ignored elements."""
     root = Node()
     columns = table.source_columns
     attributes = set()

@@ -1,8 +1,7 @@
-"""The file the receipt log is folded into: its lock, its openings and its shape.
+"""The local DuckDB file of the receipt log: locking, opening, and rebuilding it when it is unusable.
 
-The file is attached to an engine for one use under the lock and detached after it, so what
-another process committed is always seen and nobody is kept waiting. What is in the file and when
-it is folded anew is left to ingestion.receipts.log.
+The file is attached to a DuckDB session for one use under the lock and detached afterwards, so that commits of other
+processes are always seen and none has to wait. `ingestion.receipts.log` decides what is written into it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class LogFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The lock; raises LakeBusy when it is not free in time, and tells a failing disk as StoreError."""
+        """Hold the lock. Raises LakeBusy when it is not free in time, StoreError when the disk fails."""
 
         def busy() -> LakeBusy:
             return _busy("another process holds the receipt log")
@@ -50,35 +49,35 @@ class LogFile:
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The file as catalogue `log`, open for writing and in today's shape; made anew where it is not, or damaged."""
+        """The file as catalogue `log`, open for writing; emptied where it is damaged or of another version."""
         if self._checked is None or self._checked != self.identity():
-            self._make_sound()
+            self._rebuild_if_unusable()
         with self._attached() as connection:
             yield connection
         self._checked = self.identity()
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The file as catalogue `log`, read-only; made first where it is missing."""
-        self._make_missing()
+        """The file as catalogue `log`, read-only; created first where it is missing."""
+        self._create_if_missing()
         with self._attached(" (read_only)") as connection:
             yield connection
 
     def private(self, name: str) -> duckdb.DuckDBPyConnection:
-        """An engine of the caller's own, with the file attached read-only as `name`; the caller closes it."""
-        self._make_missing()
+        """A separate connection with the file attached read-only as `name`; the caller closes it."""
+        self._create_if_missing()
         connection = duckdb.connect()
         _in_utc(connection)
         connection.execute(f"attach {literal(self._path)} as {identifier(name)} (read_only)")
         return connection
 
     def forget(self) -> None:
-        """Remove the file; the objects it was folded from stay."""
+        """Delete the file; the objects in the store from which it was built are not touched."""
         for path in self._files():
             path.unlink(missing_ok=True)
 
     def identity(self) -> Identity:
-        """Changes with every write, whoever wrote."""
+        """A value that changes with every write to the file by any process."""
         stats = [path.stat() for path in self._files() if path.is_file()]
         return tuple((stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats)
 
@@ -95,19 +94,19 @@ class LogFile:
             connection.execute("use memory")
             connection.execute("detach log")
 
-    def _make_missing(self) -> None:
+    def _create_if_missing(self) -> None:
         if not self._path.is_file():
-            self._make_sound()
+            self._rebuild_if_unusable()
 
-    def _make_sound(self) -> None:
+    def _rebuild_if_unusable(self) -> None:
         try:
             with self._attached() as connection:
-                if _has_shape(connection):
+                if _has_current_shape(connection):
                     return
         except duckdb.Error as error:
             if "could not set lock" in str(error).lower():
                 raise _busy("another program has the receipt log file open") from error
-            # Any other failure to open means a damaged cache, and the cache is disposable.
+            # Any other failure to open means that the file is damaged; it can be rebuilt from the store.
         self.forget()
         with self._attached() as connection:
             connection.execute(fold.SCHEMA)
@@ -118,7 +117,7 @@ def _in_utc(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute("set global timezone = 'UTC'")
 
 
-def _has_shape(connection: duckdb.DuckDBPyConnection) -> bool:
+def _has_current_shape(connection: duckdb.DuckDBPyConnection) -> bool:
     try:
         row = connection.execute("select digest from shape").fetchone()
     except duckdb.CatalogException:

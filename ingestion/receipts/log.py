@@ -1,9 +1,9 @@
-"""ReceiptLog: receipts and decisions folded into one disposable local DuckDB file.
+"""ReceiptLog: all receipts and decisions as tables in one local DuckDB file, a cache of the objects in the store.
 
-Owns which objects are new. The objects in the store are the truth; the file (its lock and openings:
-ingestion.receipts.file) can be deleted at any time and is folded again from nothing. Many processes
-may refresh at once: every opening of the file happens under a short file lock, and long readers get
-a copy in memory (`connect`), so that no reader ever keeps a commit waiting.
+The log finds the objects that are new in the store and adds them ("folds" them) to the file. The objects are the truth:
+the file can be deleted at any time and is rebuilt. Several processes may refresh at once: each opening of the file
+(ingestion.receipts.file) holds a short lock, and long readers get a copy in memory (`connect`), so that no reader
+delays a commit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ingestion.store.base import Store
 from ingestion.store.reading import reading
 
 LOOK_BACK = timedelta(days=2)
-"""Partitions this far before the newest folded one are listed again: hosts' clocks differ, days overlap."""
+"""Date partitions up to this long before the newest folded one are listed again, as clocks of hosts differ."""
 
 _READ_AT_ONCE = 2_000
 _PARTITION = re.compile(r"committed=\d{4}-\d{2}-\d{2}")
@@ -38,7 +38,7 @@ _PARTITION = re.compile(r"committed=\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class _Folded:
-    """What one state of the file holds: every partition, and the keys from partition `first` on."""
+    """Contents of one state of the file: all partitions, and the keys from partition `first` on."""
 
     partitions: frozenset[str]
     first: str
@@ -47,7 +47,7 @@ class _Folded:
 
 
 class ReceiptLog:
-    """The folded log. Tables: ingestion.receipts.fold; view `standing`: ingestion.receipts.standing."""
+    """The receipt log. Tables: see ingestion.receipts.fold; view `standing`: see ingestion.receipts.standing."""
 
     def __init__(self, store: Store, path: Path, *, lock_seconds: float = 120.0) -> None:
         self._store = store
@@ -55,12 +55,12 @@ class ReceiptLog:
         self._remembered: tuple[Identity, _Folded] | None = None
 
     def refresh(self) -> int:
-        """Fold objects that are in the store and not in the file; the number read.
+        """Add the objects that are in the store and not yet in the file; returns their number.
 
         Raises IntegrityError naming an object that cannot be read (nothing is folded then), LakeBusy.
         """
         with self._file.locked():
-            folded = self._folded()
+            folded = self._folded_state()
             receipts, decisions = self._new_receipts(folded), self._new_decisions(folded)
             if not receipts and not decisions:
                 return 0
@@ -71,7 +71,7 @@ class ReceiptLog:
             return len(receipts) + len(decisions)
 
     def rebuild(self) -> int:
-        """Forget the file and fold every object again; the number read."""
+        """Delete the file and build it from all objects again; returns their number."""
         with self._file.locked():
             self._file.forget()
         return self.refresh()
@@ -79,7 +79,7 @@ class ReceiptLog:
     def connect(self, *, refresh: bool = True) -> duckdb.DuckDBPyConnection:
         """A private in-memory copy of the log, with its view; the caller closes it.
 
-        The copy is one consistent moment, is not changed by later refreshes and holds no lock.
+        The copy is consistent, is not changed by later refreshes, and holds no lock.
         """
         if refresh:
             self.refresh()
@@ -95,12 +95,14 @@ class ReceiptLog:
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The file itself, read-only and under the lock: for short look-ups only."""
+        """The file itself, read-only, holding the lock: for short look-ups only."""
         with self._file.locked(), self._file.reading() as connection:
             yield connection
 
     def next_commit_time(self, now: datetime) -> datetime:
-        """`now`, or one microsecond after the newest folded receipt: a clock set back cannot reorder commits."""
+        """`now`, or one microsecond after the newest receipt if that is later, so that a clock set back cannot reorder
+        commits.
+        """
         return self._after_newest("receipt", "committed_at", now)
 
     def next_decision_time(self, now: datetime) -> datetime:
@@ -114,8 +116,8 @@ class ReceiptLog:
         now = now.astimezone(UTC)
         return now if newest is None else max(now, newest.astimezone(UTC) + timedelta(microseconds=1))
 
-    def _folded(self) -> _Folded:
-        """What the file holds; remembered, so that a look that finds nothing new need not open it."""
+    def _folded_state(self) -> _Folded:
+        """Contents of the file; cached, so that a refresh that finds nothing new need not open it."""
         if self._remembered is None or self._remembered[0] != self._file.identity():
             with self._file.writing() as connection:
                 folded = _read(connection)
@@ -153,7 +155,7 @@ class ReceiptLog:
         connection.register("listed", pa.table({"url": [self._store.url(key) for key in found], "key": list(found)}))
         connection.execute("create or replace temp table opened as from listed")
         connection.unregister("listed")
-        # As a parameter the list would be planned element by element.
+        # As a query parameter the list would be planned element by element.
         connection.execute("set variable urls = (select list(url) from opened)")
         try:
             connection.execute(kind.parse)
@@ -166,7 +168,7 @@ class ReceiptLog:
             raise self._unreadable(kind, [str(bad[0])])
 
     def _unreadable(self, kind: fold.Kind, found: Iterable[str]) -> IntegrityError:
-        """Names the object that broke the set-based reading; looks at each only after it did."""
+        """The error that names the unreadable object, found by reading the objects one by one."""
         for key in found:
             try:
                 kind.model.model_validate_json(self._store.get_bytes(key))

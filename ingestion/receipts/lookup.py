@@ -1,4 +1,4 @@
-"""Short look-ups in the log that ingestion decides by: one batch, and what counts where it would go."""
+"""Short look-ups in the receipt log for ingestion: the state of a batch, and the delivery it would supersede."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ingestion.sql import literal
 
 @dataclass(frozen=True)
 class Standing:
-    """One batch as the log has it (ingestion.receipts.standing says what the fields mean)."""
+    """A row of the view `standing` for one batch; ingestion.receipts.standing describes the fields."""
 
     key: str
     batch: str
@@ -37,7 +37,7 @@ class Standing:
 
     @property
     def as_of(self) -> datetime:
-        """The latest content time at which these rows were delivered, UTC."""
+        """The latest content time (UTC) for which these rows were delivered."""
         return (self.holds_as_of or self.content_as_of).astimezone(UTC)
 
     @property
@@ -52,23 +52,23 @@ _COLUMNS = ", ".join(field.name for field in fields(Standing))
 def batch_standing(
     connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, batch: str
 ) -> Standing | None:
-    """The batch, or None when no receipt names it."""
+    """The state of the batch; None where no receipt names it."""
     if not _any_receipt(connection, contract, "batch = $batch", batch):
         return None
     return _first(_select(connection, contract, "batch = $batch", {"batch": batch}, interval))
 
 
 def feed_standing(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Standing]:
-    """Every batch of the feed, lowest precedence first; of one precedence (other intervals) the earlier interval."""
+    """All batches of the feed, by ascending precedence, then by interval."""
     return _select(connection, contract, "true", {}, None)
 
 
 def in_force(
     connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, *, other_than: str
 ) -> Standing | None:
-    """The effective delivery of highest precedence that a new one of `interval` would meet.
+    """The effective delivery of highest precedence that a new delivery of `interval` would supersede or add to.
 
-    For snapshots the feed's current one, else the interval's. `other_than` names the new one's batch.
+    For snapshots that of the feed, else that of the interval. The batch `other_than` (the new one) is left out.
     """
     scope = "batch <> $batch"
     if contract.citylake.delivery != "snapshot":
@@ -79,7 +79,7 @@ def in_force(
 
 
 def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[str, list[tuple[str, str]]]:
-    """Table name to (object key, row hash) of the bronze files a receipt commits."""
+    """The bronze files that a receipt commits: table name to (object key, row hash)."""
     rows = connection.execute(
         "select table_name, key, row_hash from bronze_file where receipt_key = $key order by table_name, key",
         {"key": receipt_key},
@@ -91,7 +91,7 @@ def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[s
 
 
 def _any_receipt(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str, batch: str) -> bool:
-    """Whether `standing`, a far dearer question, can have an answer: only a batch with a receipt of its own stands."""
+    """Whether the batch has a receipt; a cheap check before the much slower query of `standing`."""
     values = {"department": contract.department, "feed": contract.feed, "batch": batch}
     query = f"select 1 from receipt where department = $department and feed = $feed and {where} limit 1"
     return connection.execute(query, values).fetchone() is not None

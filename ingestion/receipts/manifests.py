@@ -1,4 +1,4 @@
-"""Reading the manifest of a landed batch: the object beside the bytes in raw that says what they are."""
+"""Read the manifest of a landed batch, which describes the bytes beside it in the raw zone."""
 
 from __future__ import annotations
 

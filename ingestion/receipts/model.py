@@ -1,7 +1,7 @@
-"""What a manifest and a receipt say. Immutable JSON; field order is the file's order.
+"""Models of the immutable JSON objects: manifest, receipt, decision, tombstone. Field order is the order in the file.
 
-A manifest describes bytes that arrived (landing). A receipt describes what conforming made
-of them and commits it: what has no receipt is invisible and collectable.
+A manifest describes bytes that were landed in raw. A receipt describes the result of conforming them and commits it:
+objects without a receipt are invisible and may be deleted.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pydantic import Field
 from ingestion.values.document import Document
 
 Outcome = Literal["accepted", "held", "refused", "unchanged", "no_data"]
-"""Outcomes that are written. `duplicate` (same bytes again) stores nothing and is only reported."""
+"""Outcomes of a receipt. The outcome `duplicate` (same bytes again) stores nothing and has no receipt."""
 
 INTERNAL_ERROR = "internal_error"
-"""Rule of a delivery refused because the lake itself failed on it. `citylake reconform` tries it again."""
+"""Rule of a delivery refused because of an unexpected error in the lake. `citylake reconform` tries it again."""
 
 
 class Span(Document):
-    """`[start, end)` in UTC."""
+    """A half-open interval `[start, end)` in UTC."""
 
     start: datetime
     end: datetime
 
 
 class Manifest(Document):
-    """Beside the raw bytes. `doubt` says why they may not be whole: whatever is made of them is held."""
+    """Describes landed bytes. `doubt`: why they may be incomplete; such a delivery is held for the steward."""
 
     schema_version: Literal[1] = 1
     department: str
@@ -50,7 +50,7 @@ class Manifest(Document):
 
 
 class Decision(Document):
-    """A person's word on one batch: `accept` or `reject` a held correction, `erase` a delivery for good."""
+    """A person's decision on one batch: `accept` or `reject` a held delivery, or `erase` a delivery permanently."""
 
     schema_version: Literal[1] = 1
     department: str
@@ -63,7 +63,7 @@ class Decision(Document):
 
 
 class Tombstone(Document):
-    """What stays where a delivery's bytes were removed. `objects` lists every key that was deleted."""
+    """Replaces the deleted bytes of a delivery. `objects` lists all deleted keys."""
 
     schema_version: Literal[1] = 1
     department: str
@@ -79,7 +79,7 @@ class Tombstone(Document):
 
 
 class BronzeFile(Document):
-    """One committed bronze object. `days` maps event day (ISO) to rows; empty without event time."""
+    """One committed bronze object. `days`: rows by event day (ISO date); empty for a table without event time."""
 
     key: str
     bytes: int
@@ -109,9 +109,8 @@ class TableReceipt(Document):
 class Receipt(Document):
     """The commit of one conform attempt on one batch.
 
-    `confirms` belongs to outcome `unchanged`: the batch whose bronze still says what this delivery says,
-    as of this delivery's `content_as_of`. Counts of a refused delivery are its rows as they were judged;
-    nothing of it is in bronze.
+    `confirms`, for the outcome `unchanged`: the batch whose bronze has the same rows as this delivery, and is valid as
+    of this delivery's `content_as_of`. Counts of a refused delivery are those of its judged rows; none is in bronze.
     """
 
     schema_version: Literal[1] = 1
@@ -146,7 +145,7 @@ class Receipt(Document):
 
     @property
     def accepted(self) -> int:
-        """Rows that went on (of a refused delivery: that would have)."""
+        """Rows accepted into bronze (for a refused delivery: that would have been)."""
         return sum(t.accepted for t in self.tables.values())
 
     @property

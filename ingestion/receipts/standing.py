@@ -1,16 +1,16 @@
-"""What the receipts of a batch mean together: the view `standing`, one row per batch.
+"""The view `standing`: the current state of every batch, derived from all its receipts and decisions.
 
-- A batch **stands** as its latest receipt says; where receipts share contract revision and key
-  version, the first of them in commit order counts and later ones are a racing process's repeat.
-- A receipt `unchanged` adds no rows: it **confirms** a batch, which then holds as of the confirming
-  delivery's content time. Bytes that come back after a correction confirm their own batch.
-- `precedence` orders the deliveries of a feed: content as-of, then commit order of the first receipt
-  that claims that as-of (so conforming again does not reorder), or of the last that took the batch back after
-  a correction. It is absolute: a late delivery does not move the others.
-- `supersedes` follows the feed's newest receipt: `feed` for snapshots, `interval` for full
-  corrections, null for deltas and events, which all stay effective.
-- `state` is the outcome, with the steward's word on a held one (`held`, `rejected`, `accepted`) and
-  `erased` over everything. `counts` is accepted or no_data; `effective` is what counts now.
+- The state of a batch is that of its latest receipt. Of receipts with the same contract revision and key version the
+  first in commit order counts; later ones come from a process that did the same work at the same time.
+- A receipt `unchanged` adds no rows. It **confirms** a batch, which is then valid as of the confirming delivery's
+  content time. Bytes that are sent again after a correction confirm their own batch.
+- `precedence` orders the deliveries of a feed: by content as-of, then by commit order of the first receipt with that
+  as-of (so that conforming again does not reorder), or of the last one that took the batch back after a correction. It
+  is absolute: a late delivery does not change the precedence of others.
+- `supersedes` follows the feed's newest receipt: `feed` for snapshots, `interval` for full corrections, NULL for deltas
+  and events, which all remain effective.
+- `state` is the outcome, combined with the steward's decision on a held delivery (`held`, `rejected`, `accepted`);
+  `erased` overrides all. `counts`: the outcome is accepted or no_data; `effective`: the batch counts now.
 
 Used by ingestion (duplicates, holds) and by warehouse.effective (files and days).
 """
@@ -137,10 +137,10 @@ from ordered
 
 
 def standing(feed: tuple[str, str] | None = None, interval_start: datetime | None = None) -> str:
-    """Query text of the standing of every batch, or of those of one (department, feed), or of one interval of it.
+    """SQL for the state of all batches, or of one (department, feed), or of one interval of it.
 
-    Narrowing happens at the receipts, so cost follows what was asked for. An interval alone cannot say
-    which snapshot is in force: there the whole feed must be asked for.
+    The receipts are filtered first, so that the cost depends on the scope. For a snapshot feed the interval must not be
+    given, since the current snapshot may belong to another one.
     """
     of_feed = of_scope = ""
     if feed is not None:

@@ -1,4 +1,4 @@
-"""Object stores. `open_store(settings)` gives the configured one."""
+"""Object stores for the lake: a local folder or an S3 bucket. `open_store(settings)` opens the configured one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ __all__ = ["LocalStore", "ObjectInfo", "Store", "open_store"]
 
 
 def open_store(settings: Settings) -> Store:
-    """The store of the settings; a folder is created on first use, a bucket never is."""
+    """The store named by CITYLAKE_STORE, by default a folder below the lake's root. Raises ConfigurationError.
+
+    A folder is created on first use; a bucket must exist.
+    """
     if settings.store is None:
         return LocalStore(settings.lake_root, group_id(settings.internal_group))
     if settings.store.startswith("file://"):

@@ -1,8 +1,8 @@
-"""The object store as the lake sees it: five verbs, made for S3, small enough for a folder.
+"""The interface of an object store, small enough to be implemented by S3 and by a local folder.
 
-Objects are immutable: `put` of a key that exists is allowed only with equal bytes.
-Consistency asked of an implementation: a put is all or nothing, and a listing after a put
-shows it. Only `replace` may change an object, and only pointers use it.
+Objects are immutable: putting an existing key is allowed only with equal bytes. Only `replace` changes an object, and
+only pointers such as `current.json` use it. An implementation must guarantee that a put is atomic, and that a listing
+after a put shows the new object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What a head request tells."""
+    """Key, size in bytes and time of the last change (UTC) of an object, as a HEAD request gives them."""
 
     key: str
     size: int
@@ -29,36 +29,37 @@ class ObjectInfo:
 
 
 class Store(Protocol):
-    """Keys are relative, `/`-separated, made by ingestion.keys."""
+    """An object store. Keys are relative, `/`-separated paths made by `ingestion.keys`. Methods raise StoreError."""
 
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
-        """Every object whose key starts with `prefix` (a folder name, or empty for all), in order of the key's text.
+        """Every object below the folder `prefix` (empty for all), sorted by key.
 
-        `after` skips keys up to and including it. An object deleted meanwhile is left out.
+        Keys up to and including `after` are skipped. An object deleted during the listing may be missing.
         """
         ...
 
     def list_folders(self, prefix: str) -> Sequence[str]:
-        """Names one level below `prefix`, sorted (S3: delimiter listing)."""
+        """Names of the folders directly below `prefix`, sorted (in S3: a listing with a delimiter)."""
         ...
 
     def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
-        """Store a local file under a new key, all or nothing.
+        """Store a local file under a new key, atomically.
 
-        `consume` promises that nobody writes `source` any more, so that a folder need not copy it.
+        With `consume` the caller promises not to write to `source` any more, so that a local store can hard-link it
+        instead of copying.
         """
         ...
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
-        """Store bytes under a new key, all or nothing."""
+        """Store bytes under a new key, atomically."""
         ...
 
     def replace(self, key: str, data: bytes) -> None:
-        """Overwrite a pointer object in one atomic step."""
+        """Overwrite a pointer object atomically."""
         ...
 
     def head(self, key: str) -> ObjectInfo | None:
-        """None when the key does not exist."""
+        """The object's key, size and time; None when the key does not exist."""
         ...
 
     def get_bytes(self, key: str) -> bytes:
@@ -66,25 +67,25 @@ class Store(Protocol):
         ...
 
     def fetch(self, key: str, target: Path) -> Path:
-        """A local path with the object's bytes (may be the store's own file: never write to it)."""
+        """A local path with the object's bytes: `target`, or the store's own file (never write to it)."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove an object; no error when it is gone."""
+        """Remove an object; no error when it does not exist."""
         ...
 
     def sweep(self, before: datetime) -> int:
-        """Remove what puts interrupted before that moment left behind; the number of pieces removed."""
+        """Remove temporary files or uploads of puts interrupted before that moment; returns their number."""
         ...
 
     def url(self, key: str) -> str:
-        """What DuckDB opens: an absolute path, or s3://…"""
+        """The address under which DuckDB opens the object: an absolute path, or s3://…"""
         ...
 
     def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let a DuckDB engine open what `url` gives; nothing to do for a folder. Raises StoreError."""
+        """Configure a DuckDB connection so that it can open the addresses of `url`. Raises StoreError."""
         ...
 
     def as_store_error(self, doing: str, error: Exception) -> StoreError | None:
-        """A failed read of DuckDB's as this store's error; None where the store has no part in it."""
+        """The StoreError for a DuckDB error, `doing` being a verb phrase; None where the store did not cause it."""
         ...

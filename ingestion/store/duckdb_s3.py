@@ -1,7 +1,7 @@
-"""How a DuckDB session gets to read `s3://…`: httpfs from its wheel, and keys for one bucket in memory.
+"""Configure DuckDB to read `s3://…`: load httpfs from its wheel and create a temporary secret for one bucket.
 
-The keys are never written to disk, and a session cannot show them (`duckdb_secrets()` redacts, and
-unredacted secrets stay forbidden). When they are needed is the Store's business.
+The access keys are kept in memory, never written to disk, and cannot be displayed: `duckdb_secrets()` redacts them,
+and unredacted secrets stay forbidden.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, options: S3Options) -> None:
     """Load httpfs and create the secret, scoped to the bucket. Raises ConfigurationError, StoreError."""
     extensions.load(connection, "httpfs")
     settings = {
-        # Whole seconds; httpfs asks again by itself after time-outs, 429 and 5xx.
+        # Whole seconds. httpfs itself retries after time-outs, 429 and 5xx.
         "http_timeout": max(1, round(options.timeout)),
         "http_retries": options.retries,
         "http_retry_wait_ms": _RETRY_WAIT_MS,
@@ -32,7 +32,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, options: S3Options) -> None:
     try:
         connection.execute(_secret(options))
     except duckdb.Error:
-        # Without the cause: DuckDB's messages may quote the statement, and with it the key.
+        # `from None`: DuckDB's message may quote the statement, which contains the key.
         raise StoreError(
             f"DuckDB did not take the keys for {options.url}",
             left="nothing was changed",
@@ -40,8 +40,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, options: S3Options) -> None:
         ) from None
 
 
-def is_ours(error: Exception, options: S3Options) -> bool:
-    """True for a failed read of this store: an error of HTTP, or one that names the store or its server."""
+def is_store_failure(error: Exception, options: S3Options) -> bool:
+    """Whether a DuckDB error is a failed read of this store: an HTTP error, or one that names the store's address."""
     if isinstance(error, duckdb.HTTPException):
         return True
     return isinstance(error, duckdb.IOException) and (options.url in str(error) or options.endpoint in str(error))

@@ -1,8 +1,8 @@
-"""A folder as an object store: write beside, sync, then link into place.
+"""A local folder as an object store.
 
-Owns durability on one machine: an object is whole and synced before its name exists, so a
-crash leaves at worst a nameless file in `.incoming`, which `sweep` removes. It gives what it makes the rights that
-ingestion.machine.rights says, whatever the umask; the meaning of keys is left to others.
+An object is written to a temporary file in `.incoming`, synced to disk, then hard-linked to its key. A crash therefore
+leaves at worst a temporary file, which `sweep` removes. Files and folders get the modes of `ingestion.machine.rights`,
+whatever the umask.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 INCOMING = ".incoming"
 _ATTEMPTS = 5
-Placing = Callable[[Path, Path], object]
+PlaceFile = Callable[[Path, Path], object]
 
 
 class LocalStore:
     """See ingestion.store.base.Store."""
 
     def __init__(self, root: Path, group: int | None = None) -> None:
-        """`group` (an id) reads the internal edition; None keeps the owner's."""
+        """`group` is the id of the group that may read the internal edition; None keeps the owner's group."""
         self.root = root
         self._group = group
         self._incoming = root / INCOMING
@@ -46,7 +46,7 @@ class LocalStore:
         return cls(Path(unquote(urlparse(url).path)), group)
 
     def tighten(self, *zones: str) -> None:
-        """Give the folders of an existing store their rights, and make these zones. Raises StoreError."""
+        """Set the modes of an existing store's folders, and create the folders of these zones. Raises StoreError."""
         try:
             rights.passage(self.root)
             for zone in zones:
@@ -73,9 +73,9 @@ class LocalStore:
         return sorted(path.name for path in base.iterdir() if path.is_dir() and path != self._incoming)
 
     def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
-        """See Store.put_file; a consumed file is linked where it lies on the same file system."""
+        """See Store.put_file. With `consume` the file is hard-linked where it lies on the same file system."""
         with self._placed(key) as temporary:
-            if not (consume and _linked(source, temporary)):
+            if not (consume and _try_link(source, temporary)):
                 shutil.copyfile(source, temporary)
         return _info(key, self._path(key))
 
@@ -91,7 +91,7 @@ class LocalStore:
         try:
             with self._temporary() as temporary:
                 temporary.write_bytes(data)
-                self._finish(temporary, key)
+                self._set_mode_and_sync(temporary, key)
                 self._into_place(temporary, target, Path.replace)
         except OSError as error:
             raise _store_error("replace", key, error) from error
@@ -112,18 +112,18 @@ class LocalStore:
             raise StoreError(f"get {key!r}: {error.strerror or error}", left="the object was not changed") from error
 
     def fetch(self, key: str, target: Path) -> Path:
-        """The store's own file; `target` is not written."""
+        """See Store.fetch: the store's own file; `target` is not written."""
         return self._existing(key)
 
     def delete(self, key: str) -> None:
-        """Remove the object, and folders it leaves empty (a store of objects has no empty folders)."""
+        """See Store.delete. Also removes folders that become empty, as an object store has none."""
         path = self._path(key)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(f"delete {key!r}: {error.strerror or error}", left="the object is still there") from error
         for folder in path.parents:
-            if folder == self.root or not _removed_empty(folder):
+            if folder == self.root or not _remove_if_empty(folder):
                 return
 
     def sweep(self, before: datetime) -> int:
@@ -143,7 +143,7 @@ class LocalStore:
         """DuckDB opens files by itself."""
 
     def as_store_error(self, doing: str, error: Exception) -> StoreError | None:
-        """A file that cannot be read is told where it is read."""
+        """See Store.as_store_error: always None, as DuckDB's own message about a local file says enough."""
         return None
 
     def _path(self, key: str) -> Path:
@@ -164,7 +164,7 @@ class LocalStore:
     def _walk(self, folder: Path, after: str | None) -> Iterator[ObjectInfo]:
         try:
             with os.scandir(folder) as entries:
-                # A folder sorts as its objects do, with the slash: 'a-b' < 'a/x' < 'a0'.
+                # With its slash a folder sorts where the keys of its objects sort: 'a-b' < 'a/x' < 'a0'.
                 names = sorted(entry.name + "/" if entry.is_dir() else entry.name for entry in entries)
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -173,7 +173,7 @@ class LocalStore:
             key = path.relative_to(self.root).as_posix()
             if not name.endswith("/"):
                 yield from _listed(key, path, after)
-            elif path != self._incoming and not _all_up_to(key + "/", after):
+            elif path != self._incoming and not _is_skipped_folder(key + "/", after):
                 yield from self._walk(path, after)
 
     @contextmanager
@@ -188,12 +188,12 @@ class LocalStore:
 
     @contextmanager
     def _placed(self, key: str) -> Iterator[Path]:
-        """Yields a temporary path; what was written there is linked to `key`, never over another object."""
+        """Yields a temporary path; afterwards the file written there is linked to `key`, unless it has other bytes."""
         target = self._path(key)
         try:
             with self._temporary() as temporary:
                 yield temporary
-                self._finish(temporary, key)
+                self._set_mode_and_sync(temporary, key)
                 try:
                     self._into_place(temporary, target, os.link)
                 except FileExistsError:
@@ -201,10 +201,10 @@ class LocalStore:
         except OSError as error:
             raise _store_error("put", key, error) from error
 
-    def _finish(self, temporary: Path, key: str) -> None:
-        """Its rights and its bytes are whole before its name exists."""
-        given = rights.of_key(key)
-        rights.set_mode(temporary, given.file, self._group if given.has_group else None)
+    def _set_mode_and_sync(self, temporary: Path, key: str) -> None:
+        """Set a temporary file's mode and sync it, before it is linked to its key."""
+        mode = rights.of_key(key)
+        rights.set_mode(temporary, mode.file, self._group if mode.has_group else None)
         _sync(temporary)
 
     def _make_folders(self, folder: Path) -> None:
@@ -220,18 +220,18 @@ class LocalStore:
             folder.mkdir(mode=rights.OWN.folder)
         except FileExistsError:
             return
-        given = rights.of_key(key)
-        rights.set_mode(folder, rights.of_folder(key), self._group if given.has_group else None)
+        mode = rights.of_key(key)
+        rights.set_mode(folder, rights.of_folder(key), self._group if mode.has_group else None)
         _sync(folder.parent)
 
-    def _into_place(self, temporary: Path, target: Path, place: Placing) -> None:
+    def _into_place(self, temporary: Path, target: Path, place: PlaceFile) -> None:
         for attempt in range(_ATTEMPTS):
             try:
                 self._make_folders(target.parent)
                 place(temporary, target)
                 break
             except FileNotFoundError:
-                # A delete beside us may remove the empty folder between the two calls.
+                # A concurrent delete may remove the empty folder between the two calls.
                 if attempt + 1 == _ATTEMPTS:
                     raise
         _sync(target.parent)
@@ -247,7 +247,7 @@ def _listed(key: str, path: Path, after: str | None) -> Iterator[ObjectInfo]:
     yield info
 
 
-def _all_up_to(folder: str, after: str | None) -> bool:
+def _is_skipped_folder(folder: str, after: str | None) -> bool:
     """True when every key below `folder` (ending in a slash) is at or before `after`."""
     return after is not None and folder < after and not after.startswith(folder)
 
@@ -264,7 +264,7 @@ def _modified_before(path: Path, moment: datetime) -> bool:
         return False
 
 
-def _linked(source: Path, target: Path) -> bool:
+def _try_link(source: Path, target: Path) -> bool:
     try:
         os.link(source, target)
     except OSError:
@@ -272,7 +272,7 @@ def _linked(source: Path, target: Path) -> bool:
     return True
 
 
-def _removed_empty(folder: Path) -> bool:
+def _remove_if_empty(folder: Path) -> bool:
     try:
         folder.rmdir()
     except OSError:

@@ -1,7 +1,7 @@
-"""DuckDB reading what a store holds: the session is let in, and a failed read is told as the store's error.
+"""Read a store's objects with DuckDB: configure the connection, and raise failed reads as StoreError.
 
-Every module that opens what `Store.url` gives goes through here (or, for sessions that outlive one
-call, through `Store.prepare` and `store_errors`).
+Every module in which DuckDB opens the addresses of `Store.url` uses `reading`, or `Store.prepare` with `store_errors`
+for a connection that is kept longer than one call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingestion.store.base import Store
 
 @contextmanager
 def reading(store: Store, connection: duckdb.DuckDBPyConnection, doing: str) -> Iterator[None]:
-    """The connection may open the store's objects; `doing` is a verb phrase. Raises StoreError where they cannot be."""
+    """Inside, the connection can open the store's objects; failed reads raise StoreError. `doing`: a verb phrase."""
     store.prepare(connection)
     with store_errors(store, doing):
         yield
@@ -24,7 +24,7 @@ def reading(store: Store, connection: duckdb.DuckDBPyConnection, doing: str) -> 
 
 @contextmanager
 def store_errors(store: Store, doing: str) -> Iterator[None]:
-    """A failed read inside becomes the StoreError of that store; other errors pass."""
+    """Raises DuckDB errors that the store caused as StoreError; other errors are raised unchanged."""
     try:
         yield
     except duckdb.Error as error:

@@ -1,10 +1,10 @@
-"""An S3 bucket as the lake's store: plain S3 only, so that any server will do.
+"""An S3 bucket as an object store, using plain S3 calls only, so that any S3 server works.
 
-Owns what S3 leaves open: an existing key is only put again with equal bytes, what was sent is what
-is stored, and what is read is whole. Retries of single requests are the client's
-(ingestion.store.s3_client); messages are made in ingestion.store.s3_errors; how DuckDB gets in is
-ingestion.store.duckdb_s3. There is no conditional PUT: two writers of one key at the same moment are
-kept apart by locks and unique keys above this layer.
+It adds the checks that S3 does not make: an existing key is put again only with equal bytes, the stored bytes are
+verified against the sent ones, and an incomplete read is an error. Retries of single requests are in
+`ingestion.store.s3_client`, error messages in `ingestion.store.s3_errors`, DuckDB's access in
+`ingestion.store.duckdb_s3`. Conditional PUT is not used: callers prevent two writers of the same key by locks and
+unique keys.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from ingestion.errors import StoreError
 from ingestion.keys import check_key
 from ingestion.store import duckdb_s3
 from ingestion.store.base import ObjectInfo
-from ingestion.store.s3_client import Clients, putting_again, reading_again
-from ingestion.store.s3_errors import FAILURES, as_read_error, as_store_error, code_of, is_gone
+from ingestion.store.s3_client import Clients, put_attempts, read_attempts
+from ingestion.store.s3_errors import FAILURES, as_read_error, as_store_error, code_of, is_missing_key
 from ingestion.store.s3_options import S3Options
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _Result = TypeVar("_Result")
 
 
 class S3Store:
-    """See ingestion.store.base.Store. Opening it asks the server nothing."""
+    """See ingestion.store.base.Store. Creating it sends no request."""
 
     def __init__(self, options: S3Options) -> None:
         self.options = options
@@ -50,12 +50,12 @@ class S3Store:
         self._bucket_seen = False
 
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
-        """See Store.list; pages are asked for as they are read."""
+        """See Store.list; pages of the listing are requested as they are consumed."""
         folder = self._folder(prefix)
         start = None if after is None else self.options.prefix + after
         with self._store_errors("list", prefix):
-            found = self._client.list_objects(self.options.bucket, prefix=folder, recursive=True, start_after=start)
-            for item in found:
+            objects = self._client.list_objects(self.options.bucket, prefix=folder, recursive=True, start_after=start)
+            for item in objects:
                 info = self._info(item)
                 if not item.is_dir and (after is None or info.key > after):
                     yield info
@@ -64,12 +64,12 @@ class S3Store:
         """See Store.list_folders."""
         folder = self._folder(prefix)
         with self._store_errors("list", prefix):
-            found = self._client.list_objects(self.options.bucket, prefix=folder, recursive=False)
-            names = {str(item.object_name).removeprefix(folder) for item in found if item.is_dir}
+            objects = self._client.list_objects(self.options.bucket, prefix=folder, recursive=False)
+            names = {str(item.object_name).removeprefix(folder) for item in objects if item.is_dir}
         return sorted(name.rstrip("/") for name in names)
 
     def put_file(self, key: str, source: Path, *, consume: bool = False) -> ObjectInfo:
-        """See Store.put_file; a large file goes in parts, one in memory at a time."""
+        """See Store.put_file; a large file is uploaded in parts, with one part in memory at a time."""
         size = source.stat().st_size
         return self._put(key, size, lambda: source.open("rb"))
 
@@ -90,17 +90,17 @@ class S3Store:
             try:
                 return self._info(self._client.stat_object(self.options.bucket, name))
             except MinioException as error:
-                if not is_gone(error):
+                if not is_missing_key(error):
                     raise
                 self._require_bucket()
                 return None
 
     def get_bytes(self, key: str) -> bytes:
-        """See Store.get_bytes; a broken answer is asked for again."""
+        """See Store.get_bytes; an interrupted response is requested again."""
         return self._read(key, b"".join)
 
     def fetch(self, key: str, target: Path) -> Path:
-        """A copy at `target`, which appears whole or not at all (a reader of an older copy keeps its own)."""
+        """See Store.fetch: a copy at `target`, replaced atomically (a reader of an older copy keeps reading that)."""
         partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         try:
             self._read(key, lambda chunks: _write(partial, chunks))
@@ -122,11 +122,11 @@ class S3Store:
             try:
                 self._client.remove_object(self.options.bucket, name)
             except MinioException as error:
-                if not is_gone(error):
+                if not is_missing_key(error):
                     raise
 
     def sweep(self, before: datetime) -> int:
-        """Abort uploads in parts begun before that moment, where the server lists them."""
+        """See Store.sweep: aborts multipart uploads begun before that moment, where the server can list them."""
         swept = 0
         with self._store_errors("sweep", ""):
             for name, upload, begun in self._uploads():
@@ -146,10 +146,12 @@ class S3Store:
 
     def as_store_error(self, doing: str, error: Exception) -> StoreError | None:
         """See Store.as_store_error."""
-        return as_read_error(self.options, doing, str(error)) if duckdb_s3.is_ours(error, self.options) else None
+        return (
+            as_read_error(self.options, doing, str(error)) if duckdb_s3.is_store_failure(error, self.options) else None
+        )
 
     def ensure_bucket(self) -> bool:
-        """Make the bucket; False where it was there. Raises StoreError."""
+        """Create the bucket; False where it exists already. Raises StoreError."""
         with self._store_errors("make the bucket", ""):
             if self._client.bucket_exists(self.options.bucket):
                 return False
@@ -159,7 +161,7 @@ class S3Store:
     def _uploads(self) -> Iterator[tuple[str, str, datetime | None]]:
         """(object name, upload id, begun) of every unfinished upload; none where the server cannot list them.
 
-        Without a prefix: MinIO takes one for a whole object name.
+        Listed without a prefix, because MinIO treats a prefix as a complete object name here.
         """
         key_marker = upload_marker = None
         while True:
@@ -179,7 +181,7 @@ class S3Store:
 
     @property
     def _client(self) -> Any:
-        return self._clients.mine()
+        return self._clients.current()
 
     def _name(self, key: str) -> str:
         return self.options.prefix + check_key(key)
@@ -193,9 +195,9 @@ class S3Store:
         return ObjectInfo(key, int(item.size or 0), item.last_modified or datetime.fromtimestamp(0, UTC))
 
     def _require_bucket(self) -> None:
-        """A head request cannot tell a missing bucket from a missing key; asked once, not after each."""
+        """Raise where the bucket does not exist, which a HEAD request cannot tell from a missing key. Checked once."""
         if not self._bucket_seen and not self._client.bucket_exists(self.options.bucket):
-            # The listing says so in words of its own.
+            # A listing of a missing bucket raises the error NoSuchBucket.
             next(iter(self._client.list_objects(self.options.bucket, prefix=self.options.prefix)), None)
         self._bucket_seen = True
 
@@ -214,24 +216,24 @@ class S3Store:
             return existing
         with self._store_errors("put", key):
             try:
-                written = self._sent(name, size, opened)
+                written = self._upload(name, size, opened)
             except MinioException as error:
-                # An upload that was finished, though its answer was lost, is unknown when it is finished again.
+                # NoSuchUpload: the upload was completed, but the response was lost and the request repeated.
                 if code_of(error) != "NoSuchUpload" or self.head(key) is None:
                     raise
-                return self._verified(key, size, opened)
+                return self._verify_stored(key, size, opened)
             except OSError as error:
                 raise StoreError(
                     f"put {key!r}: the file to store cannot be read: {error.strerror or error}",
                     left="the object is not in the store; objects stored before it are whole",
                     next_step="look at the disk below the lake's home, then run the same command again",
                 ) from error
-        if self._is_as_sent(written, size, opened):
-            return ObjectInfo(key, size, _moment(written))
-        return self._verified(key, size, opened)
+        if self._has_expected_etag(written, size, opened):
+            return ObjectInfo(key, size, _stored_at(written))
+        return self._verify_stored(key, size, opened)
 
-    def _sent(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectWriteResult:
-        for attempt in putting_again():
+    def _upload(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectWriteResult:
+        for attempt in put_attempts():
             with attempt, opened() as source:
                 written: ObjectWriteResult = self._client.put_object(
                     self.options.bucket, name, source, size, part_size=self.options.part_bytes, num_parallel_uploads=1
@@ -239,13 +241,16 @@ class S3Store:
                 return written
         raise StoreError(f"put {name!r}: no answer", left="the object is not in the store")
 
-    def _is_as_sent(self, written: ObjectWriteResult, size: int, opened: Callable[[], BinaryIO]) -> bool:
-        """True when the server's ETag is the MD5 of what was sent (of its parts); False says nothing."""
+    def _has_expected_etag(self, written: ObjectWriteResult, size: int, opened: Callable[[], BinaryIO]) -> bool:
+        """Whether the ETag is the MD5 of the sent bytes (or of their parts). False proves nothing (_verify_stored)."""
         with opened() as source:
             return str(written.etag).strip('"') in _expected_etags(source, size, self.options.part_bytes)
 
-    def _verified(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectInfo:
-        """Where the ETag is no MD5 (encrypted buckets), what is stored is read again and compared."""
+    def _verify_stored(self, key: str, size: int, opened: Callable[[], BinaryIO]) -> ObjectInfo:
+        """Compare the stored object with the sent bytes, for an ETag that is no MD5 (encrypted buckets).
+
+        Deletes the object and raises StoreError where they differ.
+        """
         info = self.head(key)
         if info is None or info.size != size or not self._equal(key, opened):
             self.delete(key)
@@ -268,22 +273,22 @@ class S3Store:
         return self._read(key, compare)
 
     def _read(self, key: str, use: Callable[[Iterator[bytes]], _Result]) -> _Result:
-        """`use` gets the object's bytes in chunks; it is called again from the start after a broken answer."""
+        """Call `use` with the object's bytes in chunks; after an interrupted response, call it again from the start."""
         name = self._name(key)
         with self._store_errors("get", key):
-            for attempt in reading_again(self.options):
+            for attempt in read_attempts(self.options):
                 with attempt:
                     response = self._client.get_object(self.options.bucket, name)
                     try:
-                        return use(_whole(response))
+                        return use(_complete_chunks(response))
                     finally:
                         response.close()
                         response.release_conn()
         raise StoreError(f"get {key!r}: no answer", left="the object was not changed")
 
 
-def _whole(response: Any) -> Iterator[bytes]:
-    """The answer's chunks; a shorter answer than announced raises ProtocolError."""
+def _complete_chunks(response: Any) -> Iterator[bytes]:
+    """The response's chunks. Raises ProtocolError where fewer bytes came than Content-Length declares."""
     announced = response.headers.get("Content-Length")
     received = 0
     for chunk in response.stream(_CHUNK):
@@ -300,7 +305,7 @@ def _write(path: Path, chunks: Iterator[bytes]) -> None:
 
 
 def _expected_etags(source: BinaryIO, size: int, part_bytes: int) -> set[str]:
-    """MD5 of the object; where it went in parts, also MD5 over the parts' MD5s and their number."""
+    """ETags S3 may give an object: its MD5 or, for an upload in parts, the MD5 of the parts' MD5s and their number."""
     whole, parts = _md5(), []
     while part := source.read(part_bytes):
         whole.update(part)
@@ -310,11 +315,11 @@ def _expected_etags(source: BinaryIO, size: int, part_bytes: int) -> set[str]:
 
 
 def _md5(data: bytes = b"") -> hashlib._Hash:
-    """S3's ETag is an MD5; it is compared against accidents, not attackers."""
+    """MD5, as S3's ETag is one; used to detect transmission errors, not attacks."""
     return hashlib.md5(data, usedforsecurity=False)
 
 
-def _moment(written: ObjectWriteResult) -> datetime:
-    """The server's own time of its answer."""
-    said = written.http_headers.get("date")
-    return parsedate_to_datetime(said).astimezone(UTC) if said else clocks.now()
+def _stored_at(written: ObjectWriteResult) -> datetime:
+    """The time of the response by the server's Date header, else this machine's."""
+    date = written.http_headers.get("date")
+    return parsedate_to_datetime(date).astimezone(UTC) if date else clocks.now()

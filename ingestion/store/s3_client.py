@@ -1,4 +1,4 @@
-"""The S3 client: time-outs, bounded retries with backoff and jitter, one client a process."""
+"""The S3 client: time-outs, bounded retries with backoff and jitter, and one client per process."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _WAIT_FOR = (429, 500, 502, 503, 504)
 
 
 class Clients:
-    """The client of this process: a forked child finds none of its parent's, whose sockets it must not share."""
+    """One client per process: a forked child gets a new one, as it must not share its parent's sockets."""
 
     def __init__(self, options: S3Options) -> None:
         self._options = options
         self._made: tuple[int, Minio] | None = None
 
-    def mine(self) -> Minio:
-        """The client, made when first needed."""
+    def current(self) -> Minio:
+        """The client of the current process, created at the first call."""
         if self._made is None or self._made[0] != os.getpid():
             self._made = os.getpid(), _client(self._options)
         return self._made[1]
 
 
-def reading_again(options: S3Options) -> Iterable[tenacity.AttemptManager]:
-    """Attempts at one read: an answer that breaks off is asked for again; anything else is told at once."""
+def read_attempts(options: S3Options) -> Iterable[tenacity.AttemptManager]:
+    """Attempts at one read: repeated where the response was interrupted; any other error is raised at once."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda e: isinstance(e, HTTPError) and not isinstance(e, MaxRetryError)),
         stop=tenacity.stop_after_attempt(options.retries + 1),
@@ -45,8 +45,8 @@ def reading_again(options: S3Options) -> Iterable[tenacity.AttemptManager]:
     )
 
 
-def putting_again() -> Iterable[tenacity.AttemptManager]:
-    """Attempts at one put: MinIO answers AccessDenied where a delete beside it just took the emptied folder away."""
+def put_attempts() -> Iterable[tenacity.AttemptManager]:
+    """Attempts at one put: MinIO answers AccessDenied while a concurrent delete removes the same, now empty, folder."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda e: isinstance(e, MinioException) and code_of(e) == "AccessDenied"),
         stop=tenacity.stop_after_attempt(_DENIED_TRIES),
@@ -69,8 +69,8 @@ def _client(options: S3Options) -> Minio:
             backoff_max=_LONGEST_PAUSE,
             retry_after_max=_LONGEST_PAUSE,
             status_forcelist=_WAIT_FOR,
-            # Every request here may be repeated: keys are immutable, a pointer is written whole, and
-            # an upload that was begun twice is swept.
+            # None: retry all methods. Every request may be repeated, as keys are immutable, pointers are written in
+            # one PUT, and an upload that was begun twice is removed by `sweep`.
             allowed_methods=None,
             raise_on_status=False,
         ),

@@ -1,7 +1,7 @@
-"""What an S3 server or the way to it did, told to the operator: what, what is left, what to do next.
+"""Turn failures of an S3 server or of the network into a StoreError: what failed, what is stored, what to do next.
 
-Texts are made here from codes and addresses; no message of a server, which may repeat headers or
-keys, is passed on.
+The messages are made from status codes and addresses only. A server's own message may repeat headers or keys and is
+never passed on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.store.s3_options import S3Options
 
 FAILURES = (MinioException, HTTPError, ParseError)
-"""What the client raises for anything that is not an answer."""
+"""Exceptions that the client raises where a request did not succeed."""
 
 _LEFT = {
     "put": "the object is not in the store; objects stored before it are whole",
@@ -42,17 +42,17 @@ _STATUS_IN_TEXT = re.compile(r"HTTP (?:code |Error: )?(\d{3})|\(HTTP (\d{3})|sta
 
 
 def as_store_error(options: S3Options, verb: str, key: str, error: Exception) -> StoreError:
-    """A failure of the client as a StoreError; ObjectNotFound where the server says the key is not there."""
-    if is_gone(error):
+    """The StoreError for an exception of the client; ObjectNotFound where the server says that the key is missing."""
+    if is_missing_key(error):
         return ObjectNotFound(f"object {key!r} is not in the store")
     what, next_step = _explained(options, error)
     return _store_error(verb, key, what, next_step)
 
 
 def as_read_error(options: S3Options, doing: str, text: str) -> StoreError:
-    """A failed read of DuckDB's, known by its text only."""
-    found = _STATUS_IN_TEXT.search(text)
-    status = int(next(group for group in found.groups() if group)) if found else None
+    """The StoreError for a failed read by DuckDB, which gives the cause in the `text` of its message only."""
+    match = _STATUS_IN_TEXT.search(text)
+    status = int(next(group for group in match.groups() if group)) if match else None
     if status == _NOT_FOUND:
         what, next_step = f"an object the lake names is not in {options.url}", "citylake reconcile (it says which)"
     elif status is not None:
@@ -67,15 +67,15 @@ def as_read_error(options: S3Options, doing: str, text: str) -> StoreError:
 
 
 def code_of(error: Exception) -> str | None:
-    """The S3 error code, where the server gave one (some send it without saying that it is XML)."""
+    """The S3 error code, where the server gave one (some servers send it without an XML content type)."""
     if isinstance(error, S3Error):
         return error.code
-    found = _CODE.search(error._body or "") if isinstance(error, InvalidResponseError) else None
-    return found.group(1) if found else None
+    match = _CODE.search(error._body or "") if isinstance(error, InvalidResponseError) else None
+    return match.group(1) if match else None
 
 
-def is_gone(error: Exception) -> bool:
-    """True when the server says that the key, and nothing above it, is not there."""
+def is_missing_key(error: Exception) -> bool:
+    """Whether the server says that the key is missing (rather than the bucket)."""
     return code_of(error) in ("NoSuchKey", "ResourceNotFound")
 
 
@@ -104,8 +104,8 @@ def _explained(options: S3Options, error: Exception) -> tuple[str, str]:
 
 
 def _answered(options: S3Options, status: int, code: str | None) -> tuple[str, str]:
-    """By status and code; a missing bucket before a missing object."""
-    said = f"{status} {code}" if code else str(status)
+    """Message and next step for a response's HTTP status and S3 error code."""
+    status_and_code = f"{status} {code}" if code else str(status)
     if code == "NoSuchBucket":
         return (
             f"bucket {options.bucket!r} does not exist at {options.endpoint}",
@@ -115,16 +115,16 @@ def _answered(options: S3Options, status: int, code: str | None) -> tuple[str, s
         return f"{options.endpoint} says this machine's clock is wrong", f"set the clock, {_AGAIN}"
     if code in _REFUSED or status in (401, 403):
         return (
-            f"{options.endpoint} refused the keys for bucket {options.bucket!r} ({said})",
+            f"{options.endpoint} refused the keys for bucket {options.bucket!r} ({status_and_code})",
             "correct CITYLAKE_S3_ACCESS_KEY and CITYLAKE_S3_SECRET_KEY (or the bucket's policy), "
             "then run the same command again",
         )
     if status in (429, 500, 502, 503, 504):
         return (
-            f"{options.endpoint} answered {said}, {options.retries + 1} times",
+            f"{options.endpoint} answered {status_and_code}, {options.retries + 1} times",
             f"wait until the store is well, {_AGAIN}",
         )
-    return f"{options.endpoint} answered {said}", f"look the code up in the store's manual, {_AGAIN}"
+    return f"{options.endpoint} answered {status_and_code}", f"look the code up in the store's manual, {_AGAIN}"
 
 
 def _slow(options: S3Options) -> tuple[str, str]:

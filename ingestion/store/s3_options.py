@@ -1,7 +1,4 @@
-"""Where the S3 store is and how patiently it is asked: what client, DuckDB and messages share.
-
-Owns reading the settings; nothing here talks to a server.
-"""
+"""Address, credentials, time-outs and retries of the S3 store, read from the settings. Sends no request."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _SCHEMES = ("http", "https")
 
 @dataclass(frozen=True)
 class S3Options:
-    """One bucket, perhaps a prefix in it, at one endpoint. `prefix` is empty or ends in a slash; times in seconds."""
+    """A bucket at an endpoint, and a prefix in it that is empty or ends in a slash. `timeout` is in seconds."""
 
     endpoint: str
     bucket: str
@@ -46,7 +43,7 @@ class S3Options:
 
     @property
     def url(self) -> str:
-        """Address of the store's root, without a slash at the end."""
+        """`s3://` address of the store's root, without a slash at the end."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     @classmethod
@@ -82,7 +79,9 @@ class S3Options:
 
 
 def _endpoint(text: str) -> str:
-    """The endpoint as scheme and host; credentials or a path in it would end up in messages or be ignored."""
+    """The endpoint as scheme, host and port. Raises ConfigurationError where it has a path, or credentials, which
+    would appear in messages.
+    """
     address = urlsplit(text.rstrip("/"))
     if address.scheme not in _SCHEMES or not address.hostname or "@" in address.netloc or address.path:
         raise ConfigurationError(

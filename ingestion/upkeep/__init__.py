@@ -1,1 +1,1 @@
-"""Upkeep of the store: retention, erasure, orphans, merged copies of small files."""
+"""Maintenance of the store: retention, erasure, deleting orphans, merging small files."""

@@ -1,8 +1,8 @@
-"""What may go: objects no receipt names, residue of dead processes, raw and quarantine past retention,
-a delivery that must be erased, and merged copies nobody reads again.
+"""Delete objects from the store: orphans, residue of crashed processes, expired data, erased deliveries.
 
-Raw bytes with a manifest are never an orphan, receipt or not: a department sent them, and the next run
-continues from them. Deleting is always preceded by the record of it (decision, tombstone).
+Orphans are objects that no receipt names, and merged copies that no build will read again. Raw bytes with a manifest
+are never orphans, even without a receipt: a department sent them, and the next run continues from them. A record
+(decision, tombstone) is always written before anything is deleted.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ingestion.receipts.model import Manifest, Tombstone
 from ingestion.upkeep.compaction.compact import merged_with, obsolete, remove
 
 GRACE = timedelta(days=7)
-"""Younger objects may belong to a process that is still running or to a reader that listed them."""
+"""Minimum age of objects to delete: younger ones may belong to a running process or be in use by a reader."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """Keys deleted, pieces of residue removed, and manifests that still wait for a receipt.
+    """Deleted keys, number of temporary files removed, and manifests without a receipt yet.
 
-    Of a dry run: keys that would be deleted; residue is then not counted.
+    For a dry run the keys that would be deleted; temporary files are then not counted.
     """
 
     orphans: list[str]
@@ -64,9 +64,10 @@ where receipt_key in (select key from counted) or receipt_key not in (select key
 
 
 def collect(lake: Lake, *, grace: timedelta = GRACE, dry_run: bool = False) -> Collected:
-    """Delete what no receipt names and is older than `grace`. Listing costs every object: maintenance only.
+    """Delete objects that no receipt names and that are older than `grace`. It lists all objects of the store.
 
-    Merged objects go too (ingestion.upkeep.compaction); hold the build lock, or a running build may miss one and fail.
+    Obsolete merged objects are deleted, too (ingestion.upkeep.compaction). The caller must hold the build lock, as a
+    running build would fail if such an object disappeared.
     """
     before = lake.clock() - grace
     with lake.log.connect() as connection:
@@ -99,7 +100,7 @@ def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -
     """
     with lake.committing(contract):
         same_rows = _same_rows(lake, contract, batch)
-        # First of all: without its record nobody could tell whose rows a merged object holds.
+        # Merged objects first: the records needed to find out whose rows they contain are deleted later.
         for key in merged_with(lake, contract, {standing.batch for standing in same_rows}):
             remove(lake, key)
         stones = [_erase_one(lake, contract, standing, reason, by) for standing in same_rows]
@@ -107,7 +108,7 @@ def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -
 
 
 def to_erase(lake: Lake, contract: Contract, batch: str) -> list[str]:
-    """Keys that `erase` would delete now. Raises NothingToDecide."""
+    """The keys that `erase` would delete. Raises NothingToDecide."""
     same_rows = _same_rows(lake, contract, batch)
     found = merged_with(lake, contract, {standing.batch for standing in same_rows})
     for standing in same_rows:
@@ -117,7 +118,7 @@ def to_erase(lake: Lake, contract: Contract, batch: str) -> list[str]:
 
 
 def _same_rows(lake: Lake, contract: Contract, batch: str) -> list[Standing]:
-    """The batch and every other that holds the same rows."""
+    """The batch, and every other batch with the same rows."""
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)
@@ -192,7 +193,7 @@ def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, 
 
 
 def _objects(lake: Lake, contract: Contract, standing: Standing) -> list[str]:
-    """Bronze and quarantine of the batch: what receipts name, and what an attempt left that died before its receipt."""
+    """Bronze and quarantine objects of the batch, of all attempts, with and without a receipt."""
     values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
     with lake.log.reading() as connection:
         found = {str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()}
@@ -233,7 +234,7 @@ def _orphans(lake: Lake, named: set[str], before: datetime) -> Iterator[str]:
 
 
 def _raw_orphans(lake: Lake, prefix: str, objects: dict[str, datetime], before: datetime) -> Iterator[str]:
-    """Payloads the batch's manifest does not name: a racing process landed the same bytes under another name."""
+    """Payloads that the batch's manifest does not name: another process landed the same bytes under another name."""
     named = Manifest.model_validate_json(lake.store.get_bytes(f"{prefix}/manifest.json")).payload
     for key, modified in objects.items():
         if key.startswith(f"{prefix}/payload/") and key != named and modified < before:

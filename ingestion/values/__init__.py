@@ -1,1 +1,1 @@
-"""What single values are, the same in every format: blanks, numbers, hosts, hashes; the base of documents."""
+"""Definitions that hold for values of every format: blanks, numbers, host names, hashes; the base of documents."""

@@ -1,8 +1,8 @@
-"""What is blank: Unicode's White_Space and U+FEFF, the byte order mark that ends up inside files put together.
+"""The definition of blank characters: Unicode White_Space, and U+FEFF (the byte order mark, often within joined files).
 
-The one definition (docs/adr/0017), as text, Python and SQL; `parsers.blank_cells` has it for columns.
-`str.strip` is another: it takes U+001C to U+001F, which are no White_Space, and leaves U+FEFF. DuckDB's `trim` takes
-the ASCII space only, RE2's `\\s` five ASCII characters. Zero-width characters such as U+200B are not blank.
+All code uses this definition (docs/adr/0017); `parsers.blank_cells` applies it to columns. `str.strip` differs: it
+strips U+001C to U+001F, which are not White_Space, and keeps U+FEFF. DuckDB's `trim` strips the ASCII space only, RE2's
+`\\s` matches five ASCII characters. Zero-width characters such as U+200B are not blank.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def strip(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing but blanks is there; true of an empty text."""
+    """Whether `text` is empty or has blanks only."""
     return not text.strip(BLANKS)
 
 
 def stripped_sql(text: str) -> str:
-    """SQL: a VARCHAR expression without the blanks around it."""
+    """SQL that strips the blanks around a VARCHAR expression."""
     return f"trim({text}, {literal(BLANKS)})"

@@ -1,8 +1,8 @@
-"""Names of hosts as contracts and connections declare them, and as servers say them: when two are the same.
+"""Compare host names that contracts and connections declare with those of URLs.
 
-Compared is the name alone, never what it resolves to: without regard to case, in its ASCII form (RFC 5891), without
-the trailing dot of an absolute name, an IP address in its shortest form (RFC 5952). Any other spelling of an address,
-such as `127.1` or `::ffff:127.0.0.1` for 127.0.0.1, is another name.
+Only names are compared, never what they resolve to: ignoring case, in ASCII form (RFC 5891), without the trailing dot
+of an absolute name, an IP address in its shortest form (RFC 5952). Other spellings of an address, such as `127.1` or
+`::ffff:127.0.0.1` for 127.0.0.1, are different names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def normal_host(host: str) -> str:
-    """The one spelling of a host name or address, without brackets. Raises ValueError where it is none."""
+    """The normalised spelling of a host name or address, without brackets. Raises ValueError where it is none."""
     bare = host.removeprefix("[").removesuffix("]").lower().removesuffix(".")
     try:
         return ipaddress.ip_address(bare).compressed
@@ -32,7 +32,7 @@ def normal_host(host: str) -> str:
 
 
 def declared_host(text: str) -> tuple[str, int | None]:
-    """A declared `host` or `host:port`; without a port every port is meant. Raises ValueError saying what is wrong."""
+    """Host and port of a declared `host` or `host:port`; port None means any. Raises ValueError with the reason."""
     found = _ENTRY.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a host such as files.example.org, files.example.org:8443 or [::1]:8080")
@@ -46,7 +46,7 @@ def declared_host(text: str) -> tuple[str, int | None]:
 
 
 def is_declared(host: str, port: int | None, scheme: str, declared: tuple[str, ...]) -> bool:
-    """Whether one of the declared hosts is meant; `port` None is the scheme's own."""
+    """Whether host and port are among the declared ones; `port` None is the scheme's default port."""
     try:
         name = normal_host(host)
     except ValueError:
@@ -56,7 +56,7 @@ def is_declared(host: str, port: int | None, scheme: str, declared: tuple[str, .
 
 
 def same_host(one: str, other: str) -> bool:
-    """Whether two names are of the same host."""
+    """Whether two spellings are the same host name."""
     try:
         return normal_host(one) == normal_host(other)
     except ValueError:

@@ -1,7 +1,7 @@
-"""What a number is written like, the same in every format and for every type (docs/adr/0017).
+"""The spelling of numbers, the same for every format and type (docs/adr/0017): ASCII digits, a point, an exponent.
 
-ASCII digits, a point, an exponent: no grouping, no words, no other digits. Reading columns is
-`ingestion.conform.numbers`'; here are the pattern and numbers of a contract, exactly.
+Grouping, words and other digits are not accepted. `ingestion.conform.numbers` reads columns; here are the pattern, and
+exact numbers for the values in contracts.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 from decimal import Decimal, InvalidOperation
 
 NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-"""A whole text, for RE2 and for Python's `re`."""
+"""Pattern of a number, for a full match with RE2 or Python's `re`."""
 
 _NUMBER = re.compile(NUMBER)
 
 
 def exact(value: str | float | Decimal) -> Decimal | None:
-    """The number that a text, or a number of a contract, stands for; None where it is no number."""
+    """A text, or a number from a contract, as an exact Decimal; None where it is no number."""
     text = str(value)
     if isinstance(value, bool) or not _NUMBER.fullmatch(text):
         return None
@@ -27,7 +27,7 @@ def exact(value: str | float | Decimal) -> Decimal | None:
 
 
 def canonical(number: Decimal) -> str:
-    """One spelling per number: sign, digits without zeros around them, `e`, place of the point; 0 is `0`."""
+    """A unique spelling of each number: sign, digits without outer zeros, `e`, position of the point; `0` for zero."""
     sign, digits, exponent = number.as_tuple()
     if not any(digits):
         return "0"

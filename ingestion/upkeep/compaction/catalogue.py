@@ -1,7 +1,7 @@
-"""Which merged objects there are, and what is in them.
+"""List merged objects and read their records.
 
-A merged object is live when its record and itself are both in the store: one listing tells. Records never
-change, so a copy of each is kept in the state folder where reading the store is a request.
+A merged object is live if both the object and its record are in the store, which one listing shows. Records never
+change; a copy of each is cached in the state folder, because reading from S3 takes a request.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ select merged, member->>'key' as key, member->>'batch' as batch from entry order
 
 @dataclass(frozen=True)
 class Listed:
-    """Objects of the merged zone: live ones, and those without their other half, each with its time."""
+    """Objects of the merged zone, each with its time: live ones, and objects or records without their counterpart."""
 
     live: dict[str, datetime]
     lone: dict[str, datetime]
 
     @property
     def digests(self) -> set[str]:
-        """Which sets of members are merged already."""
+        """Digests of the sets of members that are merged already."""
         return {digest_of(key) for key in self.live}
 
 
 def listed(lake: Lake, department: str | None = None, feed: str | None = None) -> Listed:
-    """All of the lake, or of one feed."""
+    """List the merged objects of the lake, or of one feed."""
     found = {info.key: info.modified for info in lake.store.list(f"{keys.merged_folder(department, feed)}/")}
     live = {key: at for key, at in found.items() if key.endswith(".parquet") and keys.merged_record(key) in found}
     whole = live.keys() | {keys.merged_record(key) for key in live}
@@ -48,7 +48,7 @@ def listed(lake: Lake, department: str | None = None, feed: str | None = None) -
 
 
 def members(lake: Lake, live: Listed) -> pa.Table:
-    """One row a member of a live object: `merged`, `key`, `batch`."""
+    """One row per member of a live object, with columns `merged`, `key`, `batch`."""
     paths = [str(_local(lake, keys.merged_record(key))) for key in sorted(live.live)]
     if not paths:
         return SCHEMA.empty_table()

@@ -1,9 +1,9 @@
-"""Merging a group of small bronze files, and taking merged objects away.
+"""Merge groups of small bronze files, and delete merged objects.
 
-Owns the order members → merged object → record, under the feed's lock: the record is the commit, an object without
-one is never read. The merged rows are compared with the members' before the record is put. A merged object is
-a copy: it can be deleted at any time, and a build then opens the members. What may be merged is
-ingestion.upkeep.compaction.plan's; when a view may read it, warehouse.build.sources'.
+The merged object is stored first, then its record, which is the commit: an object without a record is never read. The
+merged rows are compared with those of the members before the record is stored; all this happens under the feed's lock.
+A merged object is a copy and can be deleted at any time; builds then read the members. `plan` decides what may be
+merged, `warehouse.build.sources` when a build may read it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from ingestion.receipts.standing import standing
 from ingestion.sql import literal
 from ingestion.upkeep.compaction.catalogue import listed, members
 from ingestion.upkeep.compaction.model import Compaction
-from ingestion.upkeep.compaction.plan import Group, due
+from ingestion.upkeep.compaction.plan import Group, mergeable_groups
 from ingestion.values import row_identity
 from ingestion.values.hashes import sha256_of_file
 
 
 @dataclass
 class Compacted:
-    """Merged objects made (or, in a dry run, that would be), files and rows in them, and groups left with why."""
+    """Merged objects created (in a dry run: to be created), files and rows in them, and skipped groups with reason."""
 
     merged: list[str] = field(default_factory=list)
     files: int = 0
@@ -42,12 +42,12 @@ class Compacted:
 def compact(lake: Lake, contract: Contract, *, dry_run: bool = False) -> Compacted:
     """Merge every settled group of the feed that is not merged yet.
 
-    A group with a damaged or missing member is left as it is and named. Raises StoreError, LakeBusy; what
-    was merged before stays, and the next call goes on from there.
+    A group with a damaged or missing member is skipped and reported. Raises StoreError, LakeBusy; groups merged before
+    the error remain, and the next call continues from there.
     """
     done = Compacted()
     with lake.log.connect() as connection:
-        groups = due(lake, contract, connection)
+        groups = mergeable_groups(lake, contract, connection)
     known = listed(lake, contract.department, contract.feed).digests
     for group in groups:
         if group.digest in known:
@@ -65,7 +65,7 @@ def compact(lake: Lake, contract: Contract, *, dry_run: bool = False) -> Compact
 
 
 def merged_with(lake: Lake, contract: Contract, batches: Collection[str]) -> list[str]:
-    """Objects of the feed that hold rows of a batch, or may: one without a record is taken to."""
+    """Merged objects of the feed that contain rows of these batches, or may (objects without a record)."""
     found = listed(lake, contract.department, contract.feed)
     table = members(lake, found)
     holding = {m for m, b in zip(table["merged"].to_pylist(), table["batch"].to_pylist(), strict=True) if b in batches}
@@ -73,7 +73,7 @@ def merged_with(lake: Lake, contract: Contract, batches: Collection[str]) -> lis
 
 
 def remove(lake: Lake, merged: str) -> None:
-    """Take a merged object away: the rows first, then the record that says which they are."""
+    """Delete a merged object, then its record."""
     lake.store.delete(merged)
     lake.on_step("removed_merged")
     lake.store.delete(keys.merged_record(merged))
@@ -115,11 +115,13 @@ order by merged
 
 
 def _merge(lake: Lake, contract: Contract, group: Group) -> str | None:
-    """One object and its record; None where another process was first or the group has changed meanwhile."""
+    """Store one merged object and its record; None where another process did, or the group changed meanwhile."""
     with lake.scratch() as folder, lake.committing(contract):
-        if not _still_stands(lake, contract, group):
+        if not _is_still_valid(lake, contract, group):
             return None
-        paths = [_fetched(lake, member.key, member.sha256, folder / str(i)) for i, member in enumerate(group.members)]
+        paths = [
+            _fetch_verified(lake, member.key, member.sha256, folder / str(i)) for i, member in enumerate(group.members)
+        ]
         target = folder / "merged.parquet"
         _write(lake, group, paths, target, folder)
         sha256 = sha256_of_file(target)
@@ -147,8 +149,8 @@ def _merge(lake: Lake, contract: Contract, group: Group) -> str | None:
     return key
 
 
-def _still_stands(lake: Lake, contract: Contract, group: Group) -> bool:
-    """Asked under the lock: an erasure or a correction may have come since the plan was made."""
+def _is_still_valid(lake: Lake, contract: Contract, group: Group) -> bool:
+    """Whether no erasure or correction has changed the group since it was planned; checked under the lock."""
     if group.digest in listed(lake, contract.department, contract.feed).digests:
         return False
     lake.log.refresh()
@@ -162,7 +164,7 @@ def _still_stands(lake: Lake, contract: Contract, group: Group) -> bool:
     return found is not None and found[0] == len(group.members)
 
 
-def _fetched(lake: Lake, key: str, sha256: str, target: Path) -> Path:
+def _fetch_verified(lake: Lake, key: str, sha256: str, target: Path) -> Path:
     if lake.store.head(key) is None:
         raise IntegrityError(f"{key} is gone")
     path = lake.store.fetch(key, target)
@@ -172,7 +174,7 @@ def _fetched(lake: Lake, key: str, sha256: str, target: Path) -> Path:
 
 
 def _write(lake: Lake, group: Group, paths: list[Path], target: Path, folder: Path) -> None:
-    """The members' rows as one file, compared row for row (as multisets, by batch) and type for type."""
+    """Write the members' rows as one file, and check that its rows (as a multiset, per batch) and types are equal."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": lake.settings.memory_limit,
         "threads": lake.settings.threads,
@@ -211,6 +213,6 @@ def _types(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]
 def _content(
     connection: duckdb.DuckDBPyConnection, source: str, types: dict[str, str]
 ) -> list[tuple[str, int, int, int]]:
-    """Per batch, what tells its rows from any others in whatever order (`row_identity.rows`)."""
+    """The hash of the rows of each batch, independent of their order (`row_identity.rows`)."""
     query = f"select _batch_id, {row_identity.rows(types)} from {source} group by 1 order by 1"
     return connection.execute(query).fetchall()

@@ -1,4 +1,4 @@
-"""What a compaction says: the record that commits a merged object. Immutable JSON."""
+"""Model of the record that commits a merged object; immutable JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Member(Document):
 
 
 class Compaction(Document):
-    """A merged object and its members. It holds exactly the members' rows; members stay where they are."""
+    """A merged object and its members. It has exactly the rows of the members, which remain in the store."""
 
     schema_version: Literal[1] = 1
     department: str

@@ -1,10 +1,9 @@
-"""Which small files may be merged: those that are settled, effective and alike.
+"""Decide which small bronze files are merged: effective files of settled days, with equal revision and key version.
 
-Settled: the local day is over by more than the contract's deadline and recapture, so that late and corrected
-files are rare (one that comes all the same costs its period the merged copy, nothing else). Hourly feeds
-are merged by day, and every feed cut finer than a month by month once that is over: a month's object replaces its
-days' in full builds. Only files of one contract revision and one key version go together. Snapshots have one
-effective file and are left alone.
+A day is settled when it ended longer ago than the contract's deadline and recapture period, so that late or corrected
+files are rare (if one comes all the same, the merged copy of its period is no longer used). Hourly feeds are merged by
+day; all feeds with intervals shorter than a month are merged by month when the month is over and settled, and full
+builds then use the month's object instead of those of its days. Snapshots have one effective file and are not merged.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from ingestion.upkeep.compaction.model import Member
 from ingestion.values.hashes import sha256_of_bytes
 
 SMALL_BYTES = 32 * 2**20
-"""Larger files are worth opening one by one."""
+"""Files larger than this (bytes) are not merged."""
 TARGET_BYTES = 256 * 2**20
-"""About how much one merged object holds."""
+"""Approximate size (bytes) of a merged object."""
 
 _SETTLED = """
 select
@@ -65,8 +64,11 @@ class _File:
     member: Member
 
 
-def due(lake: Lake, contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[Group]:
-    """Groups of at least two settled files, oldest first, merged already or not. `connection` is the log's."""
+def mergeable_groups(lake: Lake, contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[Group]:
+    """Groups of at least two settled files, oldest first, including those merged already.
+
+    `connection` is one of the receipt log.
+    """
     spec = contract.citylake
     if spec.delivery == "snapshot" or spec.calendar.every not in ("hour", "day", "week"):
         return []
@@ -75,7 +77,9 @@ def due(lake: Lake, contract: Contract, connection: duckdb.DuckDBPyConnection) -
     rows = connection.execute(query, {"before": before, "small": SMALL_BYTES}).fetchall()
     files = [_File(row[0], row[1], row[2], row[3], row[4], _member(row[5:])) for row in rows]
     hourly = spec.calendar.every == "hour"
-    return [group for period, some in _by_period(files, before, hourly=hourly) for group in _cut(period, some)]
+    return [
+        group for period, some in _by_period(files, before, hourly=hourly) for group in _split_by_size(period, some)
+    ]
 
 
 def _member(row: tuple[Any, ...]) -> Member:
@@ -84,7 +88,7 @@ def _member(row: tuple[Any, ...]) -> Member:
 
 
 def _by_period(files: Iterable[_File], before: date, *, hourly: bool) -> Iterator[tuple[str, list[_File]]]:
-    """Files by month where it is over and settled, else by day where the feed is hourly."""
+    """Files by month where the month is settled; else by day, for hourly feeds only."""
     found: dict[tuple[str, str, int, str], list[_File]] = {}
     for file in files:
         month_ends = (file.dt.replace(day=1) + timedelta(days=32)).replace(day=1)
@@ -99,8 +103,8 @@ def _by_period(files: Iterable[_File], before: date, *, hourly: bool) -> Iterato
         yield period, some
 
 
-def _cut(period: str, files: list[_File]) -> Iterator[Group]:
-    """One period in objects of about TARGET_BYTES, in the order of the files."""
+def _split_by_size(period: str, files: list[_File]) -> Iterator[Group]:
+    """Split the files of one period, in order, into groups of about TARGET_BYTES."""
     chunk: list[_File] = []
     size = 0
     for file in files:

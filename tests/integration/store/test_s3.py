@@ -25,7 +25,7 @@ def store(server: S3Server, tmp_path: Path) -> S3Store:
 
 
 def begin_upload(store: S3Store, name: str) -> str:
-    client, bucket = store._clients.mine(), store.options.bucket
+    client, bucket = store._clients.current(), store.options.bucket
     upload = client._create_multipart_upload(bucket, name, {})
     client._upload_part(bucket, name, b"x" * 100, {}, upload, 1)
     return str(upload)
@@ -95,11 +95,11 @@ def test_settings_never_show_the_secret(server: S3Server, tmp_path: Path) -> Non
 
 def test_a_forked_child_gets_a_client_of_its_own(store: S3Store) -> None:
     store.put_bytes("a/x", b"1")
-    mine = store._clients.mine()
-    assert store._clients.mine() is mine
-    store._clients._made = (os.getpid() + 1, mine)
+    client = store._clients.current()
+    assert store._clients.current() is client
+    store._clients._made = (os.getpid() + 1, client)
     assert store.get_bytes("a/x") == b"1"
-    assert store._clients.mine() is not mine
+    assert store._clients.current() is not client
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat
 from ingestion.contract.table_formats import FixedWidthFormat
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers import fixed_width, json_records, pieces, records, xml_text
+from ingestion.parsers import block_limits, fixed_width, json_records, records, xml_text
 from ingestion.parsers.payload import open_payload
-from ingestion.parsers.text import shown
+from ingestion.parsers.text import readable_texts
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6))
@@ -35,8 +35,8 @@ def sizes(chunk: int, piece: int, most: int) -> Iterator[None]:
             (fixed_width, "CHUNK"), (fixed_width, "CHUNK_REPEATED"),
         ):  # fmt: skip
             patch.setattr(module, name, chunk)
-        patch.setattr(pieces, "PIECE", piece)
-        patch.setattr(pieces, "MAX_RECORDS", most)
+        patch.setattr(block_limits, "READ_BYTES", piece)
+        patch.setattr(block_limits, "MAX_RECORDS", most)
         yield
 
 
@@ -58,14 +58,14 @@ def read(make: Any, contract: Any, payload: bytes, *, longest: int = 60) -> Read
             for source in open_payload(contract, path, limits, None).sources:  # type: ignore[arg-type]
                 for segment in source.segments():
                     block = segment.block
-                    assert len(block) <= pieces.MAX_RECORDS
+                    assert len(block) <= block_limits.MAX_RECORDS
                     rules: dict[int, set[str]] = {}
                     for rule, rows in segment.refused:
                         for row in rows.tolist():
                             rules.setdefault(row, set()).add(rule)
                     cells = dict(zip(segment.rows.tolist(), segment.columns.to_pylist(), strict=True))
                     assert sorted({*rules, *cells}) == list(range(len(block)))
-                    text = shown(block, np.arange(len(block))).to_pylist()
+                    text = readable_texts(block, np.arange(len(block))).to_pylist()
                     for i in range(len(block)):
                         place = None if block.base is None else block.base + int(block.starts[i])
                         what = sorted(rules[i]) if i in rules else cells[i]

@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat
 from ingestion.contract.table_formats import FixedWidthFormat
-from ingestion.parsers import pieces
+from ingestion.parsers import block_limits
 from ingestion.parsers.payload import open_payload
 
 GROUP: Any = {"start": 1, "width": 1, "count": 500, "index": "c1", "fields": {"c0": {"start": 1, "width": 1}}}
@@ -36,8 +36,8 @@ PAYLOADS: dict[str, tuple[Any, bytes]] = {
 def test_blocks_are_bounded(
     make: Any, kind: str, records: int, cells: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pieces, "MAX_RECORDS", records)
-    monkeypatch.setattr(pieces, "MAX_CELLS", cells)
+    monkeypatch.setattr(block_limits, "MAX_RECORDS", records)
+    monkeypatch.setattr(block_limits, "MAX_CELLS", cells)
     form, payload = PAYLOADS[kind]
     path = tmp_path / "payload"
     path.write_bytes(payload)

@@ -81,7 +81,8 @@ def _agree(engine: duckdb.DuckDBPyConnection, plan: TablePlan, texts: list[str])
         engine.register("segment", pa.table({"_raw_id": ids, "_raw_x": values}))
         found.append(engine.execute(plan.statement(direct)).to_arrow_table())
     by_sql, by_arrow = found
-    if plan.passed(frozenset({"x"})):  # bronze takes the column itself: where no rule refuses the row, it is the value
+    # Bronze takes the column itself: where no rule refuses the row, it is the value.
+    if plan.passed_through(frozenset({"x"})):
         ended = engine.execute("select _suspect from by_arrow").to_arrow_table()["_suspect"]
         ended = pc.and_(ended, pc.is_null(by_sql["x"]))
         by_arrow = by_arrow.append_column("x", pc.if_else(ended, pa.scalar(None, typed.type), typed))

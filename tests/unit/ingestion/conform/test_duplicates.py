@@ -21,7 +21,7 @@ def test_as_a_dictionary(rows: list[tuple[int, int]], size: int, spread: int) ->
         part = rows[base : base + size]
         key = np.array([k * spread for k, _ in part], np.uint64)
         content = np.array([v for _, v in part], np.uint64)
-        fresh, repeat = index.pass_through(key, content, base, np.arange(len(part)))
+        fresh, repeat = index.add_segment(key, content, base, np.arange(len(part)))
         for i, (is_fresh, is_repeat) in enumerate(zip(fresh.tolist(), repeat.tolist(), strict=True)):
             (passed if is_fresh else repeated if is_repeat else held).append(base + i)
     verdicts = index.judge()

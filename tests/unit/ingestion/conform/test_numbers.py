@@ -110,7 +110,7 @@ def _check(make: Any, texts: list[str], kind: str) -> None:
             ended = value is None and isinstance(found, float) and not isfinite(found)
             assert found == value or ended, (kind, text, value, found)
     plain = [text for text in texts if plain_digits(pa.chunked_array([[text]]))]
-    if "x" in plan.plainly and plain:
+    if "x" in plan.plain_decimals and plain:
         found = _read(plan, pa.chunked_array([plain]), plain=frozenset({"x"}))
         assert found == [reference(text, kind) for text in plain]
 

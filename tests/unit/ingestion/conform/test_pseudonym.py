@@ -108,7 +108,7 @@ def test_raw_values_reach_no_bronze_byte(make: Any) -> None:
 
 
 def test_more_values_than_are_remembered(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestion.conform.pseudonymise._REMEMBERED", 5)
+    monkeypatch.setattr("ingestion.conform.pseudonymise._MAX_CACHED", 5)
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
     column = make.column("v", deidentify=make.deidentify("pseudonym", purpose="c"))
     payload = "v,n\n" + "".join(f"value{i % 17},{i}\n" for i in range(60))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ingestion.conform import rowwise
-from ingestion.conform.engine import connected
+from ingestion.conform.engine import conform_session
 
 SUSPECT = re.compile(
     r"current|now|today|random|uuid|env|setting|variable|version|secret|file|(^|_)read|glob|session|user|nextval|clock|"
@@ -23,7 +23,7 @@ REVIEWED = {
 
 
 def test_no_function_that_asks_the_clock_the_machine_or_the_session() -> None:
-    with connected("UTC") as connection:
+    with conform_session("UTC") as connection:
         allowed = {
             name
             for name in rowwise._functions()
@@ -35,13 +35,13 @@ def test_no_function_that_asks_the_clock_the_machine_or_the_session() -> None:
 
 
 def test_a_deep_expression_is_told_and_no_crash() -> None:
-    with connected("UTC") as connection:
+    with conform_session("UTC") as connection:
         for depth in (100, 900, 5000):
             assert len(rowwise.problems(connection, "a" + " + a" * depth, frozenset("a"))) <= 1
 
 
 def test_a_lambda_names_its_own_values() -> None:
-    with connected("UTC") as connection:
+    with conform_session("UTC") as connection:
         assert rowwise.problems(connection, "list_transform([a], lambda x, i: x + i)[1] > 0", frozenset("a")) == []
         assert rowwise.problems(connection, "list_transform([a], lambda x: y)[1] > 0", frozenset("a"))
         assert rowwise.problems(connection, "x > list_transform([a], lambda x: x)[1]", frozenset("a"))

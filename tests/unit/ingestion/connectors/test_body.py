@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.connectors.body import Download
-from ingestion.connectors.coding import pieces
+from ingestion.connectors.content_coding import decoded_chunks
 
 SETTINGS = settings(max_examples=60, deadline=None)
 URL = "https://example.org/x.csv"
@@ -37,7 +37,7 @@ class Stream(httpx.SyncByteStream):
 def test_gzip_members_may_end_anywhere(members: list[bytes], size: int, pad: int) -> None:
     packed = b"".join(gzip.compress(member) + b"\0" * pad for member in members)
     answer = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Stream(packed, size))
-    assert b"".join(pieces(answer, URL)) == b"".join(members)
+    assert b"".join(decoded_chunks(answer, URL)) == b"".join(members)
 
 
 @SETTINGS

@@ -58,7 +58,7 @@ def test_a_name_is_what_its_bytes_are(path: Path, encoding: str, flags: int) -> 
     assert archive.names == ("数据.csv", "plain.txt")
     assert archive.find("数据.csv") == "数据.csv"
     assert whole(archive, "数据.csv") == TEXT
-    assert list(archive.each(["数据.csv", "plain.txt"], max_bytes=1000)) == [TEXT, TEXT]
+    assert list(archive.read_members(["数据.csv", "plain.txt"], max_bytes=1000)) == [TEXT, TEXT]
 
 
 def test_a_name_is_found_under_its_other_readings(path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.encoding import Watch, to_utf8, undecodable
+from ingestion.parsers.encoding import Utf8Detector, to_utf8, undecodable
 
 ENCODINGS = ["utf-8", "gb18030", "windows-1252"]
 PIECES = st.one_of(
@@ -60,9 +60,9 @@ def test_every_line_is_placed_however_many_are_bad(encoding: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(data=st.lists(PIECES, max_size=12).map(b"".join), cut=st.integers(1, 5))
 def test_utf8_is_noticed_wherever_it_is_cut(data: bytes, cut: int) -> None:
-    watch = Watch("windows-1252")
+    watch = Utf8Detector("windows-1252")
     for at in range(0, len(data), cut):
-        watch.see(data[at : at + cut])
+        watch.add(data[at : at + cut])
     if to_utf8(data, "utf-8") is None or data.isascii():
         watch.check()
     else:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.parsers.json_numbers import quoted
+from ingestion.parsers.json_numbers import quote_numbers
 
 LEAF = st.one_of(
     st.text(alphabet='a1-."\\ 中{e', max_size=6), st.integers(), st.floats(allow_nan=False, allow_infinity=False),
@@ -23,5 +23,5 @@ VALUE = st.recursive(
 @settings(max_examples=200, deadline=None)
 def test_every_number_and_nothing_else_becomes_a_string(record: dict[str, object]) -> None:
     line = json.dumps(record, ensure_ascii=False)
-    (found,) = quoted(pa.chunked_array([[line]])).to_pylist()
+    (found,) = quote_numbers(pa.chunked_array([[line]])).to_pylist()
     assert json.loads(found) == json.loads(line, parse_int=str, parse_float=str)

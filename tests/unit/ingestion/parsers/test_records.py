@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import DeliveryRefused
-from ingestion.parsers.quoting import Dialect, State, quoted
+from ingestion.parsers.quoting import Dialect, State, find_quoted
 from ingestion.parsers.records import RecordReader
 
 DIALECT = Dialect("utf-8", ord('"'), ord(","), 1000)
@@ -53,9 +53,9 @@ def test_without_quoting_a_quote_is_a_character() -> None:
 
 def test_regular_and_stray_quotes() -> None:
     text = np.frombuffer(b'"a""b",5" x,"c"', np.uint8)
-    marks = quoted(text, DIALECT)
+    marks = find_quoted(text, DIALECT)
     assert (marks.opens.tolist(), marks.closes.tolist(), marks.open_at_end) == ([0, 12], [5, 14], False)
-    inside = quoted(np.frombuffer(b'x",y', np.uint8), DIALECT, State(inside=True))
+    inside = find_quoted(np.frombuffer(b'x",y', np.uint8), DIALECT, State(inside=True))
     assert (inside.opens.tolist(), inside.closes.tolist()) == ([-1], [1])
 
 

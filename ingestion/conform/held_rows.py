@@ -1,7 +1,7 @@
-"""Rows kept aside until all are seen, in the order they came: a little in memory, the rest in the scratch folder.
+"""A queue of rows that is held in memory up to a limit and then written to a file in the scratch folder.
 
-A payload may consist of nothing but repeats, so what is kept must not follow its length. What rows are kept, and
-why, is the business of `table`.
+`table` holds possible repeats in it until all rows were read. A payload may consist of repeats only, so that memory
+must be bounded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import pyarrow as pa
 from ingestion.errors import StoreError
 
 IN_MEMORY = 32 * 2**20
-"""Bytes of rows kept before any are written."""
+"""Bytes of rows held in memory before they are written to a file."""
 
 
 class HeldRows:
-    """Tables of one schema. They are read back once; the file has no name, so nothing is left behind."""
+    """Tables of one schema, read back once, in order. The file is unnamed, so it cannot be left behind."""
 
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         self._folder = folder
@@ -33,7 +33,7 @@ class HeldRows:
         self._writer: pa.RecordBatchStreamWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
-        """Keep some rows. Raises StoreError where the scratch folder cannot take them."""
+        """Add rows. Raises StoreError where the scratch folder has no room."""
         self._tables.append(rows)
         self._bytes += rows.nbytes
         if self._bytes > self._limit:

@@ -1,10 +1,12 @@
-"""What is already in of an interval, so that a server can be asked only for what is newer.
+"""Conditional requests: ask a server only for a file newer than the interval's last committed delivery.
 
-The validators of a conditional request come from the manifest of the batch that the interval's newest
-receipt names. Bytes that were landed but never committed have no receipt: they are asked for again
-in full, and landing finds them. A delivery refused under another revision is due again, so it is too.
-So is a file that was changed in the second it was fetched in, or just before: Last-Modified counts seconds, and
-tags are often made of it, so that the server could not tell of another change in that second (RFC 9110, 8.8.2.2).
+The validators (ETag, Last-Modified; RFC 9110, 13.1) come from the manifest of the batch in the interval's newest
+receipt. Three cases are requested in full, without validators:
+
+- bytes that were landed but never committed, as they have no receipt (landing recognises them by their hash);
+- a delivery that was refused under another revision of the contract, which must be judged again;
+- a file modified less than two seconds before it was sent: Last-Modified counts whole seconds and many ETags are made
+  from it, so that a second change within that time would go unnoticed (RFC 9110, 8.8.2.2).
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ _HTTP_DATE_RESOLUTION = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """The newest batch of an interval and the request headers that ask for anything newer."""
+class EarlierDelivery:
+    """The newest committed batch of an interval, and the request headers that ask for anything newer."""
 
     batch: str
     filename: str
@@ -44,15 +46,15 @@ class Earlier:
 
 
 class EarlierDeliveries:
-    """Look-ups for one feed. The log is read once, at the first."""
+    """The newest committed batch of each interval of one feed. The receipt log is read once, at the first look-up."""
 
     def __init__(self, lake: Lake, contract: Contract) -> None:
         self._lake = lake
         self._contract = contract
         self._newest: dict[datetime, str] | None = None
 
-    def of(self, interval: Interval, source: str) -> Earlier | None:
-        """What is in of the interval from the same `source`; None where the server must be asked for everything."""
+    def of(self, interval: Interval, source: str) -> EarlierDelivery | None:
+        """The interval's newest delivery from the same `source`; None where the file must be requested in full."""
         batch = self._batches().get(interval.start)
         if batch is None:
             return None
@@ -62,13 +64,13 @@ class EarlierDeliveries:
             return None
         if manifest.source != source:
             return None
-        if _changes_at_once(manifest.headers):
+        if _was_just_modified(manifest.headers):
             return None
         pairs = (("etag", "if-none-match"), ("last-modified", "if-modified-since"))
-        validators = {ask: manifest.headers.get(said, "") for said, ask in pairs}
-        # A server may send what a request cannot carry: then the file is asked for in full.
-        conditions = {ask: said for ask, said in validators.items() if said and said.isascii()}
-        return Earlier(batch, manifest.filename, manifest.content_as_of, conditions) if conditions else None
+        validators = {condition: manifest.headers.get(validator, "") for validator, condition in pairs}
+        # A request header cannot carry every value a server sends: without a validator the file is asked for in full.
+        conditions = {name: value for name, value in validators.items() if value and value.isascii()}
+        return EarlierDelivery(batch, manifest.filename, manifest.content_as_of, conditions) if conditions else None
 
     def _batches(self) -> dict[datetime, str]:
         if self._newest is None:
@@ -84,8 +86,8 @@ class EarlierDeliveries:
         return self._newest
 
 
-def _changes_at_once(headers: Mapping[str, str]) -> bool:
-    """Whether the file had only just been changed when it was sent, by the server's own two times."""
+def _was_just_modified(headers: Mapping[str, str]) -> bool:
+    """Whether the file was modified less than two seconds before it was sent, by the headers Date and Last-Modified."""
     try:
         sent, modified = http_date(headers["date"]), http_date(headers["last-modified"])
     except (KeyError, ValueError):

@@ -1,7 +1,7 @@
-"""What was sent, as conform takes it: text columns without surrounding blanks, and NULL for what is no value.
+"""Strip the text columns of a segment, and replace blank values and null words by NULL.
 
-Comes before everything else that is done to a value: codes, types, keys, pseudonyms and rules (docs/adr/0017). Null
-words are the parsers' where a value is one as it stands, and found here where blanks were around it, and in JSON.
+This precedes everything else that is done to a value: codes, types, keys, pseudonyms and rules (docs/adr/0017). The
+parsers have replaced exact null words already; here those with surrounding blanks, and those in JSON, are replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingestion.values.blanks import is_blank, strip
 
 
 class SentText:
-    """For the columns of one table of a feed in this format."""
+    """Prepares the columns of one table of a feed in this format."""
 
     def __init__(self, spec: Format, columns: Iterable[Column]) -> None:
         text = spec.member if isinstance(spec, ZipFormat) else spec
@@ -32,7 +32,7 @@ class SentText:
         self._every = isinstance(text, JsonFormat)
 
     def read(self, columns: pa.Table) -> pa.Table:
-        """The same columns (VARCHAR), rows in place."""
+        """The prepared columns (VARCHAR), with the same rows."""
         for index, name in enumerate(columns.column_names):
             found = self._column(columns.column(index), kept=name in self.kept)
             if found is not None:
@@ -40,7 +40,7 @@ class SentText:
         return columns
 
     def _column(self, column: pa.ChunkedArray, *, kept: bool) -> pa.Array | None:
-        """None where the column is right as it is."""
+        """The prepared column; None where it needs no change."""
         text, changed = stripped(column)
         if kept:
             if not len(changed):
@@ -62,7 +62,7 @@ class SentText:
 
 
 def keeps_blanks(column: Column, text: object) -> bool:
-    """Whether blanks around a column's values belong to them. Of a number or a moment they never do."""
+    """Whether blanks around a column's values are part of them; they never are for types other than VARCHAR."""
     if column.type != "VARCHAR":
         return False
     if column.spec.blanks is not None:

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingestion.conform import held
-from ingestion.conform.held import HeldRows
+from ingestion.conform import held_rows
+from ingestion.conform.held_rows import HeldRows
 from ingestion.errors import StoreError
 
 
@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_repeats_far_apart_are_judged_from_the_scratch_folder(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held, "IN_MEMORY", 500)
+    monkeypatch.setattr(held_rows, "IN_MEMORY", 500)
     monkeypatch.setattr("ingestion.conform.duplicates._RECENT_BITS", 1)
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 256)
     hidden = make.column("p", deidentify=make.deidentify("pseudonym", purpose="p"))

@@ -1,8 +1,8 @@
-"""Where a server may send us on to: by a redirect, or by the link of a next page (docs/adr/0008, 7).
+"""Which hosts a server may send a request on to, by a redirect or by the link to a next page (docs/adr/0008, 7).
 
-The host asked for at first, and hosts that are declared: by the connection, or by the contract's source where it names
-none. A next page must be of the same origin, or on a declared host. Never from https to http, and never to a URL with
-a login in it. Errors show scheme, host and port of where the server points, and no more.
+Allowed are the host of the first request, and the hosts in `redirect_hosts` of the connection, or of the contract's
+source where it names no connection. A next page must have the same origin or a declared host. A step from https to
+http, or to a URL with a login in it, is always refused. Errors show scheme, host and port of the target and no more.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ _LONGEST_HOST = 253
 
 
 @dataclass(frozen=True)
-class Onward:
-    """`declared` hosts (`host` or `host:port`); `connection` is whose they are, None for the contract's."""
+class AllowedHosts:
+    """`declared` hosts (`host` or `host:port`), and the name of the `connection` that lists them (None: contract)."""
 
     declared: tuple[str, ...] = ()
     connection: str | None = None
 
     def check_redirect(self, url: httpx.URL, *, start: httpx.URL, before: httpx.URL) -> None:
-        """`before`, come to from `start`, redirects to `url`. Raises FetchError where that is not followed."""
+        """Check the redirect from `before` to `url` of a request that began at `start`. Raises FetchError."""
         _check_form(url, before, "redirects to")
-        if not same_host(_host(url), _host(start)) and not self._declares(url):
+        if not same_host(_host(url), _host(start)) and not self._is_declared(url):
             what = f"redirects to another server, {server(url)}, which is not declared"
-            raise FetchError(what, shown(before), advice=self._advice(url))
+            raise FetchError(what, redacted(before), advice=self._advice(url))
 
     def check_next(self, url: httpx.URL, *, start: httpx.URL, page: httpx.URL) -> None:
-        """The page at `page` of the API at `start` names `url` as the next one. Raises FetchError."""
+        """Check the link from the page at `page` to the next page at `url`, of an API at `start`. Raises FetchError."""
         _check_form(url, page, "names a next page at")
-        if origin(url) not in (origin(start), origin(page)) and not self._declares(url):
+        if origin(url) not in (origin(start), origin(page)) and not self._is_declared(url):
             what = f"names a next page on another server, {server(url)}, which is not declared"
-            raise FetchError(what, shown(start), advice=self._advice(url))
+            raise FetchError(what, redacted(start), advice=self._advice(url))
 
-    def _declares(self, url: httpx.URL) -> bool:
+    def _is_declared(self, url: httpx.URL) -> bool:
         return is_declared(_host(url), url.port, url.scheme, self.declared)
 
     def _advice(self, url: httpx.URL) -> str:
@@ -51,12 +51,12 @@ class Onward:
 
 def _check_form(url: httpx.URL, before: httpx.URL, does: str) -> None:
     if url.scheme not in ("http", "https") or not url.host:
-        raise FetchError(f"{does} something that is not http(s)", shown(before))
+        raise FetchError(f"{does} something that is not http(s)", redacted(before))
     if url.userinfo:
-        raise FetchError(f"{does} a URL with a login in it, at {server(url)}", shown(before))
+        raise FetchError(f"{does} a URL with a login in it, at {server(url)}", redacted(before))
     if before.scheme == "https" and url.scheme == "http":
         what = f"{does} {server(url)}: from https to http is not followed"
-        raise FetchError(what, shown(before), advice="ask the department to name an https URL")
+        raise FetchError(what, redacted(before), advice="ask the department to name an https URL")
 
 
 def _host(url: httpx.URL) -> str:
@@ -68,16 +68,16 @@ def _bracketed(host: str) -> str:
 
 
 def server(url: httpx.URL) -> str:
-    """Scheme, host and port, as an error may show them."""
+    """Scheme, host and port of a URL, for error messages."""
     port = f":{url.port}" if url.port else ""
     return f"{url.scheme}://{_bracketed(url.host)}{port}"
 
 
-def shown(url: httpx.URL) -> str:
-    """The part of a URL that may be shown: no login, no query."""
+def redacted(url: httpx.URL) -> str:
+    """A URL without login and query, which may hold credentials: for messages, logs and manifests."""
     return f"{server(url)}{url.path}"
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Scheme, host, port."""
+    """Scheme, host and port, with the scheme's default port filled in (RFC 6454, 4)."""
     return url.scheme, url.host.lower(), url.port or {"http": 80, "https": 443}.get(url.scheme)
