@@ -64,8 +64,8 @@ class Maker:
             "calendar": CalendarSpec(every="day", start=date(2026, 1, 1)),
         }
         citylake = Citylake(
-            department="qxj",
-            feed="wx",
+            department="office",
+            feed="reading",
             steward=Steward(name="s", email="s@example.org"),
             source=FileDrop(path="x/{interval:%Y%m%d}.csv"),
             format=format or CsvFormat(),
@@ -82,7 +82,9 @@ class Maker:
             retention=Retention(raw=timedelta(days=1), quarantine=timedelta(days=1), basis="test"),
             **{**settings, **facts},
         )
-        return Contract("id", "1", "wx", "wx", "wx", "d", "weather", (), citylake, tables, Path("wx.yaml"))
+        return Contract(
+            "id", "1", "reading", "reading", "reading", "d", "weather", (), citylake, tables, Path("reading.yaml")
+        )
 
     def conform(self, contract: Contract, payload: bytes | Path, **settings: Any) -> Conformed:
         self.runs += 1
@@ -105,7 +107,7 @@ class Maker:
         """How a delivery is refused whole: feed and next step are told, and no bronze is left."""
         with pytest.raises(DeliveryRefused) as caught:
             self.conform(contract, payload, **settings)
-        assert caught.value.feed == "qxj.wx"
+        assert caught.value.feed == "office.reading"
         assert "next:" in str(caught.value)
         assert "bronze is unchanged" in str(caught.value)
         assert not list(self.scratch.glob("*.bronze*"))

@@ -17,7 +17,7 @@ BASE: dict[str, Any] = yaml.safe_load(
     """
 apiVersion: v3.2.0
 kind: DataContract
-id: syj.visit
+id: office.visit
 version: "1.0.0"
 status: active
 name: 检查
@@ -42,15 +42,15 @@ schema:
 customProperties:
   - property: citylake
     value:
-      department: syj
+      department: office
       feed: visit
       delivery: interval
       correction: full
       calendar: {every: day, start: 2026-03-01}
       schedule: 0 8 * * *
       deadline: PT12H
-      steward: {name: 管理员, email: steward.syj@example.invalid}
-      source: {path: "syj/visit/visit_{interval:%Y%m%d}*.csv"}
+      steward: {name: 管理员, email: steward.office@example.invalid}
+      source: {path: "office/visit/visit_{interval:%Y%m%d}*.csv"}
       format: {type: csv}
       tables:
         visit:
