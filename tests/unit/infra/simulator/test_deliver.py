@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from infra.simulator.city import City
 from infra.simulator.deliver import arrivals, deliver, write_whole
+from infra.simulator.feeds.jtj import gtfs_static
+from infra.simulator.schedule import arriving
 from infra.simulator.truth import truth as make_truth
 
 Contents = Callable[[Path], dict[str, bytes]]
@@ -125,6 +127,8 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
 
 
 def test_a_large_scale_still_fits_the_small_tables() -> None:
-    gtfs = next(d for d in arrivals(City(scale=12, days=1), 1) if d.feed == "gtfs_static")
+    city = City(scale=12, days=1)
+    (slot,) = arriving(city, gtfs_static.FEED, 1)
+    gtfs = gtfs_static.FEED.deliver(city, slot)
     assert gtfs.tables["stops"].refused == {"ragged": 1}
     assert gtfs.tables["stop_times"].refused == {"stop_id.required": 24}
