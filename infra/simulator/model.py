@@ -18,7 +18,8 @@ class TableTruth:
     one rule each refused row breaks to rows. `flagged` and `special` count clean rows with a
     remark (a flag rule; a missing, trace or calm code). `repeats` are equal to rows of an
     earlier file. `conflict_rows` are all rows that share their key with a different row.
-    `days` maps local event day to clean rows; empty for a table without event time.
+    `days` maps local event day to clean rows and repeats, which are no repeats to who reads this file
+    alone; empty for a table without event time.
     """
 
     rows: int = 0

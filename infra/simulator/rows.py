@@ -76,7 +76,7 @@ class Rows:
             refused=counts,
             flagged=dict(self.flagged),
             special=dict(self.special),
-            days={} if self.event_day is None else _counts(self.event_day[self.fate == CLEAN]),
+            days={} if self.event_day is None else _counts(self.event_day[np.isin(self.fate, (CLEAN, REPEAT))]),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from _tree import python, shown, tracked, tree
+from _tree import ROOT, python, shown, tracked, tree
 
 PACKAGES = ("ingestion", "warehouse", "infra", "dags")
 
@@ -121,16 +121,15 @@ def test_every_lint_exception_carries_its_reason() -> None:
 
 
 def test_tests_mirror_sources() -> None:
-    """A unit test's folder exists in the sources."""
-    lost = {
-        shown(path.parent)
-        for path in tracked("tests/unit/*.py")
-        if not (path.parents[0] / "x").as_posix().endswith("unit/x") and not (_source_of(path)).is_dir()
-    }
+    """A unit test's folder exists in the sources, and what is named after a module lies where that module does."""
+    tests = [path.relative_to(ROOT / "tests/unit") for path in tracked("tests/unit/*.py")]
+    assert len(tests) > 100
+    assert not sorted({str(path.parent) for path in tests if not (ROOT / path.parent).is_dir()})
+    modules = {path.relative_to(ROOT) for package in PACKAGES for path in python(package)}
+    lost = []
+    for test in (path for path in tests if path.name.startswith("test_")):
+        name = test.name.removeprefix("test_")
+        homes = {path.parent for path in modules if path.name == name and path.parts[0] == test.parts[0]}
+        if homes and test.parent not in homes and not {home / test.name for home in homes} & set(tests):
+            lost.append(f"{test}: {name} lies in {', '.join(map(str, sorted(homes)))}")
     assert not lost
-
-
-def _source_of(path):  # type: ignore[no-untyped-def]
-    from _tree import ROOT
-
-    return ROOT / path.relative_to(ROOT / "tests" / "unit").parent

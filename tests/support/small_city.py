@@ -27,7 +27,7 @@ from ingestion.store import Store, open_store
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
 from warehouse.build.runner import REPORT
 
-DELIVERY: dict[str, Any] = {"qxj.wx": "interval", "syj.inspection": "interval", "syj.town": "snapshot"}
+DELIVERY: dict[str, Any] = {"office.reading": "interval", "office.visit": "interval", "office.town": "snapshot"}
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class SmallCity:
         """Three days, in an open lake."""
         (self.home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         self.inputs = {feed: [] for feed in DELIVERY}
-        self.deliver("syj.town", "2026-03-02")
+        self.deliver("office.town", "2026-03-02")
         for day in ("2026-03-02", "2026-03-03", "2026-03-04"):
             self.add_day(day)
 
     def add_day(self, day: str) -> None:
         self.weather[day] = [(f"G{n}", 10.0 + n) for n in range(4)]
         self.inspections[day] = [(f"{day}-{n}", self.towns[n % 2][0], "整洁") for n in range(3)]
-        self.deliver("qxj.wx", day)
-        self.deliver("syj.inspection", day)
+        self.deliver("office.reading", day)
+        self.deliver("office.visit", day)
 
     def deliver(
         self, feed: str, day: str, outcome: Any = "accepted", message: str | None = None, rule: str = "refused_share"
@@ -165,14 +165,14 @@ class SmallCity:
         build.execute("create view stg_wx as select * from fct_weather")
 
     def _models(self, rows: dict[str, int]) -> list[ModelBuilt]:
-        wx, food = ["qxj.wx"], ["syj.inspection"]
+        wx, food = ["office.reading"], ["office.visit"]
         return [
             model("stg_wx", None, None, wx, None, public=False, materialized="view"),
             model("fct_weather", "weather", "fact", wx, rows, day_column="observed_date", upstream=["model.c.stg_wx"]),
             model("mart_weather", "weather", "mart", wx, rows),
             model("pub_weather", "weather", "pub", wx, rows),
             model("fct_inspection", "food", "fact", food, rows, day_column="inspected_date"),
-            model("dim_town", "places", "dimension", ["syj.town"], rows),
+            model("dim_town", "places", "dimension", ["office.town"], rows),
         ]
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,11 @@ from warehouse.capture import Captured, capture
 from warehouse.effective import EFFECTIVE_FILE
 from warehouse.reconcile.run import reconcile
 
-FEEDS = ("qxj.wx_station_hourly", "syj.complaint")
+FEEDS = {
+    change["source"]["connector"]: name.removesuffix(".yaml").replace("/", ".") for name, change in CHANGES.items()
+}
+"""The feeds that the departments serve, by connector."""
+FILES, PAGES = FEEDS["http"], FEEDS["json_api"]
 DAYS = 3
 Lakes = dict[str, Lake]
 Captures = dict[tuple[str, str, date], Captured]
@@ -63,7 +66,7 @@ def ran(folder: Path, served: Served, tmp_path_factory: pytest.TempPathFactory) 
     for number in range(1, DAYS + 1):
         deliver(City(), number, folder)
         for name, lake in lakes.items():
-            for feed in FEEDS:
+            for feed in FEEDS.values():
                 day = START + timedelta(days=number - 1)
                 captures[name, feed, day] = Captured()
                 capture(lake, lake.contracts[feed], day, captures[name, feed, day])
@@ -94,7 +97,7 @@ def _effective(lake: Lake) -> dict[str, Counter[str]]:
 def test_the_same_rows_whichever_way_they_came(ran: tuple[Lakes, Captures]) -> None:
     lakes, _ = ran
     folder, web = _effective(lakes["folder"]), _effective(lakes["web"])
-    assert set(folder) == set(FEEDS)
+    assert set(folder) == set(FEEDS.values())
     assert all(sum(rows.values()) > 200 for rows in folder.values())
     assert folder == web
 
@@ -115,7 +118,7 @@ def test_the_planted_dirt_is_found_exactly(ran: tuple[Lakes, Captures]) -> None:
     lakes, _ = ran
     planted: dict[str, Counter[str]] = {}
     for file in truth(City(days=DAYS))["files"]:
-        if file["feed"] in FEEDS and file["note"] != "redelivery":
+        if file["feed"] in FEEDS.values() and file["note"] != "redelivery":
             counts = planted.setdefault(file["feed"], Counter())
             for table in file["tables"].values():
                 counts.update(table["refused"])
@@ -123,7 +126,8 @@ def test_the_planted_dirt_is_found_exactly(ran: tuple[Lakes, Captures]) -> None:
     for lake in lakes.values():
         found = _judged(lake)
         assert {feed: +counts for feed, counts in planted.items()} == {
-            feed: Counter({k: v for k, v in found[feed].items() if not k.startswith("flag ")}) for feed in FEEDS
+            feed: Counter({k: v for k, v in found[feed].items() if not k.startswith("flag ")})
+            for feed in FEEDS.values()
         }
 
 
@@ -132,13 +136,13 @@ def test_looking_back_asks_and_stores_nothing(ran: tuple[Lakes, Captures]) -> No
     lake, day = lakes["web"], START + timedelta(days=DAYS - 1)
     before = {info.key for info in lake.store.list("")}
     again = Captured()
-    capture(lake, lake.contracts["qxj.wx_station_hourly"], day, again)
+    capture(lake, lake.contracts[FILES], day, again)
     assert (again.deliveries, again.known, again.awaited) == ([], DAYS * 24, 0)
     paged = Captured()
-    capture(lake, lake.contracts["syj.complaint"], day, paged)
+    capture(lake, lake.contracts[PAGES], day, paged)
     assert {delivery.outcome for delivery in paged.deliveries} == {"duplicate"}
     assert {info.key for info in lake.store.list("")} == before
-    late = captures["web", "qxj.wx_station_hourly", START + timedelta(days=1)]
+    late = captures["web", FILES, START + timedelta(days=1)]
     assert late.awaited == 1
 
 
@@ -149,10 +153,10 @@ def test_planted_outages_are_told_and_gone(
     lakes, _ = ran
     lake = lakes["web"]
     before = {info.key for info in lake.store.list("")}
-    served.plant("syj", kind)
-    contract: Any = lake.contracts["syj.complaint"]
+    contract = lake.contracts[PAGES]
+    served.plant(contract.department, kind)
     try:
-        with pytest.raises(SourceError, match=r"syj.complaint .*/syj/api/complaint "):
+        with pytest.raises(SourceError, match=rf"{PAGES} .*/{contract.department}/api/{contract.feed} "):
             capture(lake, contract, START, Captured())
     finally:
         served.clear()
@@ -166,4 +170,4 @@ def test_everything_up_to_bronze_reconciles(ran: tuple[Lakes, Captures]) -> None
     off = [row for row in result.off if row.step != "warehouse"]
     sources = [row for row in result.rows if row.step == "source"]
     assert not off
-    assert {row.feed for row in sources} == set(FEEDS)
+    assert {row.feed for row in sources} == set(FEEDS.values())

@@ -99,10 +99,10 @@ def test_a_refused_interval_is_told_as_refused_not_as_late(make: Make, hook: Hoo
 def test_a_blocked_product_reaches_the_stewards_of_its_feeds_once(tmp_path: Path, hook: Hook) -> None:
     city = SmallCity(tmp_path)
     feed = contract()
-    spec = feed.citylake.model_copy(update={"department": "qxj", "feed": "wx"})
+    spec = feed.citylake.model_copy(update={"department": "office", "feed": "reading"})
     settings = city.lake.settings.model_copy(update={"webhook_url": None})
     object.__setattr__(settings, "webhook_url", _secret(hook.url))
-    named = {"qxj.wx": dataclasses.replace(feed, citylake=spec)}
+    named = {"office.reading": dataclasses.replace(feed, citylake=spec)}
     made = dataclasses.replace(city.lake, contracts=named, settings=settings)
     report = city.build()
     bad = changed(report, "key_fct_weather", status="failed", failures=3)

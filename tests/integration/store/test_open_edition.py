@@ -26,14 +26,22 @@ def test_no_object_tells_of_the_lake(server: S3Server, tmp_path: Path, monkeypat
     monkeypatch.setattr("tests.support.small_city.open_store", lambda _: open_store(settings))
     city = SmallCity(tmp_path / "home")
     bucket = (settings.store or "").removeprefix("s3://").split("/")[0]
-    facts = ["zhang.san", bucket, server.endpoint.split("://")[-1], str(tmp_path), "raw/qxj", "qxj.wx", "T000000Z-"]
+    facts = [
+        "zhang.san",
+        bucket,
+        server.endpoint.split("://")[-1],
+        str(tmp_path),
+        "raw/office/reading",
+        "office.reading",
+        "T000000Z-",
+    ]
 
     def leaks() -> set[str]:
         return {fact for text in texts(city.lake).values() for fact in facts if fact in text}
 
     with earlier_version():
         release(city)
-    assert {"zhang.san", bucket, "raw/qxj", "T000000Z-"} <= leaks()
+    assert {"zhang.san", bucket, "raw/office/reading", "T000000Z-"} <= leaks()
     release(city)
     assert leaks() == set()
     assert [e.event for e in ledger.verify_ledger(city.lake, "open")] == ["published", "published", "withdrawn"]

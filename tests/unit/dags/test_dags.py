@@ -13,8 +13,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingestion.contract.load import load_contracts
+from ingestion.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[3]
-FEEDS = {"jtj.gtfs_static", "qxj.wx_station_hourly", "syj.complaint", "syj.food_inspection", "syj.food_licence"}
+CONTRACTS = load_contracts(Settings().contracts)
+FEEDS = set(CONTRACTS)
 CHORES = {f"maintenance.{name}" for name in ("incidents", "compaction", "retention", "orphans", "docs")}
 HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx")
 
@@ -37,10 +41,7 @@ def test_exactly_these(dags: dict[str, Any]) -> None:
 
 
 def test_each_feed_carries_what_its_contract_says(dags: dict[str, Any]) -> None:
-    from ingestion.contract.load import load_contracts
-    from ingestion.settings import Settings
-
-    for name, contract in load_contracts(Settings().contracts).items():
+    for name, contract in CONTRACTS.items():
         dag, spec = dags[name], contract.citylake
         assert dag.task_ids == ["needs_attention", "extract", "conform"]
         assert dag.task_dict["extract"].downstream_task_ids == {"conform"}
@@ -72,7 +73,6 @@ def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int
     from dags.factory.maintenance import maintenance_dags
     from dags.factory.settings import cron_schedule
     from ingestion import clocks
-    from ingestion.settings import Settings
 
     today = clocks.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
     last, first = (None if days is None else today + timedelta(days=days) for days in (until, since))
@@ -138,16 +138,17 @@ def test_an_unfinished_or_wrong_contract_costs_no_other_feed_its_dag(
     from dags.factory.feed import feed_dags, require_sound
     from dags.factory.warehouse import warehouse_dag
     from ingestion.contract.problem import InvalidContract
-    from ingestion.settings import Settings
 
     folder = tmp_path / "contracts"
     shutil.copytree(Settings().contracts, folder)
-    draft, wrong = folder / "syj" / "complaint.yaml", folder / "qxj" / "wx_station_hourly.yaml"
+    unfinished, damaged, *others = CONTRACTS.values()
+    draft, wrong = (folder / contract.department / f"{contract.feed}.yaml" for contract in (unfinished, damaged))
     draft.write_text(draft.read_text(encoding="utf-8").replace("status: active", "status: draft"), encoding="utf-8")
     wrong.write_text("nonsense: [", encoding="utf-8")
     monkeypatch.setenv("CITYLAKE_CONTRACTS", str(folder))
-    left = FEEDS - {"syj.complaint", "qxj.wx_station_hourly"}
+    left = {contract.name for contract in others}
+    assert left
     assert set(feed_dags()) == left
     assert {asset.name for asset in warehouse_dag().timetable.asset_condition.objects} == left
-    with pytest.raises(InvalidContract, match=r"wx_station_hourly\.yaml"):
+    with pytest.raises(InvalidContract, match=rf"{damaged.feed}\.yaml"):
         require_sound()

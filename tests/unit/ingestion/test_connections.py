@@ -15,8 +15,8 @@ SECRET = "pa55-word"  # noqa: S105  made up, to be looked for
 
 
 def given(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Connection:
-    monkeypatch.setenv("CITYLAKE_CONN_QXJ", text)
-    return from_settings(Settings(home=tmp_path), "qxj")
+    monkeypatch.setenv("CITYLAKE_CONN_OFFICE", text)
+    return from_settings(Settings(home=tmp_path), "office")
 
 
 def shown(connection: Connection) -> tuple[object, ...]:
@@ -59,7 +59,7 @@ def test_from_the_environment(
     ],
 )
 def test_from_what_airflow_has(fields: dict[str, object], expected: tuple[object, ...]) -> None:
-    assert shown(Connection.from_fields(name="qxj", **fields)) == expected  # type: ignore[arg-type]
+    assert shown(Connection.from_fields(name="office", **fields)) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_a_wrong_one_is_told_without_its_values(text: str, monkeypatch: pytest.M
     with pytest.raises(ConfigurationError) as wrong:
         given(text, monkeypatch, tmp_path)
     message = str(wrong.value)
-    assert "connection 'qxj'" in message
-    assert "CITYLAKE_CONN_QXJ" in message
+    assert "connection 'office'" in message
+    assert "CITYLAKE_CONN_OFFICE" in message
     assert SECRET not in message
     assert SECRET not in repr(wrong.value.__cause__)
 
@@ -114,7 +114,7 @@ def test_secrets_are_not_in_what_is_printed() -> None:
 
 def test_settings_still_refuse_what_they_do_not_know(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Extra inputs"):
-        Settings(home=tmp_path, conn_qxj="x")  # type: ignore[call-arg]
+        Settings(home=tmp_path, conn_office="x")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

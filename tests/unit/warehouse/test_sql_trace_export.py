@@ -93,16 +93,18 @@ def test_what_is_explained_must_be_a_query_too(city: SmallCity, explain: str) ->
 
 
 def test_trace_leads_to_raw_objects(city: SmallCity) -> None:
-    city.deliver("syj.inspection", "2026-03-05", "refused", "bad")
+    city.deliver("office.visit", "2026-03-05", "refused", "bad")
     found = trace(city.lake, "mart_weather")
-    assert {o.feed for o in found.objects} == {"qxj.wx"}
-    assert sorted(key for o in found.objects for key in o.bronze) == sorted(city.inputs["qxj.wx"])
-    assert all(o.raw_key and o.raw_key.startswith("raw/qxj/wx/") and o.raw_sha256 for o in found.objects)
+    assert {o.feed for o in found.objects} == {"office.reading"}
+    assert sorted(key for o in found.objects for key in o.bronze) == sorted(city.inputs["office.reading"])
+    assert all(o.raw_key and o.raw_key.startswith("raw/office/reading/") and o.raw_sha256 for o in found.objects)
 
 
 def test_trace_of_one_day_names_its_file_and_deliveries(city: SmallCity) -> None:
     found = trace(city.lake, "fct_weather", day=date(2026, 3, 3))
-    assert [key for o in found.objects for key in o.bronze] == [k for k in city.inputs["qxj.wx"] if "2026-03-03" in k]
+    assert [key for o in found.objects for key in o.bronze] == [
+        k for k in city.inputs["office.reading"] if "2026-03-03" in k
+    ]
     assert (found.rows, len(found.files)) == (4, 1)
     assert "day=2026-03-03" in found.files[0]
     with pytest.raises(ConfigurationError, match="run from 2026-03-02 to 2026-03-04"):

@@ -8,6 +8,7 @@ final as (
     select
         agency_id as agency_code,
         agency_name,
+        agency_url,
         agency_timezone,
         agency_lang,
         _batch_id,

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.simulator.cli import app
+from infra.simulator.feeds import FEEDS
 
 runner = CliRunner()
 
@@ -18,7 +19,7 @@ def test_one_day(tmp_path: Path) -> None:
     result = runner.invoke(app, ["deliver", "--out", str(tmp_path), "--day", "2026-03-04"])
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == len(FEEDS)
     assert "1 correction, 1 late" in lines[0]
     assert len(list((tmp_path / "drop/qxj/wx_station_hourly").iterdir())) == 26
 

@@ -43,7 +43,7 @@ def test_the_scheduler_ends_first_and_the_database_last(tmp_path: Path) -> None:
 
 def test_secrets_of_the_lake_go_only_to_processes_that_run_its_code(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, s3_secret_key=SecretStr("s3cret"))
-    settings.connect({"CITYLAKE_CONN_QXJ": "https://me:s3cret@host"})
+    settings.connect({"CITYLAKE_CONN_OFFICE": "https://me:s3cret@host"})
     stack = Stack(settings)
     stack.reserve()
     message = {

@@ -30,7 +30,7 @@ def drafted(tmp_path: Path) -> Drafter:
     def run(data: str | bytes, name: str = "sample_20260302.csv", encoding: str = "utf-8") -> tuple[str, Contract]:
         path = tmp_path / name
         path.write_bytes(data if isinstance(data, bytes) else data.encode(encoding))
-        text = draft(path, department="syj", feed="visit")
+        text = draft(path, department="office", feed="visit")
         out = tmp_path / "visit.yaml"
         out.write_text(text, encoding="utf-8")
         return text, load_contract(out)
@@ -66,7 +66,7 @@ def test_csv_types_key_event_time_and_null_codes(drafted: Drafter) -> None:
     assert (table.key, table.event_time) == (("visit_id",), "day")
     assert isinstance(contract.citylake.format, CsvFormat)
     assert contract.citylake.format.null_values == ["", "NA"]
-    assert contract.citylake.source.path == "syj/visit/sample_{interval:%Y%m%d}*.csv"
+    assert contract.citylake.source.path == "office/visit/sample_{interval:%Y%m%d}*.csv"
     assert "primaryKey: true  # guess: unique over all 59 rows" in text
     assert "# decide: snapshot, interval (with correction) or events" in text
 
@@ -328,10 +328,10 @@ def test_what_is_no_sample_is_refused_with_a_reason(tmp_path: Path, data: bytes,
     path = tmp_path / "sample.bin"
     path.write_bytes(data)
     with pytest.raises(ContractError, match=expected):
-        draft(path, department="syj", feed="visit")
+        draft(path, department="office", feed="visit")
 
 
-@pytest.mark.parametrize(("department", "feed"), [("Syj", "visit"), ("syj", "visit-1")])
+@pytest.mark.parametrize(("department", "feed"), [("Office", "visit"), ("office", "visit-1")])
 def test_names_are_checked_first(tmp_path: Path, department: str, feed: str) -> None:
     with pytest.raises(ContractError, match="lower-case letters"):
         draft(tmp_path / "none.csv", department=department, feed=feed)
@@ -343,7 +343,7 @@ def test_a_large_file_is_read_only_at_its_start(tmp_path: Path, monkeypatch: pyt
     path.write_text("id,v\n" + "".join(f"k{n},{n}\n" for n in range(500)))
     sample = read_sample(path)
     monkeypatch.setattr("ingestion.authoring.sample._encoded.__defaults__", (1000,))
-    assert "unique over the first" in draft(path, department="syj", feed="visit")
+    assert "unique over the first" in draft(path, department="office", feed="visit")
     assert sample.kind == "csv"
 
 
@@ -361,7 +361,7 @@ def test_every_draft_loads_whatever_the_header_says(tmp_path: Path, headers: lis
     lines = [",".join(headers), *(",".join([f"{cell}{n}"] + [cell] * (len(headers) - 1)) for n in range(4))]
     path.write_text("\n".join(lines), encoding="utf-8", newline="")
     try:
-        text = draft(path, department="syj", feed="visit")
+        text = draft(path, department="office", feed="visit")
     except ContractError:
         return  # a header that makes the file no table, said so
     out = tmp_path / "visit.yaml"

@@ -9,7 +9,7 @@ import pytest
 from ingestion.conform import bind
 from ingestion.contract.extension import HeaderVariant, VariantColumn
 from ingestion.contract.problem import InvalidContract
-from tests.unit.ingestion.conform.conftest import Maker
+from tests.support.conforming import Maker
 
 
 @pytest.mark.parametrize(

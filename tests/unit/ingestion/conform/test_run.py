@@ -204,7 +204,7 @@ def test_zip_of_tables(make: Any) -> None:
 def test_past_the_refused_share_the_delivery_is_refused_with_its_quarantine(make: Any) -> None:
     table = make.table(make.column("a", "INTEGER"), make.column("b"))
     with pytest.raises(
-        DeliveryRefused, match=r"qxj\.wx .*3 of 4 rows of t are refused \(75\.0%, limit 50\.0%\)"
+        DeliveryRefused, match=r"office\.reading .*3 of 4 rows of t are refused \(75\.0%, limit 50\.0%\)"
     ) as caught:
         make.conform(make.contract(table, max_refused_share=0.5), b"a,b\nx,\ny,\n1,\nz,q\n")
     assert caught.value.rule == "refused_share"

@@ -174,12 +174,12 @@ def test_a_check_rule_needs_its_column(citylake: Any, problems: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("syj/visit/visit.csv", "exactly one {interval:<strftime>}, has 0"),
-        ("syj/{interval:%Y%m%d}/{interval:%Y%m%d}.csv", "has 2"),
-        ("/syj/{interval:%Y%m%d}.csv", "must be relative"),
+        ("office/visit/visit.csv", "exactly one {interval:<strftime>}, has 0"),
+        ("office/{interval:%Y%m%d}/{interval:%Y%m%d}.csv", "has 2"),
+        ("/office/{interval:%Y%m%d}.csv", "must be relative"),
         ("../{interval:%Y%m%d}.csv", "must be relative"),
-        ("syj/{interval:%Y%m}.csv", "does not tell one day from the next"),
-        ("syj/{interval:%Y%m%Q}.csv", "%Q is not allowed"),
+        ("office/{interval:%Y%m}.csv", "does not tell one day from the next"),
+        ("office/{interval:%Y%m%Q}.csv", "%Q is not allowed"),
     ],
 )
 def test_source_path(citylake: Any, problems: Any, path: str, text: str) -> None:

@@ -11,10 +11,10 @@ from ingestion.contract.sources import Paging
 from tests.support.lakes import contract
 
 SOURCE = "customProperties[0].value.source"
-HTTP = {"connector": "http", "connection": "syj", "url": "visits/visit_{interval:%Y%m%d}.csv"}
+HTTP = {"connector": "http", "connection": "office", "url": "visits/visit_{interval:%Y%m%d}.csv"}
 API = {
     "connector": "json_api",
-    "connection": "syj",
+    "connection": "office",
     "url": "api/visits",
     "params": {"from": "{start:%Y-%m-%dT%H:%M:%S%z}", "to": "{end:%Y-%m-%dT%H:%M:%S%z}", "kind": "all"},
     "paging": {"by": "cursor", "parameter": "cursor", "next": "$.page.next"},
@@ -47,10 +47,10 @@ def test_a_file_over_http_and_a_paged_api_are_accepted(citylake: dict[str, Any],
         ({"connection": "No Name"}, "connection", "should match pattern"),
         ({"headers": {"Authorization": "Bearer abc"}}, "headers.Authorization", "not a header a contract sets"),
         ({"password": "abc"}, "password", "unknown key"),
-        ({"conection": "syj"}, "conection", "did you mean `connection`?"),
+        ({"conection": "office"}, "conection", "did you mean `connection`?"),
         ({"connector": "htp"}, "connector", "did you mean `http`? allowed: file_drop, http, json_api"),
         ({"max_bytes": 0}, "max_bytes", "greater than 0"),
-        ({"redirect_hosts": ["a.org"]}, "redirect_hosts", "belong to the connection: `redirect_hosts` of 'syj'"),
+        ({"redirect_hosts": ["a.org"]}, "redirect_hosts", "belong to the connection: `redirect_hosts` of 'office'"),
     ],
 )
 def test_what_is_wrong_with_a_file_over_http(

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ingestion.connectors.factory import connector_for
-from ingestion.contract.load import read_feeds
+from ingestion.contract.load import load_contracts, read_feeds
 from ingestion.contract.resolve import STATUSES
 from ingestion.delivery.ingest import ingest_file, ingest_interval
 from ingestion.delivery.reconform import reconform
@@ -61,26 +61,26 @@ def test_no_way_in_for_what_is_not_active(tmp_path: Path, way: str, status: str)
 def test_a_wrong_file_costs_its_own_feed(tmp_path: Path, damage: bytes) -> None:
     folder = tmp_path / "contracts"
     shutil.copytree(Settings().contracts, folder)
-    (folder / "syj" / "complaint.yaml").write_bytes(damage)
+    damaged, *others = load_contracts(folder).values()
+    (folder / damaged.department / f"{damaged.feed}.yaml").write_bytes(damage)
     feeds = read_feeds(folder)
-    assert set(feeds.broken) == {"syj.complaint"}
+    assert set(feeds.broken) == {damaged.name}
     assert feeds.problems
-    assert "syj.complaint" not in feeds.contracts
-    assert len(feeds.contracts) == 4
+    assert set(feeds.contracts) == {contract.name for contract in others}
     made = open_lake(Settings(home=tmp_path / "home", contracts=folder))
     assert set(made.active) == set(feeds.contracts)
-    with pytest.raises(ContractError, match=r"complaint\.yaml"):
-        made.contract("syj.complaint")
+    with pytest.raises(ContractError, match=rf"{damaged.feed}\.yaml"):
+        made.contract(damaged.name)
     with pytest.raises(ContractError, match="no contract"):
-        made.contract("syj.other")
+        made.contract(f"{damaged.department}.other")
 
 
 def test_a_file_in_another_place_does_not_take_a_feeds_name(tmp_path: Path, base: dict[str, Any]) -> None:
     for name in ("visit", "zzz"):
-        path = tmp_path / "syj" / f"{name}.yaml"
+        path = tmp_path / "office" / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
-        base["id"] = f"syj.{name}"
+        base["id"] = f"office.{name}"
         path.write_text(yaml.safe_dump(base, allow_unicode=True, sort_keys=False), encoding="utf-8")
     feeds = read_feeds(tmp_path)
-    assert feeds.contracts["syj.visit"].path.name == "visit.yaml"
-    assert set(feeds.broken) == {"syj.zzz"}
+    assert feeds.contracts["office.visit"].path.name == "visit.yaml"
+    assert set(feeds.broken) == {"office.zzz"}

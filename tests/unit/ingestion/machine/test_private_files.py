@@ -33,7 +33,7 @@ def test_folders_of_raw_data_keys_and_the_build_are_private(tmp_path: Path) -> N
 
 def test_remembered_settings_are_private_even_where_the_file_was_not(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    settings.connect({"CITYLAKE_CONN_QXJ": "https://me:s3cret@host"})
+    settings.connect({"CITYLAKE_CONN_OFFICE": "https://me:s3cret@host"})
     (tmp_path / "citylake.env").write_text("", encoding="utf-8")
     assert mode(tmp_path / "citylake.env") == 0o644
     assert "s3cret" in settings.save().read_text(encoding="utf-8")

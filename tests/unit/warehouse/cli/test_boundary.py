@@ -13,7 +13,7 @@ from warehouse.cli.session import Session
 
 
 def test_an_error_raised_on_purpose_is_its_message(tmp_path: Path) -> None:
-    error = StoreError("the disk is full", feed="qxj.x", left="nothing was stored", next_step="free space")
+    error = StoreError("the disk is full", feed="office.reading", left="nothing was stored", next_step="free space")
     assert describe(error, Session(home=tmp_path)) == str(error)
     assert not list(tmp_path.rglob("*.log"))
 
@@ -37,9 +37,10 @@ def test_a_home_that_cannot_be_written_still_gives_the_line(tmp_path: Path) -> N
 
 
 def test_unknown_feed_exits_1_without_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--home", str(tmp_path), "ingest", "qxj.wx_station_hourl", "--day", "2026-03-02"]) == 1
+    known = next(iter(Session(home=tmp_path).contracts))
+    assert main(["--home", str(tmp_path), "ingest", known[:-1], "--day", "2026-03-02"]) == 1
     output = capsys.readouterr().err
-    assert "qxj.wx_station_hourly" in output
+    assert known in output
     assert "citylake contracts list" in output
     assert "Traceback" not in output
 

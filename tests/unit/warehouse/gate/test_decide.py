@@ -93,7 +93,7 @@ def test_checks_over_no_rows_refuse(city: SmallCity) -> None:
 
 def test_no_rows_pass_where_the_feed_says_no_data(city: SmallCity) -> None:
     city.inspections = {}
-    city.deliver("syj.inspection", "2026-03-05", "no_data")
+    city.deliver("office.visit", "2026-03-05", "no_data")
     assert verdict(city, city.build(), "food").decision == "passed"
 
 
@@ -116,7 +116,7 @@ def test_a_public_model_without_a_product_is_refused(city: SmallCity) -> None:
 
 
 def test_a_refused_delivery_blocks_with_its_receipts_message_until_a_corrected_one(city: SmallCity) -> None:
-    city.deliver("syj.inspection", "2026-03-05", "refused", "60 % of the rows break rules")
+    city.deliver("office.visit", "2026-03-05", "refused", "60 % of the rows break rules")
     judged = verdict(city, city.build(), "food")
     assert judged.decision == "blocked"
     assert "60 % of the rows break rules" in judged.reasons[0]
@@ -126,22 +126,22 @@ def test_a_refused_delivery_blocks_with_its_receipts_message_until_a_corrected_o
 
 
 def test_a_held_correction_is_a_warning_while_the_earlier_delivery_stands(city: SmallCity) -> None:
-    city.deliver("syj.inspection", "2026-03-03", "held", "would lose 40 % of the keys")
+    city.deliver("office.visit", "2026-03-03", "held", "would lose 40 % of the keys")
     judged = verdict(city, city.build(), "food")
     assert judged.decision == "passed"
     assert [c.status for c in judged.checks if c.kind == "delivery"] == ["warned"]
 
 
 def test_a_refused_delivery_outside_the_window_or_after_the_day_judged_does_not_block(city: SmallCity) -> None:
-    city.deliver("syj.inspection", "2025-11-01", "refused", "old")
-    city.deliver("syj.inspection", "2026-03-07", "refused", "tomorrow's")
+    city.deliver("office.visit", "2025-11-01", "refused", "old")
+    city.deliver("office.visit", "2026-03-07", "refused", "tomorrow's")
     assert verdict(city, city.build(), "food").decision == "passed"
 
 
 def test_a_later_snapshot_stands_for_a_refused_one(city: SmallCity) -> None:
-    city.deliver("syj.town", "2026-03-03", "refused", "html page")
+    city.deliver("office.town", "2026-03-03", "refused", "html page")
     assert verdict(city, city.build(), "places").decision == "blocked"
-    city.deliver("syj.town", "2026-03-04")
+    city.deliver("office.town", "2026-03-04")
     assert verdict(city, city.build(), "places").decision == "passed"
 
 
@@ -217,7 +217,7 @@ def test_verdicts_are_written_once_while_nothing_changes(city: SmallCity) -> Non
     gate(city.lake, city.build())
     gate(city.lake, city.build())
     assert len(list(city.lake.store.list(layout.VERDICTS))) == 1
-    city.deliver("syj.inspection", "2026-03-05", "refused", "bad")
+    city.deliver("office.visit", "2026-03-05", "refused", "bad")
     gate(city.lake, city.build())
     assert len(list(city.lake.store.list(layout.VERDICTS))) == 2
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.contract.load import load_contracts
 from ingestion.errors import CitylakeError, ConfigurationError, IntegrityError, LakeBusy
+from ingestion.settings import Settings
 from tests.support.small_city import SmallCity, changed
 from warehouse.build.runner import REPORT, last_report
 from warehouse.cli import main
@@ -103,7 +105,7 @@ READING = [
     ["trace", "fct_weather", "--day", "2026-03-03"],
     ["reconcile"],
     ["deliveries"],
-    ["quarantine", "syj.complaint"],
+    ["quarantine", next(iter(load_contracts(Settings().contracts)))],
     ["held"],
     ["incidents"],
     ["releases"],

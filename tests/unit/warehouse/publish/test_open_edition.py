@@ -72,7 +72,7 @@ def internal_facts(city: SmallCity) -> set[str]:
     digests = {b.raw_sha256 for p in manifest.products.values() for bs in p.inputs.values() for b in bs}
     return {
         *private, *batches, *filter(None, digests), str(city.home), str(Path.home()) + "/", APPROVER, PERSON, WHY,
-        f"{getpass.getuser()}@", socket.gethostname(), "qxj.wx", "accountant", "-a.parquet", "_batch_id",
+        f"{getpass.getuser()}@", socket.gethostname(), "office.reading", "accountant", "-a.parquet", "_batch_id",
         "key_fct_weather", city.digest,
     }  # fmt: skip
 
@@ -142,7 +142,9 @@ def test_open_sql_opens_a_copy_of_the_edition_alone(city: SmallCity, tmp_path: P
 def test_trace_export_sql_and_reconcile_read_the_private_record(city: SmallCity, tmp_path: Path) -> None:
     run(city)
     found = trace(city.lake, "pub_weather", edition="open", day=date(2026, 3, 3))
-    assert [key for o in found.objects for key in o.bronze] == [k for k in city.inputs["qxj.wx"] if "2026-03-03" in k]
+    assert [key for o in found.objects for key in o.bronze] == [
+        k for k in city.inputs["office.reading"] if "2026-03-03" in k
+    ]
     assert (found.rows, found.files) == (1, [current(city).warehouse.key])
     assert trace(city.lake, "pub_weather", edition="open").rows == 3
     with pytest.raises(ConfigurationError, match="run from 2026-03-02 to 2026-03-04"):

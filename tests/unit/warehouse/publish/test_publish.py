@@ -67,7 +67,7 @@ def test_rows_of_a_build_nobody_judged_are_not_released(city: SmallCity) -> None
     judged = city.build()
     verdicts = gate(city.lake, judged)
     city.weather["2026-03-02"] = [(station, 99.0) for station, _ in city.weather["2026-03-02"]]
-    city.deliver("qxj.wx", "2026-03-02")
+    city.deliver("office.reading", "2026-03-02")
     city.build()
     with pytest.raises(IntegrityError, match="does not hold build build0001 any more"):
         publish(city.lake, judged, verdicts, approver=None)
@@ -90,8 +90,8 @@ def test_first_release_holds_every_public_table_and_the_open_edition_only_pub(ci
 def test_the_manifest_says_what_it_is_made_from(city: SmallCity) -> None:
     run(city)
     found = manifest(city)
-    batches = found.products["weather"].inputs["qxj.wx"]
-    assert [b.bronze[0] for b in batches] == sorted(city.inputs["qxj.wx"])
+    batches = found.products["weather"].inputs["office.reading"]
+    assert [b.bronze[0] for b in batches] == sorted(city.inputs["office.reading"])
     assert all(b.raw_key and b.raw_sha256 for b in batches)
     assert found.approver == "duty officer"
     assert found.tables["fct_weather"].rows == sum(f.rows for f in found.tables["fct_weather"].files) == 12
@@ -125,7 +125,7 @@ def test_one_more_day_writes_one_file_and_shares_the_others(city: SmallCity) -> 
 def test_a_correction_that_changes_nothing_keeps_the_files_and_moves_the_lineage(city: SmallCity) -> None:
     run(city)
     first = manifest(city)
-    city.deliver("qxj.wx", "2026-03-03")
+    city.deliver("office.reading", "2026-03-03")
     run(city)
     second = manifest(city)
     assert second.tables["fct_weather"].files == first.tables["fct_weather"].files
@@ -168,7 +168,7 @@ def test_a_product_that_never_passed_is_absent_and_listed(city: SmallCity) -> No
 def test_newer_rows_that_refer_to_unreleased_keys_are_held_back(city: SmallCity) -> None:
     run(city)
     city.towns.append(("442000003", "南头"))
-    city.deliver("syj.town", "2026-03-05")
+    city.deliver("office.town", "2026-03-05")
     city.add_day("2026-03-05")
     city.inspections["2026-03-05"].append(("new", "442000003", "整洁"))
     results = run(city, block(city.build(), "key_dim_town"))
@@ -182,7 +182,7 @@ def test_a_newer_dimension_that_lost_keys_the_kept_fact_needs_is_held_back(city:
     run(city)
     first = manifest(city)
     city.towns = [("442000001", "石岐"), ("442000009", "东区")]
-    city.deliver("syj.town", "2026-03-05")
+    city.deliver("office.town", "2026-03-05")
     report = block(city.build(), "key_fct_inspection")
     results = run(city, report)
     assert list(results["internal"].held_back) == ["places"]
@@ -274,13 +274,13 @@ def test_every_publication_is_a_line_of_the_ledger(city: SmallCity) -> None:
 def test_what_a_refusal_quotes_of_its_file_is_not_published(city: SmallCity) -> None:
     """A file without a header has its first row, and so a person, in the message; manifests are read by everybody."""
     run(city)
-    city.deliver("syj.inspection", "2026-03-05", "refused", "not in the contract '张三', '13800001111'", rule="header")
-    city.deliver("qxj.wx", "2026-03-05")
+    city.deliver("office.visit", "2026-03-05", "refused", "not in the contract '张三', '13800001111'", rule="header")
+    city.deliver("office.reading", "2026-03-05")
     city.add_day("2026-03-06")
     run(city)
     kept = manifest(city).products["food"]
     assert kept.decision == "blocked"
-    assert "rule header; why: citylake deliveries --feed syj.inspection --outcome refused" in kept.reasons[0]
+    assert "rule header; why: citylake deliveries --feed office.visit --outcome refused" in kept.reasons[0]
     written = [info.key for zone in ("published", "ledger", "verdicts") for info in city.lake.store.list(zone)]
     assert len(written) > 3
     assert not [key for key in written if b"13800001111" in city.lake.store.get_bytes(key)]

@@ -64,7 +64,7 @@ def test_a_file_the_department_has_and_nobody_ingested(tmp_path: Path) -> None:
 
 
 def test_raw_bytes_that_are_gone_or_changed(city: SmallCity) -> None:
-    keys = [info.key for info in city.lake.store.list("raw/qxj") if "/payload/" in info.key]
+    keys = [info.key for info in city.lake.store.list("raw/office/reading") if "/payload/" in info.key]
     path_of(city, keys[0]).unlink()
     content = path_of(city, keys[1]).read_bytes()
     path_of(city, keys[1]).write_bytes(content[::-1])
@@ -78,7 +78,7 @@ def test_raw_bytes_that_are_gone_or_changed(city: SmallCity) -> None:
 
 
 def test_a_bronze_file_that_is_gone_or_not_parquet(city: SmallCity) -> None:
-    first, second, _ = city.inputs["qxj.wx"]
+    first, second, _ = city.inputs["office.reading"]
     path_of(city, first).unlink()
     path_of(city, second).write_bytes(b"not parquet")
     assert [(row.step, row.found) for row in off(city)] == [("bronze", None), ("bronze", None)]
@@ -87,7 +87,7 @@ def test_a_bronze_file_that_is_gone_or_not_parquet(city: SmallCity) -> None:
 def test_a_delivery_that_was_not_built(city: SmallCity) -> None:
     city.add_day("2026-03-05")
     rows = off(city)
-    assert {(row.step, row.feed) for row in rows} == {("warehouse", "qxj.wx"), ("warehouse", "syj.inspection")}
+    assert {(row.step, row.feed) for row in rows} == {("warehouse", "office.reading"), ("warehouse", "office.visit")}
     assert all("citylake build" in (row.reason or "") for row in rows)
 
 

@@ -28,7 +28,7 @@ def found(base: Any, citylake: Any, columns: Any, tmp_path: Path) -> Found:
     columns[1]["required"] = True
 
     def run() -> dict[str, str]:
-        path = tmp_path / "syj" / "visit.yaml"
+        path = tmp_path / "office" / "visit.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(base, allow_unicode=True, sort_keys=False), encoding="utf-8")
         problems = check(tmp_path)
@@ -114,7 +114,7 @@ def test_a_contradicting_update_cycle_is_found(found: Found, citylake: Any) -> N
 )
 def test_a_draft_says_the_cycle_of_its_calendar(tmp_path: Path, name: str, cycle: str) -> None:
     (tmp_path / name).write_text("id,v\na,1\nb,2\n")
-    assert f"update_cycle: {cycle}  # guess: the calendar" in draft(tmp_path / name, department="syj", feed="visit")
+    assert f"update_cycle: {cycle}  # guess: the calendar" in draft(tmp_path / name, department="office", feed="visit")
 
 
 @pytest.mark.parametrize("code", [None, "91110000600037341M"])
@@ -238,7 +238,7 @@ def test_a_transform_of_many_rows(found: Found, columns: Any) -> None:
 def test_a_draft_that_does_not_load_is_told_both(base: Any, found: Found, tmp_path: Path) -> None:
     base["domian"] = "x"
     found()
-    path = tmp_path / "syj" / "visit.yaml"
+    path = tmp_path / "office" / "visit.yaml"
     path.write_text(path.read_text(encoding="utf-8") + "# decide: the rest\n", encoding="utf-8")
     assert [problem.message.split(";")[0] for problem in check(tmp_path)][-1] == "left to decide: the rest"
     path.write_bytes(b"\xff\xfe")
@@ -248,7 +248,7 @@ def test_a_draft_that_does_not_load_is_told_both(base: Any, found: Found, tmp_pa
 def test_only_a_comment_is_a_mark(found: Found, columns: Any, tmp_path: Path) -> None:
     columns[0]["description"] = "What a person writes after # decide: here"
     assert found() == {}
-    path = tmp_path / "syj" / "visit.yaml"
+    path = tmp_path / "office" / "visit.yaml"
     path.write_text(path.read_text(encoding="utf-8") + "# DECIDE : the rest\n", encoding="utf-8")
     (problem,) = check(tmp_path)
     assert "the rest" in problem.message
@@ -268,9 +268,9 @@ def test_the_contract_date_of_a_delivery_may_be_used(found: Found, citylake: Any
 def test_a_fresh_draft_is_not_ready(tmp_path: Path) -> None:
     sample = tmp_path / "sample.csv"
     sample.write_text("id,v\na,1\nb,2\n")
-    target = tmp_path / "contracts" / "syj" / "visit.yaml"
+    target = tmp_path / "contracts" / "office" / "visit.yaml"
     target.parent.mkdir(parents=True)
-    target.write_text(draft(sample, department="syj", feed="visit"), encoding="utf-8")
+    target.write_text(draft(sample, department="office", feed="visit"), encoding="utf-8")
     messages = [p.message for p in check(tmp_path / "contracts")]
     assert any(m.startswith("`draft`: only a feed of status `active`") for m in messages)
     assert not any("only a person can say" in m for m in messages), "the header explains the mark"
