@@ -25,7 +25,7 @@ from infra.stack.airflow_api import ENDED, AirflowApi
 from ingestion.machine import extensions
 from tests.support.compose_native import LOOPBACK, Native
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 DAY = "2026-03-02"
 EVENING = f"{DAY}T23:00:00+08:00"

@@ -16,7 +16,7 @@ from ingestion.contract.extension import CsvFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers import records
 
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 PIECES = [
     b"a",
     b"1",
