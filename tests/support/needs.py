@@ -1,7 +1,7 @@
 """What a test may need that not every machine has. Tests are skipped here and nowhere else, always with the reason.
 
 A reason is one text for all tests that need the same (no file names in it), so that the summary at the end of a run
-can count them. `tests/conventions/test_skips.py` holds tests to it.
+can count them. `tests/conventions/test_all_tests_run.py` holds tests to it.
 """
 
 from __future__ import annotations

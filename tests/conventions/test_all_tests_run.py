@@ -1,10 +1,12 @@
-"""House rules for tests that cannot run on every machine, and for the tier a test is in."""
+"""House rules against tests that nobody runs: a skip gives its reason, and no folder of tests is passed over."""
 
 from __future__ import annotations
 
 import ast
+from fnmatch import fnmatch
 
-from _tree import shown, tracked, tree
+import pytest
+from _tree import ROOT, shown, tracked, tree
 
 HELPERS = "tests/support/needs.py"
 SKIPS = {"skip", "skipif", "importorskip", "xfail", "SkipTest", "skipIf", "skipUnless"}
@@ -58,3 +60,11 @@ def test_every_way_to_skip_is_noticed() -> None:
     ):
         assert skips(ast.parse(line)), line
     assert not skips(ast.parse("rule = Rule(skip=0)\nlines.skip(1)\npytest.raises(ValueError)"))
+
+
+def test_pytest_looks_into_every_folder_of_tests(pytestconfig: pytest.Config) -> None:
+    """Its own list of folders to leave out has `build`, which is a package here: see `norecursedirs`."""
+    folders = {part for path in tracked("tests/*.py") for part in path.relative_to(ROOT).parts[:-1]}
+    left_out = pytestconfig.getini("norecursedirs")
+    assert "build" in folders
+    assert not [(name, pattern) for name in sorted(folders) for pattern in left_out if fnmatch(name, pattern)]
