@@ -40,7 +40,7 @@ test: setup ## First tier, at most 10 minutes on 2 cores: every test not marked 
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not faults" --budget 10
 	@$(MAKE) --no-print-directory lint
 
-# Properties are tried in both tiers, here with ten times the examples (tests/conftest.py).
+# Properties are tried in both tiers, here with five times the examples (tests/conftest.py).
 .PHONY: test-faults
 test-faults: setup ## Second tier, at most 30 minutes: faults, kills, MinIO, compose, demonstration, browser, full disks
 	@infra/minio/build.sh $(if $(WHEELHOUSE),|| true)
