@@ -8,8 +8,9 @@ there it is made anew, and what was made of older code goes. It is also made ane
 the machine's time and tests compare with it. A function's name for a folder says all that changes its content: two
 functions, or one with other parameters, take two names. Several workers, or runs, wait for the one that makes it.
 
-A lake keeps no path of where it was made but in the build file, whose source views a build creates anew, and in the
-views of the local store's releases, which name files relative to the lake (`tests/selftest/test_baked.py`).
+A copied lake is built, read (`warehouse.sql.connect`) and reconciled with the original gone
+(`tests/selftest/test_baked.py`). Two files hold paths of the folder they were made in: the build file, whose source
+views a build makes anew, and a release's `warehouse.duckdb`, so that attaching that one directly reads the original.
 """
 
 from __future__ import annotations
