@@ -10,7 +10,8 @@ WHEELHOUSE ?=
 HOME_DIR ?= .citylake
 DAYS ?=
 ONCE ?=
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Groups: tests/support/groups.py. In the order of the folders, so that the long ones are not left for the end.
+PYTEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder --durations 10
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCKS := requirements.lock infra/requirements/uv.txt
@@ -35,10 +36,15 @@ compose-secrets: setup ## Make the secrets docker-compose.yml needs, once: .env.
 	@$(BIN)/python -m infra.compose.secrets
 
 .PHONY: test
-test: setup ## Run every test, then what else CI needs
-	@infra/minio/build.sh $(if $(WHEELHOUSE),|| true)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: setup ## First tier, at most 10 minutes on 2 cores: every test not marked `faults`, then lint
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not faults" --budget 10
 	@$(MAKE) --no-print-directory lint
+
+# Properties are tried in both tiers, here with five times the examples (tests/conftest.py).
+.PHONY: test-faults
+test-faults: setup ## Second tier, at most 30 minutes: faults, kills, MinIO, compose, demonstration, browser, full disks
+	@infra/minio/build.sh $(if $(WHEELHOUSE),|| true)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) -m "faults or hypothesis" --hypothesis-profile faults --budget 30
 
 .PHONY: minio
 minio: ## Build the MinIO server the tests run, once, into a cache (needs Go)

@@ -1,8 +1,4 @@
-"""Where the real public files are, and how a test finds them.
-
-The files live beside the checkout in `shared/data`, never in it. Tests that need them are
-skipped, saying so, where the folder is absent.
-"""
+"""Where the real public files are: beside the checkout in `shared/data`, never in it."""
 
 from __future__ import annotations
 
@@ -10,20 +6,10 @@ from pathlib import Path
 
 import pytest
 
-
-def shared_data() -> Path | None:
-    """`shared/data` beside this checkout or beside a folder above it."""
-    for parent in Path(__file__).resolve().parents:
-        candidate = parent / "shared" / "data"
-        if candidate.is_dir():
-            return candidate
-    return None
+from tests.support.needs import public_data
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real public files, or a skip that says why."""
-    found = shared_data()
-    if found is None:
-        pytest.skip("the folder shared/data with real public files is not beside this checkout")
-    return found
+    """The folder of real public files; a test that needs it is skipped where it is absent."""
+    return public_data()

@@ -18,8 +18,6 @@ from ingestion.contract.load import load_contract
 from ingestion.contract.model import Column, Contract
 from ingestion.errors import ContractError
 
-pytestmark = pytest.mark.real_data
-
 ACCEPTED = Path(__file__).parent / "contracts"
 
 

@@ -23,8 +23,6 @@ from warehouse.reconcile.run import reconcile
 from warehouse.sql import connect
 from warehouse.trace import trace
 
-pytestmark = [pytest.mark.real_data, pytest.mark.slow]
-
 FILES = (
     Dropped(
         "soundtransit.gtfs",

@@ -22,8 +22,6 @@ from tests.support.real_lake import Dropped, Released, refused_rows, release
 from warehouse.reconcile.run import reconcile
 from warehouse.sql import connect
 
-pytestmark = [pytest.mark.real_data, pytest.mark.slow]
-
 FHRS = "food_safety/uk_fhrs_xml"
 SOUTH_BEND = "credit/south_bend_business_licenses/Business_Licenses.csv"
 CHICAGO = "credit/chicago_business_licenses/Business_Licenses.csv"

@@ -20,8 +20,6 @@ from tests.support.real_lake import Dropped, Released, bronze_rows, refused_rows
 from warehouse.reconcile.run import reconcile
 from warehouse.sql import connect
 
-pytestmark = [pytest.mark.real_data, pytest.mark.slow]
-
 FILES = (
     Dropped(
         "noaa.ghcnd",

@@ -44,7 +44,7 @@ from warehouse.gate.record import latest
 from warehouse.release import pointer
 from warehouse.sql import connect
 
-pytestmark = [pytest.mark.real_data, pytest.mark.slow]
+pytestmark = pytest.mark.faults
 
 FILES = (*tables.FILES, *registers.FILES)
 AS_OF = date(2026, 7, 31)

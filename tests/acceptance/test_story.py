@@ -7,6 +7,7 @@ turns it green with no manual clean-up; an accepted failure whose date has passe
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,6 +22,7 @@ from infra.simulator.deliver import deliver
 from infra.simulator.truth import truth
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
+from tests.support import baked
 from warehouse.cli import main as cli
 from warehouse.reconcile.run import reconcile
 from warehouse.release import pointer
@@ -30,24 +32,29 @@ from warehouse.sql import connect
 
 START = date(2026, 3, 2)
 BAD_DAY = date(2026, 3, 4)
+REPORTS = "reports.pickle"
 
 
 def _settings(home: Path, **changes: object) -> Settings:
     return Settings(home=home, drop=home / "city" / "drop", **changes)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[date, RunReport]]:
-    """Five days of the city, one run a day."""
-    home = tmp_path_factory.mktemp("story")
-    lake = open_lake(_settings(home))
-    city = City(seed=442000, start=START, days=5)
+def five_days(home: Path) -> None:
+    """The city's five days, one run a day; what the runs reported lies beside the lake."""
+    lake, city = open_lake(_settings(home)), City(seed=442000, start=START, days=5)
     reports: dict[date, RunReport] = {}
     for offset in range(5):
         day = START + timedelta(days=offset)
         deliver(city, city.day_no(day), home / "city")
         reports[day] = run(lake, day)
-    return lake, reports
+    (home / REPORTS).write_bytes(pickle.dumps(reports))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[date, RunReport]]:
+    """The lake after five days, and each day's report."""
+    home = baked.copied("five-days", five_days, tmp_path_factory.mktemp("story") / "home")
+    return open_lake(_settings(home)), pickle.loads((home / REPORTS).read_bytes())  # noqa: S301 - written above
 
 
 def _decisions(report: RunReport) -> dict[str, str]:

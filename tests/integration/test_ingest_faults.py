@@ -137,6 +137,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
+@pytest.mark.faults
 def test_a_full_disk_at_any_point(small_disk: Path) -> None:
     """The disk runs full a little later each time; every failure says so and leaves nothing half done."""
     text = rows(range(2_000)) + "x,2026-03-02,bad\n"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support import needs
 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -20,9 +19,7 @@ SIZE = {"width": 1440, "height": 900}
 @contextmanager
 def page(**context: Any) -> Iterator[Any]:
     """An empty page that reaches this machine only. Skips the test where there is no browser."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    browser = needs.chromium()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -29,6 +29,7 @@ from ingestion.contract.sources import FileDrop
 from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
 from ingestion.settings import Settings
+from tests.support.needs import public_file
 
 LOADED_AT = datetime(2026, 3, 3, 1, 0, tzinfo=UTC)
 INTERVAL = Interval(datetime(2026, 3, 1, 16, tzinfo=UTC), datetime(2026, 3, 2, 16, tzinfo=UTC))
@@ -143,15 +144,8 @@ def make(tmp_path: Path) -> Maker:
 
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
-    """Path of a real public file below `shared/data`, found in any folder above the repository."""
-
-    def find(name: str) -> Path:
-        for parent in Path(__file__).resolve().parents:
-            if (parent / "shared" / "data" / name).exists():
-                return parent / "shared" / "data" / name
-        pytest.skip(f"real data file {name} is not on this machine")
-
-    return find
+    """Path of a real public file below `shared/data`, or a skip where it is not."""
+    return public_file
 
 
 @pytest.fixture

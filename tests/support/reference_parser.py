@@ -11,11 +11,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from tests.support.compose_file import REPO
+from tests.support.needs import skip_without
 
 VERSION = "v2.16.2"
+PARSER = "the parser of `docker compose`: Go builds it"
 
 
 def reference_parser() -> Path:
@@ -28,7 +28,7 @@ def reference_parser() -> Path:
     if program.is_file():
         return program
     if not shutil.which("go"):
-        pytest.skip("`docker compose` is not installed, and Go, which builds the parser it is made of, is not either")
+        skip_without(PARSER)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         done = subprocess.run(
@@ -37,6 +37,6 @@ def reference_parser() -> Path:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            pytest.skip(f"the reference parser was not built: {done.stderr[-500:]}")
+            skip_without(f"{PARSER}, which failed here: {done.stderr[-500:]}")
         (Path(folder) / "cmd").replace(program)
     return program

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -18,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from minio import Minio
 from minio.error import MinioException
 
 from ingestion.settings import Settings
+from tests.support.needs import skip_without
 from tests.support.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
@@ -106,11 +105,10 @@ def _wait_for_requests(server: S3Server) -> None:
 
 
 def minio_program() -> Path:
-    """The built server. Skips the test, saying why, where there is none (`make test` builds it where Go is)."""
+    """The built server. Skips the test, saying why, where there is none (`make test-faults` builds it where Go is)."""
     program = _minio_path()
     if not program.is_file():
-        why = "run `make minio`" if shutil.which("go") else "Go, which builds it, is not installed"
-        pytest.skip(f"no MinIO: {program} is not there; {why}")
+        skip_without("MinIO: `make minio` builds it, with Go")
     return program
 
 

@@ -1,12 +1,10 @@
-"""The city's days through a real Airflow: same rows as without it, nothing twice, and red where it must be.
+"""Further days through a real Airflow: nothing twice, several runs at once, and red where it must be.
 
 The tests of this file are one story, in order: each goes on where the one before left the lake.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,66 +13,31 @@ import pytest
 
 from infra.demo.days import EVENING
 from infra.simulator.deliver import deliver
-from ingestion.lake import Lake, open_lake
-from ingestion.settings import Settings
+from ingestion.lake import Lake
 from tests.integration.airflow.conftest import Running
 from tests.support.chromium import page, shot
+from tests.support.lake_rows import committed, released
 from warehouse.reconcile.run import reconcile
-from warehouse.release import pointer
-from warehouse.run import run
-from warehouse.sql import connect
+
+pytestmark = pytest.mark.faults
 
 FIRST, SECOND, BAD, AFTER = (date(2026, 3, day) for day in (2, 3, 4, 5))
 LICENCE, INSPECTION, WEATHER = "syj.food_licence", "syj.food_inspection", "qxj.wx_station_hourly"
-
-
-def _committed(lake: Lake) -> list[tuple[Any, ...]]:
-    """Every bronze file that was committed: what it holds, not when."""
-    lake.log.refresh()
-    with lake.log.reading() as log:
-        return log.execute(
-            """select r.department || '.' || r.feed, r.interval_start, b.table_name, b.rows, b.row_hash, r.outcome
-            from receipt as r left join bronze_file as b on b.receipt_key = r.key order by all"""
-        ).fetchall()
-
-
-def _rows(lake: Lake) -> dict[str, Counter[tuple[Any, ...]]]:
-    """Every released row, but for when its file was fetched."""
-    found = {}
-    with connect(lake, "internal") as release:
-        for name in _released(lake):
-            columns = [
-                c for c, *_ in release.execute(f"describe {name}").fetchall() if c not in ("_loaded_at", "loaded_at")
-            ]
-            found[name] = Counter(release.execute(f"select {', '.join(columns)} from {name}").fetchall())
-    return found
-
-
-def _released(lake: Lake) -> dict[str, tuple[int, str]]:
-    manifest = pointer.current(lake, "internal")
-    assert manifest is not None
-    return {name: (entry.rows, entry.content) for name, entry in manifest.tables.items()}
 
 
 def _clean(lake: Lake) -> None:
     assert not reconcile(lake, deep=True).off
 
 
-def test_a_day_through_airflow_equals_the_same_day_without_it(running: Running, tmp_path: Path) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def first_day(running: Running) -> None:
+    """The story begins after the first day, which `test_one_day` looks at."""
     running.days.run(FIRST)
     assert set(running.days.done[str(FIRST)].values()) == {"passed"}
-    secrets = running.lake.settings.pseudonym_keys_path
-    (tmp_path / "secrets").mkdir(mode=0o700)
-    shutil.copy2(secrets, tmp_path / "secrets" / secrets.name)
-    beside = open_lake(Settings(home=tmp_path, drop=running.lake.settings.drop_root))
-    run(beside, FIRST)
-    assert _committed(running.lake) == _committed(beside)
-    assert _rows(running.lake) == _rows(beside)
-    _clean(running.lake)
 
 
 def test_cleared_runs_and_retried_tasks_take_nothing_in_twice(running: Running) -> None:
-    before, released = _committed(running.lake), _released(running.lake)
+    before, tables = committed(running.lake), released(running.lake)
     api = running.stack.api()
     for feed in running.lake.contracts:
         api.post(f"/dags/{feed}/dagRuns/demo__{FIRST}/clear", {"dry_run": False})
@@ -84,21 +47,21 @@ def test_cleared_runs_and_retried_tasks_take_nothing_in_twice(running: Running) 
     body = {"dry_run": False, "task_ids": ["conform"], "dag_run_id": f"demo__{FIRST}", "only_failed": False}
     api.post(f"/dags/{WEATHER}/clearTaskInstances", body)
     assert api.wait({WEATHER: f"demo__{FIRST}"}, seconds=120) == {WEATHER: "success"}
-    assert _committed(running.lake) == before
-    assert _released(running.lake) == released
+    assert committed(running.lake) == before
+    assert released(running.lake) == tables
 
 
 def test_days_already_there_taken_again_bring_nothing_in_twice(running: Running) -> None:
     """By the form's days: the city's schedule is over, and Airflow backfills along a schedule only."""
-    before = _committed(running.lake)
+    before = committed(running.lake)
     api = running.stack.api()
     api.trigger(LICENCE, "again", conf={"from": str(FIRST), "to": str(FIRST)})
     assert api.wait({LICENCE: "again"}, seconds=180) == {LICENCE: "success"}
-    assert _committed(running.lake) == before
+    assert committed(running.lake) == before
 
 
 def test_two_warehouse_runs_forced_at_once_go_one_after_the_other(running: Running) -> None:
-    released = _released(running.lake)
+    tables = released(running.lake)
     api = running.stack.api()
     for name in ("forced-1", "forced-2"):
         api.trigger("warehouse", name, conf={"full_refresh": True})
@@ -106,7 +69,7 @@ def test_two_warehouse_runs_forced_at_once_go_one_after_the_other(running: Runni
         assert api.wait({"warehouse": name}, seconds=300) == {"warehouse": "success"}
     found = {r["dag_run_id"]: r for r in api.runs("warehouse")}
     assert found["forced-1"]["end_date"] <= found["forced-2"]["start_date"]
-    assert _released(running.lake) == released
+    assert released(running.lake) == tables
 
 
 def test_one_run_covers_many_intervals(running: Running) -> None:

@@ -19,6 +19,8 @@ from tests.integration.airflow.conftest import Running
 from warehouse.capture import Captured, capture
 from warehouse.reconcile.run import reconcile
 
+pytestmark = pytest.mark.faults
+
 DAYS = {"worker": date(2026, 3, 2), "scheduler": date(2026, 3, 3), "database": date(2026, 3, 5)}
 WEATHER = "qxj.wx_station_hourly"
 

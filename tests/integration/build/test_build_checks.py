@@ -9,8 +9,6 @@ import pytest
 from tests.integration.build.small_lake import SmallLake, at, fill
 from warehouse.build.report import BuildReport
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> BuildReport:

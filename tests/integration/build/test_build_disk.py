@@ -13,6 +13,8 @@ from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, fill
 from tests.support.small_disk import mounted
 from warehouse.build.errors import BuildFailed
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

@@ -10,8 +10,6 @@ import pytest
 
 from tests.integration.build.small_lake import SmallLake, at, public_tables
 
-pytestmark = pytest.mark.slow
-
 
 def deliveries(lake: SmallLake) -> list[Callable[[], object]]:
     """Four days of every feed with corrections, repeats and moved rows, each as one call."""

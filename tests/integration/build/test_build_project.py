@@ -8,15 +8,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
 import sqlglot
 
 from ingestion.settings import Settings
 from tests.integration.build.small_lake import SmallLake
 from warehouse.build.dbt_runner import Dbt, DbtFolders
 from warehouse.build.report import BuildReport
-
-pytestmark = pytest.mark.slow
 
 PROJECT = Settings().dbt_project
 PRODUCTS = {"core", "weather", "transport", "food_safety", "town_brief"}

@@ -14,8 +14,6 @@ from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, at, fill,
 from warehouse.build.dbt_runner import Dbt
 from warehouse.build.report import BuildReport, CheckRun
 
-pytestmark = pytest.mark.slow
-
 WEATHER, INSPECTION = "qxj.wx_station_hourly", "syj.food_inspection"
 
 

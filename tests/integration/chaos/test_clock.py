@@ -38,6 +38,8 @@ from warehouse.reconcile.run import reconcile
 from warehouse.release import layout, ledger, pointer
 from warehouse.run import run
 
+pytestmark = pytest.mark.faults
+
 NOW = datetime(2026, 3, 20, 4, tzinfo=UTC)
 RIGHT, BACK, AHEAD = timedelta(0), timedelta(days=-1), timedelta(days=31)
 JUMPS = ((RIGHT, AHEAD, BACK, RIGHT), (AHEAD, BACK, RIGHT, BACK), (BACK, RIGHT, AHEAD, RIGHT))
@@ -66,7 +68,6 @@ def jumping(clock: Clock, jumps: tuple[timedelta, ...]) -> Callable[[str], None]
     return progress
 
 
-@pytest.mark.slow
 def test_a_city_whose_clock_jumps_ends_like_one_whose_clock_is_right(tmp_path: Path) -> None:
     clock, states = Clock(), list[State]()
     jumped = replace(city_days.opened(Settings(home=tmp_path / "jumped"), tmp_path / "city"), clock=clock)

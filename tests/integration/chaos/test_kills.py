@@ -29,7 +29,7 @@ from warehouse.reconcile.run import reconcile
 from warehouse.release import ledger, pointer
 from warehouse.release.layout import EDITIONS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 SEED = 442000
 FIRST_DAY = dict.fromkeys(chaos.STEPS, 1)

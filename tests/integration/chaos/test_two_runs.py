@@ -22,7 +22,7 @@ from warehouse.release import ledger
 from warehouse.release.layout import EDITIONS
 from warehouse.run import run
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 CITYLAKE = Path(sys.executable).with_name("citylake")
 BUSY = ("another build is running", "another process is publishing", "in another process", "another program has")

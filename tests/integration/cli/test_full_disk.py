@@ -13,6 +13,8 @@ from infra.simulator.deliver import deliver
 from tests.support.small_disk import leave, mounted
 from warehouse.cli import main
 
+pytestmark = pytest.mark.faults
+
 FROM_NOTHING = (0, 16, 64, 512, 3_072, 12_288)
 ONE_MORE_DAY = (0, 256, 2_048)
 """KiB free when the command starts."""

@@ -27,7 +27,7 @@ from ingestion.settings import Settings
 from tests.support.compose_native import LOOPBACK, Native
 from tests.support.dbt_files import DbtFiles
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 DAY = "2026-03-02"
 EVENING = f"{DAY}T23:00:00+08:00"

@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.dbt_files import DbtFiles
 
+pytestmark = pytest.mark.faults
+
 ROOT = Path(__file__).resolve().parents[3]
 FACTS = [name for name in DbtFiles(ROOT / "dbt_project").models if name.startswith("fct_")]
 START_SECONDS = 400
@@ -28,7 +30,6 @@ def _objects(home: Path) -> set[str]:
     return {path.as_posix() for path in (home / "lake").rglob("*") if path.is_file()}
 
 
-@pytest.mark.slow
 def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp_path: Path) -> None:
     home, message = tmp_path / "home", tmp_path / "told.txt"
     with message.open("wb") as output:

@@ -19,8 +19,6 @@ from ingestion.upkeep.compaction.compact import compact
 from warehouse.build.generate import source_files
 from warehouse.cli import main
 
-pytestmark = pytest.mark.slow
-
 DAY = "2026-03-02"
 SALES = [
     "2026-03-02,面包,3.50",

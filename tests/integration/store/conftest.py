@@ -14,8 +14,9 @@ from ingestion.store.s3 import S3Store
 from tests.support import s3_servers
 from tests.support.s3_servers import S3Server
 
-KINDS = ("local", "rclone", "minio")
-SERVERS = ("rclone", "minio")
+SERVERS = ("rclone", pytest.param("minio", marks=pytest.mark.faults))
+"""The server that comes as a wheel is in every run; the other is built, with Go."""
+KINDS = ("local", *SERVERS)
 
 
 @pytest.fixture(scope="module", params=SERVERS)

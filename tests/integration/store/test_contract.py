@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.store import Store
+from tests.support.examples import a_part
 
 # No '=' '.' 'é' alone: those are in the example-based test below; here order and nesting are the point.
 PARTS = st.text(alphabet="ab-0.=é +", min_size=1, max_size=3).filter(
@@ -21,7 +22,7 @@ PARTS = st.text(alphabet="ab-0.=é +", min_size=1, max_size=3).filter(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=a_part(0.15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(paths=st.sets(st.lists(PARTS, min_size=1, max_size=3).map("/".join), max_size=8), after=st.none() | PARTS)
 def test_list_is_in_order_of_the_key_text(store: Store, paths: set[str], after: str | None) -> None:
     for info in list(store.list("")):

@@ -32,6 +32,8 @@ from warehouse.release.layout import EDITIONS
 from warehouse.run import run
 from warehouse.verdict import Verdict
 
+pytestmark = pytest.mark.faults
+
 AGAIN = r"\n  left:  (.|\n)*\n  next:  (.|\n)*run the same command again"
 
 
@@ -163,7 +165,6 @@ def city_on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Fault
         yield proxy, lake
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["503", "truncate"])
 def test_building_through_a_failing_store(city_on_s3: tuple[FaultProxy, Lake], fault: str) -> None:
     """From the first model on, bronze cannot be read: products are blocked, the release is not touched."""
@@ -193,7 +194,6 @@ def test_building_through_a_failing_store(city_on_s3: tuple[FaultProxy, Lake], f
     assert reconcile(lake).off == []
 
 
-@pytest.mark.slow
 def test_a_build_that_cannot_list_its_sources_says_so(city_on_s3: tuple[FaultProxy, Lake]) -> None:
     proxy, lake = city_on_s3
     before = city_days.released_content(lake)

@@ -33,8 +33,6 @@ from warehouse.release import layout, pointer
 from warehouse.run import RunReport, run
 from warehouse.trace import trace
 
-pytestmark = pytest.mark.slow
-
 FIRST = date(2026, 3, 2)
 BLOCKED = 3
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.clocks import begins, formatted, moments, set_back, shown
@@ -61,7 +61,6 @@ def test_intervals_tile_the_time_around_a_change(every: str, zone: str, change: 
     zone=st.sampled_from(ZONES),
     moment=st.datetimes(datetime(1900, 1, 2), datetime(2037, 12, 30)),  # noqa: DTZ001 - made UTC below
 )
-@settings(max_examples=300, deadline=None)
 def test_every_moment_lies_in_its_own_interval(every: str, zone: str, moment: datetime) -> None:
     calendar, at = Calendar(every, zone, date(1890, 1, 1)), moment.replace(tzinfo=UTC)  # type: ignore[arg-type]
     found = calendar.at(at)

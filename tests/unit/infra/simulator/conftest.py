@@ -15,6 +15,7 @@ import pytest
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
 from infra.simulator.truth import write_truth
+from tests.support import baked
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -26,14 +27,18 @@ def city() -> City:
     return City()
 
 
-@pytest.fixture(scope="session")
-def out(city: City, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def all_days(folder: Path) -> None:
     """All days delivered in order, with the truth beside them."""
-    folder = tmp_path_factory.mktemp("city")
+    city = City()
     for day_no in range(1, city.days + 1):
         deliver(city, day_no, folder)
     write_truth(city, folder)
-    return folder
+
+
+@pytest.fixture(scope="session")
+def out() -> Path:
+    """The demo's whole run; tests only read it."""
+    return baked.shared("city-all-days", all_days)
 
 
 @pytest.fixture(scope="session")

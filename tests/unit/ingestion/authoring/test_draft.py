@@ -19,6 +19,7 @@ from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFo
 from ingestion.contract.load import load_contract
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.errors import ContractError
+from tests.support.examples import a_part
 
 Drafter = Callable[..., tuple[str, Contract]]
 
@@ -347,7 +348,7 @@ def test_a_large_file_is_read_only_at_its_start(tmp_path: Path, monkeypatch: pyt
     assert sample.kind == "csv"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=a_part(0.15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     headers=st.lists(
         st.text(st.characters(exclude_characters=',"\r\n\x00', exclude_categories=["Cs"]), max_size=12),

@@ -22,7 +22,7 @@ from ingestion.parsers import block_limits, fixed_width, json_records, records, 
 from ingestion.parsers.payload import open_payload
 from ingestion.parsers.text import readable_texts
 
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6))
 
 

@@ -104,7 +104,7 @@ def test_what_arrow_takes_sql_reads_alike(
     _agree(engine, plan, taken)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(ANY, min_size=1, max_size=40), kind=st.sampled_from(TYPES))
 def test_whatever_arrow_takes_sql_reads_alike(
     make: Any, engine: duckdb.DuckDBPyConnection, texts: list[str], kind: str

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.conform import legacy_dates
+from tests.support.examples import a_part
 
 ERAS = (
     ("明治", "M", 1868, date(1873, 1, 1), date(1912, 7, 29)),
@@ -22,7 +23,7 @@ ERAS = (
 )
 WIDE = str.maketrans("0123456789./-MTSHR ", "０１２３４５６７８９．／－ＭＴＳＨＲ\u3000")
 DAYS = st.dates(date(1873, 1, 1), date(2200, 12, 31))
-SETTINGS = settings(max_examples=40, deadline=None)
+SETTINGS = settings(max_examples=a_part(0.4))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ingestion.conform import numbers
 from ingestion.conform.compile import TablePlan
 from ingestion.conform.direct import plain_digits, read_directly
+from tests.support.examples import a_part
 
 ENGINE = duckdb.connect()
 ODD = [
@@ -120,13 +121,13 @@ def test_known_oddities_are_read_alike(make: Any, kind: str) -> None:
     _check(make, ODD, kind)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(ANY, min_size=5, max_size=40), kind=st.sampled_from(TYPES))
 def test_every_text_is_read_alike(make: Any, texts: list[str], kind: str) -> None:
     _check(make, texts, kind)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=a_part(0.3))
 @given(texts=st.lists(ANY, min_size=5, max_size=40), places=st.integers(1, 9))
 def test_implied_decimals_are_whole_numbers_moved(texts: list[str], places: int) -> None:
     ENGINE.register("texts", pa.table({"t": texts}))

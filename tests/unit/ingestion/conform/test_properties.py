@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from ingestion.contract.extension import CsvFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers import records
+from tests.support.examples import a_part
 
-SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=a_part(0.25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 PIECES = [
     b"a",
     b"1",

@@ -13,7 +13,6 @@ import pytest
 from ingestion.contract.extension import CsvFormat, JsonFormat, ZipFormat
 from ingestion.errors import DeliveryRefused
 
-pytestmark = pytest.mark.real_data
 Find = Callable[[str], Path]
 
 

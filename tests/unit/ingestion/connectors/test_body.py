@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.connectors.body import Download
 from ingestion.connectors.content_coding import decoded_chunks
 
-SETTINGS = settings(max_examples=60, deadline=None)
 URL = "https://example.org/x.csv"
 
 
@@ -32,7 +31,6 @@ class Stream(httpx.SyncByteStream):
             raise httpx.ReadError("connection lost")
 
 
-@SETTINGS
 @given(members=st.lists(st.binary(max_size=60), min_size=1, max_size=4), size=st.integers(1, 50), pad=st.integers(0, 9))
 def test_gzip_members_may_end_anywhere(members: list[bytes], size: int, pad: int) -> None:
     packed = b"".join(gzip.compress(member) + b"\0" * pad for member in members)
@@ -40,7 +38,6 @@ def test_gzip_members_may_end_anywhere(members: list[bytes], size: int, pad: int
     assert b"".join(decoded_chunks(answer, URL)) == b"".join(members)
 
 
-@SETTINGS
 @given(
     body=st.binary(min_size=1, max_size=200), size=st.integers(1, 30), breaks=st.lists(st.integers(0, 60), max_size=8)
 )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ingestion.connectors.declared import Declared
 from ingestion.connectors.pages import PageReader, header_total, whole_number
 from ingestion.contract.sources import JsonApi
+from tests.support.examples import a_part
 
 URL = httpx.Request("GET", "http://127.0.0.1/api")
 Pages = list[dict[str, Any]]
@@ -42,7 +43,7 @@ def rows(*ids: object) -> list[dict[str, object]]:
 KNOWN = {"total": "$.total", "id": "$.id"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=a_part(0.25))
 @given(ids=st.lists(st.integers(0, 4), max_size=7), total=st.integers(0, 7), size=st.integers(1, 4))
 def test_a_total_is_met_by_exactly_so_many_records_and_ids(ids: list[int], total: int, size: int) -> None:
     """However they are cut into pages."""

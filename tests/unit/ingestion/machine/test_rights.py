@@ -18,6 +18,7 @@ from ingestion.lake import open_lake
 from ingestion.machine.rights import INTERNAL, OPEN, OWN, PASSAGE, group_id, of_key, own_folder, tighten_passage
 from ingestion.settings import Settings
 from ingestion.store.local import LocalStore
+from tests.support.needs import needs_root
 from tests.support.open_edition import OPEN as PUBLIC
 from tests.support.small_city import NoKeys, SmallCity
 from warehouse.export import export
@@ -28,7 +29,6 @@ from warehouse.release import moves
 
 UMASKS = (0o000, 0o022, 0o077)
 NOBODY = 65534
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another account")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.parsers.blank_cells import stripped
@@ -16,7 +16,6 @@ TEXT = st.one_of(st.none(), st.text(alphabet=BLANKS + LOOKALIKE + "a1", max_size
 
 
 @given(texts=st.lists(TEXT, max_size=30), start=st.integers(0, 3), large=st.booleans(), pieces=st.integers(1, 3))
-@settings(max_examples=150, deadline=None)
 def test_values_rows_and_slices(texts: list[str | None], start: int, large: bool, pieces: int) -> None:
     kind = pa.large_string() if large else pa.string()
     column = pa.chunked_array([pa.array(texts, kind)] * pieces, kind).slice(start)

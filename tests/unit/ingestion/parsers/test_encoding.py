@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import DeliveryRefused
@@ -18,7 +18,6 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
 @given(data=st.lists(PIECES, max_size=12).map(b"".join), encoding=st.sampled_from(ENCODINGS))
 def test_agrees_with_the_strict_codec(data: bytes, encoding: str) -> None:
     places = undecodable(data, encoding)
@@ -37,7 +36,6 @@ def test_agrees_with_the_strict_codec(data: bytes, encoding: str) -> None:
         assert len(places) == 0
 
 
-@settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=24))
 def test_every_bad_byte_of_utf8_is_found(data: bytes) -> None:
     kept = np.delete(np.frombuffer(data, np.uint8), undecodable(data, "utf-8")).tobytes()
@@ -57,7 +55,6 @@ def test_every_line_is_placed_however_many_are_bad(encoding: str) -> None:
     assert undecodable(data, encoding).tolist() == list(range(0, len(data), 2))
 
 
-@settings(max_examples=200, deadline=None)
 @given(data=st.lists(PIECES, max_size=12).map(b"".join), cut=st.integers(1, 5))
 def test_utf8_is_noticed_wherever_it_is_cut(data: bytes, cut: int) -> None:
     watch = Utf8Detector("windows-1252")

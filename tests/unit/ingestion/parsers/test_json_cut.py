@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.parsers.json_cut import JsonCutter
@@ -25,7 +25,6 @@ def cutter(data: bytes, path: str, chunk: int, **facts: Any) -> JsonCutter:
     return JsonCutter(chunks, path, **{"offset": 0, "max_record_bytes": 2**20, "max_document_bytes": 2**20, **facts})
 
 
-@settings(deadline=None)
 @given(
     before=st.dictionaries(TEXTS.filter(lambda key: key != "data"), VALUES, max_size=3),
     records=st.lists(VALUES, max_size=6),

@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.contract.table_formats import FixedField
@@ -14,7 +14,6 @@ from ingestion.parsers.positions import Positions
 from ingestion.parsers.quoting import Dialect
 from ingestion.parsers.records import RecordReader
 
-SETTINGS = settings(max_examples=200, deadline=None)
 LINES = st.lists(st.text(st.sampled_from("ab 7中山é㐀𝄞丂"), min_size=1, max_size=14), min_size=1, max_size=8)
 FIELDS = st.lists(st.tuples(st.integers(1, 10), st.one_of(st.none(), st.integers(1, 6))), min_size=1, max_size=4)
 
@@ -29,7 +28,6 @@ def encoded(lines: list[str], encoding: str) -> list[bytes]:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "windows-1252"])
-@SETTINGS
 @given(lines=LINES, fields=FIELDS)
 def test_by_characters(encoding: str, lines: list[str], fields: list[tuple[int, int | None]]) -> None:
     sent = encoded(lines, encoding)
@@ -44,7 +42,6 @@ def test_by_characters(encoding: str, lines: list[str], fields: list[tuple[int, 
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "windows-1252"])
-@SETTINGS
 @given(lines=LINES, fields=FIELDS)
 def test_by_bytes(encoding: str, lines: list[str], fields: list[tuple[int, int | None]]) -> None:
     """A line is split where a piece between two cuts is not text by itself; the others read as their slices."""

@@ -6,7 +6,7 @@ import csv
 import io
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import DeliveryRefused
@@ -25,7 +25,6 @@ def cut(data: bytes, chunk: int, dialect: Dialect = DIALECT) -> list[tuple[int, 
     return found
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     text=st.lists(st.sampled_from(["a", ",", '"', '""', "\n", "\r\n", " "]), max_size=40).map("".join),
     chunk=st.integers(1, 50),

@@ -23,7 +23,9 @@ from ingestion.parsers.sheet_exact import SheetXml
 from ingestion.parsers.sheet_plain import plain_cells
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
+from tests.support.examples import a_part
 from tests.support.lakes import contract
+from tests.support.needs import public_file
 from tests.support.workbooks import MAIN, book, cells
 
 FEED = contract(format={"type": "xlsx"})
@@ -90,13 +92,12 @@ def sheets(draw: st.DrawFn, cell: st.SearchStrategy[str]) -> bytes:
     return (HEAD + "".join(rows) + TAIL).encode()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=a_part(0.4))
 @given(sheets(VALUES), st.integers(1, 400))
 def test_a_plain_sheet_is_read_alike_at_every_size_of_piece(text: bytes, size: int) -> None:
     assert plain(text, size) == exact(text, len(text)) == exact(text, size)
 
 
-@settings(max_examples=60, deadline=None)
 @given(sheets(st.one_of(VALUES, ODD)), st.integers(1, 400))
 def test_what_the_fast_reader_does_not_leave_it_reads_alike(text: bytes, size: int) -> None:
     try:
@@ -171,10 +172,7 @@ def test_every_byte_of_a_packed_workbook_changed_is_a_refusal(tmp_path: Path) ->
 @pytest.mark.parametrize("stamp", ["3.31", "6.30", "7.31"])
 def test_real_workbooks_against_an_independent_reader(stamp: str, tmp_path: Path) -> None:
     """Every cell of the permits as DuckDB's excel extension reads it, but for the one it takes for a number."""
-    name = f"shared/data/food_safety/takamatsu_food_permits/食品営業許可施設一覧（2026.{stamp}時点）.xlsx"
-    path = next((p / name for p in Path(__file__).resolve().parents if (p / name).exists()), None)
-    if path is None:
-        pytest.skip(f"real data file {name} is not on this machine")
+    path = public_file(f"food_safety/takamatsu_food_permits/食品営業許可施設一覧（2026.{stamp}時点）.xlsx")
     feed = load_contract(Path("tests/acceptance/contracts/takamatsu/food_permit.yaml"))
     (source,) = open_payload(feed, path, Settings(home=tmp_path), date(2026, 3, 2)).sources
     segments = list(source.segments())

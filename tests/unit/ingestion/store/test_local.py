@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import ObjectNotFound, StoreError
@@ -17,7 +17,6 @@ from ingestion.store.local import LocalStore
 PARTS = st.text(alphabet="ab-0.=é", min_size=1, max_size=3).filter(lambda part: part.strip(".") != "")
 
 
-@settings(max_examples=60, deadline=None)
 @given(paths=st.sets(st.lists(PARTS, min_size=1, max_size=3).map("/".join), max_size=12), after=st.none() | PARTS)
 def test_list_is_in_order_of_the_key_text(
     tmp_path_factory: pytest.TempPathFactory, paths: set[str], after: str | None

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.examples import a_part
 from warehouse.gate.privacy import scan, text_columns
 
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -89,7 +90,7 @@ def test_findings_are_counted_by_part() -> None:
         assert scan(connection, "t", ["v"], part="part") == {"p0": {"v:mobile_phone": 2}, "p1": {"v:mobile_phone": 1}}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=a_part(0.25))
 @given(st.dates(date(1900, 1, 1), date(2026, 12, 31)), st.integers(0, 999), st.integers(110000, 659999))
 def test_every_valid_identity_number_is_found(born: date, order: int, division: int) -> None:
     first17 = f"{division}{born:%Y%m%d}{order:03}"
