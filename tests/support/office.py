@@ -11,7 +11,6 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -26,6 +25,8 @@ CONTRACTS, DBT_PROJECT = PROJECT / "contracts", PROJECT / "dbt_project"
 FEEDS = REGISTER, READING, CALL = "office.register", "office.reading", "office.call"
 PRODUCTS = OFFICES, READINGS, CALLS = "offices", "readings", "calls"
 FIRST = date(2026, 3, 2)
+ABOVE_RANGE = 2
+"""The day, counted from `FIRST` as 0, whose readings fail a check (`arrive`)."""
 NOW = datetime(2026, 3, 20, 4, tzinfo=UTC)
 KEY = "5a" * 32
 LOCAL = ZoneInfo("Asia/Shanghai")
@@ -55,20 +56,24 @@ def deliver(
     made = {}
     for feed in feeds:
         name = feed.removeprefix("office.")
-        folder = drop / "office" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        query, options, suffix = _QUERIES[feed](day, correction, feed in above_range), "header true", "csv"
-        if feed == CALL:
-            options, suffix = "format json", "ndjson"
+        query = _QUERIES[feed](day, correction, feed in above_range)
         if feed in refused:
             query = "select 'out of order' as message"
-        path = folder / f"{name}_{day:%Y%m%d}{f'_r{correction}' if correction else ''}.{suffix}"
-        with duckdb.connect() as connection:
-            connection.execute(f"copy ({query}) to {literal(str(path))} ({options})")
-        moment = datetime(day.year, day.month, day.day, 1, tzinfo=LOCAL) + timedelta(days=1, hours=correction)
-        os.utime(path, (moment.timestamp(),) * 2)
-        made[feed] = path
+        modified = datetime(day.year, day.month, day.day, 1, tzinfo=LOCAL) + timedelta(days=1, hours=correction)
+        later = f"_r{correction}" if correction else ""
+        made[feed] = write(drop / "office" / name, feed, f"{name}_{day:%Y%m%d}{later}", query, modified)
     return made
+
+
+def write(folder: Path, feed: str, name: str, query: str, modified: datetime) -> Path:
+    """The query's rows as a file of the feed, `name` without its suffix; the file."""
+    options, suffix = ("format json", "ndjson") if feed == CALL else ("header true", "csv")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.{suffix}"
+    with duckdb.connect() as connection:
+        connection.execute(f"copy ({query}) to {literal(str(path))} ({options})")
+    os.utime(path, (modified.timestamp(),) * 2)
+    return path
 
 
 def _register(day: date, correction: int, above_range: bool) -> str:
@@ -121,12 +126,37 @@ def _call(day: date, correction: int, above_range: bool) -> str:
 _QUERIES = {REGISTER: _register, READING: _reading, CALL: _call}
 
 
-def settings(home: Path, **given: Any) -> Settings:
-    """The fixture project's settings; files are looked for in `<home>/drop` where `given` says no other folder."""
-    fixed = {"contracts": CONTRACTS, "dbt_project": DBT_PROJECT, "drop": home / "drop", "pseudonym_key": SecretStr(KEY)}
-    return Settings(**{"home": home, **fixed, **given})
+def arrive(drop: Path, number: int) -> date:
+    """Write what comes on the `number`-th day from `FIRST`, 0 the first; the day.
+
+    The second brings late calls and corrected readings of the first, the third readings that fail a check, the fourth
+    their correction.
+    """
+    day = FIRST + timedelta(days=number)
+    deliver(drop, day, above_range=[READING] if number == ABOVE_RANGE else [])
+    if number == 1:
+        deliver(drop, FIRST, feeds=[READING, CALL], correction=1)
+    if number == ABOVE_RANGE + 1:
+        deliver(drop, day - timedelta(days=1), feeds=[READING], correction=1)
+    return day
 
 
-def lake(home: Path, *, now: datetime = NOW, **given: Any) -> Lake:
-    """The lake of these settings as seen at `now`; pseudonym key and clock are fixed: equal input, equal rows."""
-    return replace(open_lake(settings(home, **given)), clock=lambda: now)
+def fixture(settings: Settings, drop: Path) -> Settings:
+    """These settings with the fixture project, deliveries from `drop` and a known pseudonym key."""
+    fixed = {"contracts": CONTRACTS, "dbt_project": DBT_PROJECT, "drop": drop, "pseudonym_key": SecretStr(KEY)}
+    return settings.model_copy(update=fixed)
+
+
+def settings(home: Path, drop: Path | None = None) -> Settings:
+    """The fixture project's settings on a folder store; `drop` is by default `<home>/drop`."""
+    return fixture(Settings(home=home), drop or home / "drop")
+
+
+def opened(settings: Settings, *, now: datetime = NOW) -> Lake:
+    """The lake of these settings as seen at `now`: equal input, equal rows."""
+    return replace(open_lake(settings), clock=lambda: now)
+
+
+def lake(home: Path, drop: Path | None = None, *, now: datetime = NOW) -> Lake:
+    """`opened` on a folder store."""
+    return opened(settings(home, drop), now=now)
