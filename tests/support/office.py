@@ -25,8 +25,8 @@ CONTRACTS, DBT_PROJECT = PROJECT / "contracts", PROJECT / "dbt_project"
 FEEDS = REGISTER, READING, CALL = "office.register", "office.reading", "office.call"
 PRODUCTS = OFFICES, READINGS, CALLS = "offices", "readings", "calls"
 FIRST = date(2026, 3, 2)
-ABOVE_RANGE = 2
-"""The day, counted from `FIRST` as 0, whose readings fail a check (`arrive`)."""
+REFUSED_DAY = 2
+"""The day, counted from `FIRST` as 0, whose calls are refused (`arrive`)."""
 NOW = datetime(2026, 3, 20, 4, tzinfo=UTC)
 KEY = "5a" * 32
 LOCAL = ZoneInfo("Asia/Shanghai")
@@ -50,7 +50,7 @@ def deliver(
     """Write the day's files of `feeds` below `drop`; the file by feed, each modified one hour after the day.
 
     `correction` n writes the n-th later file of the day, modified n hours after the first, with other readings and
-    managers and n more calls. Of the feeds in `refused` the file has no header or record that the contract knows.
+    managers and n more calls. Of the feeds in `refused` every row breaks a rule, so that the file is refused.
     With `office.reading` in `above_range` one reading passes the contract and fails a check of the fact.
     """
     made = {}
@@ -58,7 +58,7 @@ def deliver(
         name = feed.removeprefix("office.")
         query = _QUERIES[feed](day, correction, feed in above_range)
         if feed in refused:
-            query = "select 'out of order' as message"
+            query = f"select * replace ({_REFUSED[feed]}) from ({query})"
         modified = datetime(day.year, day.month, day.day, 1, tzinfo=LOCAL) + timedelta(days=1, hours=correction)
         later = f"_r{correction}" if correction else ""
         made[feed] = write(drop / "office" / name, feed, f"{name}_{day:%Y%m%d}{later}", query, modified)
@@ -123,21 +123,22 @@ def _call(day: date, correction: int, above_range: bool) -> str:
     return f"{calls(day, 1, CALL_COUNT + correction)} union all {before if day > FIRST else calls(day, 1, 0)}"
 
 
+_REFUSED = {REGISTER: "'南区' as district", READING: "-1 as energy_kwh", CALL: "'其他' as topic"}
 _QUERIES = {REGISTER: _register, READING: _reading, CALL: _call}
 
 
 def arrive(drop: Path, number: int) -> date:
     """Write what comes on the `number`-th day from `FIRST`, 0 the first; the day.
 
-    The second brings late calls and corrected readings of the first, the third readings that fail a check, the fourth
-    their correction.
+    The second brings late calls and corrected readings of the first, the third a file of calls that is refused, the
+    fourth that file as it should have been.
     """
     day = FIRST + timedelta(days=number)
-    deliver(drop, day, above_range=[READING] if number == ABOVE_RANGE else [])
+    deliver(drop, day, refused=[CALL] if number == REFUSED_DAY else [])
     if number == 1:
         deliver(drop, FIRST, feeds=[READING, CALL], correction=1)
-    if number == ABOVE_RANGE + 1:
-        deliver(drop, day - timedelta(days=1), feeds=[READING], correction=1)
+    if number == REFUSED_DAY + 1:
+        deliver(drop, day - timedelta(days=1), feeds=[CALL], correction=1)
     return day
 
 
