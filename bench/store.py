@@ -14,14 +14,20 @@ import shutil
 import statistics
 import sys
 import tempfile
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from ingestion.lake import Lake
+from pydantic import SecretStr
+
+from infra.simulator.city import City
+from infra.simulator.deliver import deliver
+from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from ingestion.store import open_store
 from ingestion.store.s3 import S3Store
-from tests.support import city_days, s3_servers
+from tests.support import s3_servers
+from tests.support.lake_state import released_content
 from warehouse.run import run
 
 STEPS = ("ingest", "build", "gate", "publish")
@@ -37,7 +43,10 @@ def main() -> None:
     arguments = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="citylake-bench-"))
     try:
-        days = city_days.deliver(work / "city", arguments.days)
+        city = City()
+        days = [city.date_of(number) for number in range(1, arguments.days + 1)]
+        for number, _ in enumerate(days, start=1):
+            deliver(city, number, work / "city")
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in (FOLDER, *arguments.stores)}
         for number in range(arguments.repeat):
             _repeat(work / str(number), work / "city", days, taken)
@@ -55,20 +64,26 @@ def _repeat(work: Path, city: Path, days: list[date], taken: dict[str, list[dict
                 seconds = run(lake, day).seconds
                 if day != days[0]:
                     taken[name].append(seconds)
-        contents = [city_days.released_content(lake) for lake in lakes.values()]
+        contents = [released_content(lake) for lake in lakes.values()]
         if any(content != contents[0] for content in contents):
             raise SystemExit("the stores do not hold the same rows: the figures mean nothing")
 
 
 def _lake(name: str, work: Path, city: Path, servers: contextlib.ExitStack) -> Lake:
     if name == FOLDER:
-        return city_days.opened(Settings(home=work / "home"), city)
+        return _opened(Settings(home=work / "home"), city)
     server = servers.enter_context(getattr(s3_servers, name)(work / "data"))
     settings = server.settings(work / "home", "s3://lake")
     store = open_store(settings)
     if isinstance(store, S3Store):
         store.ensure_bucket()
-    return city_days.opened(settings, city)
+    return _opened(settings, city)
+
+
+def _opened(settings: Settings, city: Path) -> Lake:
+    """The lake on the shared deliveries; pseudonym key and clock are fixed: equal input, equal rows."""
+    given = settings.model_copy(update={"drop": city / "drop", "pseudonym_key": SecretStr("5a" * 32)})
+    return replace(open_lake(given), clock=lambda: datetime(2026, 3, 20, 4, tzinfo=UTC))
 
 
 def _show(taken: dict[str, list[dict[str, float]]]) -> None:

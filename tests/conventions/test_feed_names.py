@@ -19,23 +19,6 @@ from ingestion.settings import Settings
 SUBJECT = ("tests/acceptance/", "tests/integration/airflow/", "tests/unit/infra/simulator/")
 """The story of one bad file, days through Airflow, the simulated departments themselves."""
 
-PENDING = {
-    "tests/integration/build/small_lake.py",
-    "tests/integration/build/test_build_checks.py",
-    "tests/integration/build/test_build_equality.py",
-    "tests/integration/build/test_build_project.py",
-    "tests/integration/build/test_build_run.py",
-    "tests/integration/cli/test_contracts.py",
-    "tests/integration/cli/test_deliveries.py",
-    "tests/integration/maintenance/test_commands.py",
-    "tests/integration/maintenance/test_compaction.py",
-    "tests/integration/store/test_contract.py",
-    "tests/integration/store/test_whole_day.py",
-    "tests/support/chaos_reader.py",
-    "tests/support/city_lake.py",
-}
-"""Files that still break the rule; the convention also fails where one of them no longer does."""
-
 
 @cache
 def named() -> re.Pattern[str]:
@@ -64,13 +47,8 @@ def files() -> list[Path]:
 
 def test_no_test_names_a_shipped_feed() -> None:
     assert len(files()) > 150
-    found = [line for path in files() if shown(path) not in PENDING for line in naming(path)]
+    found = [line for path in files() for line in naming(path)]
     assert not found, "make up a department, or collect load_contracts():\n" + "\n".join(found)
-
-
-def test_what_is_pending_still_names_one() -> None:
-    done = [name for name in PENDING if not (ROOT / name).is_file() or not naming(ROOT / name)]
-    assert not done, f"take out of PENDING: {sorted(done)}"
 
 
 def test_each_way_to_name_a_feed_is_found() -> None:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from infra.simulator.city import City
-from infra.simulator.deliver import deliver
-from ingestion.lake import open_lake
-from ingestion.settings import Settings
-from tests.support import baked
+from tests.support import baked, office
 from warehouse.reconcile.run import reconcile
 from warehouse.run import run
 from warehouse.sql import connect
@@ -107,22 +102,18 @@ def test_every_source_is_there() -> None:
 
 
 def one_day(home: Path) -> None:
-    deliver(City(), 1, home / "city")
-    assert run(open_lake(Settings(home=home)), date(2026, 3, 2)).exit_code == 0
+    assert run(office.lake(home), office.arrive(home / "drop", 0)).exit_code == 0
 
 
 def test_a_copied_lake_needs_nothing_of_the_original(cache: Path, tmp_path: Path) -> None:
     """It is read, built from, reconciled and goes on, with the folder it was made in gone."""
     home = baked.copied("lake", one_day, tmp_path / "home")
     (cache / "today").rename(cache / "gone")
-    lake = open_lake(Settings(home=home))
+    lake = office.lake(home)
     with connect(lake, "internal") as release:
-        rows = release.execute("select count(*) from fct_weather_hourly").fetchone()
-    assert rows is not None
-    assert rows[0] > 100
+        assert release.execute("select count(*) from fct_reading").fetchone() == (office.READING_COUNT,)
     assert reconcile(lake, deep=True).off == []
-    deliver(City(), 2, home / "city")
-    assert run(lake, date(2026, 3, 3)).exit_code == 0
+    assert run(lake, office.arrive(home / "drop", 1)).exit_code == 0
     assert reconcile(lake, deep=True).off == []
     with connect(lake, "internal") as release:
-        assert release.execute("select count(distinct observed_date) from fct_weather_hourly").fetchone() == (2,)
+        assert release.execute("select count(distinct read_date) from fct_reading").fetchone() == (2,)

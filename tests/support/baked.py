@@ -26,7 +26,15 @@ from filelock import FileLock
 
 from ingestion.settings import PROJECT_ROOT
 
-SOURCES = ("ingestion", "warehouse", "dbt_project", "infra/simulator", "tests/support", "requirements.lock")
+SOURCES = (
+    "ingestion",
+    "warehouse",
+    "dbt_project",
+    "infra/simulator",
+    "tests/support",
+    "tests/fixture_project",
+    "requirements.lock",
+)
 """Contracts are below `ingestion`."""
 LEFT_OUT = frozenset({"__pycache__", "target", "logs"})
 MOST_SECONDS = 24 * 3600

@@ -1,4 +1,4 @@
-"""Runs of a city's day that may be killed: one process imports everything once and forks a child for each run.
+"""Runs of a day that may be killed: one process imports everything once and forks a child for each run.
 
 Usage: chaos_child.py EVENTS, the descriptor that gets one JSON line an event. Requests are JSON lines on the input:
 `{"environment": {…}, "day": date, "way": "run" or "tasks"}`. `run` is the function behind `citylake run`; `tasks`

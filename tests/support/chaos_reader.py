@@ -27,20 +27,12 @@ from warehouse.release.manifest import Manifest
 PAUSE_SECONDS = 0.5
 
 # Each fact's rows with the dimension's row they refer to: as many as the fact has, and none without.
-JOINS = {
-    "fct_weather_hourly": [("dim_weather_station", "weather_station_id"), ("dim_place", "place_id")],
-    "fct_scheduled_stop_event": [("dim_stop", "stop_id"), ("dim_route", "route_id")],
-}
+JOINS = {"fct_call": [("dim_office", "office_id")]}
 ACROSS = {
     "internal": """
-        select count(*) = 0 as whole from (
-            (select met_date, place_id from mart_weather_daily)
-            except
-            (select calendar_date, place_id from dim_date cross join dim_place)
-        )""",
-    "open": """
-        select count(*) = (select count(*) from pub_bus_stop) as whole
-        from (select distinct stop_code from pub_bus_stop)""",
+        select sum(readings) = (select count(*) from fct_reading) as whole
+        from mart_office_daily inner join dim_office on mart_office_daily.office_code = dim_office.office_code""",
+    "open": "select count(*) = count(distinct reading_id) as whole from pub_reading",
 }
 
 

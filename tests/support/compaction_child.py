@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ingestion.upkeep.collect import erase
 from ingestion.upkeep.compaction.compact import compact
-from tests.support.city_lake import WEATHER, city_lake
+from tests.support.hourly_lake import hourly_lake
+from tests.support.office import READING
 
 
 def main() -> None:
@@ -22,8 +23,8 @@ def main() -> None:
         if name == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    made = replace(city_lake(Path(home)), on_step=die)
-    contract = made.contracts[WEATHER]
+    made = replace(hourly_lake(Path(home)), on_step=die)
+    contract = made.contracts[READING]
     if verb == "compact":
         compact(made, contract)
     else:

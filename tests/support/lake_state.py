@@ -63,6 +63,17 @@ def _released(lake: Lake, edition: str) -> State:
         }
 
 
+def released_content(lake: Lake) -> dict[str, tuple[int, str, tuple[tuple[str, int, str], ...]]]:
+    """Per edition and table: rows, hash of the rows, and both per day of a fact."""
+    found = {}
+    for edition in layout.EDITIONS:
+        manifest = pointer.current(lake, edition)
+        for name, entry in manifest.tables.items() if manifest else ():
+            days = tuple((file.day, file.rows, file.content) for file in entry.files)
+            found[f"{edition}.{name}"] = (entry.rows, entry.content, days)
+    return found
+
+
 def unnamed(lake: Lake) -> dict[str, list[str]]:
     """Objects that nothing names, by zone; empty lists in a lake without any."""
     with closing(lake.log.connect()) as log:

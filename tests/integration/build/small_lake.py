@@ -1,309 +1,151 @@
-"""A small lake of bronze files, written as conform writes them, for builds without ingestion.
+"""A lake of the fixture project for builds: deliveries of any rows, and what counts of them.
 
-`SmallLake.deliver` puts one delivery of a shipped contract; `effective` folds the deliveries by the
-semantics of the contract, as warehouse.effective does for receipts.
+Each delivery goes through ingest. A build then gets the effective files as Arrow tables, so that a test may take one
+away or let a receipt say what is not so.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.contract.model import Contract
-from ingestion.settings import PROJECT_ROOT, Settings
-from ingestion.sql import identifier, literal
+from ingestion.delivery.ingest import ingest_file
+from ingestion.lake import Lake
+from ingestion.sql import literal
+from tests.support import office
+from tests.support.office import CALL, FEEDS, LOCAL, READING, REGISTER
+from warehouse.build.inputs import read_effective
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import Builder
-from warehouse.build.sources import view_columns
 from warehouse.build.state import Effective
 
-LOCAL = ZoneInfo("Asia/Shanghai")
 BUILT_AS_OF = date(2026, 3, 3)
 """The day of the lake that is built once for many tests."""
 
-FILE_SCHEMA = pa.schema(
-    [
-        ("feed", pa.string()),
-        ("department", pa.string()),
-        ("feed_name", pa.string()),
-        ("table_name", pa.string()),
-        ("key", pa.string()),
-        ("rows", pa.int64()),
-        ("row_hash", pa.string()),
-        ("sha256", pa.string()),
-        ("batch", pa.string()),
-        ("revision", pa.string()),
-        ("interval_start", pa.timestamp("us", "UTC")),
-        ("interval_end", pa.timestamp("us", "UTC")),
-        ("dt", pa.date32()),
-        ("content_as_of", pa.timestamp("us", "UTC")),
-        ("committed_at", pa.timestamp("us", "UTC")),
-        ("loaded_at", pa.timestamp("us", "UTC")),
-        ("precedence", pa.int64()),
-        ("delivery", pa.string()),
-        ("correction", pa.string()),
-    ]
-)
-DAY_SCHEMA = pa.schema(
-    [
-        ("feed", pa.string()),
-        ("table_name", pa.string()),
-        ("key", pa.string()),
-        ("day", pa.date32()),
-        ("rows", pa.int64()),
-    ]
-)
+
+def open_lake(home: Path, changes: Mapping[str, Mapping[str, Any]] | None = None) -> Lake:
+    """A lake in which no correction is held; `changes` replace more of a feed's settings."""
+    lake = office.lake(home)
+    changed = {name: {"max_key_loss": 1.0, **(changes or {}).get(name, {})} for name in FEEDS}
+    return replace(lake, contracts={name: extended(lake.contracts[name], changed[name]) for name in FEEDS})
 
 
-@dataclass
-class Put:
-    """One delivery: its files and the days in each."""
-
-    contract: Contract
-    batch: str
-    start: datetime
-    files: list[dict[str, object]]
-    days: list[dict[str, object]]
-    queries: dict[str, str]
+def extended(contract: Contract, changes: Mapping[str, Any]) -> Contract:
+    return replace(contract, citylake=contract.citylake.model_copy(update=dict(changes)))
 
 
 @dataclass
 class SmallLake:
-    """Bronze below `root`; builds below `home`."""
+    """Deliveries of March 2026 by day; `withdrawn` are batches that count no more."""
 
-    root: Path
-    home: Path
-    contracts: dict[str, Contract]
-    project: Path = PROJECT_ROOT / "dbt_project"
-    puts: list[Put] = field(default_factory=list)
+    lake: Lake
+    project: Path = office.DBT_PROJECT
+    withdrawn: set[str] = field(default_factory=set)
     said: list[str] = field(default_factory=list)
 
     @property
-    def settings(self) -> Settings:
-        return Settings(home=self.home, dbt_project=self.project)
+    def home(self) -> Path:
+        return self.lake.settings.root
 
-    def url(self, key: str) -> str:
-        return str(self.root / key)
+    def deliver(self, feed: str, day: date, query: str, *, as_of: datetime | None = None) -> str:
+        """One delivery of the day with these rows; the batch. `as_of` orders those of one day; default its end."""
+        contract = self.lake.contracts[feed]
+        (interval,) = contract.calendar.meeting(day)
+        path = office.write(self.home / "sent", feed, feed, query, as_of or interval.end)
+        delivery = ingest_file(self.lake, contract, path, interval)
+        assert delivery.outcome == "accepted", delivery
+        return delivery.batch
 
-    def deliver(self, feed: str, start: datetime, tables: dict[str, str], *, as_of: datetime | None = None) -> Put:
-        """One delivery for the interval that holds local `start`; `tables` maps a table to a query over bronze columns.
-
-        `as_of` orders deliveries of one interval, and snapshots; default the interval's end.
-        """
-        contract = self.contracts[feed]
-        interval = contract.calendar.at(start)
-        content = (as_of or interval.end.astimezone(LOCAL)).replace(tzinfo=LOCAL).astimezone(UTC)
-        digest = hashlib.sha256(f"{feed}{interval.id}{content}{tables}".encode()).hexdigest()
-        batch = f"{interval.id}-{digest[:12]}"
-        put = Put(contract, batch, interval.start, [], [], tables)
-        for name, query in tables.items():
-            key = (
-                f"bronze/{contract.department}/{contract.feed}/{name}/dt={contract.calendar.local_date(interval)}"
-                f"/{batch}/{contract.revision}-k1.parquet"
-            )
-            rows, days = self._write(contract, name, query, key, batch, content)
-            named = {"feed": feed, "table_name": name, "key": key}
-            facts = {
-                "department": contract.department,
-                "feed_name": contract.feed,
-                "rows": rows,
-                "row_hash": "",
-                "sha256": digest,
-                "batch": batch,
-                "revision": contract.revision,
-                "interval_start": interval.start,
-                "interval_end": interval.end,
-                "dt": contract.calendar.local_date(interval),
-                "content_as_of": content,
-                "committed_at": content,
-                "loaded_at": content,
-                "precedence": int(content.timestamp()),
-                "delivery": contract.citylake.delivery,
-                "correction": contract.citylake.correction,
-            }
-            put.files.append(named | facts)
-            put.days.extend(named | {"day": day, "rows": count} for day, count in days)
-        self.puts.append(put)
-        return put
-
-    def _write(
-        self, contract: Contract, name: str, query: str, key: str, batch: str, loaded_at: datetime
-    ) -> tuple[int, list[tuple[date, int]]]:
-        table = contract.table(name)
-        path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect()
-        connection.execute("set TimeZone = 'UTC'")
-        columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in view_columns(table).items())
-        connection.execute(f"create table bronze ({columns})")
-        dated = ""
-        if table.event_time:
-            event = identifier(table.event_time)
-            dated = f", cast(timezone('Asia/Shanghai', cast({event} as timestamptz)) as date) as _event_date"
-        connection.execute(
-            f"insert into bronze by name select *, {literal(batch)} as _batch_id, {literal(loaded_at)} as _loaded_at"
-            f"{dated} from ({query})"
-        )
-        connection.execute(f"copy bronze to {literal(path)} (format parquet, compression zstd)")
-        rows = connection.execute("select count(*) from bronze").fetchone()
-        days: list[tuple[date, int]] = []
-        if table.event_time:
-            days = connection.execute("select _event_date, count(*) from bronze group by 1 order by 1").fetchall()
-        connection.close()
-        return (rows or (0,))[0], days
-
-    def counting(self) -> list[Put]:
-        """Deliveries that count: the latest of a snapshot and of a full interval, else all."""
-        latest: dict[tuple[str, object], Put] = {}
-        for number, put in enumerate(self.puts):
-            citylake = put.contract.citylake
-            scope: object = number
-            if citylake.delivery == "snapshot":
-                scope = "whole"
-            elif citylake.correction == "full":
-                scope = put.start
-            known = latest.get((put.contract.name, scope))
-            if known is None or put.files[0]["precedence"] > known.files[0]["precedence"]:  # type: ignore[operator]
-                latest[put.contract.name, scope] = put
-        return list(latest.values())
-
-    def effective(self) -> Effective:
-        puts = self.counting()
-        return Effective(
-            files=pa.Table.from_pylist([row for put in puts for row in put.files], FILE_SCHEMA),
-            days=pa.Table.from_pylist([row for put in puts for row in put.days], DAY_SCHEMA),
-        )
-
-    def builder(self) -> Builder:
-        return Builder(self.settings, self.contracts, self.url, self.said.append)
-
-    def build(self, as_of: date, **options: object) -> BuildReport:
-        return self.builder().build(self.effective(), as_of, **options)  # type: ignore[arg-type]
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        connection = duckdb.connect(self.settings.build_path)
-        try:
-            connection.execute("set TimeZone = 'UTC'")
-            return connection.execute(sql).fetchall()
-        finally:
-            connection.close()
-
-    # What departments send, in small.
-
-    def weather(
-        self, start: datetime, *, warmer: float = 0.0, as_of: datetime | None = None, moved: timedelta = timedelta()
-    ) -> Put:
-        """One hour of three stations; `moved` shifts the observation time."""
-        moment = start.replace(tzinfo=LOCAL).astimezone(UTC) + moved
+    def readings(
+        self,
+        day: date,
+        *,
+        hours: tuple[int, ...] = (1, 9, 21),
+        more: float = 0,
+        moved: timedelta = timedelta(),
+        as_of: datetime | None = None,
+    ) -> str:
+        """Readings of three offices, `more` kilowatt hours in each, their time `moved`."""
+        midnight = datetime.combine(day, datetime.min.time()) + moved
         query = f"""
-            select
-                'G200' || i as station_id, ['东区', '小榄镇', '南朗街道'][i] as station_name, 22.5 as latitude,
-                113.4 as longitude, 11.0 as altitude_m, {moment.year} as obs_year, {moment.month} as obs_month,
-                {moment.day} as obs_day, {moment.hour} as obs_hour, 1010.0 as pressure_hpa,
-                case when i <> 3 then 18.0 + i + {warmer} end as temperature_c, 80.0 as humidity_pct,
-                i * 0.2 as precipitation_mm, 90.0 as wind_direction_deg, 2.5 as wind_speed_ms, 0 as q_temperature,
-                0 as q_precipitation, {literal(moment)} as observed_at
-            from range(1, 4) as stations (i)
+            select 'OF0' || i as office_code, i * 2.5 + {more} as energy_kwh,
+                strftime({literal(midnight)} + to_hours(hour), '%Y-%m-%dT%H:%M:%S+08:00') as read_at
+            from range(1, 4) as offices (i), (select unnest({list(hours)}) as hour)
         """
-        return self.deliver("qxj.wx_station_hourly", start, {"wx_station_hourly": query}, as_of=as_of)
+        return self.deliver(READING, day, query, as_of=as_of)
 
-    def licences(self, day: date, *, businesses: int) -> Put:
+    def register(self, day: date, *, offices: int) -> str:
         query = f"""
-            select
-                'JY2442000000' || lpad(i::varchar, 4, '0') as licence_no, '商户' || i as operator_name,
-                null as uscc, 'p' || i as legal_rep, 'q' || i as legal_rep_id, '餐饮' as business_kind,
-                '热食类' as items, '路' || i as address, ['442000002', '442000118'][1 + i % 2] as town_code,
-                date '2024-01-01' as issued_date, date '2029-01-01' as valid_to, '有效' as status
-            from range(1, {businesses + 1}) as licences (i)
+            select 'OF0' || i as office_code, '办公点' || i as office_name, ['东区', '西区'][1 + i % 2] as district,
+                '负责人' || i as manager, '2020-01-01' as opened_date
+            from range(1, {offices + 1}) as offices (i)
         """
-        return self.deliver("syj.food_licence", datetime.combine(day, datetime.min.time()), {"food_licence": query})
+        return self.deliver(REGISTER, day, query)
 
-    def inspections(
+    def calls(
         self,
         day: date,
         numbers: range,
         *,
-        score: float = 90,
-        as_of: datetime | None = None,
+        repeated: range = range(0),
+        minutes: int = 5,
         moved: timedelta = timedelta(),
-    ) -> Put:
-        """Inspections `numbers` of a day, one a business; `moved` shifts their time."""
-        moment = datetime.combine(day, datetime.min.time(), tzinfo=LOCAL) + timedelta(hours=10) + moved
-        query = f"""
-            select
-                'I{day:%m%d}' || i as inspection_id, 'JY2442000000' || lpad(i::varchar, 4, '0') as licence_no,
-                {literal(moment.astimezone(UTC))} as inspected_at, '日常检查' as kind, 'b' as inspector_badge,
-                {score} as score, case when {score} >= 60 then 'A' else 'D' end as grade, {score} >= 60 as is_passed,
-                i % 3 as failed_items
-            from range({numbers.start}, {numbers.stop}) as inspections (i)
-        """
-        start = datetime.combine(day, datetime.min.time())
-        return self.deliver("syj.food_inspection", start, {"food_inspection": query}, as_of=as_of)
-
-    def complaints(self, day: date, numbers: range, *, repeated: range = range(0)) -> Put:
-        """Complaints `numbers` of a day, and `repeated` ones of the day before."""
+        as_of: datetime | None = None,
+    ) -> str:
+        """Calls `numbers` of the day, and `repeated` ones of the day before; `moved` shifts their time."""
 
         def one(on: date, some: range) -> str:
-            moment = datetime.combine(on, datetime.min.time(), tzinfo=LOCAL) + timedelta(hours=11)
+            moment = datetime.combine(on, datetime.min.time(), tzinfo=LOCAL) + timedelta(hours=11) + moved
             return f"""
-                select
-                    'C{on:%m%d}' || i as complaint_id, '12345' as channel,
-                    {literal(moment.astimezone(UTC))} as opened_at, null as closed_at, '食品' as topic, 'p' as phone,
-                    '442000002' as town_code, 'JY2442000000' || lpad(i::varchar, 4, '0') as licence_no
-                from range({some.start}, {some.stop}) as complaints (i)
+                select 'C{on:%m%d}-' || n as call_id, 'OF0' || n as office_code, '{moment.isoformat()}' as called_at,
+                    '咨询' as topic, {minutes} as minutes
+                from range({some.start}, {some.stop}) as numbers (n)
             """
 
         query = f"{one(day, numbers)} union all {one(day - timedelta(days=1), repeated)}"
-        return self.deliver("syj.complaint", datetime.combine(day, datetime.min.time()), {"complaint": query})
+        return self.deliver(CALL, day, query, as_of=as_of)
 
-    def timetable(self, day: date, *, stops: int) -> Put:
-        """Two routes over `stops` stops; the last trip runs past midnight."""
-        return self.deliver(
-            "jtj.gtfs_static",
-            datetime.combine(day, datetime.min.time()),
-            {
-                "agency": "select 'A' as agency_id, '公交' as agency_name, 'https://bus.example.cn' as agency_url, "
-                "'Asia/Shanghai' as agency_timezone, 'zh' as agency_lang",
-                "stops": f"select 'S' || i as stop_id, '站' || i as stop_name, 22.5 as stop_lat, 113.4 as stop_lon "
-                f"from range({stops}) as stops (i)",
-                "routes": "select 'R' || i as route_id, 'A' as agency_id, i::varchar as route_short_name, "
-                "'线' || i as route_long_name, 3 as route_type from range(2) as routes (i)",
-                "trips": "select 'R' || i % 2 as route_id, 'D' as service_id, 'T' || i as trip_id, "
-                "'终点' as trip_headsign, 0 as direction_id from range(6) as trips (i)",
-                "stop_times": f"select 'T' || t as trip_id, 21600 + t * 13000 + s * 120 as arrival_seconds, "
-                f"21630 + t * 13000 + s * 120 as departure_seconds, 'S' || s as stop_id, s + 1 as stop_sequence "
-                f"from range(6) as trips (t), range({stops}) as stops (s)",
-                "calendar": "select 'D' as service_id, 1 as monday, 1 as tuesday, 1 as wednesday, 1 as thursday, "
-                "1 as friday, 1 as saturday, 1 as sunday, date '2026-01-01' as start_date, "
-                "date '2026-12-31' as end_date",
-            },
-        )
+    def fill(self, day: date) -> None:
+        """One ordinary day of every feed."""
+        self.readings(day)
+        self.register(day, offices=4 + day.day % 5)
+        self.calls(day, range(1, 4), repeated=range(1, 3))
+
+    def effective(self) -> Effective:
+        found = read_effective(self.lake)
+        counts = pc.invert(pc.is_in(found.files["batch"], pa.array(sorted(self.withdrawn), pa.string())))
+        files = found.files.filter(counts)
+        return replace(found, files=files, days=found.days.filter(pc.is_in(found.days["key"], files["key"])))
+
+    def builder(self) -> Builder:
+        settings = self.lake.settings.model_copy(update={"dbt_project": self.project})
+        return Builder(settings, self.lake.contracts, self.lake.store.url, self.said.append)
+
+    def build(self, as_of: date, **options: Any) -> BuildReport:
+        return self.builder().build(self.effective(), as_of, **options)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(self.lake.settings.build_path) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            return connection.execute(sql).fetchall()
+
+    def public_tables(self, report: BuildReport) -> dict[str, list[str]]:
+        """Every public table as its sorted rows."""
+        return {
+            model.name: sorted(str(row) for row in self.query(f"from {model.relation}"))
+            for model in report.models
+            if model.public
+        }
 
 
-def at(day: int, hour: int = 0) -> datetime:
+def march(day: int, hour: int = 0) -> datetime:
     """An hour of a day of March 2026, local time."""
     return datetime(2026, 3, day, hour, tzinfo=LOCAL)
-
-
-def fill(lake: SmallLake, day: date, *, hours: range = range(24)) -> None:
-    """One ordinary day of every feed but the timetable."""
-    for hour in hours:
-        lake.weather(at(day.day, hour))
-    lake.licences(day, businesses=6 + day.day)
-    lake.inspections(day, range(1, 6))
-    lake.complaints(day, range(1, 4), repeated=range(1, 3))
-
-
-def public_tables(lake: SmallLake, report: BuildReport) -> dict[str, list[str]]:
-    """Every public table as its sorted rows."""
-    return {
-        model.name: sorted(str(row) for row in lake.query(f"from {model.relation}"))
-        for model in report.models
-        if model.public
-    }

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, fill
+from tests.integration.build.small_lake import BUILT_AS_OF, SmallLake, open_lake
 from tests.support.small_disk import mounted
 from warehouse.build.errors import BuildFailed
 
@@ -23,11 +22,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_once_and_the_next_build_goes_on(
-    small_lake: SmallLake, small_disk: Path, capfd: pytest.CaptureFixture[str]
+    small_disk: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    cramped = replace(small_lake, home=small_disk / "home")
-    cramped.timetable(BUILT_AS_OF, stops=5)
-    fill(cramped, BUILT_AS_OF, hours=range(3))
+    cramped = SmallLake(open_lake(small_disk / "home"))
+    cramped.fill(BUILT_AS_OF)
     with pytest.raises(BuildFailed) as failure:
         cramped.build(BUILT_AS_OF)
     assert "next:" in str(failure.value)

@@ -27,9 +27,8 @@ import pytest
 from ingestion.delivery.holds import decide, held
 from ingestion.delivery.ingest import ingest_file
 from ingestion.lake import Lake
-from ingestion.settings import Settings
 from ingestion.upkeep.collect import expire
-from tests.support import city_days
+from tests.support import office
 from tests.support.lake_state import State, state_of, unnamed
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from warehouse import maintenance
@@ -68,13 +67,13 @@ def jumping(clock: Clock, jumps: tuple[timedelta, ...]) -> Callable[[str], None]
     return progress
 
 
-def test_a_city_whose_clock_jumps_ends_like_one_whose_clock_is_right(tmp_path: Path) -> None:
+def test_a_lake_whose_clock_jumps_ends_like_one_whose_clock_is_right(tmp_path: Path) -> None:
     clock, states = Clock(), list[State]()
-    jumped = replace(city_days.opened(Settings(home=tmp_path / "jumped"), tmp_path / "city"), clock=clock)
-    right = replace(city_days.opened(Settings(home=tmp_path / "right"), tmp_path / "city"), clock=Clock())
+    jumped = replace(office.lake(tmp_path / "jumped", tmp_path / "drop"), clock=clock)
+    right = replace(office.lake(tmp_path / "right", tmp_path / "drop"), clock=Clock())
     newest = receipts_of(jumped)
     for number, jumps in enumerate(JUMPS):
-        (today,) = city_days.deliver(tmp_path / "city", 1, city_days.FIRST + timedelta(days=number))
+        today = office.arrive(tmp_path / "drop", number)
         report = run(jumped, today, progress=jumping(clock, jumps))
         expect_newest(jumped, newest, report.verdicts[0].decided_at)
         newest = receipts_of(jumped)

@@ -1,6 +1,6 @@
 """kill -9 at seeded random moments from ingest to publish, on the folder and on S3; a reader verifies every release.
 
-Each day new files arrive, on the second day late and corrected ones too; the third day's food file is bad. The
+Each day new files arrive, on the second day late and corrected ones too; the third day's calls are refused. The
 day's run is then killed again and again and at last left alone. Days alternate between the path of `citylake run`
 and that of Airflow's tasks. What comes of it must be what an undisturbed lake made of the same files.
 """
@@ -17,12 +17,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from ingestion.lake import open_lake
 from ingestion.settings import Settings
 from tests.integration.store.conftest import bucket_of
-from tests.support import chaos, city_days, s3_servers
+from tests.support import chaos, office, s3_servers
 from tests.support.lake_state import State, state_of, unnamed
 from warehouse import maintenance
 from warehouse.reconcile.run import reconcile
@@ -57,10 +56,6 @@ def way(number: int) -> str:
     return ("run", "tasks")[number % 2]
 
 
-def given(settings: Settings, drop: Path) -> Settings:
-    return settings.model_copy(update={"drop": drop, "pseudonym_key": SecretStr(city_days.KEY)})
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chaos.Runs]:
     made = chaos.Runs(tmp_path_factory.mktemp("runs") / "log")
@@ -71,11 +66,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[chaos.Runs]:
 @pytest.fixture(scope="module")
 def undisturbed(runs: chaos.Runs, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     folder, made = tmp_path_factory.mktemp("undisturbed"), Undisturbed()
-    settings = given(Settings(home=folder / "home"), folder / "city" / "drop")
+    settings = office.settings(folder / "home", folder / "drop")
     for number in range(DAYS):
-        made.days += city_days.deliver(folder / "city", 1, city_days.FIRST + timedelta(days=number))
+        made.days.append(office.arrive(folder / "drop", number))
         made.arrivals.append(folder / f"drop{number}")
-        shutil.copytree(folder / "city" / "drop", made.arrivals[-1])
+        shutil.copytree(folder / "drop", made.arrivals[-1])
         made.runs.append(runs.run(settings, made.days[-1], way(number)))
         made.states.append(state_of(open_lake(settings)))
     return made
@@ -127,7 +122,7 @@ def test_killed_at_any_moment_the_same_command_recovers(
 ) -> None:
     dice, killed, drop, last = random.Random(f"{SEED} {kind}"), Killed(), tmp_path / "drop", 0
     with store(kind, tmp_path) as place:
-        settings = given(place, drop)
+        settings = office.fixture(place, drop)
         with chaos.reader(settings, tmp_path / "reader") as read:
             for number in range(ON[kind] + 1):
                 if number == ON[kind] and killed.count >= LEAST[kind]:

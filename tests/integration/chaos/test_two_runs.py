@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from ingestion.lake import open_lake
 from ingestion.settings import Settings
 from tests.integration.store.conftest import bucket_of
-from tests.support import city_days, s3_servers
+from tests.support import office, s3_servers
 from tests.support.lake_state import state_of
 from warehouse.reconcile.run import reconcile
 from warehouse.release import ledger
@@ -39,7 +38,7 @@ def place(kind: str, folder: Path) -> Iterator[Settings]:
 
 def command(settings: Settings) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [CITYLAKE, "run", "--day", city_days.FIRST.isoformat()],
+        [CITYLAKE, "run", "--day", office.FIRST.isoformat()],
         env=os.environ | settings.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -50,12 +49,12 @@ def command(settings: Settings) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(("kind", "patience"), [("local", 0), ("rclone", 300)])
 def test_two_runs_at_once(kind: str, patience: float, tmp_path: Path) -> None:
     """With no patience the later one may give up at the lock, with patience both must succeed."""
-    city_days.deliver(tmp_path / "city", 1)
-    facts = {"drop": tmp_path / "city" / "drop", "pseudonym_key": SecretStr(city_days.KEY)}
-    alone = open_lake(Settings(home=tmp_path / "alone").model_copy(update=facts))
-    assert run(alone, city_days.FIRST).exit_code == 0
+    drop = tmp_path / "drop"
+    office.arrive(drop, 0)
+    alone = open_lake(office.settings(tmp_path / "alone", drop))
+    assert run(alone, office.FIRST).exit_code == 0
     with place(kind, tmp_path) as chosen:
-        settings = chosen.model_copy(update=facts | {"lock_timeout_seconds": patience})
+        settings = office.fixture(chosen, drop).model_copy(update={"lock_timeout_seconds": patience})
         both = [command(settings) for _ in range(2)]
         outputs = [one.communicate(timeout=300)[0] for one in both]
         codes = [one.returncode for one in both]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.settings import Settings
+from tests.support import office
 from warehouse.cli import main
 
 
@@ -30,14 +31,14 @@ def test_check_names_the_wrong_key_and_exits_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "contracts"
-    shutil.copytree(Settings().contracts, folder)
-    path = folder / "syj" / "complaint.yaml"
+    shutil.copytree(office.CONTRACTS, folder)
+    path = folder / "office" / "call.yaml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("delivery: events", "delivry: events"), encoding="utf-8")
     monkeypatch.setenv("CITYLAKE_CONTRACTS", str(folder))
     assert main(["contracts", "check"]) == 1
     output = capsys.readouterr().out
-    assert "complaint.yaml" in output
+    assert "call.yaml" in output
     assert "delivry" in output
     monkeypatch.delenv("CITYLAKE_CONTRACTS")
     assert main(["contracts", "check"]) == 0
@@ -46,9 +47,9 @@ def test_check_names_the_wrong_key_and_exits_1(
 
 @pytest.fixture
 def drafted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shipped contracts beside a fresh draft `hbj.air` and its sample, with a home of its own; the sample."""
+    """A fresh draft `hbj.air` beside the fixture project's contracts, in a home of its own; its sample."""
     folder = tmp_path / "contracts"
-    shutil.copytree(Settings().contracts, folder)
+    shutil.copytree(office.CONTRACTS, folder)
     sample = tmp_path / "air_20260302.csv"
     sample.write_text("station,hour,pm25\nA1,1,35\nA1,2,36\nA2,1,40\n", encoding="utf-8")
     out = folder / "hbj" / "air.yaml"
@@ -67,7 +68,7 @@ def test_check_lists_what_a_draft_leaves_open(drafted: Path, capsys: pytest.Capt
     assert any("status: `draft`" in line for line in output)
     assert any("left to decide: the licence" in line for line in output)
     assert not any("air.yaml:1:" in line for line in output), "the first line explains the marks"
-    assert lines[-1] == f"6 contracts checked, {len(output)} problems"
+    assert lines[-1] == f"4 contracts checked, {len(output)} problems"
 
 
 def test_a_draft_is_tried_and_not_ingested(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,17 +81,17 @@ def test_a_draft_is_tried_and_not_ingested(drafted: Path, capsys: pytest.Capture
 
 
 def test_a_wrong_file_stops_its_own_feed_alone(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = Settings().contracts / "syj" / "complaint.yaml"
+    wrong = Settings().contracts / "office" / "call.yaml"
     wrong.write_text("nonsense: [", encoding="utf-8")
     assert main(["contracts", "try", "hbj.air", str(drafted)]) == 0
-    assert main(["ingest", "qxj.wx_station_hourly", "--day", "2026-03-02"]) == 0
+    assert main(["ingest", office.READING, "--day", "2026-03-02"]) == 0
     capsys.readouterr()
-    assert main(["ingest", "syj.complaint", "--day", "2026-03-02"]) == 1
-    assert "complaint.yaml" in capsys.readouterr().err
+    assert main(["ingest", office.CALL, "--day", "2026-03-02"]) == 1
+    assert "call.yaml" in capsys.readouterr().err
     assert main(["reconform"]) == 1
-    assert "complaint.yaml" in capsys.readouterr().err
+    assert "call.yaml" in capsys.readouterr().err
     assert main(["contracts", "list"]) == 0
-    assert "syj.complaint: its contract file is wrong" in capsys.readouterr().out
+    assert f"{office.CALL}: its contract file is wrong" in capsys.readouterr().out
 
 
 def test_a_rule_that_cannot_run_is_listed_and_is_no_defect_when_tried(

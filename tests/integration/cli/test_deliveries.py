@@ -1,4 +1,4 @@
-"""The command line on deliveries of the simulated city: take in, list, look at refused rows, try a file."""
+"""The command line on deliveries of the fixture project: take in, list, look at refused rows, try a file."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from typing import Any
 
 import pytest
 
-from infra.simulator.city import City
-from infra.simulator.deliver import deliver
+from tests.support import office
 from warehouse.cli import main
 
-FEED = "syj.food_inspection"
-BAD_DAY = "2026-03-04"
+FEED, GOOD = office.CALL, office.REGISTER
+BAD_DAY = "2026-03-02"
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake whose city has delivered its third day: good licences, a bad inspection file."""
+    """A lake whose departments have delivered a day: a good register, a bad file of calls."""
     folder = tmp_path_factory.mktemp("home")
-    deliver(City(), 3, folder / "city")
+    office.deliver(folder / "drop", office.FIRST, refused=[FEED])
     return folder
+
+
+@pytest.fixture(autouse=True)
+def fixture_project(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in office.settings(home).environment().items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -53,12 +58,12 @@ def test_a_refused_delivery_is_an_outcome_and_again_a_repeat(run: Run) -> None:
 
 def test_deliveries_lists_receipts_and_filters(run: Run) -> None:
     run("ingest", FEED, "--day", BAD_DAY)
-    run("ingest", "syj.complaint", "--day", BAD_DAY)
+    run("ingest", GOOD, "--day", BAD_DAY)
     listed = _json(run, "deliveries")
-    assert {(d["feed"], d["outcome"]) for d in listed} == {(FEED, "refused"), ("syj.complaint", "accepted")}
+    assert {(d["feed"], d["outcome"]) for d in listed} == {(FEED, "refused"), (GOOD, "accepted")}
     assert [d["feed"] for d in _json(run, "deliveries", "--outcome", "refused")] == [FEED]
-    assert _json(run, "deliveries", "--feed", "qxj.wx_station_hourly") == []
-    code, out, _ = run("deliveries", "--feed", "food_inspection")
+    assert _json(run, "deliveries", "--feed", office.READING) == []
+    code, out, _ = run("deliveries", "--feed", "call")
     assert code == 0
     assert "refused_share" in out
 
@@ -69,22 +74,22 @@ def test_quarantine_gives_rules_and_masks_text(run: Run) -> None:
     rows = _json(run, "quarantine", FEED, "--limit", "500")
     assert len(rows) == delivery["quarantined"]
     assert all(row["rules"] and row["batch"] == delivery["batch"] for row in rows)
-    assert not any("inspection_id" in row["text"] for row in rows)
+    assert not any("call_id" in row["text"] for row in rows)
     shown = _json(run, "quarantine", FEED, "--limit", "1", "--show-text", "--batch", delivery["batch"])
-    assert "inspection_id" in shown[0]["text"]
+    assert "call_id" in shown[0]["text"]
     code, out, _ = run("quarantine", FEED, "--limit", "2")
     assert code == 0
     assert f"2 of {delivery['quarantined']} refused rows shown; text is masked" in out
 
 
 def test_try_judges_a_file_and_touches_nothing(home: Path, run: Run, tmp_path: Path) -> None:
-    (file,) = (home / "city" / "drop" / "syj" / "food_inspection").glob("*0304.ndjson")
+    (file,) = (home / "drop" / "office" / "call").glob("*.ndjson")
     untouched = tmp_path / "nowhere"
     code, out, _ = run("contracts", "try", FEED, str(file), "--json", "--limit", "3")
     trial = json.loads(out)
     assert code == 1
     assert trial["rule"] == "refused_share"
-    counts = trial["tables"]["food_inspection"]
+    counts = trial["tables"]["call"]
     assert counts["received"] == counts["accepted"] + counts["quarantined"] + counts["duplicates"]
     assert len(trial["rows"]) == 3
     assert main(["--home", str(untouched), "contracts", "try", FEED, str(file)]) == 1
@@ -92,21 +97,21 @@ def test_try_judges_a_file_and_touches_nothing(home: Path, run: Run, tmp_path: P
 
 
 def test_a_good_file_tries_clean(home: Path, run: Run) -> None:
-    (file,) = (home / "city" / "drop" / "syj" / "complaint").glob("*.ndjson")
-    code, out, _ = run("contracts", "try", "syj.complaint", str(file))
+    (file,) = (home / "drop" / "office" / "register").glob("*.csv")
+    code, out, _ = run("contracts", "try", GOOD, str(file))
     assert code == 0
     assert "nothing was stored" in out
 
 
 def test_one_file_needs_its_interval(home: Path, run: Run, tmp_path: Path) -> None:
-    (source,) = (home / "city" / "drop" / "syj" / "complaint").glob("*.ndjson")
-    file = Path(shutil.copy2(source, tmp_path / "by_mail.ndjson"))
-    code, _, err = run("ingest", "syj.complaint", str(file))
+    (source,) = (home / "drop" / "office" / "register").glob("*.csv")
+    file = Path(shutil.copy2(source, tmp_path / "by_mail.csv"))
+    code, _, err = run("ingest", GOOD, str(file))
     assert code == 1
     assert "--interval" in err
-    code, out, _ = run("ingest", "syj.complaint", str(file), "--interval", BAD_DAY, "--json")
+    code, out, _ = run("ingest", GOOD, str(file), "--interval", BAD_DAY, "--json")
     assert code == 0
-    assert json.loads(out)[0]["filename"] == "by_mail.ndjson"
+    assert json.loads(out)[0]["filename"] == "by_mail.csv"
 
 
 def test_nothing_waits_and_nothing_is_decided_without_a_reason(run: Run) -> None:
@@ -132,13 +137,15 @@ def test_collect_finds_nothing_to_delete(run: Run) -> None:
     assert _json(run, "collect") == {"orphans": [], "residue": 0, "unfinished": [], "unreleased": []}
 
 
-def test_bad_items_are_named_after_the_others_were_taken_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_items_are_named_after_the_others_were_taken_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was taken in is shown, what could not be is named, and the exit code is that of a failure."""
-    deliver(City(), 3, tmp_path / "city")
-    (good,) = (tmp_path / "city" / "drop" / "syj" / "complaint").glob("*.ndjson")
+    good = office.deliver(tmp_path / "drop", office.FIRST, feeds=[GOOD])[GOOD]
+    monkeypatch.setenv("CITYLAKE_DROP", str(tmp_path / "drop"))
     bad = good.with_name(f"{good.stem}_r2{good.suffix}")
     bad.symlink_to(bad.name)
-    code = main(["--home", str(tmp_path), "ingest", "syj.complaint", "--day", BAD_DAY, "--json"])
+    code = main(["--home", str(tmp_path), "ingest", GOOD, "--day", BAD_DAY, "--json"])
     output = capsys.readouterr()
     assert code == 1
     assert [(one["filename"], one["outcome"]) for one in json.loads(output.out)] == [(good.name, "accepted")]

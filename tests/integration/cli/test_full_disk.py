@@ -1,4 +1,4 @@
-"""A day of the city on a disk that runs full a little later each time: every command says so, and nothing is lost."""
+"""Days of the fixture project on a disk that runs full a little later each time: it is said, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.simulator.city import City
-from infra.simulator.deliver import deliver
+from tests.support import office
 from tests.support.small_disk import leave, mounted
 from warehouse.cli import main
 
@@ -30,16 +29,16 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_said_by_every_step_and_the_next_run_ends_the_day(
     disk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    city, home = City(days=2), disk / "home"
-    monkeypatch.setenv("CITYLAKE_DROP", str(tmp_path / "drop"))
+    home = disk / "home"
+    for name, value in office.settings(home, tmp_path / "drop").environment().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("CITYLAKE_MEMORY_LIMIT", "1GB")
 
     def run(day: date) -> int:
         return main(["--home", str(home), "run", "--day", day.isoformat()])
 
     for number, rooms in enumerate((FROM_NOTHING, ONE_MORE_DAY)):
-        day = date.fromordinal(city.start.toordinal() + number)
-        deliver(city, city.day_no(day), tmp_path)
+        day = office.arrive(tmp_path / "drop", number)
         for room in rooms:
             capfd.readouterr()
             leave(disk, room)

@@ -12,11 +12,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from infra.simulator.city import City
-from infra.simulator.deliver import deliver
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
-from tests.support.city_lake import IN_MAY
+from tests.support import office
+from tests.support.office import CALL, READING
 from warehouse import maintenance
 from warehouse.build.runner import build
 from warehouse.cli import main
@@ -27,16 +26,17 @@ from warehouse.run import run
 
 Run = Callable[..., tuple[int, str]]
 LAST = date(2026, 3, 3)
+IN_MAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of the city, run to a release."""
-    home = tmp_path_factory.mktemp("city")
-    for number in (1, 2):
-        deliver(City(), number, home / "city")
-    assert run(open_lake(Settings(home=home)), LAST - timedelta(days=1)).exit_code == 0
-    assert run(open_lake(Settings(home=home)), LAST).exit_code == 0
+    """Two days of the fixture project, run to a release; its settings are saved in the home."""
+    home = tmp_path_factory.mktemp("released")
+    settings = office.settings(home)
+    settings.save()
+    for number in (0, 1):
+        assert run(open_lake(settings), office.arrive(home / "drop", number)).exit_code == 0
     return home
 
 
@@ -56,7 +56,7 @@ def command(home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def lake(home: Path, now: datetime = IN_MAY) -> Lake:
-    return replace(open_lake(Settings(home=home)), clock=lambda: now)
+    return replace(open_lake(Settings.at(home)), clock=lambda: now)
 
 
 def tables(made: Lake) -> dict[str, tuple[int, int]]:
@@ -86,13 +86,14 @@ def test_builds_from_merged_copies_are_equal_and_traceable(home: Path) -> None:
     build(made, LAST, full_refresh=True, released=released_inputs(made))
     before, apart = tables(made), opened(made)
     done = maintenance.compact(made)
-    assert set(done) == {"qxj.wx_station_hourly", "syj.complaint", "syj.food_inspection"}
+    assert set(done) == {READING, CALL}
     assert maintenance.compact(made) == {}
     assert build(made, LAST, released=released_inputs(made)).nothing_new
     report = build(made, LAST, full_refresh=True, released=released_inputs(made))
     assert {check.status for check in report.checks} <= {"passed", "warned"}
     assert tables(made) == before
-    assert opened(made) < apart - 40
+    # One file a feed, of the register the newest as before.
+    assert (apart, opened(made)) == (6, 3)
     assert reconcile(made, deep=True).off == []
     (made.settings.state_root / "merged").mkdir(exist_ok=True)
     shutil.rmtree(made.settings.state_root)
@@ -112,7 +113,7 @@ def test_dry_runs_change_nothing(home: Path, command: Run) -> None:
 
 def test_collect_counts_what_it_deletes_and_leaves_what_is_named(home: Path, command: Run) -> None:
     made = lake(home)
-    stray = "bronze/qxj/wx_station_hourly/x/dt=2026-03-02/b/v1-dead.parquet"
+    stray = "bronze/office/reading/reading/dt=2026-03-02/b/v1-dead.parquet"
     made.store.put_bytes(stray, b"left by a dead process")
     assert command("maintain", "collect")[1].count(stray) == 0
     code, message = command("maintain", "collect", "--days", "0", "--json")
@@ -126,7 +127,7 @@ def test_expire_follows_each_contract(home: Path) -> None:
     would = maintenance.expire(made, dry_run=True)
     done = maintenance.expire(made)
     assert would == done
-    assert {key.split("/")[0] for key in done.keys["syj.food_inspection"]} == {"quarantine"}
+    assert {key.split("/")[0] for key in done.keys[READING]} == {"quarantine"}
     assert maintenance.expire(made).count == 0
     later = lake(home, datetime.now(UTC) + timedelta(days=4000))
     assert maintenance.expire(later).count > 0
@@ -142,8 +143,8 @@ def test_the_log_is_folded_again(home: Path, command: Run) -> None:
 def test_erasing_asks_and_then_leaves_nothing(home: Path, command: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     made = lake(home)
     maintenance.compact(made)
-    batch = next(info.key for info in made.store.list("bronze/syj/complaint/")).split("/")[5]
-    words = ("erase", "syj.complaint", batch, "--reason", "request 7")
+    batch = max(info.key for info in made.store.list("bronze/office/reading/")).split("/")[5]
+    words = ("erase", READING, batch, "--reason", "request 7")
     code, message = command(*words, "--dry-run")
     keys = [line for line in message.splitlines() if "/" in line]
     assert (code, {key.split("/")[0] for key in keys}) == (0, {"raw", "bronze", "quarantine", "merged"})
@@ -151,7 +152,7 @@ def test_erasing_asks_and_then_leaves_nothing(home: Path, command: Run, monkeypa
         monkeypatch.setattr("typer.prompt", lambda *_, said=answer, **__: said)
         assert command(*words)[0] == (0 if erased else 1)
         assert [made.store.head(key) is None for key in keys] == [erased] * len(keys)
-    assert command("erase", "syj.complaint", "no-such-batch", "--reason", "r", "--yes")[0] == 1
+    assert command("erase", READING, "no-such-batch", "--reason", "r", "--yes")[0] == 1
     build(lake(home), LAST)
     assert [row for row in reconcile(lake(home)).off if row.step in ("raw", "receipt", "bronze", "warehouse")] == []
 
@@ -178,7 +179,7 @@ def test_the_dbt_page_needs_no_network_no_lock_and_shows_the_release(home: Path)
         page = write_docs(made)
     text = page.read_text(encoding="utf-8")
     assert page == made.settings.state_root / "docs" / "index.html"
-    assert "fct_weather_hourly" in text
+    assert "fct_reading" in text
     assert "TIMESTAMP WITH TIME ZONE" in text
     for loaded in ('src="http', 'href="http://f', 'href="https://f', "@import url(http"):
         assert loaded not in text

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -18,7 +18,8 @@ from ingestion.lake import Lake
 from ingestion.upkeep.collect import collect, erase, to_erase
 from ingestion.upkeep.compaction.catalogue import listed
 from ingestion.upkeep.compaction.compact import compact
-from tests.support.city_lake import COMPLAINTS, IN_MARCH, IN_MAY, WEATHER, city_lake, correct, in_merged, seen, take_in
+from tests.support.hourly_lake import IN_MARCH, IN_MAY, correct, hourly_lake, in_merged, seen, take_in
+from tests.support.office import CALL, LOCAL, READING, REGISTER
 from warehouse.reconcile.run import reconcile
 
 CHILD = Path(__file__).parents[2] / "support" / "compaction_child.py"
@@ -27,8 +28,8 @@ NOW = timedelta(0)
 
 @pytest.fixture(scope="module")
 def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("city")
-    take_in(city_lake(home))
+    home = tmp_path_factory.mktemp("taken_in")
+    take_in(hourly_lake(home))
     return home
 
 
@@ -68,90 +69,88 @@ def test_a_feed_by_hour_is_merged_by_day_then_by_month(
     if correction == "delta":
         # Receipts carry the semantics, so this one is taken in as such.
         home = home.parent / "delta"
-        take_in(city_lake(home, correction=correction))
-    made = city_lake(home, correction=correction)
+        take_in(hourly_lake(home, correction=correction))
+    made = hourly_lake(home, correction=correction)
     before, days, month = opens
-    assert same_rows(made, WEATHER) == (before, before)
-    done = compact(made, made.contracts[WEATHER])
+    assert same_rows(made, READING) == (before, before)
+    done = compact(made, made.contracts[READING])
     assert (done.files, done.left) == (before, [])
-    assert compact(made, made.contracts[WEATHER]).merged == []
-    assert same_rows(made, WEATHER) == (before, days)
+    assert compact(made, made.contracts[READING]).merged == []
+    assert same_rows(made, READING) == (before, days)
     one_day = [date(2026, 3, 3)]
-    apart, together = same_rows(made, WEATHER, one_day)
+    apart, together = same_rows(made, READING, one_day)
     assert together <= (1 if correction == "full" else 2) < apart
-    later = city_lake(home, now=IN_MAY, correction=correction)
-    assert len(compact(later, later.contracts[WEATHER]).merged) == 1
-    assert same_rows(later, WEATHER) == (before, month)
-    assert same_rows(later, WEATHER, one_day)[1] <= together
+    later = hourly_lake(home, now=IN_MAY, correction=correction)
+    assert len(compact(later, later.contracts[READING]).merged) == 1
+    assert same_rows(later, READING) == (before, month)
+    assert same_rows(later, READING, one_day)[1] <= together
     assert off(later) == []
 
 
 def test_events_are_merged_by_month_and_resolved_as_before(home: Path) -> None:
-    made = city_lake(home)
-    assert compact(made, made.contracts[COMPLAINTS]).merged == []
-    later = city_lake(home, now=IN_MAY)
-    assert len(compact(later, later.contracts[COMPLAINTS]).merged) == 1
-    apart, together = same_rows(later, COMPLAINTS)
+    made = hourly_lake(home)
+    assert compact(made, made.contracts[CALL]).merged == []
+    later = hourly_lake(home, now=IN_MAY)
+    assert len(compact(later, later.contracts[CALL]).merged) == 1
+    apart, together = same_rows(later, CALL)
     assert (apart > 1, together) == (True, 1)
 
 
 def test_what_is_not_settled_is_left_alone(home: Path) -> None:
-    from datetime import UTC, datetime
-
-    made = city_lake(home, now=datetime(2026, 3, 6, 12, tzinfo=UTC))
-    done = compact(made, made.contracts[WEATHER], dry_run=True)
-    assert done.merged == ["wx_station_hourly day=2026-03-02"]
+    made = hourly_lake(home, now=datetime(2026, 3, 6, 12, tzinfo=UTC))
+    done = compact(made, made.contracts[READING], dry_run=True)
+    assert done.merged == ["reading day=2026-03-02"]
     assert listed(made).live == {}
-    snapshot = made.contracts["syj.food_licence"]
-    assert compact(city_lake(home, now=IN_MAY), snapshot).merged == []
+    snapshot = made.contracts[REGISTER]
+    assert compact(hourly_lake(home, now=IN_MAY), snapshot).merged == []
 
 
 def test_a_correction_of_a_member_counts_at_once(home: Path) -> None:
-    made = city_lake(home)
-    compact(made, made.contracts[WEATHER])
-    old_rows, _ = seen(made, WEATHER)
-    correct(made, WEATHER, "2026030305")
-    new_rows, _ = seen(made, WEATHER)
+    made = hourly_lake(home)
+    compact(made, made.contracts[READING])
+    old_rows, _ = seen(made, READING)
+    correct(made, datetime(2026, 3, 3, 5, tzinfo=LOCAL))
+    new_rows, _ = seen(made, READING)
     assert len(old_rows) - len(new_rows) == 1
-    assert same_rows(made, WEATHER) == (72, 2 + 24)
-    assert len(compact(made, made.contracts[WEATHER]).merged) == 1
-    assert same_rows(made, WEATHER) == (72, 3)
+    assert same_rows(made, READING) == (72, 2 + 24)
+    assert len(compact(made, made.contracts[READING]).merged) == 1
+    assert same_rows(made, READING) == (72, 3)
     assert len(listed(made).live) == 4
     made = replace(made, clock=_after_writing)
     collect(made, grace=NOW)
     assert len(listed(made).live) == 3
-    assert same_rows(made, WEATHER) == (72, 3)
+    assert same_rows(made, READING) == (72, 3)
 
 
 def test_a_month_replaces_its_days(home: Path) -> None:
     for now in (IN_MARCH, IN_MAY):
-        made = city_lake(home, now=now)
-        compact(made, made.contracts[WEATHER])
+        made = hourly_lake(home, now=now)
+        compact(made, made.contracts[READING])
     assert len(listed(made).live) == 4
     assert len(collect(replace(made, clock=_after_writing), grace=NOW, dry_run=True).orphans) == 3
     collect(replace(made, clock=_after_writing), grace=NOW)
     assert [key.split("/")[-2] for key in listed(made).live] == ["month=2026-03"]
-    assert same_rows(made, WEATHER) == (72, 1)
+    assert same_rows(made, READING) == (72, 1)
 
 
 def test_reconformed_members_leave_the_merged_copy(home: Path) -> None:
-    made = city_lake(home)
-    compact(made, made.contracts[WEATHER])
-    changed = replace(made.contracts[WEATHER], version="2.0.0")
-    made = replace(made, contracts={**made.contracts, WEATHER: changed})
+    made = hourly_lake(home)
+    compact(made, made.contracts[READING])
+    changed = replace(made.contracts[READING], version="2.0.0")
+    made = replace(made, contracts={**made.contracts, READING: changed})
     assert len(reconform(made, changed)) == 73
-    assert same_rows(made, WEATHER) == (72, 72)
+    assert same_rows(made, READING) == (72, 72)
     compact(made, changed)
-    assert same_rows(made, WEATHER) == (72, 3)
+    assert same_rows(made, READING) == (72, 3)
 
 
 def test_erasing_a_batch_takes_every_merged_copy_of_it(home: Path) -> None:
     for now in (IN_MARCH, IN_MAY):
-        made = city_lake(home, now=now)
-        compact(made, made.contracts[COMPLAINTS])
-        compact(made, made.contracts[WEATHER])
-    contract = made.contracts[COMPLAINTS]
-    batch = min(in_merged(made) & {k.split("/")[5] for k in (i.key for i in made.store.list("bronze/syj/complaint/"))})
+        made = hourly_lake(home, now=now)
+        compact(made, made.contracts[CALL])
+        compact(made, made.contracts[READING])
+    contract = made.contracts[CALL]
+    batch = min(in_merged(made) & {k.split("/")[5] for k in (i.key for i in made.store.list("bronze/office/call/"))})
     assert len(files_holding(made, batch)) == 2
     planned = to_erase(made, contract, batch)
     stone = erase(made, contract, batch, reason="court order 7", by="office")
@@ -159,16 +158,16 @@ def test_erasing_a_batch_takes_every_merged_copy_of_it(home: Path) -> None:
     assert [key for key in planned if made.store.head(key)] == []
     assert files_holding(made, batch) == []
     assert batch not in in_merged(made)
-    same_rows(made, COMPLAINTS)
+    same_rows(made, CALL)
     compact(made, contract)
     assert files_holding(made, batch) == []
-    assert same_rows(made, WEATHER) == (72, 1)
+    assert same_rows(made, READING) == (72, 1)
 
 
 def test_a_copy_another_host_made_meanwhile_is_found_by_collect(home: Path) -> None:
     """On another host the feed's lock is another file: its copy may appear after the erasure."""
-    made = city_lake(home, now=IN_MAY)
-    contract = made.contracts[COMPLAINTS]
+    made = hourly_lake(home, now=IN_MAY)
+    contract = made.contracts[CALL]
     compact(made, contract)
     kept = [(info.key, made.store.get_bytes(info.key)) for info in made.store.list("merged/")]
     batch = min(in_merged(made))
@@ -176,7 +175,7 @@ def test_a_copy_another_host_made_meanwhile_is_found_by_collect(home: Path) -> N
     for key, data in kept:
         made.store.put_bytes(key, data)
     assert files_holding(made, batch)
-    same_rows(made, COMPLAINTS)
+    same_rows(made, CALL)
     collect(made)
     assert files_holding(made, batch) == []
 
@@ -185,55 +184,55 @@ def test_a_copy_another_host_made_meanwhile_is_found_by_collect(home: Path) -> N
 def test_killed_while_merging(home: Path, step: str) -> None:
     died = subprocess.run([sys.executable, str(CHILD), str(home), "compact", step], check=False, capture_output=True)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    made = city_lake(home)
-    same_rows(made, WEATHER)
-    contract = made.contracts[WEATHER]
+    made = hourly_lake(home)
+    same_rows(made, READING)
+    contract = made.contracts[READING]
     assert len(compact(made, contract).merged) == (2 if step == "recorded_merged" else 3)
-    assert same_rows(made, WEATHER) == (72, 3)
+    assert same_rows(made, READING) == (72, 3)
     collect(replace(made, clock=_after_writing), grace=NOW)
     assert (len(listed(made).live), listed(made).lone) == (3, {})
-    assert same_rows(made, WEATHER) == (72, 3)
+    assert same_rows(made, READING) == (72, 3)
     assert off(made) == []
 
 
 def test_an_erasure_takes_a_copy_whose_record_was_never_put(home: Path) -> None:
     died = subprocess.run([sys.executable, str(CHILD), str(home), "compact", "stored_merged"], check=False)
     assert died.returncode == -signal.SIGKILL
-    made = city_lake(home)
+    made = hourly_lake(home)
     (orphan,) = [info.key for info in made.store.list("merged/")]
     batch = duckdb.execute("select min(_batch_id) from read_parquet($1)", [made.store.url(orphan)]).fetchall()[0][0]
-    erase(made, made.contracts[WEATHER], batch, reason="court order 7", by="office")
+    erase(made, made.contracts[READING], batch, reason="court order 7", by="office")
     assert files_holding(made, batch) == []
 
 
 @pytest.mark.parametrize("step", ["removed_merged"])
 def test_killed_while_erasing(home: Path, step: str) -> None:
-    made = city_lake(home)
-    contract = made.contracts[WEATHER]
+    made = hourly_lake(home)
+    contract = made.contracts[READING]
     compact(made, contract)
     batch = min(in_merged(made))
     died = subprocess.run([sys.executable, str(CHILD), str(home), "erase", step, batch], check=False)
     assert died.returncode == -signal.SIGKILL
-    same_rows(made, WEATHER)
+    same_rows(made, READING)
     erase(made, contract, batch, reason="court order 7", by="office")
     assert files_holding(made, batch) == []
-    assert same_rows(made, WEATHER) == (71, 2 + 23)
+    assert same_rows(made, READING) == (71, 2 + 23)
 
 
 def test_a_damaged_member_is_not_copied(home: Path) -> None:
-    made = city_lake(home)
-    victim = next(i.key for i in made.store.list("bronze/qxj/") if "dt=2026-03-03" in i.key)
+    made = hourly_lake(home)
+    victim = next(i.key for i in made.store.list("bronze/office/reading/") if "dt=2026-03-03" in i.key)
     path = Path(made.store.url(victim))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    done = compact(made, made.contracts[WEATHER])
+    done = compact(made, made.contracts[READING])
     assert len(done.merged) == 2
     assert len(done.left) == 1
     assert victim in done.left[0]
 
 
 def test_reconcile_finds_a_damaged_copy(home: Path) -> None:
-    made = city_lake(home)
-    compact(made, made.contracts[WEATHER])
+    made = hourly_lake(home)
+    compact(made, made.contracts[READING])
     victim = Path(made.store.url(min(listed(made).live)))
     data = bytearray(victim.read_bytes())
     data[200] ^= 1
@@ -242,11 +241,9 @@ def test_reconcile_finds_a_damaged_copy(home: Path) -> None:
         f"{min(listed(made).live)} is not the object its record names: delete it, builds then read its members"
     ]
     victim.unlink()
-    assert same_rows(made, WEATHER)[1] > 4
+    assert same_rows(made, READING)[1] > 4
 
 
-def _after_writing():  # type: ignore[no-untyped-def]
+def _after_writing() -> datetime:
     """Objects carry the machine's own time, so what is collectable is judged by it."""
-    from datetime import UTC, datetime
-
     return datetime.now(UTC) + timedelta(minutes=1)

@@ -115,8 +115,8 @@ def test_keys_cannot_leave_the_store(store: Store, key: str) -> None:
 
 def test_keys_as_the_lake_makes_them(store: Store) -> None:
     keys = [
-        "raw/syj/food/dt=2026-03-02/20260302T000000Z-0a1b2c/payload/食品检查 (终)=1+2.csv",
-        "receipts/committed=2026-03-02/20260302T010203000004Z-syj.food-x-y.json",
+        "raw/office/food/dt=2026-03-02/20260302T000000Z-0a1b2c/payload/食品检查 (终)=1+2.csv",
+        "receipts/committed=2026-03-02/20260302T010203000004Z-office.food-x-y.json",
     ]
     for key in keys:
         store.put_bytes(key, key.encode())

@@ -1,6 +1,6 @@
 """A store that fails while building, publishing or reading: the last release stays, the next run repairs.
 
-Publishing on the small city; building with real dbt, its reads failing under it, on the whole simulated one.
+Publishing on the small city; building with real dbt, its reads failing under it, on the fixture project.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from ingestion.errors import ObjectNotFound, StoreError
 from ingestion.lake import Lake
 from ingestion.settings import Settings
 from tests.integration.store.conftest import SERVERS, bucket_of
-from tests.support import city_days, s3_servers
+from tests.support import office, s3_servers
 from tests.support.fault_proxy import FaultProxy, Rule, fault_proxy
+from tests.support.lake_state import released_content
 from tests.support.small_city import SmallCity, open_small_lake
 from warehouse import sql
 from warehouse.build.report import BuildReport
@@ -152,24 +153,25 @@ def reconcile_release(lake: Lake) -> list[str | None]:
 
 
 @pytest.fixture(scope="module")
-def city_on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FaultProxy, Lake]]:
-    """The simulated city after its first day, behind a proxy."""
-    city = tmp_path_factory.mktemp("city")
-    city_days.deliver(city, 2)
+def days_on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FaultProxy, Lake]]:
+    """The fixture project after its first day, behind a proxy."""
+    drop = tmp_path_factory.mktemp("drop")
+    for number in (0, 1):
+        office.arrive(drop, number)
     with (
         s3_servers.rclone(tmp_path_factory.mktemp("rclone") / "data") as server,
         fault_proxy(server) as proxy,
     ):
-        lake = city_days.opened(impatient(proxy, tmp_path_factory.mktemp("home")), city)
-        assert run(lake, city_days.FIRST).exit_code == 0
+        lake = office.opened(office.fixture(impatient(proxy, tmp_path_factory.mktemp("home")), drop))
+        assert run(lake, office.FIRST).exit_code == 0
         yield proxy, lake
 
 
 @pytest.mark.parametrize("fault", ["503", "truncate"])
-def test_building_through_a_failing_store(city_on_s3: tuple[FaultProxy, Lake], fault: str) -> None:
+def test_building_through_a_failing_store(days_on_s3: tuple[FaultProxy, Lake], fault: str) -> None:
     """From the first model on, bronze cannot be read: products are blocked, the release is not touched."""
-    proxy, lake = city_on_s3
-    before = city_days.released_content(lake)
+    proxy, lake = days_on_s3
+    before = released_content(lake)
     rule = Rule(fault, "GET", "bronze/")  # type: ignore[arg-type]
 
     def hurt_dbt(message: str) -> None:
@@ -177,7 +179,7 @@ def test_building_through_a_failing_store(city_on_s3: tuple[FaultProxy, Lake], f
             proxy.rules = [rule]
 
     with proxy.hurting():
-        report = build(lake, city_days.FIRST, full_refresh=True, progress=hurt_dbt)
+        report = build(lake, office.FIRST, full_refresh=True, progress=hurt_dbt)
     assert rule.hits
     broken = [model for model in report.models if model.status == "error"]
     assert broken
@@ -188,17 +190,17 @@ def test_building_through_a_failing_store(city_on_s3: tuple[FaultProxy, Lake], f
     assert {model.product for model in broken} - {None} <= blocked
     outcomes = {done.edition: done.outcome for done in publish(lake, report, verdicts, approver=None)}
     assert set(outcomes.values()) == {"nothing_new"}
-    assert city_days.released_content(lake) == before
-    assert run(lake, city_days.FIRST).exit_code == 0
-    assert city_days.released_content(lake) == before
+    assert released_content(lake) == before
+    assert run(lake, office.FIRST).exit_code == 0
+    assert released_content(lake) == before
     assert reconcile(lake).off == []
 
 
-def test_a_build_that_cannot_list_its_sources_says_so(city_on_s3: tuple[FaultProxy, Lake]) -> None:
-    proxy, lake = city_on_s3
-    before = city_days.released_content(lake)
+def test_a_build_that_cannot_list_its_sources_says_so(days_on_s3: tuple[FaultProxy, Lake]) -> None:
+    proxy, lake = days_on_s3
+    before = released_content(lake)
     with proxy.hurting(Rule("503", "GET", ".parquet")), pytest.raises(StoreError, match=r"build: .* answered 503"):
         run(lake, date(2026, 3, 3))
-    assert city_days.released_content(lake) == before
+    assert released_content(lake) == before
     assert run(lake, date(2026, 3, 3)).exit_code == 0
     assert reconcile(lake).off == []

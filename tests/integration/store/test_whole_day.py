@@ -1,6 +1,6 @@
-"""Whole days of the city, from files to a release, on rclone's and MinIO's S3: the rows are those of the folder store.
+"""Whole days of the fixture project, from files to a release, on rclone's and MinIO's S3: rows as on the folder store.
 
-The third day brings the bad food file, so that a release is composed of fresh tables and of kept ones in the store.
+The third day brings calls that are refused, so that a release is composed of fresh tables and of kept ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ingestion.lake import Lake
 from ingestion.machine import extensions
 from ingestion.settings import Settings
 from tests.integration.store.conftest import bucket_of
-from tests.support import city_days
+from tests.support import office
+from tests.support.lake_state import released_content
 from tests.support.s3_servers import S3Server
 from warehouse import sql
 from warehouse.cli.app import app
@@ -33,7 +34,7 @@ from warehouse.release import layout, pointer
 from warehouse.run import RunReport, run
 from warehouse.trace import trace
 
-FIRST = date(2026, 3, 2)
+DAYS = (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4))
 BLOCKED = 3
 
 
@@ -46,26 +47,26 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("city")
-    city_days.deliver(folder, 3, FIRST)
+def drop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drop")
+    assert tuple(office.arrive(folder, number) for number in range(3)) == DAYS
     return folder
 
 
-def days_on(settings: Settings, city: Path) -> Ran:
-    lake = city_days.opened(settings, city)
-    return Ran(lake, [run(lake, date(2026, 3, day)) for day in (2, 3, 4)])
+def days_on(settings: Settings, drop: Path) -> Ran:
+    lake = office.opened(office.fixture(settings, drop))
+    return Ran(lake, [run(lake, day) for day in DAYS])
 
 
 @pytest.fixture(scope="module")
-def folder(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def folder(drop: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The same days on the folder store: what the others must equal."""
-    return days_on(Settings(home=tmp_path_factory.mktemp("folder")), city)
+    return days_on(Settings(home=tmp_path_factory.mktemp("folder")), drop)
 
 
 @pytest.fixture(scope="module")
-def ran(server: S3Server, city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    return days_on(bucket_of(server, tmp_path_factory.mktemp(f"home-{server.name}")), city)
+def ran(server: S3Server, drop: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    return days_on(bucket_of(server, tmp_path_factory.mktemp(f"home-{server.name}")), drop)
 
 
 def verdicts(report: RunReport) -> dict[str, tuple[str, list[tuple[str, str]]]]:
@@ -78,9 +79,9 @@ def test_outcomes_verdicts_and_rows_are_those_of_the_folder(ran: Ran, folder: Ra
         assert here.failures == there.failures == {}
         assert [(d.outcome, d.batch) for d in here.deliveries] == [(d.outcome, d.batch) for d in there.deliveries]
         assert verdicts(here) == verdicts(there)
-    content = city_days.released_content(ran.lake)
-    assert len(content) > 20
-    assert content == city_days.released_content(folder.lake)
+    content = released_content(ran.lake)
+    assert len(content) == 7
+    assert content == released_content(folder.lake)
     manifest = pointer.current(ran.lake)
     assert manifest is not None
     assert {product.decision for product in manifest.products.values()} == {"passed", "blocked"}
@@ -129,14 +130,14 @@ for name in {sorted(manifest.tables)!r}:
 
 
 def test_a_number_leads_to_its_bytes(ran: Ran, folder: Ran) -> None:
-    here, there = trace(ran.lake, "fct_weather_hourly"), trace(folder.lake, "fct_weather_hourly")
+    here, there = trace(ran.lake, "fct_reading"), trace(folder.lake, "fct_reading")
     assert [(o.feed, o.raw_key, o.raw_sha256) for o in here.objects] == [
         (o.feed, o.raw_key, o.raw_sha256) for o in there.objects
     ]
 
 
 def test_an_export_needs_no_store(ran: Ran, tmp_path: Path) -> None:
-    target = tmp_path / "city.duckdb"
+    target = tmp_path / "office.duckdb"
     manifest = export(ran.lake, target)
     with duckdb.connect(target, read_only=True) as connection:
         for name, entry in manifest.tables.items():
@@ -148,7 +149,7 @@ def test_refused_rows_are_shown(ran: Ran, folder: Ran) -> None:
         session = Session()
         session.__dict__["lake"] = lake
         session.__dict__["feeds"] = Feeds(dict(lake.contracts))
-        result = CliRunner().invoke(app, ["quarantine", "syj.food_inspection", "--json"], obj=session)
+        result = CliRunner().invoke(app, ["quarantine", office.READING, "--json"], obj=session)
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -167,7 +168,7 @@ def test_the_secret_is_in_no_file(ran: Ran, server: S3Server) -> None:
 
 def test_the_same_day_again_writes_nothing(ran: Ran) -> None:
     before = {info.key for info in ran.lake.store.list("")}
-    again = run(ran.lake, date(2026, 3, 4))
+    again = run(ran.lake, DAYS[-1])
     written = {info.key for info in ran.lake.store.list("")} - before
     assert again.exit_code == BLOCKED
     assert again.deliveries == [] or {d.outcome for d in again.deliveries} == {"duplicate"}
