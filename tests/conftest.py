@@ -12,5 +12,5 @@ pytest_plugins = ["pytester", "tests.support.budget", "tests.support.skip_summar
 
 # The same examples every time: a failure is the change's, not the dice's. The fault tier throws new dice each time.
 settings.register_profile("tests", max_examples=100, derandomize=True, deadline=None, print_blob=True)
-settings.register_profile("faults", max_examples=500, deadline=None, print_blob=True)
+settings.register_profile("faults", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile("tests")

@@ -21,6 +21,8 @@ from warehouse.cli import main
 from warehouse.incidents.book import Book
 from warehouse.run import RunReport, run
 
+pytestmark = pytest.mark.faults
+
 PARSED, FETCHED, LOST = "syj.complaint", "jtj.gtfs_static", "syj.food_inspection"
 VALUE = "13800138000"
 

@@ -17,6 +17,8 @@ from warehouse.cli import main
 from warehouse.release import layout, pointer
 from warehouse.release.ledger import verify_ledger
 
+pytestmark = pytest.mark.faults
+
 ARCHIVE = Path(__file__).parent / "lakes" / "readings-2.tar.xz"
 DAY = date(2026, 3, 3)
 MISREAD_LICENCE = "JY14420000000025"

@@ -22,6 +22,8 @@ from ingestion.upkeep.collect import collect
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from tests.support.small_disk import mounted
 
+pytestmark = pytest.mark.faults
+
 CHILD = Path(__file__).parents[1] / "support" / "child.py"
 TEXT = rows("abc") + "d,2026-03-02,bad\n"
 COUNTS = dict.fromkeys("abc", 1)

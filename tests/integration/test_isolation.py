@@ -27,6 +27,8 @@ from warehouse.capture import Extracted as Landed
 from warehouse.incidents.book import Book
 from warehouse.incidents.sweep import sweep
 
+pytestmark = pytest.mark.faults
+
 DEFECTS: dict[str, Callable[[], Exception]] = {
     "UnicodeDecodeError": lambda: UnicodeDecodeError("utf-8", b"\xd6\xd0", 0, 1, "invalid continuation byte"),
     "MemoryError": MemoryError,

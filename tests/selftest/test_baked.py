@@ -105,6 +105,7 @@ def one_day(home: Path) -> None:
     assert run(office.lake(home), office.arrive(home / "drop", 0)).exit_code == 0
 
 
+@pytest.mark.faults
 def test_a_copied_lake_needs_nothing_of_the_original(cache: Path, tmp_path: Path) -> None:
     """It is read, built from, reconciled and goes on, with the folder it was made in gone."""
     home = baked.copied("lake", one_day, tmp_path / "home")

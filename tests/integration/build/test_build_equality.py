@@ -36,7 +36,13 @@ def deliveries(lake: SmallLake) -> list[Callable[[], object]]:
     return calls
 
 
-@pytest.mark.parametrize(("seed", "changes"), [(1, {}), (2, DELTA)], ids=["calls are events", "calls are deltas"])
+@pytest.mark.parametrize(
+    ("seed", "changes"),
+    [
+        pytest.param(1, {}, id="calls are events"),
+        pytest.param(2, DELTA, marks=pytest.mark.faults, id="calls are deltas"),
+    ],
+)
 def test_day_by_day_equals_a_full_rebuild(tmp_path: Path, seed: int, changes: dict[str, Any]) -> None:
     lake = SmallLake(open_lake(tmp_path, {CALL: changes}))
     chance = random.Random(seed)

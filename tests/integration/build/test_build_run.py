@@ -84,6 +84,7 @@ def test_nothing_new_does_not_start_dbt(built: Built, monkeypatch: pytest.Monkey
     assert filled.public_tables(later) == before
 
 
+@pytest.mark.faults
 def test_a_run_cut_short_between_run_and_test_is_repeated(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     filled, _ = built
     filled.readings(FOURTH)
@@ -108,6 +109,7 @@ def test_a_run_cut_short_between_run_and_test_is_repeated(built: Built, monkeypa
     assert repaired == filled.public_tables(filled.build(FOURTH, full_refresh=True))
 
 
+@pytest.mark.faults
 def test_days_that_failed_a_check_are_tested_until_they_pass(built: Built) -> None:
     filled, _ = built
     in_range = "value_between_fct_reading_energy_kwh"
@@ -141,6 +143,7 @@ def test_days_missing_from_a_products_last_release_are_built_again(built: Built)
     assert report.affected[READING] == ["2026-03-04"]
 
 
+@pytest.mark.faults
 def test_a_failing_model_stops_its_product_only(built: Built, tmp_path: Path) -> None:
     filled, _ = built
     # Beside the shipped macros and tests, which it names by relative paths.

@@ -27,6 +27,7 @@ def released(lake: office.Lake, edition: str) -> dict[str, int]:
     return {name: entry.rows for name, entry in manifest.tables.items()}
 
 
+@pytest.mark.faults
 def test_whole_days_are_released_and_a_bad_day_blocks_its_product_only(tmp_path: Path) -> None:
     lake = office.lake(tmp_path)
     office.deliver(tmp_path / "drop", FIRST)

@@ -20,6 +20,8 @@ from tests.support.web import Answer, Asked, Server
 from warehouse.capture import Captured, Extracted, capture, conform_days, extract_days
 from warehouse.reconcile.run import reconcile
 
+pytestmark = pytest.mark.faults
+
 DAYS = [day(number) for number in range(4)]
 LAST = DAYS[-1].start.date()
 BACK = {"feed": {"recapture": timedelta(days=3)}}

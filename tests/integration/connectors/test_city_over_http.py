@@ -28,6 +28,8 @@ from warehouse.capture import Captured, capture
 from warehouse.effective import EFFECTIVE_FILE
 from warehouse.reconcile.run import reconcile
 
+pytestmark = pytest.mark.faults
+
 FEEDS = {
     change["source"]["connector"]: name.removesuffix(".yaml").replace("/", ".") for name, change in CHANGES.items()
 }

@@ -13,6 +13,8 @@ from ingestion.lake import Lake
 from tests.support.lakes import counted, day, rows
 from tests.support.web import Answer, Server
 
+pytestmark = pytest.mark.faults
+
 PATH = "/files/readings_20260302.csv"
 API = "/api/readings"
 TEXT = rows("abc").encode()

@@ -35,6 +35,8 @@ from warehouse.publish.run import publish
 from warehouse.reconcile.run import reconcile
 from warehouse.release import pointer
 
+pytestmark = pytest.mark.faults
+
 FILE = "/files/readings_20260302.csv"
 TEXT = rows("abc").encode()
 HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body></body></html>"

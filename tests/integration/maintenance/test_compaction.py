@@ -22,6 +22,8 @@ from tests.support.hourly_lake import IN_MARCH, IN_MAY, correct, hourly_lake, in
 from tests.support.office import CALL, LOCAL, READING, REGISTER
 from warehouse.reconcile.run import reconcile
 
+pytestmark = pytest.mark.faults
+
 CHILD = Path(__file__).parents[2] / "support" / "compaction_child.py"
 NOW = timedelta(0)
 

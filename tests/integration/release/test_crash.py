@@ -21,6 +21,8 @@ from warehouse.release.collect import collect, orphans
 from warehouse.release.layout import EDITIONS
 from warehouse.verdict import Verdict
 
+pytestmark = pytest.mark.faults
+
 REPO = Path(__file__).resolve().parents[3]
 WRITES = 13
 """Two fact files, then per edition: warehouse, open.sql, (open: record,) manifest, pointer, ledger."""

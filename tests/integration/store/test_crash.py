@@ -30,6 +30,8 @@ from warehouse.release import ledger, pointer
 from warehouse.release.collect import collect, orphans
 from warehouse.release.layout import EDITIONS
 
+pytestmark = pytest.mark.faults
+
 WRITES = 13
 """Two fact files, then per edition: warehouse, open.sql, (open: record,) manifest, pointer, ledger."""
 STEPS = ("landed_payload", "landed_manifest", "conformed", "stored_bronze", "stored_quarantine", "committed", "fold")

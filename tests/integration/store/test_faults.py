@@ -28,6 +28,8 @@ from tests.support.fault_proxy import FaultProxy, Rule, fault_proxy
 from tests.support.lakes import contract, counted, day, drop, lake, rows
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.faults
+
 RETRIES = 2
 TIMEOUT = 1.0
 
