@@ -234,6 +234,7 @@ def test_what_is_not_for_an_image_stays_outside() -> None:
     assert allowed == copied
 
 
+@pytest.mark.faults
 def test_compose_itself_takes_the_file(secrets_made: Path, variables: dict[str, str], tmp_path: Path) -> None:
     """`docker compose config` where that is installed; else the parser it is made of, where Go builds it."""
     plugin = shutil.which("docker") and subprocess.run(
