@@ -12,6 +12,7 @@ import yaml
 from ingestion.authoring.check import check
 from ingestion.contract.load import load_contracts
 from tests.support import office
+from tests.support.lake_state import state_of
 from tests.support.office import CALL_COUNT, CALLS, DBT_PROJECT, FIRST, OFFICE_COUNT, OFFICES, READING_COUNT, READINGS
 from warehouse.build.generate import source_files
 from warehouse.release import pointer
@@ -67,6 +68,19 @@ def test_whole_days_are_released_and_a_bad_day_blocks_its_product_only(tmp_path:
     repaired = run(lake, SECOND)
     assert repaired.exit_code == 0
     assert released(lake, "internal")["fct_reading"] == 2 * READING_COUNT
+
+
+@pytest.mark.faults
+def test_any_number_of_threads_gives_the_same_rows(tmp_path: Path) -> None:
+    """Both tiers run with one thread an engine; a lake runs with as many as its settings say."""
+    states = []
+    for threads in (1, 4):
+        home = tmp_path / str(threads)
+        lake = office.opened(office.settings(home).model_copy(update={"threads": threads}))
+        for number in range(2):
+            assert run(lake, office.arrive(home / "drop", number)).exit_code == 0
+        states.append(state_of(lake))
+    assert states[0] == states[1]
 
 
 @pytest.mark.parametrize(
