@@ -69,7 +69,7 @@ def bare(source: Path, folder: Path) -> dict[str, float]:
 def conformed(source: Path, folder: Path) -> dict[str, float]:
     """The whole of conform on one file."""
     from ingestion.conform.pseudonym import PseudonymKeys
-    from ingestion.conform.run import conform
+    from ingestion.conform.run import Payload, conform
     from ingestion.contract.model import Contract
     from ingestion.intervals import Interval
     from ingestion.settings import Settings
@@ -79,10 +79,9 @@ def conformed(source: Path, folder: Path) -> dict[str, float]:
     keys = PseudonymKeys.create(settings)
     start = datetime(2026, 3, 1, 16, tzinfo=UTC)
     began = time.perf_counter()
-    found = conform(
-        contract, source, batch="b", loaded_at=start, interval=Interval(start, start + timedelta(days=1)),
-        content_as_of=start, keys=keys, settings=settings, scratch=folder / "scratch",
-    ).tables["gps"]  # fmt: skip
+    interval = Interval(start, start + timedelta(days=1))
+    payload = Payload(source, "b", loaded_at=start, interval=interval, content_as_of=start, scratch=folder / "scratch")
+    found = conform(contract, payload, keys=keys, settings=settings).tables["gps"]
     seconds = time.perf_counter() - began
     return {
         "seconds": seconds, "received": found.received, "accepted": found.accepted,

@@ -123,7 +123,7 @@ def read(source: Path, folder: Path) -> dict[str, float]:
 def conformed(source: Path, folder: Path) -> dict[str, float]:
     """The whole of conform on one file."""
     from ingestion.conform.pseudonym import PseudonymKeys
-    from ingestion.conform.run import conform
+    from ingestion.conform.run import Payload, conform
     from ingestion.intervals import Interval
     from ingestion.settings import Settings
 
@@ -131,10 +131,9 @@ def conformed(source: Path, folder: Path) -> dict[str, float]:
     settings = Settings(home=folder / "home")
     start = datetime(2026, 3, 1, 16, tzinfo=UTC)
     began = time.perf_counter()
-    found = conform(
-        contract, source, batch="b", loaded_at=start, interval=Interval(start, start + timedelta(days=1)),
-        content_as_of=start, keys=PseudonymKeys.create(settings), settings=settings, scratch=folder / "scratch",
-    ).tables["gps"]  # fmt: skip
+    interval = Interval(start, start + timedelta(days=1))
+    payload = Payload(source, "b", loaded_at=start, interval=interval, content_as_of=start, scratch=folder / "scratch")
+    found = conform(contract, payload, keys=PseudonymKeys.create(settings), settings=settings).tables["gps"]
     return {
         "seconds": time.perf_counter() - began, "received": found.received, "accepted": found.accepted,
         "quarantined": found.quarantined, "duplicates": found.duplicates,

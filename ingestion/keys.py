@@ -15,6 +15,7 @@ incidents/history/<id>/<sequence>-<event>.json     append-only
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, date, datetime
 
@@ -45,6 +46,11 @@ def batch_id(interval: Interval, sha256: str) -> str:
     return f"{interval.id}-{sha256[:12]}"
 
 
+def bulk_digest(span: Interval, sha256: str) -> str:
+    """In place of the content hash, for a file of many intervals: what the same bytes hold depends on the span too."""
+    return hashlib.sha256(f"{sha256} {span.start.isoformat()} {span.end.isoformat()}".encode()).hexdigest()
+
+
 def safe_name(filename: str) -> str:
     """One path part from a department's file name: no separators, no control characters."""
     name = _PART.sub("_", filename.replace("\\", "/").rsplit("/", 1)[-1]).strip(". ")
@@ -73,6 +79,11 @@ def raw_prefix(department: str, feed: str, dt: date, batch: str) -> str:
 def raw_payload(prefix: str, filename: str) -> str:
     """The bytes as sent, below a raw prefix."""
     return f"{prefix}/payload/{safe_name(filename)}"
+
+
+def raw_prefix_of(payload: str) -> str:
+    """The folder of the batch whose bytes lie under the key `payload`."""
+    return payload.split("/payload/", 1)[0]
 
 
 def raw_manifest(prefix: str) -> str:

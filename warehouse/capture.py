@@ -19,7 +19,7 @@ from ingestion.connectors.factory import connector_for
 from ingestion.connectors.fetch_each import fetch_each
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
-from ingestion.delivery.ingest import Waiting, conform_landed, extract, fetch_time, ingest_fetched
+from ingestion.delivery.ingest import Waiting, conform_landed_each, extract_each, fetch_time, ingest_each
 from ingestion.delivery.outcome import Delivery
 from ingestion.delivery.waiting import waiting
 from ingestion.intervals import Interval
@@ -91,9 +91,9 @@ def capture(lake: Lake, contract: Contract, day: date, captured: Captured) -> No
     Raises as ingestion.delivery.ingest.ingest_intervals, after all files were tried; what was added stays committed.
     """
     isolated = Isolated(lake.settings, contract.name, "ingest")
-    for interval, fetched in _new_files(lake, contract, (day, day), captured, isolated):
-        with isolated.each(interval):
-            captured.deliveries.append(ingest_fetched(lake, contract, interval, fetched))
+    files = _new_files(lake, contract, (day, day), captured, isolated)
+    for delivery in ingest_each(lake, contract, files, isolated):
+        captured.deliveries.append(delivery)
     isolated.raise_collected()
 
 
@@ -104,13 +104,12 @@ def extract_days(lake: Lake, contract: Contract, first: date, last: date, extrac
     stays.
     """
     isolated = Isolated(lake.settings, contract.name, "extract")
-    for interval, fetched in _new_files(lake, contract, (first, last), extracted, isolated):
-        with isolated.each(interval):
-            landed = extract(lake, contract, interval, fetched)
-            if isinstance(landed, Waiting):
-                extracted.waiting.append(landed)
-            else:
-                extracted.deliveries.append(landed)
+    files = _new_files(lake, contract, (first, last), extracted, isolated)
+    for landed in extract_each(lake, contract, files, isolated):
+        if isinstance(landed, Waiting):
+            extracted.waiting.append(landed)
+        else:
+            extracted.deliveries.append(landed)
     isolated.raise_collected()
 
 
@@ -126,12 +125,7 @@ def conform_days(
     by_batch: dict[str, Waiting] = {}
     for landed in [*extracted, *waiting(lake, contract, begin, end, isolated)]:
         by_batch.setdefault(landed.batch, landed)
-    for landed in by_batch.values():
-        delivery = None
-        with isolated.each(landed.interval):
-            delivery = conform_landed(lake, contract, landed)
-        if delivery is not None:
-            yield delivery
+    yield from conform_landed_each(lake, contract, by_batch.values(), isolated)
     isolated.raise_collected()
 
 

@@ -24,7 +24,7 @@ select
     standing.loaded_at, standing.precedence, standing.delivery, standing.correction, standing.raw_key,
     standing.raw_sha256, standing.key as receipt_key
 from standing
-inner join bronze_file on standing.key = bronze_file.receipt_key
+inner join bronze_file on standing.key = bronze_file.receipt_key and standing.batch = bronze_file.batch
 where standing.effective
 """
 """One row per bronze object that counts; `sha256` is the object's, `raw_sha256` that of the bytes it came from."""
@@ -32,7 +32,7 @@ where standing.effective
 EFFECTIVE_DAY = """
 select standing.feed_id as feed, bronze_day.table_name, bronze_day.key, bronze_day.day, bronze_day.rows
 from standing
-inner join bronze_day on standing.key = bronze_day.receipt_key
+inner join bronze_day on standing.key = bronze_day.receipt_key and standing.batch = bronze_day.batch
 where standing.effective
 """
 """Event days and rows of each effective file; none for tables without event time."""

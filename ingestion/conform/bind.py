@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
 
 from ingestion.conform import rowwise
-from ingestion.conform.compile import TablePlan
+from ingestion.conform.compile import CONTENT_DATE, TablePlan
 from ingestion.contract.date_formats import GTFS_TIME, LEGACY
 from ingestion.contract.headers import in_variant
 from ingestion.contract.model import Column, Contract, Table
@@ -30,7 +29,6 @@ Finding = tuple[KeyPath, str]
 EXTENSION: KeyPath = ("customProperties", 0, "value")
 """Key path of the `citylake` entry; a contract that loads has exactly one."""
 
-_ANY_DAY = date(2000, 1, 1)
 _INTEGERS = {"INTEGER": 31, "BIGINT": 63}
 _bound: set[str] = set()
 # Revisions that this process has tested without a finding.
@@ -178,7 +176,7 @@ def _statements(
         for variant in table.header_variants
     ]
     for variant_table in headers:
-        plan = TablePlan(contract, variant_table, _ANY_DAY)
+        plan = TablePlan(contract, variant_table)
         problem = _run(connection, plan)
         if problem:
             yield here, f"the table as a whole: {problem}"
@@ -187,7 +185,9 @@ def _statements(
 
 def _run(connection: duckdb.DuckDBPyConnection, plan: TablePlan) -> str | None:
     sources = [column.name for column in plan.table.source_columns]
-    text = {f"_raw_{name}": pa.array([], pa.string()) for name in sources}
+    text: dict[str, pa.Array] = {f"_raw_{name}": pa.array([], pa.string()) for name in sources}
+    if plan.uses_content_date:
+        text[CONTENT_DATE] = pa.array([], pa.date32())
     made = {f"_p_{column.name}": pa.array([], pa.uint64()) for column in plan.pseudonyms}
     typed = {f"_raw_{name}": pa.array([], kind) for name, kind in plan.direct.items()}
     trials = [

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -31,6 +31,8 @@ from ingestion.values.blanks import strip
 
 BITS = 63
 """Rules per mask column."""
+CONTENT_DATE = "_content_date"
+"""Column of `segment` with each row's content date, where an expression of the table uses it."""
 _EXACT = Context(prec=2000)
 
 
@@ -50,11 +52,12 @@ class Rule:
 class TablePlan:
     """The SQL statements and rules that one table of a contract compiles to."""
 
-    def __init__(self, contract: Contract, table: Table, content_date: date) -> None:
+    def __init__(self, contract: Contract, table: Table, *, with_moment: bool = False) -> None:
+        """`with_moment`: the statement also gives each row's event time as `_moment`."""
         spec = contract.citylake.format
         self.sent = SentText(spec, table.source_columns)
         self.table = table
-        self._content_date = content_date
+        self.with_moment = with_moment
         self.zone = contract.calendar.timezone
         self.rules = tuple(self._rules())
         group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
@@ -67,6 +70,11 @@ class TablePlan:
             c.name for c in table.source_columns if kind(c) == "decimal" and _is_plain_decimal(c)
         )
         """DECIMAL columns for which a plain cast is enough where all texts are digits (`direct.plain_digits`)."""
+
+    @cached_property
+    def uses_content_date(self) -> bool:
+        """Whether a rule may use the delivery's `content_date`."""
+        return any("content_date" in (rule.expression or "").lower() for rule in self.table.rules)
 
     @property
     def has_event_date(self) -> bool:
@@ -83,6 +91,8 @@ class TablePlan:
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
         if self.has_event_date:
             outputs.append(f"{self._event_date()} as _event_date")
+        if self.with_moment:
+            outputs.append(f"{self._moment()} as _moment")
         outputs += [f"{self._key_hash()} as _key", f"{self._content_hash()} as _content"]
         suspects = dict.fromkeys(rule.suspect or rule.broken for rule in self.rules)
         outputs.append(f"({' or '.join(suspects) or 'false'}) as _suspect")
@@ -117,6 +127,7 @@ class TablePlan:
     def _layers(self, direct: frozenset[str] = frozenset(), plain: frozenset[str] = frozenset()) -> str:
         sources = self.table.source_columns
         keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
+        keep += [CONTENT_DATE] if self.uses_content_date else []
         texts, found, values = [], [], []
         for column in sources:
             text, value = _text(column), _found(column)
@@ -138,7 +149,7 @@ class TablePlan:
                 value, shown = derived(column, self.zone, {c.name: c.type for c in self.table.source_columns})
                 made.append(f"{value} as {identifier(column.name)}")
                 made.append(f"{shown} is null as {identifier(f'_failed_{column.name}')}")
-        made.append(f"{literal(self._content_date)} as content_date")
+        made.append(f"{CONTENT_DATE if self.uses_content_date else 'cast(null as date)'} as content_date")
         layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
         return ", ".join(layers)
 
@@ -197,6 +208,14 @@ class TablePlan:
         if kind(column) == "timestamptz" and to not in ("date", "month", "year"):
             value = f"timezone({literal(self.zone)}, {value})"
         return f"cast({value} as date)"
+
+    def _moment(self) -> str:
+        """SQL for the event time as sent, in microseconds since 1970; a date is its local midnight."""
+        column = self.table.column(str(self.table.event_time))
+        value = identifier(column.name)
+        if kind(column) != "timestamptz":
+            value = f"timezone({literal(self.zone)}, cast({value} as timestamp))"
+        return f"epoch_us({value})"
 
 
 def _is_plain_decimal(column: Column) -> bool:

@@ -42,7 +42,7 @@ QUARANTINE_SCHEMA = pa.schema(
 (of the unpacked member in an archive); NULL offset in pages, and in a JSON or XML document that is not UTF-8."""
 
 
-class _File:
+class ParquetFile:
     """A Parquet file that is created with its first rows, under a temporary name until it is complete."""
 
     def __init__(self, path: Path) -> None:
@@ -51,6 +51,7 @@ class _File:
         self._writer: pq.ParquetWriter | None = None
 
     def write(self, table: pa.Table) -> None:
+        """Write rows. Raises StoreError."""
         if table.num_rows:
             with self._disk_errors():
                 self._write(table)
@@ -79,6 +80,7 @@ class _File:
             return self._partial.rename(self.path)
 
     def discard(self) -> None:
+        """Leave no file behind."""
         if self._writer is not None:
             with contextlib.suppress(OSError):  # the disk may be full: that is raised already
                 self._writer.close()
@@ -99,17 +101,23 @@ class _File:
 
 
 class BronzeFile:
-    """The bronze file of one table; `_batch_id` and `_loaded_at` are added to every row."""
+    """The bronze file of one table; `_batch_id` and `_loaded_at` are added to every row.
 
-    def __init__(self, path: Path, batch: str, loaded_at: datetime) -> None:
-        self._file = _File(path)
+    `background`: rows are written in a thread of their own, which pays where there are many.
+    """
+
+    def __init__(self, path: Path, batch: str, loaded_at: datetime, *, background: bool = True) -> None:
+        self._file = ParquetFile(path)
         self._batch = batch
         self._loaded_at = pa.scalar(loaded_at, pa.timestamp("us", tz="UTC"))
-        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._pool = ThreadPoolExecutor(max_workers=1) if background else None
         self._waiting: deque[Future[None]] = deque()
 
     def write(self, table: pa.Table) -> None:
-        """Queue rows for writing. Raises the error of an earlier write, such as StoreError for a full disk."""
+        """Write rows, or queue them. Raises the error of an earlier write, such as StoreError for a full disk."""
+        if self._pool is None:
+            self._write(table)
+            return
         while len(self._waiting) >= _WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._write, table))
@@ -118,12 +126,14 @@ class BronzeFile:
         """Wait for every write and close; None when there was no row."""
         while self._waiting:
             self._waiting.popleft().result()
-        self._pool.shutdown()
+        if self._pool is not None:
+            self._pool.shutdown()
         return self._file.finish()
 
     def discard(self) -> None:
         """Leave no file behind."""
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
         self._file.discard()
 
     def _write(self, table: pa.Table) -> None:
@@ -139,7 +149,7 @@ class QuarantineFile:
     """The quarantine file of one table: its refused records."""
 
     def __init__(self, path: Path, batch: str, table_name: str) -> None:
-        self._file = _File(path)
+        self._file = ParquetFile(path)
         self._batch = batch
         self._table_name = table_name
 

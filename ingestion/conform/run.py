@@ -7,6 +7,8 @@ records, is refused as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -16,69 +18,42 @@ import duckdb
 from ingestion.conform.bind import require_bound
 from ingestion.conform.compile import TablePlan
 from ingestion.conform.engine import conform_session
+from ingestion.conform.evaluate import Evaluated, Evaluator
 from ingestion.conform.output import BronzeFile, QuarantineFile
 from ingestion.conform.pseudonym import PseudonymKeys
+from ingestion.conform.result import Conformed, ConformedTable, rows_of_all, without_bronze
+from ingestion.conform.split import Split, SplitBronze
 from ingestion.conform.table import Counts, TableConform
 from ingestion.contract.model import Contract, Table
 from ingestion.errors import DeliveryRefused, IntegrityError
 from ingestion.intervals import Interval
-from ingestion.parsers.blocks import Source
+from ingestion.parsers.blocks import Segment, Source
 from ingestion.parsers.payload import open_payload
 from ingestion.settings import Settings
-from ingestion.values.hashes import sha256_of_bytes
 
 _TOP_RULES = 5
+_Part = tuple[Segment, Evaluated | None] | None
 
 
 @dataclass(frozen=True)
-class ConformedTable:
-    """Result for one table of a delivery. `bronze` and `quarantine` are paths, None where there are no rows.
+class Payload:
+    """One payload to be conformed: its bytes, the facts of its delivery, and the folder its files are written to.
 
-    `rules`: refused rows by rule id (a row may break several); `flags`: accepted rows by broken rule of severity
-    `flag`; `days`: accepted rows by event day (ISO date).
+    `split`: it is a bulk delivery, divided by these intervals. `read` is called with the bytes read so far.
     """
 
-    name: str
-    received: int
-    accepted: int
-    quarantined: int
-    duplicates: int
-    rules: dict[str, int]
-    flags: dict[str, int]
-    bronze: Path | None
-    quarantine: Path | None
-    row_hash: str
-    days: dict[str, int]
-
-    @property
-    def refused_share(self) -> float:
-        """Quarantined rows divided by received rows; 0 where nothing was received."""
-        return self.quarantined / self.received if self.received else 0.0
+    path: Path
+    batch: str
+    loaded_at: datetime
+    interval: Interval
+    content_as_of: datetime
+    scratch: Path
+    split: Split | None = None
+    read: Callable[[int], None] | None = None
 
 
-@dataclass(frozen=True)
-class Conformed:
-    """Result of conforming one payload. `row_hash` is over all tables and independent of the order of rows."""
-
-    tables: dict[str, ConformedTable]
-    ignored_members: tuple[str, ...]
-    key_version: int
-    row_hash: str
-
-
-def conform(
-    contract: Contract,
-    payload: Path,
-    *,
-    batch: str,
-    loaded_at: datetime,
-    interval: Interval,
-    content_as_of: datetime,
-    keys: PseudonymKeys,
-    settings: Settings,
-    scratch: Path,
-) -> Conformed:
-    """Write `<table>.bronze.parquet` and `<table>.quarantine.parquet` into `scratch` (made mode 0700).
+def conform(contract: Contract, payload: Payload, *, keys: PseudonymKeys, settings: Settings) -> Conformed:
+    """Write `<table>.bronze.parquet` and `<table>.quarantine.parquet` into `payload.scratch` (made mode 0700).
 
     Of identical rows the first is kept. Of rows with the same key and different content the first is kept, too; which
     one is right cannot be known here, so the later ones go to quarantine (`key_conflict`), unless they equal the first.
@@ -87,54 +62,216 @@ def conform(
     Raises DeliveryRefused (its `conformed` carries counts and quarantine where rows were judged), IntegrityError, and
     ContractError where an expression of the contract cannot be run (docs/adr/0021).
     """
-    content_date = content_as_of.astimezone(contract.calendar.zone).date()
-    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
-    scratch.chmod(0o700)
-    try:
+    with _Session.opened(contract, keys, settings, payload.scratch) as session:
+        return session.conform(payload)
+
+
+def conform_small(
+    contract: Contract, payloads: Sequence[Payload], *, keys: PseudonymKeys, settings: Settings
+) -> list[Conformed | Exception]:
+    """As `conform` for several small payloads, whose rows are evaluated in one pass; one result for each, in order.
+
+    What `conform` would raise for a payload is its result, and stops no other. Payloads are held in memory together,
+    so their sizes are the caller's business; one that turns out large once it is unpacked is conformed by itself.
+    Raises ContractError as `conform`.
+    """
+    if not payloads:
+        return []
+    with _Session.opened(contract, keys, settings, payloads[0].scratch) as session:
+        return session.conform_small(payloads)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A small payload read whole: the one segment of each of its tables (None: the table has no record)."""
+
+    payload: Payload
+    sources: tuple[Source, ...]
+    segments: tuple[Segment | None, ...]
+    ignored_members: tuple[str, ...]
+
+
+class _Session:
+    """Conforms payloads of one contract in one DuckDB session; statements are planned once for each table."""
+
+    def __init__(
+        self, contract: Contract, keys: PseudonymKeys, settings: Settings, connection: duckdb.DuckDBPyConnection
+    ) -> None:
+        self._contract = contract
+        self._keys = keys
+        self._settings = settings
+        self._connection = connection
+        self._evaluators: list[Evaluator] = []
+
+    @classmethod
+    @contextmanager
+    def opened(cls, contract: Contract, keys: PseudonymKeys, settings: Settings, scratch: Path) -> Iterator[_Session]:
+        """A session whose temporary files lie beside the folder `scratch`. Raises ContractError."""
+        _own_folder(scratch)
         zone, threads, limit = contract.calendar.timezone, settings.threads, settings.memory_limit
         with conform_session(zone, threads=threads, memory_limit=limit, spill=scratch.parent) as connection:
             require_bound(contract, connection)
-            opened = open_payload(contract, payload, settings, content_date)
-            run = _Run(contract, connection, keys, scratch, batch, loaded_at, content_date)
-            tables = {source.table.name: run.table(source) for source in opened.sources}
-            conformed = Conformed(tables, opened.ignored_members, keys.version, _row_hash(tables))
-            _check_delivery(contract, conformed, [s.table.name for s in opened.sources if s.required])
-    except DeliveryRefused as refusal:
-        for leftover in scratch.glob("*.bronze.parquet"):
-            leftover.unlink()
-        raise _with_feed(refusal, contract, interval) from refusal
-    return conformed
+            yield cls(contract, keys, settings, connection)
 
+    def conform(self, payload: Payload) -> Conformed:
+        """See the function `conform`."""
+        with self._refusals(payload):
+            opened = open_payload(self._contract, payload.path, self._settings, self._content_date(payload))
+            tables = {source.table.name: self._table(payload, source) for source in opened.sources}
+            return replace(self._checked(tables, opened.sources, opened.ignored_members), split=payload.split)
 
-class _Run:
-    """What all tables of one delivery share."""
+    def conform_small(self, payloads: Sequence[Payload]) -> list[Conformed | Exception]:
+        """See the function `conform_small`."""
+        results: dict[int, Conformed | Exception] = {}
+        read: dict[int, _Read] = {}
+        for number, payload in enumerate(payloads):
+            try:
+                with self._refusals(payload):
+                    whole = self._read(payload)
+                if whole is None:
+                    results[number] = self.conform(payload)
+                else:
+                    read[number] = whole
+            except Exception as error:
+                results[number] = error
+        evaluated = self._evaluate(read.values())
+        for number, whole in read.items():
+            try:
+                if evaluated is None:
+                    # One of them broke the pass: alone, each shows whether it was this one.
+                    results[number] = self.conform(whole.payload)
+                    continue
+                with self._refusals(whole.payload):
+                    parts = [evaluated.pop(0) for _ in whole.sources]
+                    tables = {
+                        source.table.name: self._small_table(whole.payload, source, part)
+                        for source, part in zip(whole.sources, parts, strict=True)
+                    }
+                    results[number] = self._checked(tables, whole.sources, whole.ignored_members)
+            except Exception as error:
+                results[number] = error
+        return [results[number] for number in range(len(payloads))]
 
-    def __init__(
-        self, contract: Contract, connection: duckdb.DuckDBPyConnection, keys: PseudonymKeys, scratch: Path, batch: str,
-        loaded_at: datetime, content_date: date,
-    ) -> None:  # fmt: skip
-        self._contract = contract
-        self._connection = connection
-        self._keys = keys
-        self._scratch = scratch
-        self._batch = batch
-        self._loaded_at = loaded_at
-        self._content_date = content_date
+    def _read(self, payload: Payload) -> _Read | None:
+        """The payload in memory; None where a table has more than one segment."""
+        opened = open_payload(self._contract, payload.path, self._settings, self._content_date(payload))
+        found: list[Segment | None] = []
+        for source in opened.sources:
+            segments = source.segments()
+            found.append(next(segments, None))
+            if next(segments, None) is not None:
+                return None
+        return _Read(payload, opened.sources, tuple(found), opened.ignored_members)
 
-    def table(self, source: Source) -> ConformedTable:
-        table = source.table
-        bronze = BronzeFile(self._scratch / f"{table.name}.bronze.parquet", self._batch, self._loaded_at)
-        quarantine = QuarantineFile(self._scratch / f"{table.name}.quarantine.parquet", self._batch, table.name)
-        plan = TablePlan(self._contract, table, self._content_date)
-        work = TableConform(plan, self._connection, self._keys, bronze, quarantine, self._scratch)
+    def _evaluate(self, read: Iterable[_Read]) -> list[_Part] | None:
+        """The evaluated segments of all tables of all payloads, in order; None where a pass failed."""
+        listed = [
+            (self._evaluator(source.table), segment, self._content_date(whole.payload))
+            for whole in read
+            for source, segment in zip(whole.sources, whole.segments, strict=True)
+        ]
+        found: dict[int, _Part] = {}
         try:
-            work.run(source)
+            for evaluator in self._evaluators:
+                chosen = [
+                    (number, segment, day)
+                    for number, (its, segment, day) in enumerate(listed)
+                    if its is evaluator and segment is not None
+                ]
+                parts = evaluator.together([s for _, s, _ in chosen], [day for _, _, day in chosen])
+                found |= {number: part for (number, _, _), part in zip(chosen, parts, strict=True)}
+        except Exception:
+            return None
+        return [found.get(number) for number in range(len(listed))]
+
+    def _table(self, payload: Payload, source: Source) -> ConformedTable:
+        evaluator = self._evaluator(source.table, with_moment=payload.split is not None)
+        source = _reporting(source, payload)
+        return self._written(
+            payload, evaluator, lambda work: work.run(source, evaluator, self._content_date(payload)), background=True
+        )
+
+    def _small_table(self, payload: Payload, source: Source, part: _Part) -> ConformedTable:
+        segments = [part] if part is not None else []
+        evaluator = self._evaluator(source.table)
+        return self._written(payload, evaluator, lambda work: work.take(segments, source.size_hint), background=False)
+
+    def _written(
+        self, payload: Payload, evaluator: Evaluator, step: Callable[[TableConform], None], *, background: bool
+    ) -> ConformedTable:
+        plan, folder = evaluator.plan, payload.scratch
+        table = plan.table
+        bronze: BronzeFile | SplitBronze = (
+            SplitBronze(folder, table.name, payload.split, payload.loaded_at, self._connection)
+            if payload.split is not None
+            else BronzeFile(
+                folder / f"{table.name}.bronze.parquet", payload.batch, payload.loaded_at, background=background
+            )
+        )
+        quarantine = QuarantineFile(folder / f"{table.name}.quarantine.parquet", payload.batch, table.name)
+        work = TableConform(plan, bronze, quarantine, folder, payload.split)
+        try:
+            step(work)
             _check_counts(table, work.counts)
-            return _conformed(table, work.counts, bronze.finish(), quarantine.finish())
+            made = _conformed(table, work.counts, bronze.finish(), quarantine.finish())
+            if isinstance(bronze, SplitBronze) and work.parts is not None:
+                made = replace(made, parts=bronze.parts(work.parts))
+            return made
         except BaseException:
             bronze.discard()
             quarantine.discard()
             raise
+
+    def _evaluator(self, table: Table, *, with_moment: bool = False) -> Evaluator:
+        """The evaluator of the table as its header is in this payload."""
+        for evaluator in self._evaluators:
+            if evaluator.plan.table == table and evaluator.plan.with_moment == with_moment:
+                return evaluator
+        made = Evaluator(TablePlan(self._contract, table, with_moment=with_moment), self._connection, self._keys)
+        self._evaluators.append(made)
+        return made
+
+    def _content_date(self, payload: Payload) -> date:
+        return payload.content_as_of.astimezone(self._contract.calendar.zone).date()
+
+    def _checked(
+        self, tables: dict[str, ConformedTable], sources: Sequence[Source], ignored_members: tuple[str, ...]
+    ) -> Conformed:
+        conformed = Conformed(tables, ignored_members, self._keys.version, rows_of_all(tables))
+        _check_delivery(self._contract, conformed, [s.table.name for s in sources if s.required])
+        return conformed
+
+    @contextmanager
+    def _refusals(self, payload: Payload) -> Iterator[None]:
+        """Raise a refusal with feed and interval, and without any bronze file left."""
+        _own_folder(payload.scratch)
+        try:
+            yield
+        except DeliveryRefused as refusal:
+            for leftover in payload.scratch.glob("*.bronze.parquet"):
+                leftover.unlink()
+            raise _with_feed(refusal, self._contract, payload.interval) from refusal
+
+
+def _reporting(source: Source, payload: Payload) -> Source:
+    """The source; after each segment `payload.read` learns how many bytes were read."""
+    read = payload.read
+    if read is None:
+        return source
+
+    def segments() -> Iterator[Segment]:
+        done = 0
+        for segment in source.segments():
+            done += len(segment.block.data)
+            yield segment
+            read(done)
+
+    return replace(source, segments=segments)
+
+
+def _own_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
 
 
 def _conformed(table: Table, counts: Counts, bronze: Path | None, quarantine: Path | None) -> ConformedTable:
@@ -180,12 +317,6 @@ def _check_delivery(contract: Contract, conformed: Conformed, required: list[str
             )
 
 
-def without_bronze(conformed: Conformed) -> Conformed:
-    """The same result without bronze files, for a refused delivery."""
-    tables = {name: replace(table, bronze=None) for name, table in conformed.tables.items()}
-    return replace(conformed, tables=tables)
-
-
 def _too_many_refused(table: ConformedTable, limit: float, conformed: Conformed) -> DeliveryRefused:
     top = sorted(table.rules.items(), key=lambda item: (-item[1], item[0]))[:_TOP_RULES]
     rule = "encoding" if table.rules.get("encoding", 0) > limit * table.received else "refused_share"
@@ -213,8 +344,3 @@ def _with_feed(refusal: DeliveryRefused, contract: Contract, interval: Interval)
     )
     named.conformed = refusal.conformed
     return named
-
-
-def _row_hash(tables: dict[str, ConformedTable]) -> str:
-    text = "\n".join(f"{name} {table.row_hash}" for name, table in sorted(tables.items()))
-    return sha256_of_bytes(text.encode())

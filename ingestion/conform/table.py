@@ -8,25 +8,23 @@ bytes, records and cells (`parsers.block_limits`). So memory grows with the payl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.conform.compile import BITS, Rule, TablePlan
-from ingestion.conform.direct import plain_digits, read_directly
 from ingestion.conform.duplicates import KeyIndex
+from ingestion.conform.evaluate import Evaluated, Evaluator
 from ingestion.conform.held_rows import HeldRows
 from ingestion.conform.output import BronzeFile, Places, QuarantineFile
-from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.pseudonymise import Pseudonymiser
+from ingestion.conform.split import OUTSIDE, PART, PartCounts, Split, SplitBronze
 from ingestion.parsers.blocks import Array, Block, Segment, Source
 from ingestion.parsers.records import KEPT_TEXT
 from ingestion.parsers.text import readable_texts
@@ -56,20 +54,6 @@ class Counts:
     def row_hash(self) -> str:
         """Hash of the accepted rows in any order, as in `row_identity.rows`: number, sum and XOR of row hashes."""
         return f"{self.accepted}-{self.content:032x}-{self.parity:016x}"
-
-
-@dataclass(frozen=True)
-class _Result:
-    """One segment in SQL's eyes: `masks` has one row per `suspect` row, None when there is none.
-
-    `passed_through` are columns that Arrow read and SQL did not give back.
-    """
-
-    values: pa.Table
-    passed_through: dict[str, pa.ChunkedArray]
-    pseudonyms: dict[str, pa.DictionaryArray]
-    suspect: Array
-    masks: pa.Table | None
 
 
 @dataclass
@@ -102,50 +86,54 @@ class _Judged:
 
 
 class TableConform:
-    """Conforms one table of one delivery. Call `run` once; then `counts` has the result."""
+    """Conforms one table of one delivery. Call `run` or `take` once; then `counts` has the result."""
 
     def __init__(
         self,
         plan: TablePlan,
-        connection: duckdb.DuckDBPyConnection,
-        keys: PseudonymKeys,
-        bronze: BronzeFile,
+        bronze: BronzeFile | SplitBronze,
         quarantine: QuarantineFile,
         scratch: Path,
+        split: Split | None = None,
     ) -> None:
+        """`split`: the rows are of several intervals, and `bronze` takes them all."""
         self._plan = plan
-        self._connection = connection
-        self._pseudonymisers = {c.name: Pseudonymiser(plan, c, connection, keys) for c in plan.pseudonyms}
         self._bronze = bronze
+        self._split = split
+        self.parts = PartCounts(split) if split is not None else None
         self._quarantine = quarantine
-        self._statements: dict[tuple[frozenset[str], frozenset[str]], str] = {}
-        self._masks = plan.mask_statement()
         self._held = HeldRows(scratch)
         self.counts = Counts()
 
-    def run(self, source: Source) -> None:
-        """Read, judge and write every segment of the source."""
-        index = KeyIndex(source.size_hint, whole_rows=not self._plan.table.key)
-        # Three threads: fields are read, rows are judged in SQL, rows are counted and sorted out.
-        for segment, judged in _read_ahead(self._judgements(_read_ahead(source.segments()))):
+    def run(self, source: Source, evaluator: Evaluator, content_date: date) -> None:
+        """Read, evaluate and write every segment of the source."""
+        # Three threads: fields are read, rows are evaluated in SQL, rows are counted and sorted out.
+        segments = _read_ahead(source.segments())
+        self.take(_read_ahead(evaluator.each(segments, content_date)), source.size_hint)
+
+    def take(self, evaluated: Iterable[tuple[Segment, Evaluated | None]], size_hint: int) -> None:
+        """Count, sort out and write segments that were evaluated. Call it once, with all segments of the table."""
+        index = KeyIndex(size_hint, whole_rows=not self._plan.table.key)
+        for segment, judged in evaluated:
             self._segment(segment, judged, index)
         self._judge_held(index)
 
-    def _judgements(self, segments: Iterator[Segment]) -> Iterator[tuple[Segment, _Result | None]]:
-        for segment in segments:
-            yield segment, self._judge(segment.columns) if len(segment.rows) else None
-
-    def _segment(self, segment: Segment, judged: _Result | None, index: KeyIndex) -> None:
+    def _segment(self, segment: Segment, judged: Evaluated | None, index: KeyIndex) -> None:
         block = segment.block
         self.counts.received += len(block)
         self._refuse_unread(segment)
         if judged is None:
             return
         good = self._refuse_judged(segment, judged)
+        key, bronze = judged.values["_key"].to_numpy(), self._bronze_table(judged, block.number(segment.rows))
+        if self._split is not None:
+            numbers = self._split.numbers(judged.values["_moment"])
+            good = self._refuse_outside(segment, good, numbers)
+            key = self._split.separate(key, numbers) if self._plan.table.key else key
+            bronze = bronze.append_column(PART, pa.array(numbers))
         content = judged.values["_content"].to_numpy()[good]
-        fresh, repeat = self._sort_out_repeats(segment, good, judged.values["_key"].to_numpy()[good], content, index)
+        fresh, repeat = self._sort_out_repeats(segment, good, key[good], content, index)
         self.counts.duplicates += int(np.count_nonzero(repeat))
-        bronze = self._bronze_table(judged, block.number(segment.rows))
         flags = _mask_columns(judged.values, "_flag_", self._plan.flags)
         kept = good[fresh]
         if len(kept) == bronze.num_rows:
@@ -155,6 +143,19 @@ class TableConform:
         mask[kept] = True
         self._accept(_Judged(bronze.filter(pa.array(mask)), [f[kept] for f in flags], content[fresh]))
         self._hold(segment, _Judged(bronze, flags, judged.values["_content"].to_numpy()), good[~fresh & ~repeat])
+
+    def _refuse_outside(self, segment: Segment, good: Array, numbers: Array) -> Array:
+        """Quarantine the `good` records that belong to no interval of the span; returns the others."""
+        outside = good[numbers[good] < 0]
+        if len(outside):
+            name = str(self._plan.table.event_time)
+            detail = pa.nulls(len(outside), pa.string())
+            if name in segment.columns.column_names:
+                value = pc.fill_null(segment.columns[name].take(pa.array(outside)).combine_chunks(), "")
+                detail = pc.binary_join_element_wise(f"{name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
+            broken = np.ones((len(outside), 1), dtype=bool)
+            self._refuse(segment.block, segment.rows[outside], broken, [OUTSIDE], detail)
+        return np.asarray(good[numbers[good] >= 0])
 
     def _hold(self, segment: Segment, judged: _Judged, rows: Array) -> None:
         """Hold back rows of a segment that may be repeats."""
@@ -201,40 +202,11 @@ class TableConform:
             for found in pc.value_counts(rows.bronze["_event_date"]).to_pylist():
                 if isinstance(found["values"], date):
                     counts.days[found["values"].isoformat()] += found["counts"]
+        if self.parts is not None:
+            self.parts.add(rows.bronze, rows.content)
         self._bronze.write(rows.bronze)
 
-    def _judge(self, columns: pa.Table) -> _Result:
-        """Type, hash and pseudonymise the columns; evaluate single rules only for rows that may break one."""
-        columns = self._plan.sent.read(columns)
-        named = columns.rename_columns([f"_raw_{name}" for name in columns.column_names])
-        pseudonyms = {}
-        for name, pseudonymiser in self._pseudonymisers.items():
-            pseudonyms[name], short = pseudonymiser.apply(columns[name])
-            named = named.append_column(f"_p_{name}", short)
-        result, passed_through = self._values(named)
-        suspect = np.flatnonzero(result["_suspect"].to_numpy())
-        masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
-        return _Result(result, passed_through, pseudonyms, suspect, masks)
-
-    def _values(self, named: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
-        """The result of `TablePlan.statement`, and the columns read by Arrow that go to bronze unchanged."""
-        found = {name: read_directly(named[f"_raw_{name}"], to) for name, to in self._plan.direct.items()}
-        direct = frozenset(name for name, typed in found.items() if typed is not None)
-        for name in direct:
-            named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", found[name])
-        plain = frozenset(name for name in self._plan.plain_decimals if plain_digits(named[f"_raw_{name}"]))
-        if (direct, plain) not in self._statements:
-            self._statements[direct, plain] = self._plan.statement(direct, plain)
-        passed_through = {name: found[name] for name in self._plan.passed_through(direct)}
-        return self._query(self._statements[direct, plain], named), passed_through
-
-    def _query(self, statement: str, segment: pa.Table) -> pa.Table:
-        self._connection.register("segment", segment)
-        result = self._connection.execute(statement).to_arrow_table(max(segment.num_rows, 1))
-        self._connection.unregister("segment")
-        return result
-
-    def _bronze_table(self, judged: _Result, record: Array) -> pa.Table:
+    def _bronze_table(self, judged: Evaluated, record: Array) -> pa.Table:
         """Bronze columns in contract order, then `_record_number` and `_event_date` where the table has them."""
         made = {**judged.pseudonyms, **judged.passed_through}
         names = [c.name for c in self._plan.table.bronze_columns]
@@ -256,7 +228,7 @@ class TableConform:
             broken[np.searchsorted(rows, found), i] = True
         self._refuse(segment.block, rows, broken, rules, pa.nulls(len(rows), pa.string()))
 
-    def _refuse_judged(self, segment: Segment, judged: _Result) -> Array:
+    def _refuse_judged(self, segment: Segment, judged: Evaluated) -> Array:
         """Quarantine the records that break rules; returns the indices of the other rows."""
         everything = np.ones(len(segment.rows), dtype=bool)
         if judged.masks is None:

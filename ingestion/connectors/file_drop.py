@@ -13,9 +13,11 @@ import fnmatch
 import os
 import re
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from ingestion.connectors.base import Fetched, content_as_of
@@ -35,17 +37,29 @@ _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """What was seen of folders before: their sorted names, and those that lie inside the drop folder."""
+
+    names: dict[Path, list[str]] = field(default_factory=dict)
+    inside: set[Path] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
 class FileDropConnector:
-    """See ingestion.connectors.base.Connector."""
+    """See ingestion.connectors.base.Connector.
+
+    A folder is looked at once in the life of a connector, which is one run: what arrives meanwhile is the next run's.
+    """
 
     root: Path
+    seen: _Seen = field(default_factory=_Seen)
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """Every finished file that matches the interval's pattern, in name order.
 
         Raises SomeUnreadable, which carries the readable files, where some cannot be read.
         """
-        scan = _Scan(self.root, contract, interval, UnreadableItems())
+        scan = _Scan(self.root, contract, interval, UnreadableItems(), self.seen)
         files = scan.files(PurePosixPath(_pattern(contract, interval)).parts)
         fetched = []
         for path in files:
@@ -65,6 +79,7 @@ class _Scan:
     contract: Contract
     interval: Interval
     problems: UnreadableItems
+    seen: _Seen
 
     def files(self, parts: tuple[str, ...]) -> list[Path]:
         """Regular files below the root that match the parts of a pattern, in name order."""
@@ -81,13 +96,13 @@ class _Scan:
 
     def _matches(self, folder: Path, part: str) -> Iterator[Path]:
         """Paths in a folder whose names match one part of a pattern."""
+        wildcard = _WILDCARD.search(part)
         try:
-            if _WILDCARD.search(part) is None:
+            if wildcard is None:
                 (folder / part).lstat()
                 yield folder / part
                 return
-            with os.scandir(folder) as entries:
-                names = [entry.name for entry in entries]
+            names = self._names(folder)
         except _NOT_THERE as error:
             # A missing folder holds no file; a file in place of the drop folder itself is an error.
             if folder == self.root and isinstance(error, NotADirectoryError):
@@ -96,12 +111,27 @@ class _Scan:
         except OSError as error:
             self._add_os_error(folder, error)
             return
+        # Only the names that begin like the pattern are tried, so that a run does not pay for the years before it.
+        beginning = part[: wildcard.start()]
+        alike = takewhile(lambda name: name.startswith(beginning), names[bisect_left(names, beginning) :])
         matches = re.compile(fnmatch.translate(part)).match
-        yield from (folder / name for name in names if matches(name))
+        yield from (folder / name for name in alike if matches(name))
+
+    def _names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted. Raises OSError."""
+        if folder not in self.seen.names:
+            with os.scandir(folder) as entries:
+                self.seen.names[folder] = sorted(entry.name for entry in entries)
+        return self.seen.names[folder]
 
     def _is_folder(self, path: Path) -> bool:
+        if path in self.seen.inside:
+            return True
         mode = self._mode(path)
-        return mode is not None and stat.S_ISDIR(mode)
+        if mode is None or not stat.S_ISDIR(mode):
+            return False
+        self.seen.inside.add(path)
+        return True
 
     def _is_file(self, path: Path, *, is_exact: bool) -> bool:
         mode = self._mode(path)
@@ -114,6 +144,10 @@ class _Scan:
     def _mode(self, path: Path) -> int | None:
         """`st_mode` of the file or folder at a path, links followed; None where it is missing or outside the drop."""
         try:
+            if path.parent in self.seen.inside:
+                mode = path.lstat().st_mode
+                if not stat.S_ISLNK(mode):
+                    return mode
             real = path.resolve(strict=True)
             if real.is_relative_to(self.root.resolve()):
                 return real.stat().st_mode

@@ -1,268 +1,160 @@
-"""One conform attempt on one landed batch, from raw to its receipt.
+"""Conform landed batches of a feed and commit them, several small ones in one pass.
 
-Owns the order bronze and quarantine → receipt: objects first, under keys of this attempt, and the
-receipt last. Until the receipt is put nothing of the attempt can be seen; a process that dies
-leaves objects no receipt names, which ingestion.upkeep.collect removes. Rows are conform's business.
-
-A defect of the lake, whatever exception it is, refuses the one delivery that met it (rule `internal_error`), so
-that no other waits for it. `citylake reconform` tries it again.
+Owns which batches are conformed together, and which may be judged by one reading of the receipt log. What becomes of a
+row is ingestion.conform's business, what is stored of a batch and when, that of .commit.
 """
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ingestion import keys
-from ingestion.conform.run import Conformed, ConformedTable, conform
+from ingestion.conform.result import Conformed
+from ingestion.conform.run import Payload, conform, conform_small
+from ingestion.conform.split import split_of
 from ingestion.contract.model import Contract
-from ingestion.delivery.judge import Judgement, judge
-from ingestion.delivery.outcome import Delivery, from_receipt, repeated
-from ingestion.errors import CitylakeError, DeliveryRefused, IntegrityError, StoreError, UnexpectedError
+from ingestion.delivery.bulk import BulkCommit
+from ingestion.delivery.commit import Commit, CommitTimes, Work
+from ingestion.delivery.outcome import Delivery
+from ingestion.errors import ContractError, IntegrityError
 from ingestion.intervals import Interval
-from ingestion.isolation import write_crash_log
 from ingestion.lake import Lake
-from ingestion.machine.disk import as_disk_error
-from ingestion.receipts.lookup import Standing, batch_standing
-from ingestion.receipts.model import INTERNAL_ERROR, BronzeFile, Manifest, Receipt, TableReceipt
+from ingestion.receipts.lookup import read_standings
 from ingestion.values.hashes import sha256_of_file
 
+SMALL_BYTES = 2**20
+"""Payloads up to this size are conformed together with others of their feed."""
 
-def attempt(
-    lake: Lake,
-    contract: Contract,
-    manifest: Manifest,
-    *,
-    as_of: datetime | None = None,
-    instead_of: Standing | None = None,
-    payload: Path | None = None,
-) -> Delivery:
+
+def attempt(lake: Lake, contract: Contract, work: Work) -> Delivery:
     """Conform a landed batch and commit what came of it.
 
-    `as_of` is the content time of this presentation where it is later than the manifest's.
-    `instead_of` is the batch's standing that this attempt replaces (reconform, or a refused batch
-    under a new contract). `payload` are the bytes where they lie on this machine, hashed already; else they are
-    read from raw and compared with the manifest. Raises StoreError, LakeBusy, IntegrityError, and UnexpectedError where
-    `instead_of` is not a refusal (what it says stands); never DeliveryRefused.
+    Raises StoreError, LakeBusy, IntegrityError, ContractError, and UnexpectedError where `work.instead_of` is not a
+    refusal (what it says stands); never DeliveryRefused.
     """
-    as_of = max(manifest.content_as_of, as_of or manifest.content_as_of)
-    return _Attempt(lake, contract, manifest, as_of, instead_of, payload).run()
+    ((_, result),) = attempt_each(lake, contract, [work])
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
-def confirm(lake: Lake, contract: Contract, manifest: Manifest, as_of: datetime, known: Standing) -> Delivery:
-    """Commit that the rows of `known`, which are in bronze already, were delivered again with content of `as_of`.
+def attempt_each(lake: Lake, contract: Contract, works: Sequence[Work]) -> Iterator[tuple[Work, Delivery | Exception]]:
+    """As `attempt` for several batches of a feed, each with a receipt of its own; the order of those that meet is kept.
 
-    Nothing is conformed, so the receipt keeps the contract revision and key version that the batch stands under.
+    Small payloads are conformed in one pass, and the log is read once for all that do not meet each other. What
+    `attempt` would raise for one is its result, except LakeBusy and ContractError, which concern all.
     """
-    return _Attempt(lake, contract, manifest, as_of, known).put(
-        outcome="unchanged",
-        message="the same bytes again after a correction: they count again",
-        confirms=known.confirms or known.batch,
-        revision=known.revision,
-        key_version=known.key_version,
+    with lake.scratch() as folder:
+        conformed = dict(enumerate(conform_each(lake, contract, works, folder)))
+        for wave in _waves(contract, works):
+            yield from _commit_wave(lake, contract, [(works[number], conformed.pop(number)) for number in wave])
+
+
+def _commit_wave(
+    lake: Lake, contract: Contract, wave: Sequence[tuple[Work, Conformed | Exception]]
+) -> list[tuple[Work, Delivery | Exception]]:
+    """Commit batches that do not meet each other, under the feed's lock."""
+    done: list[tuple[Work, Delivery | Exception]] = []
+    with lake.committing(contract):
+        with lake.log.refreshed() as connection:
+            intervals = [interval for work, made in wave for interval in intervals_of(work, made)]
+            bulk = next((work.manifest.batch for work, _ in wave if work.manifest.bulk), None)
+            standings = read_standings(connection, contract, intervals, bulk=bulk)
+        times = CommitTimes(lake, standings.newest)
+        for work, conformed in wave:
+            try:
+                kind = BulkCommit if work.manifest.bulk else Commit
+                done.append((work, kind(lake, contract, work, times).run(conformed, standings)))
+            except Exception as error:
+                done.append((work, error))
+    return done
+
+
+def intervals_of(work: Work, conformed: Conformed | Exception) -> list[Interval]:
+    """The intervals whose receipts a batch is judged by: its own, and those that a bulk delivery has rows of."""
+    if isinstance(conformed, Exception) or conformed.split is None:
+        return [work.interval]
+    return [work.interval, *(conformed.split.intervals[number] for number in conformed.part_numbers)]
+
+
+def _waves(contract: Contract, works: Sequence[Work]) -> list[list[int]]:
+    """The numbers of works in groups that can be judged at one moment: no two of a group meet each other."""
+    if any(work.manifest.bulk for work in works):
+        return [[number] for number in range(len(works))]
+    waves: list[list[int]] = []
+    met: Counter[datetime | None] = Counter()
+    for number, work in enumerate(works):
+        scope = None if contract.citylake.delivery == "snapshot" else work.interval.start
+        if met[scope] == len(waves):
+            waves.append([])
+        waves[met[scope]].append(number)
+        met[scope] += 1
+    return waves
+
+
+def conform_each(lake: Lake, contract: Contract, works: Sequence[Work], folder: Path) -> list[Conformed | Exception]:
+    """What conform makes of each: rows, a refusal, or what it met. Raises ContractError."""
+    results: dict[int, Conformed | Exception] = {}
+    small: dict[int, Payload] = {}
+    for number, work in enumerate(works):
+        try:
+            payload = _payload(lake, contract, work, folder / str(number))
+        except Exception as error:
+            results[number] = error
+            continue
+        if len(works) > 1 and work.manifest.bytes <= SMALL_BYTES and not work.manifest.bulk:
+            small[number] = payload
+        else:
+            results[number] = _conform_alone(lake, contract, payload)
+    found = conform_small(contract, list(small.values()), keys=lake.keys, settings=lake.settings)
+    results |= dict(zip(small, found, strict=True))
+    return [_stepped(lake, results[number]) for number in range(len(works))]
+
+
+def _stepped(lake: Lake, result: Conformed | Exception) -> Conformed | Exception:
+    """The result, or what the step's hook raises."""
+    try:
+        lake.on_step("conformed")
+    except Exception as error:
+        return error
+    return result
+
+
+def _conform_alone(lake: Lake, contract: Contract, payload: Payload) -> Conformed | Exception:
+    try:
+        return conform(contract, payload, keys=lake.keys, settings=lake.settings)
+    except ContractError:
+        raise
+    except Exception as error:
+        return error
+
+
+def _payload(lake: Lake, contract: Contract, work: Work, folder: Path) -> Payload:
+    """The bytes to conform, and the facts of their delivery. Raises StoreError, IntegrityError."""
+    folder.mkdir(mode=0o700)
+    return Payload(
+        path=work.payload or _from_raw(lake, contract, work, folder),
+        batch=work.manifest.batch,
+        loaded_at=work.manifest.fetched_at,
+        interval=work.interval,
+        content_as_of=work.manifest.content_as_of,
+        scratch=folder,
+        split=split_of(contract, work.interval, work.manifest.sha256) if work.manifest.bulk else None,
+        read=work.read,
     )
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    lake: Lake
-    contract: Contract
-    manifest: Manifest
-    as_of: datetime
-    instead_of: Standing | None
-    payload: Path | None = None
-    id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
-
-    def run(self) -> Delivery:
-        try:
-            with self.lake.scratch() as folder:
-                conformed, refusal = self._conformed(folder)
-                self.lake.on_step("conformed")
-                with self.lake.committing(self.contract):
-                    return self._committed_meanwhile() or self._commit(conformed, refusal)
-        except CitylakeError:
-            raise
-        except Exception as error:
-            return self._failed(error)
-
-    def _failed(self, error: Exception) -> Delivery:
-        """Refuse this delivery for an exception nobody expected: a receipt and a crash log.
-
-        Raises DiskError where the disk is behind it, and UnexpectedError where rows of this batch count already.
-        """
-        place = {"feed": f"{self.contract.department}.{self.contract.feed}", "interval": str(self._interval)}
-        left = "raw bytes and manifest are landed, nothing else was stored"
-        refused_by_disk = as_disk_error(error, f"conforming {self.manifest.filename!r}", left=left, **place)
-        if refused_by_disk is not None:
-            raise refused_by_disk from error
-        log = write_crash_log(error, self.lake.settings)
-        message = (
-            f"{type(error).__name__} while it was conformed: a defect of the lake, not of the file; "
-            f"crash log {log.name if log else 'could not be written'}"
+def _from_raw(lake: Lake, contract: Contract, work: Work, folder: Path) -> Path:
+    """The bytes in raw, which must be those that were landed."""
+    path = lake.store.fetch(work.manifest.payload, folder / "payload")
+    if sha256_of_file(path) != work.manifest.sha256:
+        raise IntegrityError(
+            f"raw object {work.manifest.payload!r} does not have the bytes its manifest names",
+            feed=contract.name,
+            interval=str(work.interval),
+            left="nothing was committed; what was conformed from it before stands",
+            next_step="restore that object from a backup, then run the same command again",
         )
-        if self.instead_of is not None and self.instead_of.outcome != "refused":
-            raise UnexpectedError(
-                message,
-                left=f"the batch stands as before, under revision {self.instead_of.revision}",
-                next_step=f"send the crash log to the maintainers; after an update: citylake reconform {place['feed']}",
-                **place,
-            ) from error
-        with self.lake.committing(self.contract):
-            return self._committed_meanwhile() or self.put(outcome="refused", rule=INTERNAL_ERROR, message=message)
-
-    def put(self, **facts: object) -> Delivery:
-        """Commit: the receipt object, timed after every receipt folded so far."""
-        committed_at = self.lake.log.next_commit_time(self.lake.clock())
-        receipt = self._receipt(committed_at, facts)
-        key = keys.receipt(committed_at, receipt.department, receipt.feed, receipt.batch, receipt.attempt)
-        self.lake.store.put_bytes(key, receipt.model_dump_json(indent=1).encode())
-        self.lake.on_step("committed")
-        return from_receipt(receipt, key, self.manifest.filename)
-
-    @property
-    def _interval(self) -> Interval:
-        return Interval(self.manifest.interval.start, self.manifest.interval.end)
-
-    def _committed_meanwhile(self) -> Delivery | None:
-        """The delivery as another process committed or erased it while this one conformed; None where none did."""
-        self.lake.log.refresh()
-        with self.lake.log.reading() as connection:
-            standing = batch_standing(connection, self.contract, self._interval, self.manifest.batch)
-        if standing is None:
-            return None
-        if standing.state != "erased" and standing.key == (self.instead_of.key if self.instead_of else None):
-            return None
-        return repeated(self.contract, standing, self.manifest.filename)
-
-    def _conformed(self, folder: Path) -> tuple[Conformed | None, DeliveryRefused | None]:
-        try:
-            conformed = conform(
-                self.contract,
-                self.payload or self._from_raw(folder),
-                batch=self.manifest.batch,
-                loaded_at=self.manifest.fetched_at,
-                interval=self._interval,
-                content_as_of=self.manifest.content_as_of,
-                keys=self.lake.keys,
-                settings=self.lake.settings,
-                scratch=folder,
-            )
-        except DeliveryRefused as refusal:
-            return getattr(refusal, "conformed", None), refusal
-        return conformed, None
-
-    def _from_raw(self, folder: Path) -> Path:
-        """The bytes in raw, which must be those that were landed."""
-        path = self.lake.store.fetch(self.manifest.payload, folder / "payload")
-        if sha256_of_file(path) != self.manifest.sha256:
-            raise IntegrityError(
-                f"raw object {self.manifest.payload!r} does not have the bytes its manifest names",
-                feed=f"{self.contract.department}.{self.contract.feed}",
-                interval=str(self._interval),
-                left="nothing was committed; what was conformed from it before stands",
-                next_step="restore that object from a backup, then run the same command again",
-            )
-        return path
-
-    def _commit(self, conformed: Conformed | None, refusal: DeliveryRefused | None) -> Delivery:
-        facts: dict[str, object] = {}
-        if conformed is not None:
-            facts = {"key_version": conformed.key_version, "ignored_members": list(conformed.ignored_members)}
-        if refusal is not None:
-            tables = self._stored(conformed, bronze=False)
-            return self.put(outcome="refused", rule=refusal.rule, message=refusal.message, tables=tables, **facts)
-        if conformed is None:
-            raise StoreError("conform gave neither rows nor a refusal", left="raw bytes and manifest are landed")
-        judged = self._judged(conformed)
-        tables = self._stored(conformed, bronze=judged.outcome != "unchanged")
-        return self.put(
-            outcome=judged.outcome, message=judged.message, confirms=judged.confirms, tables=tables, **facts
-        )
-
-    def _judged(self, conformed: Conformed) -> Judgement:
-        earlier = self.instead_of
-        if earlier is not None and earlier.outcome in ("accepted", "held"):
-            # The department sent nothing new: what was decided about this delivery stays decided.
-            return Judgement("held" if earlier.outcome == "held" else "accepted", earlier.message)
-        return judge(
-            self.lake,
-            self.contract,
-            conformed,
-            batch=self.manifest.batch,
-            interval=self._interval,
-            as_of=self.as_of,
-            doubt=self.manifest.doubt,
-        )
-
-    def _stored(self, conformed: Conformed | None, *, bronze: bool) -> dict[str, TableReceipt]:
-        """Put each table's bronze (where `bronze`) and quarantine objects; the tables' part of the receipt."""
-        tables = conformed.tables if conformed is not None else {}
-        return {name: self._stored_table(name, table, bronze=bronze) for name, table in tables.items()}
-
-    def _stored_table(self, name: str, table: ConformedTable, *, bronze: bool) -> TableReceipt:
-        files = [self._put_bronze(name, table, table.bronze)] if bronze and table.bronze else []
-        quarantine = []
-        if table.quarantine is not None:
-            quarantine.append(self._key(keys.QUARANTINE, name))
-            self.lake.store.put_file(quarantine[0], table.quarantine, consume=True)
-            self.lake.on_step("stored_quarantine")
-        return TableReceipt(
-            received=table.received,
-            accepted=table.accepted,
-            quarantined=table.quarantined,
-            duplicates=table.duplicates,
-            rules=table.rules,
-            flags=table.flags,
-            bronze=files,
-            quarantine=quarantine,
-        )
-
-    def _put_bronze(self, name: str, table: ConformedTable, path: Path) -> BronzeFile:
-        sha256 = sha256_of_file(path)
-        stored = self.lake.store.put_file(self._key(keys.BRONZE, name), path, consume=True)
-        self.lake.on_step("stored_bronze")
-        return BronzeFile(
-            key=stored.key,
-            bytes=stored.size,
-            sha256=sha256,
-            rows=table.accepted,
-            row_hash=table.row_hash,
-            days=table.days,
-        )
-
-    def _key(self, zone: str, table: str) -> str:
-        return keys.table_object(
-            zone,
-            self.contract.department,
-            self.contract.feed,
-            table,
-            self.manifest.dt,
-            self.manifest.batch,
-            self.contract.revision,
-            self.id,
-        )
-
-    def _receipt(self, committed_at: datetime, outcome: dict[str, object]) -> Receipt:
-        facts: dict[str, object] = {
-            "department": self.contract.department,
-            "feed": self.contract.feed,
-            "batch": self.manifest.batch,
-            "attempt": self.id,
-            "delivery": self.contract.citylake.delivery,
-            "correction": self.contract.citylake.correction,
-            "interval": self.manifest.interval,
-            "dt": self.manifest.dt,
-            "contract": self.contract.id,
-            "revision": self.contract.revision,
-            # A delivery refused before its rows were read met no key.
-            "key_version": 0,
-            "raw_key": self.manifest.payload,
-            "raw_sha256": self.manifest.sha256,
-            "raw_bytes": self.manifest.bytes,
-            "content_as_of": self.as_of,
-            "loaded_at": self.manifest.fetched_at,
-            "committed_at": committed_at,
-        }
-        return Receipt.model_validate(facts | outcome)
+    return path

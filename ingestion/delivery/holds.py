@@ -30,10 +30,13 @@ class Held:
 
 
 _HELD = """
-select feed_id, batch, state, message, interval_start, content_as_of, key
+select
+    feed_id, coalesce(bulk, batch) as sent, state, any_value(message), min(interval_start), min(content_as_of) as as_of,
+    key
 from standing
 where outcome = 'held' and state <> 'erased'
-order by content_as_of, key
+group by feed_id, sent, state, key
+order by as_of, key
 """
 
 

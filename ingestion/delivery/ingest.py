@@ -1,19 +1,23 @@
 """Ingest: every file a department has for an interval becomes one Delivery. The path of a delivery begins here.
 
-    fetch (ingestion.connectors) → land (.land) → attempt (.attempt): conform → judge (.judge) → receipt
+    fetch (ingestion.connectors) → land (.land) → conform (.attempt) → judge (.judge) → store and receipt (.commit)
 
-Owns the order of these steps for one file, and what happens when the same bytes come again. A refused file is an
-outcome, not an exception, so one bad file never stops the others; only a source or store that cannot be read raises.
-`extract` and `conform_landed` are the two halves of the path, for tasks of their own: between them the bytes lie in raw
-without a receipt, and that is all the state there is.
+Owns the order of these steps, which files take them together, and what happens when the same bytes come again. Files
+of a feed go in groups, because reading the receipts and planning SQL costs more than a small file; each file has a
+receipt of its own. A refused file is an outcome, not an exception, so one bad file never stops the others; only a
+source or store that cannot be read raises. `extract_each` and `conform_landed_each` are the two halves of the path, for
+tasks of their own: between them the bytes lie in raw without a receipt, and that is all the state there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from ingestion.connectors.base import Fetched
@@ -23,15 +27,16 @@ from ingestion.connectors.file_drop import fetched_file
 from ingestion.connectors.local_file import name_as_text
 from ingestion.contract.model import Contract
 from ingestion.contract.usable import require_active
-from ingestion.delivery.attempt import attempt, confirm
+from ingestion.delivery.attempt import attempt_each
+from ingestion.delivery.commit import Work, confirm
 from ingestion.delivery.judge import hold_message, losses_past_limit, supersedes
-from ingestion.delivery.land import Landed, is_due_again, land
+from ingestion.delivery.land import Landed, Staged, is_due_again, land, stage
 from ingestion.delivery.outcome import Delivery, repeated
-from ingestion.errors import IntegrityError
+from ingestion.errors import ContractError, IntegrityError, LakeBusy
 from ingestion.intervals import Interval
 from ingestion.isolation import Isolated
 from ingestion.lake import Lake
-from ingestion.receipts.lookup import Standing, batch_standing, bronze_of, in_force
+from ingestion.receipts.lookup import Standing, Standings, bronze_of, read_standings
 from ingestion.receipts.manifests import read_manifest
 
 
@@ -52,13 +57,9 @@ def ingest_intervals(lake: Lake, contract: Contract, intervals: Sequence[Interva
     """
     isolated = Isolated(lake.settings, contract.name, "ingest")
     now = partial(fetch_time, lake, contract)
-    for interval, found in fetch_each(connector_for(lake, contract), contract, intervals, now, isolated):
-        for fetched in found:
-            delivery = None
-            with isolated.each(interval):
-                delivery = ingest_fetched(lake, contract, interval, fetched)
-            if delivery is not None:
-                yield delivery
+    fetched = fetch_each(connector_for(lake, contract), contract, intervals, now, isolated)
+    files = ((interval, file) for interval, found in fetched for file in found)
+    yield from ingest_each(lake, contract, files, isolated)
     isolated.raise_collected()
 
 
@@ -69,6 +70,14 @@ def ingest_file(lake: Lake, contract: Contract, path: Path, interval: Interval) 
         contract, interval, path, source=f"file:{name_as_text(path.name)}", connector="file/1", now=now
     )
     return ingest_fetched(lake, contract, interval, fetched)
+
+
+def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
+    """One fetched file as a delivery of the interval. Raises as `ingest_interval`."""
+    isolated = Isolated(lake.settings, contract.name, "ingest")
+    deliveries = list(ingest_each(lake, contract, [(interval, fetched)], isolated))
+    isolated.raise_collected()
+    return deliveries[0]
 
 
 def fetch_time(lake: Lake, contract: Contract) -> datetime:
@@ -83,6 +92,12 @@ def fetch_time(lake: Lake, contract: Contract) -> datetime:
     return lake.log.next_commit_time(lake.clock())
 
 
+GROUP_FILES = 256
+GROUP_BYTES = 16 * 2**20
+GROUP_SECONDS = 5.0
+"""Limits of files that are landed and conformed together (`_groups`)."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A batch in raw that has no receipt yet; `as_of` is the time its content is of, UTC."""
@@ -92,46 +107,167 @@ class Waiting:
     as_of: datetime
 
 
-def ingest_fetched(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery:
-    """Land, then conform and commit, or say why nothing needs to be stored."""
-    require_active(contract)
-    with lake.scratch() as folder:
-        landed = land(lake, contract, interval, fetched, folder)
-        if landed.manifest is not None:
-            return attempt(
-                lake,
-                contract,
-                landed.manifest,
-                as_of=landed.content_as_of,
-                instead_of=landed.known,
-                payload=landed.staged,
-            )
-    return _already_committed(lake, contract, landed, fetched)
+Found = Iterable[tuple[Interval, Fetched]]
+"""Fetched files, each with its interval."""
 
 
-def extract(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched) -> Delivery | Waiting:
-    """The first half: land. A `Delivery` where nothing is left to conform."""
-    require_active(contract)
-    with lake.scratch() as folder:
-        landed = land(lake, contract, interval, fetched, folder)
-    if landed.manifest is not None:
-        return Waiting(interval, landed.batch, landed.content_as_of)
-    return _already_committed(lake, contract, landed, fetched)
+def ingest_each(lake: Lake, contract: Contract, found: Found, isolated: Isolated) -> Iterator[Delivery]:
+    """Land each file, then conform and commit it, or say why nothing needs to be stored; as they are committed.
 
-
-def conform_landed(lake: Lake, contract: Contract, waiting: Waiting) -> Delivery:
-    """The second half: conform and commit, unless another run did so meanwhile.
-
-    Raises ObjectNotFound where the batch was never landed; else as `ingest_interval`.
+    Files are taken in groups (`_groups`), each file with a receipt of its own. What one cannot get past is kept in
+    `isolated`. Raises LakeBusy, ContractError, and what `Isolated.each` raises.
     """
     require_active(contract)
-    manifest = read_manifest(lake.store, contract, waiting.interval, waiting.batch)
-    lake.log.refresh()
-    with lake.log.reading() as connection:
-        known = batch_standing(connection, contract, waiting.interval, waiting.batch)
-    if known is not None and not is_due_again(known, contract):
-        return repeated(contract, known, manifest.filename)
-    return attempt(lake, contract, manifest, as_of=waiting.as_of, instead_of=known)
+    for group in _groups(found):
+        with lake.scratch() as folder:
+            for files in _stage_each(contract, group, folder, isolated):
+                yield from _ingest_staged(lake, contract, files, isolated)
+
+
+def extract_each(lake: Lake, contract: Contract, found: Found, isolated: Isolated) -> Iterator[Delivery | Waiting]:
+    """The first half of `ingest_each`: land. A `Delivery` where nothing is left to conform."""
+    require_active(contract)
+    for group in _groups(found):
+        with lake.scratch() as folder:
+            for files in _stage_each(contract, group, folder, isolated):
+                for staged, landed in _land_each(lake, contract, files, isolated):
+                    done: Delivery | Waiting | None = None
+                    with isolated.each(staged.interval):
+                        if landed.manifest is not None:
+                            done = Waiting(staged.interval, landed.batch, landed.content_as_of)
+                        else:
+                            done = _already_committed(lake, contract, landed, staged.fetched)
+                    if done is not None:
+                        yield done
+
+
+def conform_landed_each(
+    lake: Lake, contract: Contract, landed: Iterable[Waiting], isolated: Isolated
+) -> Iterator[Delivery]:
+    """The second half of `ingest_each`: conform and commit what was landed, unless another run did so meanwhile."""
+    require_active(contract)
+    waiting = iter(landed)
+    while group := list(islice(waiting, GROUP_FILES)):
+        standings = _standings(lake, contract, [batch.interval for batch in group], isolated)
+        if standings is None:
+            continue
+        works: list[Work] = []
+        for batch in group:
+            done: Delivery | None = None
+            with isolated.each(batch.interval):
+                manifest = read_manifest(lake.store, contract, batch.interval, batch.batch)
+                known = standings.of(batch.batch)
+                if known is not None and not is_due_again(known, contract):
+                    done = repeated(contract, known, manifest.filename)
+                else:
+                    works.append(Work(manifest, batch.as_of, known))
+            if done is not None:
+                yield done
+        yield from _attempted(lake, contract, works, isolated)
+
+
+def _groups(found: Found) -> Iterator[list[tuple[Interval, Fetched]]]:
+    """Files that are landed and conformed together: some hundred small ones, or a large one alone.
+
+    A group ends after a few seconds too, so that what a slow source sent is not kept waiting for what it will send.
+    """
+    group: list[tuple[Interval, Fetched]] = []
+    size, ends = 0, 0.0
+    for interval, fetched in found:
+        length = _length(fetched)
+        if group and (size + length > GROUP_BYTES or len(group) >= GROUP_FILES or time.monotonic() > ends):
+            yield group
+            group, size = [], 0
+        if not group:
+            ends = time.monotonic() + GROUP_SECONDS
+        group.append((interval, fetched))
+        size += length
+    if group:
+        yield group
+
+
+def _length(fetched: Fetched) -> int:
+    """Bytes of a fetched file; 0 where there is none, which landing reports."""
+    try:
+        return fetched.path.stat().st_size if fetched.known is None else 0
+    except OSError:
+        return 0
+
+
+def _stage_each(
+    contract: Contract, group: Sequence[tuple[Interval, Fetched]], folder: Path, isolated: Isolated
+) -> list[list[Staged]]:
+    """The files of a group in parts, each batch once in a part: bytes that come again are looked at after the first."""
+    parts: list[list[Staged]] = []
+    times: Counter[str] = Counter()
+    for number, (interval, fetched) in enumerate(group):
+        with isolated.each(interval):
+            staged = stage(contract, interval, fetched, folder / str(number))
+            if times[staged.batch] == len(parts):
+                parts.append([])
+            parts[times[staged.batch]].append(staged)
+            times[staged.batch] += 1
+    return parts
+
+
+def _ingest_staged(lake: Lake, contract: Contract, files: Sequence[Staged], isolated: Isolated) -> Iterator[Delivery]:
+    works: list[Work] = []
+    for staged, landed in _land_each(lake, contract, files, isolated):
+        if landed.manifest is not None:
+            works.append(Work(landed.manifest, landed.content_as_of, landed.known, landed.staged))
+            continue
+        # What comes back is compared with what counts, so what came before it is committed first.
+        yield from _attempted(lake, contract, works, isolated)
+        works = []
+        done: Delivery | None = None
+        with isolated.each(staged.interval):
+            done = _already_committed(lake, contract, landed, staged.fetched)
+        if done is not None:
+            yield done
+    yield from _attempted(lake, contract, works, isolated)
+
+
+def _land_each(
+    lake: Lake, contract: Contract, files: Sequence[Staged], isolated: Isolated
+) -> Iterator[tuple[Staged, Landed]]:
+    standings = _standings(lake, contract, [staged.interval for staged in files], isolated)
+    if standings is None:
+        return
+    for staged in files:
+        landed: Landed | None = None
+        with isolated.each(staged.interval):
+            landed = land(lake, contract, staged, standings.of(staged.batch))
+        if landed is not None:
+            yield staged, landed
+
+
+def _standings(lake: Lake, contract: Contract, intervals: Sequence[Interval], isolated: Isolated) -> Standings | None:
+    """What the receipts say now; None where they cannot be read, which is kept in `isolated`."""
+    with isolated.each(intervals[0] if intervals else None), lake.log.refreshed() as connection:
+        return read_standings(connection, contract, intervals)
+    return None
+
+
+def _attempted(lake: Lake, contract: Contract, works: Sequence[Work], isolated: Isolated) -> Iterator[Delivery]:
+    """What became of each, as it is committed; what could not be committed is kept in `isolated`."""
+    results = attempt_each(lake, contract, works) if works else iter(())
+    while True:
+        try:
+            work, result = next(results)
+        except StopIteration:
+            return
+        except (LakeBusy, ContractError):
+            raise
+        except Exception as error:
+            isolated.add(error)
+            return
+        delivery: Delivery | None = None
+        with isolated.each(work.interval):
+            if isinstance(result, Exception):
+                raise result
+            delivery = result
+        if delivery is not None:
+            yield delivery
 
 
 def _already_committed(lake: Lake, contract: Contract, landed: Landed, fetched: Fetched) -> Delivery:
@@ -158,11 +294,11 @@ def _comes_back(contract: Contract, landed: Landed, known: Standing, fetched: Fe
 def _confirm_again(lake: Lake, contract: Contract, landed: Landed, known: Standing, filename: str) -> Delivery:
     """Bytes that a correction replaced, sent again after it: their rows count again, unless keys would be lost."""
     with lake.committing(contract):
-        lake.log.refresh()
-        with lake.log.reading() as connection:
-            rows = batch_standing(connection, contract, known.interval, known.confirms or known.batch) or known
-            top = in_force(connection, contract, known.interval, other_than=rows.batch)
-            old, new = (bronze_of(connection, top.key) if top else {}), bronze_of(connection, rows.key)
+        with lake.log.refreshed() as connection:
+            standings = read_standings(connection, contract, [known.interval])
+            rows = standings.of(known.confirms or known.batch) or known
+            top = standings.in_force(known.interval, other_than=rows.batch)
+            old, new = (bronze_of(connection, top) if top else {}), bronze_of(connection, rows)
         outranked = top is not None and top.precedence > rows.precedence and landed.content_as_of >= top.as_of
         if top is None or not outranked or contract.citylake.delivery == "events":
             return repeated(contract, known, filename)

@@ -5,7 +5,8 @@ Owns the comparison with the delivery in force. It changes nothing; ingestion.de
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,13 @@ import duckdb
 from ingestion.contract.model import Contract, Table
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
-from ingestion.receipts.lookup import Standing, bronze_of, in_force
+from ingestion.receipts.lookup import Standing, Standings
 from ingestion.receipts.model import Outcome
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
 
 if TYPE_CHECKING:
-    from ingestion.conform.run import Conformed
+    from ingestion.conform.result import Conformed
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,20 @@ def judge(
     lake: Lake,
     contract: Contract,
     conformed: Conformed,
+    standings: Standings,
     *,
     batch: str,
     interval: Interval,
     as_of: datetime,
     doubt: str | None = None,
 ) -> Judgement:
-    """Judge a new delivery against the refreshed log.
+    """Judge a new delivery against what stands in its place: `standings`, read under the feed's lock.
 
     `doubt` says why the delivery may be incomplete. With one, it counts only after the steward's decision, whatever
     kind of feed it is; where the same rows already count by a decision about the same doubt, nothing is left to decide.
     """
-    with lake.log.reading() as connection:
-        meets = in_force(connection, contract, interval, other_than=batch)
-        committed = bronze_of(connection, meets.key) if meets else {}
+    meets = standings.in_force(interval, other_than=batch)
+    committed = standings.bronze_of(meets)
     empty = not any(table.received for table in conformed.tables.values())
     if meets is not None:
         is_decided = doubt is None or (meets.outcome == "held" and doubt in (meets.message or ""))
@@ -110,19 +111,36 @@ def losses_past_limit(
     a key column is new, key counts are compared instead of keys. Rows without a key cannot be told apart from those
     of another delivery: they are counted.
     """
-    limit = contract.citylake.max_key_loss
-    losses = []
+    with comparing(lake) as connection:
+        return losses_in(connection, contract, old, new, same_keys=same_keys)
+
+
+@contextmanager
+def comparing(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session in which `losses_in` may be called, several times. Raises StoreError where bronze cannot be read."""
     with (
         lake.scratch() as folder,
         duckdb.connect(config=_limits(lake, folder)) as connection,
         reading(lake.store, connection, "compare the correction with what it meets"),
     ):
-        for table in contract.tables:
-            if old.get(table.name):
-                loss = _loss(connection, table, old[table.name], new.get(table.name, ()), same_keys=same_keys)
-                if loss.share > limit:
-                    losses.append(loss)
-    return losses
+        yield connection
+
+
+def losses_in(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    old: Mapping[str, Sequence[str]],
+    new: Mapping[str, Sequence[str]],
+    *,
+    same_keys: bool,
+) -> list[Loss]:
+    """As `losses_past_limit`, in a session of `comparing`."""
+    found = [
+        _loss(connection, table, old[table.name], new.get(table.name, ()), same_keys=same_keys)
+        for table in contract.tables
+        if old.get(table.name)
+    ]
+    return [loss for loss in found if loss.share > contract.citylake.max_key_loss]
 
 
 def supersedes(contract: Contract) -> bool:

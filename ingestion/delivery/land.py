@@ -19,7 +19,7 @@ from ingestion.contract.model import Contract
 from ingestion.errors import IntegrityError, StoreError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
-from ingestion.receipts.lookup import Standing, batch_standing
+from ingestion.receipts.lookup import Standing
 from ingestion.receipts.manifests import load_manifest
 from ingestion.receipts.model import Manifest, Span
 
@@ -39,32 +39,46 @@ class Landed:
     staged: Path | None = None
 
 
-def land(lake: Lake, contract: Contract, interval: Interval, fetched: Fetched, folder: Path) -> Landed:
-    """Raw object and manifest, or the standing of a batch that needs neither. Bytes are staged in `folder`.
+@dataclass(frozen=True)
+class Staged:
+    """A delivery as fetched: a private copy of its bytes at `path`, with their sha256 and size.
 
-    A refused batch is landed again once the contract's revision has changed. Raises SourceError,
-    StoreError, IntegrityError.
+    Without a path nothing was sent, because the source says that the batch is still current. `bulk`: it holds many
+    intervals of the feed, all within `interval`.
     """
+
+    interval: Interval
+    fetched: Fetched
+    batch: str
+    path: Path | None = None
+    sha256: str = ""
+    size: int = 0
+    bulk: bool = False
+
+
+def stage(contract: Contract, interval: Interval, fetched: Fetched, folder: Path, *, bulk: bool = False) -> Staged:
+    """Copy and hash the bytes of a delivery into `folder`, which is made. Raises SourceError, StoreError."""
     if fetched.known is not None:
-        return _still_current(lake, contract, interval, fetched.known)
-    staged = folder / "payload"
-    sha256, size = _stage(contract, interval, fetched, staged)
-    batch = keys.batch_id(interval, sha256)
-    lake.log.refresh()
-    with lake.log.reading() as connection:
-        known = batch_standing(connection, contract, interval, batch)
+        return Staged(interval, fetched, fetched.known)
+    folder.mkdir(mode=0o700)
+    path = folder / "payload"
+    sha256, size = _copy(contract, interval, fetched, path)
+    batch = keys.batch_id(interval, keys.bulk_digest(interval, sha256) if bulk else sha256)
+    return Staged(interval, fetched, batch, path, sha256, size, bulk)
+
+
+def land(lake: Lake, contract: Contract, staged: Staged, known: Standing | None) -> Landed:
+    """Raw object and manifest, or the standing of a batch that needs neither; `known` is the batch's by the log.
+
+    A refused batch is landed again once the contract's revision has changed. Raises StoreError, IntegrityError.
+    """
+    fetched = staged.fetched
+    if staged.path is None:
+        return Landed(staged.batch, known.as_of if known else staged.interval.start, known=known)
     if known is not None and not is_due_again(known, contract):
-        return Landed(batch, fetched.content_as_of, known=known)
-    manifest = _store(lake, _manifest(contract, interval, fetched, sha256, size), staged)
-    return Landed(batch, fetched.content_as_of, manifest=manifest, known=known, staged=staged)
-
-
-def _still_current(lake: Lake, contract: Contract, interval: Interval, batch: str) -> Landed:
-    """The standing of a batch the department did not send again, because we have it."""
-    lake.log.refresh()
-    with lake.log.reading() as connection:
-        known = batch_standing(connection, contract, interval, batch)
-    return Landed(batch, known.as_of if known else interval.start, known=known)
+        return Landed(staged.batch, fetched.content_as_of, known=known)
+    manifest = _store(lake, manifest_for(contract, staged), staged.path)
+    return Landed(staged.batch, fetched.content_as_of, manifest=manifest, known=known, staged=staged.path)
 
 
 def is_due_again(known: Standing, contract: Contract) -> bool:
@@ -72,7 +86,7 @@ def is_due_again(known: Standing, contract: Contract) -> bool:
     return known.state == "refused" and known.revision != contract.revision
 
 
-def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Path) -> tuple[str, int]:
+def _copy(contract: Contract, interval: Interval, fetched: Fetched, target: Path) -> tuple[str, int]:
     """A private copy, so that what is hashed is what is stored; (sha256, bytes)."""
     try:
         source = open_file(fetched.path)
@@ -98,8 +112,9 @@ def _stage(contract: Contract, interval: Interval, fetched: Fetched, target: Pat
     return digest.hexdigest(), size
 
 
-def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: str, size: int) -> Manifest:
-    batch = keys.batch_id(interval, sha256)
+def manifest_for(contract: Contract, staged: Staged) -> Manifest:
+    """What describes the staged bytes once they are landed."""
+    interval, fetched, batch = staged.interval, staged.fetched, staged.batch
     dt = contract.calendar.local_date(interval)
     prefix = keys.raw_prefix(contract.department, contract.feed, dt, batch)
     return Manifest(
@@ -114,11 +129,12 @@ def _manifest(contract: Contract, interval: Interval, fetched: Fetched, sha256: 
         connector=fetched.connector,
         fetched_at=fetched.fetched_at,
         content_as_of=fetched.content_as_of,
-        bytes=size,
-        sha256=sha256,
+        bytes=staged.size,
+        sha256=staged.sha256,
         headers=fetched.headers,
         pages=list(fetched.pages),
         doubt=fetched.doubt,
+        bulk=staged.bulk,
     )
 
 

@@ -10,11 +10,12 @@ from ingestion import keys
 from ingestion.contract.model import Contract
 from ingestion.contract.usable import require_active
 from ingestion.delivery.attempt import attempt
+from ingestion.delivery.commit import Work
 from ingestion.delivery.outcome import Delivery, repeated
 from ingestion.isolation import Isolated
 from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, feed_standing
-from ingestion.receipts.manifests import read_manifest
+from ingestion.receipts.manifests import manifest_of
 from ingestion.receipts.model import INTERNAL_ERROR
 
 
@@ -30,7 +31,8 @@ def reconform(lake: Lake, contract: Contract) -> list[Delivery]:
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)
-    due = [standing for standing in batches if _is_due(lake, contract, standing)]
+    sent = {standing.sent: standing for standing in batches}  # the parts of a bulk delivery go together
+    due = [standing for standing in sent.values() if _is_due(lake, contract, standing)]
     done: list[Delivery] = []
     isolated = Isolated(lake.settings, contract.name, "reconform")
     for standing in due:
@@ -49,12 +51,11 @@ def _is_due(lake: Lake, contract: Contract, standing: Standing) -> bool:
 
 
 def _reconform_batch(lake: Lake, contract: Contract, standing: Standing) -> Delivery:
-    manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
+    manifest = manifest_of(lake.store, standing)
     if lake.store.head(manifest.payload) is None:
-        dt = contract.calendar.local_date(standing.interval)
-        prefix = keys.raw_prefix(contract.department, contract.feed, dt, standing.batch)
+        prefix = keys.raw_prefix_of(manifest.payload)
         gone = "past retention" if lake.store.head(keys.raw_tombstone(prefix)) else "missing from the store"
         return repeated(
             contract, standing, manifest.filename, f"raw bytes are {gone}; stays under revision {standing.revision}"
         )
-    return attempt(lake, contract, manifest, as_of=standing.as_of, instead_of=standing)
+    return attempt(lake, contract, Work(manifest, standing.as_of, standing))

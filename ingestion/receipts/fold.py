@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ingestion.receipts.model import Decision, Receipt
 from ingestion.values.document import Document
 
-TABLES = ("receipt", "table_receipt", "bronze_file", "bronze_day", "decision")
+TABLES = ("receipt", "part", "table_receipt", "bronze_file", "bronze_day", "decision")
 
 SCHEMA = """
 create table if not exists receipt (
@@ -22,7 +22,13 @@ create table if not exists receipt (
     confirms varchar, delivery varchar not null, correction varchar, interval_start timestamptz not null,
     interval_end timestamptz not null, dt date not null, contract varchar not null, revision varchar not null,
     key_version integer not null, raw_key varchar, raw_sha256 varchar, raw_bytes bigint,
-    content_as_of timestamptz not null, loaded_at timestamptz not null, committed_at timestamptz not null
+    content_as_of timestamptz not null, loaded_at timestamptz not null, committed_at timestamptz not null,
+    is_bulk boolean not null default false
+);
+create table if not exists part (
+    receipt_key varchar not null, department varchar not null, feed varchar not null, batch varchar not null,
+    interval_start timestamptz not null, interval_end timestamptz not null, dt date not null,
+    content_as_of timestamptz not null, confirms varchar
 );
 create table if not exists table_receipt (
     receipt_key varchar not null, department varchar not null, feed varchar not null, batch varchar not null,
@@ -30,12 +36,12 @@ create table if not exists table_receipt (
     duplicates bigint not null, rules map(varchar, bigint), flags map(varchar, bigint), quarantine varchar[]
 );
 create table if not exists bronze_file (
-    receipt_key varchar not null, table_name varchar not null, key varchar not null, bytes bigint not null,
-    sha256 varchar not null, rows bigint not null, row_hash varchar not null
+    receipt_key varchar not null, batch varchar not null, table_name varchar not null, key varchar not null,
+    bytes bigint not null, sha256 varchar not null, rows bigint not null, row_hash varchar not null
 );
 create table if not exists bronze_day (
-    receipt_key varchar not null, table_name varchar not null, key varchar not null, day date not null,
-    rows bigint not null
+    receipt_key varchar not null, batch varchar not null, table_name varchar not null, key varchar not null,
+    day date not null, rows bigint not null
 );
 create table if not exists decision (
     key varchar primary key, department varchar not null, feed varchar not null, batch varchar not null,
@@ -44,11 +50,16 @@ create table if not exists decision (
 create table if not exists shape (digest varchar not null);
 """
 
+_FILE_SHAPE = (
+    "struct(key varchar, bytes bigint, sha256 varchar, rows bigint, row_hash varchar, days map(varchar, bigint))"
+)
 _TABLE_SHAPE = (
     "map(varchar, struct(received bigint, accepted bigint, quarantined bigint, duplicates bigint, "
-    "rules map(varchar, bigint), flags map(varchar, bigint), "
-    "bronze struct(key varchar, bytes bigint, sha256 varchar, rows bigint, row_hash varchar, "
-    "days map(varchar, bigint))[], quarantine varchar[]))"
+    f"rules map(varchar, bigint), flags map(varchar, bigint), bronze {_FILE_SHAPE}[], quarantine varchar[]))"
+)
+_PART_SHAPE = (
+    'struct(batch varchar, interval struct(start timestamptz, "end" timestamptz), dt date, '
+    f"content_as_of timestamptz, confirms varchar, bronze map(varchar, {_FILE_SHAPE}[]))[]"
 )
 
 # `opened(url, key)` and the variable `urls` hold what to read. Everything is cast with try_cast, so that one bad
@@ -68,7 +79,9 @@ select
     try_cast(json->>'content_as_of' as timestamptz) as content_as_of,
     try_cast(json->>'loaded_at' as timestamptz) as loaded_at,
     try_cast(json->>'committed_at' as timestamptz) as committed_at,
-    try_cast(json->'tables' as {_TABLE_SHAPE}) as tables
+    try_cast(json->'tables' as {_TABLE_SHAPE}) as tables,
+    coalesce(try_cast(json->>'bulk' as boolean), false) as is_bulk,
+    case when (json->'parts') is null then [] else try_cast(json->'parts' as {_PART_SHAPE}) end as parts
 from read_json_objects(
     getvariable('urls'), format = 'unstructured', filename = true, maximum_object_size = 67108864
 ) as objects
@@ -88,7 +101,7 @@ inner join opened on objects.filename = opened.url
 _KNOWN = "coalesce(schema_version, '') = '1'"
 _REQUIRED_RECEIPT = (
     "department", "feed", "batch", "attempt", "outcome", "delivery", "interval_start", "interval_end", "dt",
-    "contract", "revision", "key_version", "content_as_of", "loaded_at", "committed_at", "tables",
+    "contract", "revision", "key_version", "content_as_of", "loaded_at", "committed_at", "tables", "parts",
 )  # fmt: skip
 _REQUIRED_DECISION = ("department", "feed", "batch", "verb", "reason", "decided_by", "decided_at")
 
@@ -106,8 +119,15 @@ insert into receipt
 select
     key, partition, department, feed, batch, attempt, outcome, rule, message, confirms, delivery, correction,
     interval_start, interval_end, dt, contract, revision, key_version, raw_key, raw_sha256, raw_bytes,
-    content_as_of, loaded_at, committed_at
+    content_as_of, loaded_at, committed_at, is_bulk
 from parsed;
+create or replace temp table parsed_part as
+select key as receipt_key, department, feed, unnest(parts) as part from parsed;
+insert into part
+select
+    receipt_key, department, feed, part.batch, part.interval.start, part.interval."end", part.dt, part.content_as_of,
+    part.confirms
+from parsed_part;
 insert into table_receipt
 with entries as (select key, department, feed, batch, unnest(map_entries(tables)) as entry from parsed)
 select
@@ -115,15 +135,22 @@ select
     entry.value.duplicates, entry.value.rules, entry.value.flags, entry.value.quarantine
 from entries;
 create or replace temp table parsed_file as
-with entries as (select key, unnest(map_entries(tables)) as entry from parsed)
-select key as receipt_key, entry.key as table_name, unnest(entry.value.bronze) as file from entries;
+with entries as (
+    select key as receipt_key, batch, unnest(map_entries(tables)) as entry from parsed
+),
+parts as (
+    select receipt_key, part.batch as batch, unnest(map_entries(part.bronze)) as entry from parsed_part
+)
+select receipt_key, batch, entry.key as table_name, unnest(entry.value.bronze) as file from entries
+union all
+select receipt_key, batch, entry.key, unnest(entry.value) from parts;
 insert into bronze_file
-select receipt_key, table_name, file.key, file.bytes, file.sha256, file.rows, file.row_hash from parsed_file;
+select receipt_key, batch, table_name, file.key, file.bytes, file.sha256, file.rows, file.row_hash from parsed_file;
 insert into bronze_day
 with days as (
-    select receipt_key, table_name, file.key as key, unnest(map_entries(file.days)) as entry from parsed_file
+    select receipt_key, batch, table_name, file.key as key, unnest(map_entries(file.days)) as entry from parsed_file
 )
-select receipt_key, table_name, key, cast(entry.key as date), entry.value from days;
+select receipt_key, batch, table_name, key, cast(entry.key as date), entry.value from days;
 """
 
 ADD_DECISIONS = """

@@ -99,6 +99,13 @@ class ReceiptLog:
         with self._file.locked(), self._file.reading() as connection:
             yield connection
 
+    @contextmanager
+    def refreshed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """As `reading`, after a refresh."""
+        self.refresh()
+        with self.reading() as connection:
+            yield connection
+
     def next_commit_time(self, now: datetime) -> datetime:
         """`now`, or one microsecond after the newest receipt if that is later, so that a clock set back cannot reorder
         commits.

@@ -1,7 +1,8 @@
-"""Short look-ups in the receipt log for ingestion: the state of a batch, and the delivery it would supersede."""
+"""Look-ups in the receipt log for ingestion: the state of batches, and the deliveries that new ones would supersede."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Literal
@@ -34,6 +35,13 @@ class Standing:
     supersedes: Literal["feed", "interval"] | None
     effective: bool
     precedence: int
+    raw_key: str | None
+    bulk: str | None
+
+    @property
+    def sent(self) -> str:
+        """The batch that was sent: of a part of a bulk delivery that of the whole."""
+        return self.bulk or self.batch
 
     @property
     def as_of(self) -> datetime:
@@ -49,66 +57,113 @@ class Standing:
 _COLUMNS = ", ".join(field.name for field in fields(Standing))
 
 
+Files = dict[str, list[tuple[str, str]]]
+"""Bronze files by table name: (object key, row hash)."""
+
+
+@dataclass(frozen=True)
+class Standings:
+    """What the receipts say of some intervals of one feed, read at one moment (for snapshots: of the whole feed).
+
+    `rows` are by ascending precedence. `bronze` are the files of the effective ones, by receipt key and batch, then by
+    table name: (object key, row hash). `newest` is the commit time of the newest receipt of any feed, UTC.
+    """
+
+    is_snapshot: bool
+    rows: tuple[Standing, ...]
+    bronze: dict[tuple[str, str], Files]
+    newest: datetime | None
+
+    def of(self, batch: str) -> Standing | None:
+        """The state of a batch (of a bulk delivery: of its first part); None where no receipt names it."""
+        return next((row for row in self.rows if batch in (row.batch, row.bulk)), None)
+
+    def bronze_of(self, row: Standing | None) -> Files:
+        """The bronze files of an effective row; none for None."""
+        return self.bronze.get((row.key, row.batch), {}) if row is not None else {}
+
+    def in_force(self, interval: Interval, *, other_than: str) -> Standing | None:
+        """The effective delivery of highest precedence that a new delivery of `interval` would supersede or add to.
+
+        For snapshots that of the feed, else that of the interval. The batch `other_than` (the new one) is left out.
+        """
+        effective = (row for row in reversed(self.rows) if row.effective and row.batch != other_than)
+        return next((row for row in effective if self.is_snapshot or row.interval.start == interval.start), None)
+
+
+def read_standings(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    intervals: Collection[Interval],
+    *,
+    bulk: str | None = None,
+) -> Standings:
+    """What the log says of these intervals, and of the parts of the bulk delivery `bulk`.
+
+    Its cost depends on their receipts, not on the feed's.
+    """
+    is_snapshot = contract.citylake.delivery == "snapshot"
+    starts = None if is_snapshot else sorted({interval.start for interval in intervals})
+    rows: list[Standing] = []
+    if _has_receipts(connection, contract, starts):
+        rows = _select(connection, contract, starts, bulk)
+    newest = connection.execute("select max(committed_at) from receipt").fetchone()
+    return Standings(
+        is_snapshot,
+        tuple(rows),
+        _bronze_of(connection, {row.key for row in rows if row.effective}),
+        newest[0].astimezone(UTC) if newest and newest[0] else None,
+    )
+
+
 def batch_standing(
     connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, batch: str
 ) -> Standing | None:
     """The state of the batch; None where no receipt names it."""
-    if not _any_receipt(connection, contract, "batch = $batch", batch):
-        return None
-    return _first(_select(connection, contract, "batch = $batch", {"batch": batch}, interval))
+    return read_standings(connection, contract, [interval]).of(batch)
 
 
 def feed_standing(connection: duckdb.DuckDBPyConnection, contract: Contract) -> list[Standing]:
     """All batches of the feed, by ascending precedence, then by interval."""
-    return _select(connection, contract, "true", {}, None)
+    return _select(connection, contract, None)
 
 
-def in_force(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, interval: Interval, *, other_than: str
-) -> Standing | None:
-    """The effective delivery of highest precedence that a new delivery of `interval` would supersede or add to.
-
-    For snapshots that of the feed, else that of the interval. The batch `other_than` (the new one) is left out.
-    """
-    scope = "batch <> $batch"
-    if contract.citylake.delivery != "snapshot":
-        scope += f" and interval_start = {literal(interval.start)}"
-    if not _any_receipt(connection, contract, scope, other_than):
-        return None
-    return _first(_select(connection, contract, "effective and batch <> $batch", {"batch": other_than}, interval)[::-1])
+def bronze_of(connection: duckdb.DuckDBPyConnection, row: Standing) -> Files:
+    """The bronze files of a batch, effective or not: table name to (object key, row hash)."""
+    return _bronze_of(connection, {row.key}).get((row.key, row.batch), {})
 
 
-def bronze_of(connection: duckdb.DuckDBPyConnection, receipt_key: str) -> dict[str, list[tuple[str, str]]]:
-    """The bronze files that a receipt commits: table name to (object key, row hash)."""
-    rows = connection.execute(
-        "select table_name, key, row_hash from bronze_file where receipt_key = $key order by table_name, key",
-        {"key": receipt_key},
-    ).fetchall()
-    files: dict[str, list[tuple[str, str]]] = {}
-    for table, key, row_hash in rows:
-        files.setdefault(table, []).append((key, row_hash))
-    return files
+def _bronze_of(connection: duckdb.DuckDBPyConnection, receipt_keys: Collection[str]) -> dict[tuple[str, str], Files]:
+    found: dict[tuple[str, str], Files] = {}
+    if receipt_keys:
+        rows = connection.execute(
+            f"""
+            select receipt_key, batch, table_name, key, row_hash from bronze_file
+            where receipt_key in ({", ".join(literal(key) for key in receipt_keys)}) order by all
+            """
+        ).fetchall()
+        for receipt_key, batch, table, key, row_hash in rows:
+            found.setdefault((receipt_key, batch), {}).setdefault(table, []).append((key, row_hash))
+    return found
 
 
-def _any_receipt(connection: duckdb.DuckDBPyConnection, contract: Contract, where: str, batch: str) -> bool:
-    """Whether the batch has a receipt; a cheap check before the much slower query of `standing`."""
-    values = {"department": contract.department, "feed": contract.feed, "batch": batch}
-    query = f"select 1 from receipt where department = $department and feed = $feed and {where} limit 1"
-    return connection.execute(query, values).fetchone() is not None
+def _has_receipts(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, starts: Collection[datetime] | None
+) -> bool:
+    """Whether these intervals have a receipt; a cheap check before the much slower query of `standing`."""
+    values = {"department": contract.department, "feed": contract.feed}
+    query = "select 1 from receipt where department = $department and feed = $feed"
+    if starts is not None:
+        query += f" and (is_bulk or interval_start in ({', '.join(literal(start) for start in starts)}))"
+    return connection.execute(f"{query} limit 1", values).fetchone() is not None
 
 
 def _select(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
-    where: str,
-    values: dict[str, object],
-    interval: Interval | None,
+    starts: Collection[datetime] | None,
+    bulk: str | None = None,
 ) -> list[Standing]:
-    narrow = interval is not None and contract.citylake.delivery != "snapshot"
-    batches = standing((contract.department, contract.feed), interval.start if interval and narrow else None)
-    query = f"select {_COLUMNS} from ({batches}) where {where} order by precedence, interval_start, key"
-    return [Standing(*row) for row in connection.execute(query, values).fetchall()]
-
-
-def _first(rows: list[Standing]) -> Standing | None:
-    return rows[0] if rows else None
+    batches = standing((contract.department, contract.feed), starts, bulk)
+    rows = connection.execute(f"select {_COLUMNS} from ({batches}) order by precedence, interval_start, key").fetchall()
+    return [Standing(*row) for row in rows]

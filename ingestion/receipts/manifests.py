@@ -8,6 +8,7 @@ from ingestion import keys
 from ingestion.contract.model import Contract
 from ingestion.errors import IntegrityError
 from ingestion.intervals import Interval
+from ingestion.receipts.lookup import Standing
 from ingestion.receipts.model import Manifest
 from ingestion.store.base import Store
 
@@ -16,6 +17,13 @@ def read_manifest(store: Store, contract: Contract, interval: Interval, batch: s
     """The manifest of a landed batch. Raises ObjectNotFound, IntegrityError."""
     prefix = keys.raw_prefix(contract.department, contract.feed, contract.calendar.local_date(interval), batch)
     return load_manifest(store, keys.raw_manifest(prefix))
+
+
+def manifest_of(store: Store, standing: Standing) -> Manifest:
+    """The manifest of the bytes behind a batch. Raises ObjectNotFound, IntegrityError."""
+    if standing.raw_key is None:
+        raise IntegrityError(f"the receipt {standing.key!r} names no raw object", left="nothing was changed")
+    return load_manifest(store, keys.raw_manifest(keys.raw_prefix_of(standing.raw_key)))
 
 
 def load_manifest(store: Store, key: str) -> Manifest:

@@ -28,7 +28,10 @@ class Span(Document):
 
 
 class Manifest(Document):
-    """Describes landed bytes. `doubt`: why they may be incomplete; such a delivery is held for the steward."""
+    """Describes landed bytes. `doubt`: why they may be incomplete; such a delivery is held for the steward.
+
+    `bulk`: the bytes are of many intervals of the feed, all within `interval`.
+    """
 
     schema_version: Literal[1] = 1
     department: str
@@ -47,6 +50,7 @@ class Manifest(Document):
     headers: dict[str, str] = Field(default={})
     pages: list[str] = Field(default=[])
     doubt: str | None = None
+    bulk: bool = False
 
 
 class Decision(Document):
@@ -106,11 +110,27 @@ class TableReceipt(Document):
     quarantine: list[str] = Field(default=[])
 
 
+class Part(Document):
+    """One interval of a bulk delivery, in place of what the receipt says of a delivery of one interval.
+
+    `batch` is that of the interval: its start, and the digest of the bulk batch. `bronze` is by table name.
+    """
+
+    batch: str
+    interval: Span
+    dt: date
+    content_as_of: datetime
+    confirms: str | None = None
+    bronze: dict[str, list[BronzeFile]] = Field(default={})
+
+
 class Receipt(Document):
     """The commit of one conform attempt on one batch.
 
     `confirms`, for the outcome `unchanged`: the batch whose bronze has the same rows as this delivery, and is valid as
     of this delivery's `content_as_of`. Counts of a refused delivery are those of its judged rows; none is in bronze.
+    `parts`, for a bulk delivery that was not refused: its intervals with rows, oldest first. They hold its bronze; each
+    supersedes and is superseded as a delivery of its own.
     """
 
     schema_version: Literal[1] = 1
@@ -137,6 +157,8 @@ class Receipt(Document):
     committed_at: datetime
     tables: dict[str, TableReceipt] = Field(default={})
     ignored_members: list[str] = Field(default=[])
+    bulk: bool = False
+    parts: list[Part] = Field(default=[])
 
     @property
     def received(self) -> int:

@@ -1,5 +1,7 @@
 """The view `standing`: the current state of every batch, derived from all its receipts and decisions.
 
+- A bulk delivery is a delivery of each of its intervals that have rows: it has one row, and one batch, for each
+  (view `delivered`). `bulk` is the batch of the whole, and decisions about that are about all of them.
 - The state of a batch is that of its latest receipt. Of receipts with the same contract revision and key version the
   first in commit order counts; later ones come from a process that did the same work at the same time.
 - A receipt `unchanged` adds no rows. It **confirms** a batch, which is then valid as of the confirming delivery's
@@ -17,6 +19,7 @@ Used by ingestion (duplicates, holds) and by warehouse.effective (files and days
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import duckdb
@@ -26,14 +29,34 @@ from ingestion.sql import literal
 _TIES = 1_000_000
 """Deliveries of one interval with one content time, to the millisecond, that precedence keeps apart."""
 
+_DELIVERED = """
+    select
+        whole.* exclude (batch, confirms, interval_start, interval_end, dt, content_as_of),
+        coalesce(part.batch, whole.batch) as batch, coalesce(part.confirms, whole.confirms) as confirms,
+        coalesce(part.interval_start, whole.interval_start) as interval_start,
+        coalesce(part.interval_end, whole.interval_end) as interval_end, coalesce(part.dt, whole.dt) as dt,
+        coalesce(part.content_as_of, whole.content_as_of) as content_as_of,
+        case when whole.is_bulk then whole.batch end as bulk
+    from log.receipt as whole
+    left join log.part as part on whole.key = part.receipt_key"""
+
 _STANDING = f"""
-with receipt as (select * from log.receipt{{of_scope}}),
-decision as (select * from log.decision{{of_feed}}),
+with receipt as ({_DELIVERED}{{of_scope}}),
+decision as (
+    select department, feed, batch, verb, key from log.decision{{of_feed}}
+    union all
+    select said.department, said.feed, part.batch, said.verb, said.key
+    from (select * from log.decision{{of_feed}}) as said
+    inner join log.receipt as whole
+        on whole.is_bulk and said.department = whole.department and said.feed = whole.feed and said.batch = whole.batch
+    inner join log.part on whole.key = part.receipt_key
+),
 -- A receipt's key begins with its commit time, so the order of keys is the order of commits.
+-- Of a bulk delivery that was conformed again only the newest receipt's parts count, whichever intervals they are of.
 own as (
     select key, department, feed, batch, revision, key_version
-    from receipt
-    where outcome <> 'unchanged' or confirms <> batch
+    from (select * from log.receipt{{of_receipts}})
+    where is_bulk or outcome <> 'unchanged' or confirms <> batch
 ),
 latest as (
     select department, feed, batch, arg_max(revision, key) as revision, arg_max(key_version, key) as key_version
@@ -136,20 +159,29 @@ from ordered
 """
 
 
-def standing(feed: tuple[str, str] | None = None, interval_start: datetime | None = None) -> str:
-    """SQL for the state of all batches, or of one (department, feed), or of one interval of it.
+def standing(
+    feed: tuple[str, str] | None = None, starts: Collection[datetime] | None = None, bulk: str | None = None
+) -> str:
+    """SQL for the state of all batches, or of one (department, feed), or of its intervals that begin at `starts`
+    and all parts of the bulk delivery `bulk`.
 
-    The receipts are filtered first, so that the cost depends on the scope. For a snapshot feed the interval must not be
-    given, since the current snapshot may belong to another one.
+    The receipts are filtered first, so that the cost depends on the scope. For a snapshot feed the intervals must not
+    be given, since the current snapshot may belong to another one.
     """
-    of_feed = of_scope = ""
+    of_feed = of_scope = of_receipts = ""
     if feed is not None:
-        of_feed = of_scope = f" where department = {literal(feed[0])} and feed = {literal(feed[1])}"
-        if interval_start is not None:
-            of_scope += f" and interval_start = {literal(interval_start)}"
-    return _STANDING.format(of_feed=of_feed, of_scope=of_scope)
+        department, name = literal(feed[0]), literal(feed[1])
+        of_feed = of_receipts = f" where department = {department} and feed = {name}"
+        of_scope = f" where whole.department = {department} and whole.feed = {name}"
+        if starts is not None:
+            within = f"in ({', '.join(literal(start) for start in starts)})"
+            of_receipts += f" and (is_bulk or interval_start {within})"
+            of_scope += f" and (part.interval_start {within} or (part.batch is null and whole.interval_start {within})"
+            of_scope += f" or (whole.is_bulk and whole.batch = {literal(bulk)}))" if bulk else ")"
+    return _STANDING.format(of_feed=of_feed, of_scope=of_scope, of_receipts=of_receipts)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create `standing` as a temporary view over the attached catalogue `log`."""
+    """Create `standing` and `delivered` as temporary views over the attached catalogue `log`."""
+    connection.execute(f"create or replace temp view delivered as {_DELIVERED}")
     connection.execute(f"create or replace temp view standing as {standing()}")

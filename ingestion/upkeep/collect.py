@@ -8,7 +8,7 @@ are never orphans, even without a receipt: a department sent them, and the next 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -21,7 +21,7 @@ from ingestion.delivery.holds import put_decision
 from ingestion.errors import NothingToDecide
 from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, feed_standing
-from ingestion.receipts.manifests import read_manifest
+from ingestion.receipts.manifests import manifest_of
 from ingestion.receipts.model import Manifest, Tombstone
 from ingestion.upkeep.compaction.compact import merged_with, obsolete, remove
 
@@ -103,35 +103,44 @@ def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -
         # Merged objects first: the records needed to find out whose rows they contain are deleted later.
         for key in merged_with(lake, contract, {standing.batch for standing in same_rows}):
             remove(lake, key)
-        stones = [_erase_one(lake, contract, standing, reason, by) for standing in same_rows]
-    return next(stone for stone in stones if stone.batch == batch)
+        asked = next(row.sent for row in same_rows if batch in (row.batch, row.bulk))
+        stones = [_erase_one(lake, contract, rows, reason, by) for rows in _by_delivery(same_rows)]
+    return next(stone for stone in stones if stone.batch == asked)
 
 
 def to_erase(lake: Lake, contract: Contract, batch: str) -> list[str]:
     """The keys that `erase` would delete. Raises NothingToDecide."""
     same_rows = _same_rows(lake, contract, batch)
     found = merged_with(lake, contract, {standing.batch for standing in same_rows})
-    for standing in same_rows:
-        found += [read_manifest(lake.store, contract, standing.interval, standing.batch).payload]
-        found += _objects(lake, contract, standing)
+    for rows in _by_delivery(same_rows):
+        found += [manifest_of(lake.store, rows[0]).payload, *_objects(lake, contract, rows)]
     return [key for key in found if lake.store.head(key)]
 
 
 def _same_rows(lake: Lake, contract: Contract, batch: str) -> list[Standing]:
-    """The batch, and every other batch with the same rows."""
+    """The batch, and every other batch with the same rows; of a bulk delivery all its parts."""
     lake.log.refresh()
     with lake.log.reading() as connection:
         batches = feed_standing(connection, contract)
-    found = next((standing for standing in batches if standing.batch == batch), None)
-    if found is None:
+    found = [standing for standing in batches if batch in (standing.batch, standing.bulk)]
+    if not found:
         raise NothingToDecide(
             f"no delivery has batch {batch!r}",
             feed=f"{contract.department}.{contract.feed}",
             left="nothing was erased",
             next_step=f"citylake deliveries --feed {contract.department}.{contract.feed}",
         )
-    origin = found.confirms or batch
-    return [standing for standing in batches if origin in (standing.batch, standing.confirms)]
+    origins = {standing.confirms or standing.batch for standing in batches if standing.sent == found[0].sent}
+    same = {standing.sent for standing in batches if origins & {standing.batch, standing.confirms}}
+    return [standing for standing in batches if standing.sent in same]
+
+
+def _by_delivery(standings: Sequence[Standing]) -> list[list[Standing]]:
+    """The parts of each delivery that was sent; one of one where it is no bulk delivery."""
+    found: dict[str, list[Standing]] = {}
+    for standing in standings:
+        found.setdefault(standing.sent, []).append(standing)
+    return list(found.values())
 
 
 def expire(lake: Lake, contract: Contract, *, dry_run: bool = False) -> list[str]:
@@ -143,15 +152,15 @@ def expire(lake: Lake, contract: Contract, *, dry_run: bool = False) -> list[str
     with lake.log.connect() as connection:
         raw = _keys_of(connection, _RAW_KEYS, contract, now - retention.raw)
         quarantine = _keys_of(connection, _QUARANTINE_KEYS, contract, now - retention.quarantine)
-        batches = {standing.batch: standing for standing in feed_standing(connection, contract)}
+        batches = {standing.sent: standing for standing in feed_standing(connection, contract)}
     gone = [key for key in raw if lake.store.head(key)]
     past = [key for key in quarantine if lake.store.head(key)]
     if dry_run:
         return [*gone, *past]
     for key in gone:
         standing = batches[key.split("/")[-3]]
-        manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
-        _put_tombstone(lake, manifest, [key], cause="retention", why=(retention.basis, "retention of the contract"))
+        why = (retention.basis, "retention of the contract")
+        _put_tombstone(lake, manifest_of(lake.store, standing), [key], cause="retention", why=why)
     for key in [*gone, *past]:
         lake.store.delete(key)
     return [*gone, *past]
@@ -168,7 +177,7 @@ where receipt.department = $department and receipt.feed = $feed and loaded_at < 
 """
 _BATCH_OBJECTS = """
 select bronze_file.key from bronze_file inner join receipt on bronze_file.receipt_key = receipt.key
-where department = $department and feed = $feed and batch = $batch
+where receipt.department = $department and receipt.feed = $feed and receipt.batch = $batch
 union
 select unnest(quarantine) from table_receipt
 where department = $department and feed = $feed and batch = $batch
@@ -181,27 +190,30 @@ def _keys_of(connection: duckdb.DuckDBPyConnection, query: str, contract: Contra
     return sorted(str(key) for (key,) in connection.execute(query, values).fetchall())
 
 
-def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, by: str) -> Tombstone:
-    manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
-    if standing.state != "erased":
-        put_decision(lake, f"{contract.department}.{contract.feed}", standing.batch, "erase", why=(reason, by))
-    objects = [manifest.payload, *_objects(lake, contract, standing)]
+def _erase_one(lake: Lake, contract: Contract, rows: Sequence[Standing], reason: str, by: str) -> Tombstone:
+    """Erase one delivery; `rows` are its parts."""
+    manifest = manifest_of(lake.store, rows[0])
+    if rows[0].state != "erased":
+        put_decision(lake, f"{contract.department}.{contract.feed}", rows[0].sent, "erase", why=(reason, by))
+    objects = [manifest.payload, *_objects(lake, contract, rows)]
     stone = _put_tombstone(lake, manifest, objects, cause="erasure", why=(reason, by))
     for key in stone.objects:
         lake.store.delete(key)
     return stone
 
 
-def _objects(lake: Lake, contract: Contract, standing: Standing) -> list[str]:
-    """Bronze and quarantine objects of the batch, of all attempts, with and without a receipt."""
-    values = {"department": contract.department, "feed": contract.feed, "batch": standing.batch}
+def _objects(lake: Lake, contract: Contract, rows: Sequence[Standing]) -> list[str]:
+    """Bronze and quarantine objects of one delivery, of all attempts, with and without a receipt."""
+    values = {"department": contract.department, "feed": contract.feed, "batch": rows[0].sent}
     with lake.log.reading() as connection:
         found = {str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()}
-    dt = contract.calendar.local_date(standing.interval)
+    batches = {(contract.calendar.local_date(row.interval), row.batch) for row in rows}
+    manifest = manifest_of(lake.store, rows[0])
     for zone in (keys.BRONZE, keys.QUARANTINE):
         for table in lake.store.list_folders(f"{zone}/{contract.department}/{contract.feed}/"):
-            folder = keys.table_folder(zone, contract.department, contract.feed, table, dt, standing.batch)
-            found |= {info.key for info in lake.store.list(f"{folder}/")}
+            for dt, batch in batches | {(manifest.dt, manifest.batch)}:
+                folder = keys.table_folder(zone, contract.department, contract.feed, table, dt, batch)
+                found |= {info.key for info in lake.store.list(f"{folder}/")}
     return sorted(found)
 
 

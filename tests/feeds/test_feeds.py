@@ -24,7 +24,8 @@ from infra.simulator.model import Delivery, Slot, TableTruth
 from infra.simulator.planted import FILE_KINDS, Planted
 from infra.simulator.schedule import arriving
 from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import Conformed, ConformedTable, conform
+from ingestion.conform.result import Conformed, ConformedTable
+from ingestion.conform.run import Payload, conform
 from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract, Table
 from ingestion.errors import DeliveryRefused
@@ -94,16 +95,12 @@ def conform_file(contract: Contract, delivery: Delivery, settings: Settings, fol
     payload = folder / delivery.filename
     payload.write_bytes(delivery.content)
     try:
+        at, interval = delivery.arrives_at, contract.calendar.at(delivery.start)
         conformed = conform(
             contract,
-            payload,
-            batch="b1",
-            loaded_at=delivery.arrives_at,
-            interval=contract.calendar.at(delivery.start),
-            content_as_of=delivery.arrives_at,
+            Payload(payload, "b1", loaded_at=at, interval=interval, content_as_of=at, scratch=folder / "scratch"),
             keys=PseudonymKeys.load(settings),
             settings=settings,
-            scratch=folder / "scratch",
         )
     except DeliveryRefused as refusal:
         assert isinstance(refusal.conformed, Conformed), refusal

@@ -212,8 +212,8 @@ def test_reconform_replaces_and_gives_equal_row_hashes(tmp_path: Path) -> None:
     assert len(reconform(rotated, newer)) == 3
     with made.log.connect() as connection:
         query = (
-            "select batch, count(distinct row_hash) from bronze_file join receipt on receipt_key = receipt.key "
-            "where key_version = 1 group by batch"
+            "select receipt.batch, count(distinct row_hash) from bronze_file join receipt on receipt_key = receipt.key "
+            "where key_version = 1 group by receipt.batch"
         )
         assert {count for _, count in connection.execute(query).fetchall()} == {1}
     assert [one.outcome for one in reconform(made, feed)] == ["accepted", "accepted", "unchanged"]

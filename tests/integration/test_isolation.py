@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from ingestion.delivery import attempt
+from ingestion.conform.table import TableConform
 from ingestion.delivery.outcome import Delivery
 from ingestion.delivery.reconform import reconform
 from ingestion.errors import CitylakeError, DiskError, IntegrityError, StoreError, UnexpectedError
@@ -44,7 +44,7 @@ DEFECTS: dict[str, Callable[[], Exception]] = {
 }
 LANDING = ("landed_payload", "landed_manifest")
 CONFORMING = ("conform", "conformed", "stored_bronze", "stored_quarantine")
-REAL_CONFORM = attempt.conform
+REAL_TAKE = TableConform.take
 PLANTED: list[Planted] = []
 COUNTS = {"a": 1.0, "b": 1.0, "c": 1.0}
 
@@ -63,20 +63,19 @@ class Planted:
         if self.armed and step == self.step and self.passed[step] == 2:
             raise self.make()
 
-    def conform(self, *arguments: Any, **facts: Any) -> Any:
+    def take(self, *arguments: Any) -> None:
         self("conform")
-        return REAL_CONFORM(*arguments, **facts)
+        REAL_TAKE(*arguments)
 
 
 @pytest.fixture(autouse=True)
 def conform_fails_as_planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Conform goes through what was planted last."""
 
-    def conform(*arguments: Any, **facts: Any) -> Any:
-        planted = PLANTED[-1]
-        return planted.conform(*arguments, **facts)
+    def take(*arguments: Any) -> None:
+        PLANTED[-1].take(*arguments)
 
-    monkeypatch.setattr(attempt, "conform", conform)
+    monkeypatch.setattr(TableConform, "take", take)
 
 
 def use(made: Lake, planted: Planted) -> Lake:

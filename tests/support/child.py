@@ -1,6 +1,10 @@
 """One ingest in a process of its own, which may kill itself at a named step. Prints its outcomes as JSON.
 
-Usage: child.py HOME FILE [--store URL] [--die STEP] [--wait FILE] [--max-file-bytes N]
+Usage: child.py HOME FILE [--store URL] [--die STEP] [--at N] [--wait FILE] [--max-file-bytes N]
+       [--as file|together|bulk]
+
+`file`: FILE is a delivery of day 0. `together`: FILE is a folder whose files are one delivery each, by their names;
+`bulk`: FILE is of days 0 to 9. It dies when the step comes for the N-th time.
 """
 
 from __future__ import annotations
@@ -18,7 +22,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from ingestion.delivery.ingest import ingest_file
+from ingestion.delivery.load import load, sort_files
+from ingestion.delivery.outcome import Delivery
 from ingestion.errors import CitylakeError
+from ingestion.intervals import Interval
+from ingestion.lake import Lake
 from ingestion.receipts.log import ReceiptLog
 from ingestion.store.local import LocalStore
 from tests.support.lakes import contract, day, lake
@@ -55,6 +63,28 @@ class _Uncommitted:
         die()
 
 
+class _Dying:
+    """Dies when a step comes for the n-th time."""
+
+    def __init__(self, step: str, at: int) -> None:
+        self._step = step
+        self._left = at
+
+    def __call__(self, name: str) -> None:
+        self._left -= name == self._step
+        if self._left == 0:
+            die()
+
+
+def taken_in(made: Lake, path: Path, way: str) -> list[Delivery]:
+    """Ingest a file or load several, as the usage says."""
+    if way == "file":
+        return [ingest_file(made, contract(), path, day(0))]
+    files = sorted(path.iterdir()) if way == "together" else [path]
+    found = sort_files(contract(), files, all_bulk=way == "bulk")
+    return list(load(made, contract(), found, Interval(day(0).start, day(9).end)))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("home", type=Path)
@@ -63,6 +93,8 @@ def main() -> int:
     parser.add_argument("--die")
     parser.add_argument("--wait", type=Path)
     parser.add_argument("--max-file-bytes", type=int)
+    parser.add_argument("--at", type=int, default=1)
+    parser.add_argument("--as", dest="way", choices=("file", "together", "bulk"), default="file")
     args = parser.parse_args()
     made = lake(args.home)
     if args.store:
@@ -74,19 +106,19 @@ def main() -> int:
     elif args.die == "fold":
         made = replace(made, log=DyingLog(made.store, made.settings.state_root / "receipts.duckdb"))
     elif args.die:
-        made = replace(made, on_step=lambda name: die() if name == args.die else None)
+        made = replace(made, on_step=_Dying(args.die, args.at))
     if args.max_file_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (args.max_file_bytes, args.max_file_bytes))
     while args.wait and not args.wait.exists():
         time.sleep(0.005)
     try:
-        delivery = ingest_file(made, contract(), args.file, day(0))
+        outcomes = [delivery.outcome for delivery in taken_in(made, args.file, args.way)]
         if args.die == "fold":
             made.log.refresh()
     except CitylakeError as error:
         sys.stdout.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
         return 1
-    sys.stdout.write(json.dumps({"outcome": delivery.outcome}))
+    sys.stdout.write(json.dumps({"outcome": outcomes[0], "outcomes": outcomes}))
     return 0
 
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import Conformed, conform
+from ingestion.conform.result import Conformed
+from ingestion.conform.run import Payload, conform
 from ingestion.contract.extension import (
     CalendarSpec,
     Catalogue,
@@ -92,17 +93,15 @@ class Maker:
         path = payload if isinstance(payload, Path) else self.folder / f"payload{self.runs}"
         if isinstance(payload, bytes):
             path.write_bytes(payload)
-        return conform(
-            contract,
-            path,
-            batch="b1",
-            loaded_at=LOADED_AT,
-            interval=INTERVAL,
-            content_as_of=LOADED_AT,
-            keys=self.keys,
-            settings=self.settings.model_copy(update=settings),
-            scratch=self.folder / f"scratch{self.runs}",
-        )
+        return conform(contract, self.payload(path), keys=self.keys, settings=self.settings.model_copy(update=settings))
+
+    def payload(self, path: Path, **facts: Any) -> Payload:
+        """The file as the payload of a delivery."""
+        given: dict[str, Any] = {
+            "batch": "b1", "loaded_at": LOADED_AT, "interval": INTERVAL, "content_as_of": LOADED_AT,
+            "scratch": self.folder / f"scratch{self.runs}",
+        }  # fmt: skip
+        return Payload(path, **{**given, **facts})
 
     def refusal(self, contract: Contract, payload: bytes, **settings: Any) -> DeliveryRefused:
         """How a delivery is refused whole: feed and next step are told, and no bronze is left."""

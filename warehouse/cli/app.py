@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from warehouse.cli import audit, contracts, incidents, ingest, maintain, pipeline, query, receipts, releases, store
+from warehouse.cli import (
+    audit,
+    contracts,
+    incidents,
+    ingest,
+    load,
+    maintain,
+    pipeline,
+    query,
+    receipts,
+    releases,
+    store,
+)
 from warehouse.cli.session import Session
 
 HELP = """A municipal data lake: departments' files in, checked data products out.
@@ -38,7 +50,7 @@ def options(
     session.home, session.debug = home, debug
 
 
-for module in (pipeline, ingest, receipts, releases, audit, query, maintain):
+for module in (pipeline, ingest, load, receipts, releases, audit, query, maintain):
     module.register(app)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(incidents.app, name="incidents")

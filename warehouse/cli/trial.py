@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from ingestion.city_time import city_time
 from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
+from ingestion.conform.run import Payload, conform
 from ingestion.contract.model import Contract
 from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
@@ -27,7 +27,7 @@ from warehouse.cli.refused_rows import RefusedRow, read_refused
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ingestion.conform.run import Conformed
+    from ingestion.conform.result import Conformed
 
 
 @dataclass
@@ -79,14 +79,9 @@ def try_file(
         try:
             conformed: Conformed | None = conform(
                 contract,
-                file,
-                batch="trial",
-                loaded_at=now,
-                interval=interval,
-                content_as_of=now,
+                Payload(file, "trial", loaded_at=now, interval=interval, content_as_of=now, scratch=Path(folder)),
                 keys=PseudonymKeys.load(trial_settings),
                 settings=trial_settings,
-                scratch=Path(folder),
             )
         except DeliveryRefused as refusal:
             trial.refused, trial.rule = refusal.message, refusal.rule

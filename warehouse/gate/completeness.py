@@ -20,11 +20,11 @@ from warehouse.verdict import CheckResult
 
 _DELIVERED = """
 select distinct department || '.' || feed as feed, interval_start
-from receipt
+from delivered
 where interval_start >= $since
 union
 select department || '.' || feed, min(interval_start)
-from receipt
+from delivered
 group by all
 """
 

@@ -31,7 +31,7 @@ with covered as (
     select distinct r.interval_start
     from (select unnest($keys::varchar[]) as key) as effective
     inner join bronze_file as b on effective.key = b.key
-    inner join receipt as r on b.receipt_key = r.key
+    inner join delivered as r on b.receipt_key = r.key and b.batch = r.batch
 )
 select
     n.dt, n.batch, n.state, n.rule, n.message,

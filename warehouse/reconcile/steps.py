@@ -138,8 +138,8 @@ def _source_row(feed: str, dt: str, interval: Interval, files: list[Fetched], ba
 def raw(lake: Lake, log: duckdb.DuckDBPyConnection, *, deep: bool) -> Iterator[Row]:
     """Check that payload and manifest of every batch are in the store, unless its bytes were erased."""
     batches = log.execute(
-        """select feed_id, dt, raw_key, raw_sha256, raw_bytes from standing
-           where raw_key is not null and state <> 'erased' order by feed_id, dt, batch"""
+        """select feed_id, min(dt), raw_key, any_value(raw_sha256), any_value(raw_bytes) from standing
+           where raw_key is not null and state <> 'erased' group by feed_id, raw_key order by 1, 2, 3"""
     ).fetchall()
     for feed, dt, key, sha256, size in batches:
         prefix = key.split("/payload/", 1)[0]

@@ -95,7 +95,8 @@ _OBSOLETE = """
 with sized as (select merged, key, batch, count(*) over (partition by merged) as members from member_now),
 counts as (
     select bronze_file.key, standing.effective, standing.state = 'erased' as is_erased
-    from standing inner join bronze_file on standing.key = bronze_file.receipt_key
+    from standing
+    inner join bronze_file on standing.key = bronze_file.receipt_key and standing.batch = bronze_file.batch
 ),
 judged as (
     select
@@ -156,7 +157,7 @@ def _is_still_valid(lake: Lake, contract: Contract, group: Group) -> bool:
     lake.log.refresh()
     query = (
         f"select count(distinct bronze_file.key) from ({standing((contract.department, contract.feed))}) as standing "
-        "inner join bronze_file on standing.key = bronze_file.receipt_key "
+        "inner join bronze_file on standing.key = bronze_file.receipt_key and standing.batch = bronze_file.batch "
         "where standing.effective and list_contains($keys, bronze_file.key)"
     )
     with lake.log.reading() as connection:

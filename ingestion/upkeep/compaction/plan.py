@@ -31,7 +31,7 @@ select
     bronze_file.table_name, standing.revision, standing.key_version, standing.dt, bronze_file.bytes,
     bronze_file.key, standing.batch, bronze_file.rows, bronze_file.sha256, bronze_file.row_hash
 from ({standing}) as standing
-inner join bronze_file on standing.key = bronze_file.receipt_key
+inner join bronze_file on standing.key = bronze_file.receipt_key and standing.batch = bronze_file.batch
 where standing.effective and standing.dt < $before and bronze_file.bytes < $small
 order by table_name, revision, key_version, interval_start, precedence, bronze_file.key
 """

@@ -15,8 +15,9 @@ import pytest
 from pydantic import SecretStr
 
 from ingestion.connectors.file_drop import fetched_file
-from ingestion.delivery.ingest import Waiting, conform_landed, extract, ingest_file
+from ingestion.delivery.ingest import Waiting, conform_landed_each, extract_each, ingest_file
 from ingestion.errors import CitylakeError, StoreError
+from ingestion.isolation import Isolated
 from ingestion.machine import engines
 from ingestion.settings import Settings
 from ingestion.store import open_store
@@ -289,15 +290,18 @@ def test_landed_bytes_that_come_back_short_are_conformed_once_they_come_whole(
     made, feed = lake(settings.home, settings=settings), contract("events", None)
     path = drop(made, "readings.csv", rows("abc"))
     fetched = fetched_file(feed, day(0), path, source="file:readings.csv", connector="file/1", now=made.clock())
-    waiting = extract(made, feed, day(0), fetched)
+    isolated = Isolated(settings, feed.name, "extract")
+    (waiting,) = extract_each(made, feed, [(day(0), fetched)], isolated)
     assert isinstance(waiting, Waiting)
     with (
         proxy.hurting(Rule("truncate", "GET", "/payload/")),
         pytest.raises(StoreError, match=r"\n  left:  (.|\n)*\n  next:  (.|\n)*run the same command again"),
     ):
-        conform_landed(made, feed, waiting)
+        list(conform_landed_each(made, feed, [waiting], isolated))
+        isolated.raise_collected()
     assert counted(made) == {}
-    assert conform_landed(made, feed, waiting).outcome == "accepted"
+    (again,) = conform_landed_each(made, feed, [waiting], isolated)
+    assert again.outcome == "accepted"
     assert counted(made) == dict.fromkeys("abc", 1)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import duckdb
@@ -63,7 +62,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _plan(make: Any, kind: str, **facts: Any) -> TablePlan:
     table = make.table(make.column("id"), make.column("x", kind, **facts))
-    return TablePlan(make.contract(table), table, date(2026, 3, 2))
+    return TablePlan(make.contract(table), table)
 
 
 def _taken(plan: TablePlan, texts: list[str]) -> list[str]:
