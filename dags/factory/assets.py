@@ -18,6 +18,11 @@ def bronze(contract: Contract) -> Asset:
     )
 
 
+def history() -> Asset:
+    """The asset of history loads; it gets an event when a run of the DAG `history` took something in."""
+    return Asset(name="history", uri="citylake://history", group="warehouse")
+
+
 def release() -> Asset:
     """The asset of the releases; it gets an event when a run published, for dashboards and pages."""
     return Asset(name="release", uri="citylake://published", group="warehouse")

@@ -59,7 +59,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
         landed = [_load(batch) for batch in (extracted or {"waiting": []})["waiting"]]
         try:
             for delivery in conform_days(lake, lake.contract(feed), first, last, landed):
-                log.info(_line(delivery))
+                log.info(describe(delivery))
                 deliveries.append(delivery)
         finally:
             notify_deliveries(lake, deliveries, is_source_read=extracted is not None)
@@ -69,7 +69,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
             message = nothing_new(lake, feed, first, last, extracted.get("awaited", 0))
         get_current_context()["ti"].xcom_push(key="nothing_new", value=message)
         raise AirflowSkipException(message)
-    refused = [_line(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
+    refused = [describe(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     get_current_context()["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)
 
@@ -95,7 +95,7 @@ def needs_attention(feed: str) -> None:
     )
 
 
-def _line(delivery: Delivery) -> str:
+def describe(delivery: Delivery) -> str:
     """One delivery in one line, for the log and XCom; as every Airflow account can read these, it quotes no content."""
     counts = f"received {delivery.received}, accepted {delivery.accepted}, refused rows {delivery.quarantined}"
     reason = open_reason(delivery.feed, delivery.rule, delivery.message)

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetAny, Param, task
 
-from dags.factory.assets import bronze, release
+from dags.factory.assets import bronze, history, release
 from dags.factory.failures import report_failure
 from dags.factory.settings import LONGEST_TASK, day_param
 from ingestion.contract.load import read_feeds
@@ -46,7 +46,7 @@ def warehouse_dag() -> DAG:
         dag_id="warehouse",
         dag_display_name="政务数据仓库 · warehouse",
         doc_md=DOC,
-        schedule=AssetAny(*feeds) if feeds else None,
+        schedule=AssetAny(*feeds, history()) if feeds else None,
         catchup=False,
         max_active_runs=1,
         tags=["warehouse"],

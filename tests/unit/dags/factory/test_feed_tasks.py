@@ -23,17 +23,17 @@ from tests.support.lakes import contract, day, lake, rows
     ],
 )
 def test_a_line_of_the_log_quotes_no_file(tmp_path: Path, text: str, said: str | None) -> None:
-    from dags.factory.feed_tasks import _line
+    from dags.factory.feed_tasks import describe
 
     made = lake(tmp_path)
     path = tmp_path / "readings_20260302.csv"
     path.write_text(text, encoding="utf-8")
     delivery = ingest_file(made, contract(), path, day(0))
-    line = _line(delivery)
+    line = describe(delivery)
     assert line.startswith(f"{delivery.outcome} readings_20260302.csv ")
     assert "张三" not in line
     assert "13800001111" not in line
     assert (said or "refused rows 2)") in line
-    again = _line(ingest_file(made, contract(), path, day(0)))
+    again = describe(ingest_file(made, contract(), path, day(0)))
     assert again.startswith("duplicate ")
     assert "张三" not in again
