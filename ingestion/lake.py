@@ -1,4 +1,4 @@
-"""The lake every step is given: settings, store, receipt log, keys, contracts.
+"""The lake every step is given: settings, store, receipt log, keys, locks, contracts.
 
 Owns how the parts are opened together and where private folders lie. The functions
 (`clock`, `connections`, `on_step`) are parts too, so that a step can be run with another clock or a hook at each point
@@ -23,7 +23,7 @@ from ingestion.contract.model import Contract
 from ingestion.contract.problem import InvalidContract, Problem
 from ingestion.errors import ContractError, LakeBusy, StoreError
 from ingestion.keys import QUARANTINE, RAW, RECEIPTS
-from ingestion.machine.locks import exclusive
+from ingestion.locks import Locks, open_locks
 from ingestion.machine.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
@@ -48,6 +48,7 @@ class Lake:
     store: Store
     log: ReceiptLog
     open_keys: Callable[[], PseudonymKeys]
+    locks: Locks
     contracts: Mapping[str, Contract]
     clock: Callable[[], datetime] = now
     connections: Callable[[str], Connection] | None = None
@@ -113,22 +114,27 @@ class Lake:
 
     @contextmanager
     def committing(self, contract: Contract) -> Iterator[None]:
-        """One commit of a feed at a time on this host, so that a correction is judged against what it meets.
+        """One commit of a feed at a time in the whole lake, so that a correction is judged against what it meets.
 
-        Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
+        Before each commit step of the block `require_committing` is called. Correct counts do not depend on it (the
+        log keeps the first of equal commits). Raises LakeBusy.
         """
         feed = contract.name
 
-        def busy() -> LakeBusy:
+        def busy(holder: str | None) -> LakeBusy:
             return LakeBusy(
-                "another process is committing a delivery of this feed",
+                f"another process is committing a delivery of this feed{f' ({holder})' if holder else ''}",
                 feed=feed,
                 left="raw bytes are landed, nothing else was stored",
                 next_step="run the same command again; it continues from the landed bytes",
             )
 
-        with exclusive(self.settings.state_root / "locks" / f"{feed}.lock", busy=busy, timeout=FEED_LOCK_SECONDS):
+        with self.locks.exclusive(_feed_lock(contract), busy=busy, timeout=FEED_LOCK_SECONDS):
             yield
+
+    def require_committing(self, contract: Contract) -> None:
+        """Call it within `committing`, right before a commit step. Raises LockUnavailable where the lock is lost."""
+        self.locks.require_held(_feed_lock(contract))
 
 
 def open_lake(settings: Settings) -> Lake:
@@ -151,9 +157,14 @@ def open_lake(settings: Settings) -> Lake:
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
         open_keys=lambda: _keys(settings, store),
+        locks=open_locks(settings),
         contracts=feeds.contracts,
         broken=feeds.broken,
     )
+
+
+def _feed_lock(contract: Contract) -> str:
+    return f"feeds/{contract.name}"
 
 
 def _keys(settings: Settings, store: Store) -> PseudonymKeys:

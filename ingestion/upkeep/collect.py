@@ -183,6 +183,7 @@ def _keys_of(connection: duckdb.DuckDBPyConnection, query: str, contract: Contra
 
 def _erase_one(lake: Lake, contract: Contract, standing: Standing, reason: str, by: str) -> Tombstone:
     manifest = read_manifest(lake.store, contract, standing.interval, standing.batch)
+    lake.require_committing(contract)
     if standing.state != "erased":
         put_decision(lake, f"{contract.department}.{contract.feed}", standing.batch, "erase", why=(reason, by))
     objects = [manifest.payload, *_objects(lake, contract, standing)]

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from ingestion import keys
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.locks import open_locks
 from ingestion.receipts.log import ReceiptLog
 from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
@@ -42,7 +43,7 @@ def open_small_lake(home: Path, store: Store | None = None) -> Lake:
     settings = Settings(home=home, accepted_failures=home / "accepted_failures.yaml")
     store = store or open_store(settings)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-    return Lake(settings, store, log, open_keys=NoKeys, contracts={})  # type: ignore[arg-type]
+    return Lake(settings, store, log, open_keys=NoKeys, locks=open_locks(settings), contracts={})  # type: ignore[arg-type]
 
 
 @dataclass

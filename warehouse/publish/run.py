@@ -25,7 +25,7 @@ from ingestion.sql import literal
 from ingestion.store.reading import store_errors
 from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_bytes, sha256_of_file
-from warehouse.build.lock import build_lock
+from warehouse.build.lock import building
 from warehouse.build.report import BuildReport
 from warehouse.content.measure import ENGINE, TableContent, measure, open_build
 from warehouse.gate.accepted import AcceptedFailure, load_register
@@ -82,7 +82,7 @@ def publish(
     with (
         publisher(lake),
         # A build running meanwhile would change the tables between one edition and the next.
-        build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
+        building(lake),
         store_errors(lake.store, "publish"),
     ):
         with closing(open_build(lake)) as connection:
@@ -285,14 +285,13 @@ class _Release:
 
     def _move(self, edition: str, expected: pointer.Pointer | None, release: str, sha256: str) -> None:
         """Move the pointer to the new release. Raises LakeBusy where it is not at the release that was built on."""
-        store = self.lake.store
-        if pointer.pointer(store, edition) != expected:
+        if pointer.pointer(self.lake.store, edition) != expected:
             raise LakeBusy(
                 f"the current release of {edition} changed while {release} was being made",
                 left="the pointer was not moved; the new release's objects are collectable",
                 next_step="citylake publish",
             )
-        pointer.move(store, edition, release, sha256, self.created_at)
+        pointer.move(self.lake, edition, release, sha256, self.created_at)
         ledger.append(self.lake, edition, "published", ledger.Move(release, sha256, None, self.approver))
 
     def _result(
