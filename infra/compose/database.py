@@ -1,7 +1,8 @@
 """`python -m infra.compose.database`: the roles and databases of Airflow and of the locks; run by `init`.
 
 In the environment: POSTGRES_ADDRESS (host:port), POSTGRES_ADMIN_PASSWORD, POSTGRES_PASSWORD (of Airflow's role),
-POSTGRES_LOCKS_PASSWORD (of the role that takes locks). Safe to repeat. In a volume of an earlier version, where Airflow was the administrator, Airflow gets a role of its own.
+POSTGRES_LOCKS_PASSWORD (of the role that takes locks).
+Safe to repeat. In a volume of an earlier version, where Airflow was the administrator, Airflow gets a role of its own.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from warehouse.publish.facts import FactExport
 from warehouse.publish.internal_facts import keep_out
 from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
 from warehouse.release import layout, ledger, pointer
-from warehouse.release.lineage import lineage
+from warehouse.release.lineage import lineage, require_no_older
 from warehouse.release.lock import publisher
 from warehouse.release.manifest import FactDay, Manifest, ProductEntry, PublicManifest, StoredFile, TableEntry
 from warehouse.verdict import Verdict
@@ -86,8 +86,10 @@ def publish(
         store_errors(lake.store, "publish"),
     ):
         with closing(open_build(lake)) as connection:
-            content = measure(lake, report, pointer.current(lake, "internal"), connection)
+            current = pointer.current(lake, "internal")
+            content = measure(lake, report, current, connection)
         with closing(lake.log.connect()) as log:
+            require_no_older(log, report, current)
             inputs = lineage(log, report)
         candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
         release = _Release(lake, candidate, approver)
