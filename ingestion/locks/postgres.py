@@ -30,7 +30,7 @@ from ingestion.locks.base import Held, Locks
 
 POLL_SECONDS = 0.05
 MAX_IDLE = 2
-"""Sessions kept for the next lock: opening one takes 6 ms, as long as several commits' questions together."""
+"""Sessions kept for the next lock: opening one takes longer than anything else that is done with it."""
 SILENCE_SECONDS = 30
 """How long a host may be silent before the server ends its sessions, and the server before its client gives up."""
 
@@ -55,7 +55,14 @@ _SERVER: dict[str, int] = {
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": (SILENCE_SECONDS - 10) // 5,
 }
-_FOR_GOOD = ("password", "does not exist", "permission denied", "pg_hba.conf", "unsupported startup parameter")
+_FOR_GOOD = (
+    "password",
+    "does not exist",
+    "permission denied",
+    "pg_hba.conf",
+    "invalid",
+    "unsupported startup parameter",
+)
 """Words of refusals that another try does not change."""
 _URI = re.compile(r"postgres(ql)?://")
 _APPLICATION = re.compile(r"(?P<process>\d+)@(?P<host>\S+) (?P<since>\S+Z) ")

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ingestion.errors import CitylakeError, LakeBusy, LockUnavailable
-from ingestion.locks import FileLocks, Locks
+from ingestion.errors import CitylakeError, ConfigurationError, LakeBusy, LockUnavailable
+from ingestion.locks import FileLocks, Locks, open_locks
 from ingestion.settings import Settings
 from tests.support.lock_database import LockDatabase
 
@@ -177,8 +178,6 @@ def test_files_have_no_holder_to_name_and_a_folder_for_a_slash(tmp_path: Path) -
 
 def test_a_session_names_its_holder(database: LockDatabase, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, lock_database=database.dsn)  # type: ignore[arg-type]
-    from ingestion.locks import open_locks
-
     with (
         another_process(settings) as process,
         pytest.raises(LakeBusy) as told,
@@ -191,8 +190,6 @@ def test_a_session_names_its_holder(database: LockDatabase, tmp_path: Path) -> N
 def test_a_child_of_a_killed_holder_does_not_keep_its_session(database: LockDatabase, tmp_path: Path) -> None:
     """Else the server would wait for the child to end: it has a copy of the connection."""
     settings = Settings(home=tmp_path, lock_database=database.dsn)  # type: ignore[arg-type]
-    from ingestion.locks import open_locks
-
     with another_process(settings, "fork") as process:
         assert process.stdout is not None
         child = int(process.stdout.readline().split()[1])
@@ -207,8 +204,6 @@ def test_a_child_of_a_killed_holder_does_not_keep_its_session(database: LockData
 def test_sessions_are_kept_for_the_next_lock_and_replaced_where_they_ended(
     database: LockDatabase, tmp_path: Path
 ) -> None:
-    from ingestion.locks import open_locks
-
     locks = open_locks(Settings(home=tmp_path, lock_database=database.dsn))  # type: ignore[arg-type]
     backends = []
     for _ in range(2):
@@ -225,8 +220,6 @@ def test_sessions_are_kept_for_the_next_lock_and_replaced_where_they_ended(
 def test_a_database_that_is_away_is_told_and_may_be_back_at_the_next_try(
     database: LockDatabase, tmp_path: Path
 ) -> None:
-    from ingestion.locks import open_locks
-
     locks = open_locks(Settings(home=tmp_path, lock_database=database.dsn))  # type: ignore[arg-type]
     with locks.exclusive(NAME, busy=busy):
         database.stop()
@@ -237,3 +230,64 @@ def test_a_database_that_is_away_is_told_and_may_be_back_at_the_next_try(
     assert database.password not in str(told.value)
     database.start()
     assert is_free(locks)
+
+
+def test_a_session_that_is_not_the_one_that_took_the_lock_is_told(database: LockDatabase, tmp_path: Path) -> None:
+    """As behind a pooler that gives the check another session than the lock."""
+    locks = open_locks(Settings(home=tmp_path, lock_database=database.dsn))  # type: ignore[arg-type]
+    with locks.exclusive(NAME, busy=busy):
+        held: Any = locks._held[NAME]
+        with held._session.cursor() as cursor:
+            cursor.execute("select pg_advisory_unlock_all()")
+        with pytest.raises(LockUnavailable, match="behind a pooler that shares sessions"):
+            locks.require_held(NAME)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "locks",
+        "http://a:b@host/locks",
+        "postgresql://host/locks",
+        "postgresql://role:hidden@host",
+    ],
+)
+def test_an_address_that_cannot_work_is_told_at_once_and_not_shown(address: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="CITYLAKE_LOCK_DATABASE is not the address of a database") as told:
+        open_locks(Settings(home=tmp_path, lock_database=address))  # type: ignore[arg-type]
+    assert "hidden" not in str(told.value)
+    assert "next:  set it to postgresql://" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (("citylake_locks:", "another:"), "password authentication failed"),
+        ((r"/citylake_locks$", "/postgres"), "permission denied"),
+        ((r"/citylake_locks$", "/another"), "does not exist"),
+        ((r":\d+/", ":x/"), "invalid"),
+    ],
+)
+def test_a_database_that_refuses_is_a_matter_of_settings(
+    database: LockDatabase, tmp_path: Path, wrong: tuple[str, str], says: str
+) -> None:
+    locks = open_locks(Settings(home=tmp_path, lock_database=re.sub(*wrong, database.dsn)))  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=says) as told, locks.exclusive(NAME, busy=busy):
+        pytest.fail("it was taken")
+    assert database.password not in str(told.value)
+    assert "many-hosts.md" in str(told.value)
+
+
+def test_the_sessions_settings_outlast_long_work_and_notice_a_silent_host(
+    database: LockDatabase, tmp_path: Path
+) -> None:
+    locks = open_locks(Settings(home=tmp_path, lock_database=database.dsn))  # type: ignore[arg-type]
+    with locks.exclusive(NAME, busy=busy):
+        held: Any = locks._held[NAME]
+        with held._session.cursor() as cursor:
+            names = ("idle_session_timeout", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+            found = []
+            for name in names:
+                cursor.execute(f"show {name}")
+                found.append(cursor.fetchone()[0])
+    assert found == ["0", "10", "5", "4"]
