@@ -21,8 +21,8 @@ from ingestion.city_time import city_time
 from ingestion.clocks import now
 from ingestion.contract.model import Contract
 from ingestion.contract.problem import InvalidContract, Problem
-from ingestion.errors import ContractError, LakeBusy, StoreError
-from ingestion.keys import QUARANTINE, RAW, RECEIPTS
+from ingestion.errors import ConfigurationError, ContractError, LakeBusy, ObjectNotFound, StoreError
+from ingestion.keys import KEY_CHECKS, QUARANTINE, RAW, RECEIPTS, key_check
 from ingestion.locks import Locks, open_locks
 from ingestion.machine.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.receipts.log import ReceiptLog
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ingestion.connections import Connection
 
 FEED_LOCK_SECONDS = 600.0
+KEY_LOCK_SECONDS = 30.0
 
 
 def _no_step(name: str) -> None:
@@ -149,15 +150,15 @@ def open_lake(settings: Settings) -> Lake:
 
     keep_private()
     _create_folders(settings)
-    store = open_store(settings)
+    store, locks = open_store(settings), open_locks(settings)
     if isinstance(store, LocalStore):
         store.tighten(RAW, QUARANTINE)
     return Lake(
         settings=settings,
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
-        open_keys=lambda: _keys(settings, store),
-        locks=open_locks(settings),
+        open_keys=lambda: _keys(settings, store, locks),
+        locks=locks,
         contracts=feeds.contracts,
         broken=feeds.broken,
     )
@@ -167,11 +168,44 @@ def _feed_lock(contract: Contract) -> str:
     return f"feeds/{contract.name}"
 
 
-def _keys(settings: Settings, store: Store) -> PseudonymKeys:
-    """A lake with receipts has pseudonyms: its keys are restored from backup, never made anew."""
+def _keys(settings: Settings, store: Store, locks: Locks) -> PseudonymKeys:
+    """A lake with receipts has pseudonyms: its keys are restored from backup, never made anew.
+
+    The first host leaves in the store by what it knows its key; raises ConfigurationError where this one has another.
+    """
     from ingestion.conform.pseudonym import PseudonymKeys
 
-    return PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings)
+    found = PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings)
+    known = _key_check(store, found.version)
+    if known is None:
+
+        def busy(holder: str | None) -> LakeBusy:
+            return LakeBusy(
+                f"another process is about to say which pseudonym key this lake has{f' ({holder})' if holder else ''}",
+                left="nothing was conformed",
+                next_step="run the same command again",
+            )
+
+        with locks.exclusive(KEY_CHECKS, busy=busy, timeout=KEY_LOCK_SECONDS):
+            known = _key_check(store, found.version)
+            if known is None:
+                known = found.check
+                locks.require_held(KEY_CHECKS)
+                store.put_bytes(key_check(found.version), known.encode())
+    if known != found.check:
+        raise ConfigurationError(
+            f"the pseudonym key of version {found.version} on this host is not the one this lake's pseudonyms have",
+            left="nothing was conformed: other keys would give other pseudonyms for the same person",
+            next_step="copy the key file of the lake's other hosts, or restore it from its backup",
+        )
+    return found
+
+
+def _key_check(store: Store, version: int) -> str | None:
+    try:
+        return store.get_bytes(key_check(version)).decode()
+    except ObjectNotFound:
+        return None
 
 
 def _create_folders(settings: Settings) -> None:

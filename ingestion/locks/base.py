@@ -95,5 +95,6 @@ class Locks(ABC):
         finally:
             # In a forked child the lock is still its parent's.
             if held.process == os.getpid():
-                del self._held[name]
+                if self._held.get(name) is held:
+                    del self._held[name]
                 held.release()
