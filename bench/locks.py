@@ -60,9 +60,10 @@ def main() -> None:
                 pairs = [(deliver(files, n), deliver(postgres, n)) for n in range(given.deliveries)]
                 medians = [[statistics.median(pair[s][c] for pair in pairs) for c in (0, 1)] for s in (0, 1)]
                 taken = [lock_seconds(made.locks) for made in (files, postgres)]
+                wall, own = medians[1][0] / medians[0][0], medians[1][1] / medians[0][1]
                 sys.stdout.write(
                     f"a delivery of {ROWS} rows: files {medians[0][0] * 1e3:.1f} ms, database "
-                    f"{medians[1][0] * 1e3:.1f} ms, {medians[1][0] / medians[0][0]:.2f} x; processor time {medians[1][1] / medians[0][1]:.2f} x; "
+                    f"{medians[1][0] * 1e3:.1f} ms, {wall:.2f} x; processor time {own:.2f} x; "
                     f"the lock alone {taken[0] * 1e3:.2f} and {taken[1] * 1e3:.2f} ms\n"
                 )
 
