@@ -14,14 +14,15 @@ import contextlib
 import hashlib
 import os
 import re
+import select
 import socket
 import time
 import weakref
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_READ, parse_dsn
 from psycopg2.extensions import connection as Session
-from psycopg2.extensions import parse_dsn
 from pydantic import SecretStr
 
 from ingestion import clocks
@@ -32,13 +33,13 @@ POLL_SECONDS = 0.05
 MAX_IDLE = 2
 """Sessions kept for the next lock: opening one takes longer than anything else that is done with it."""
 SILENCE_SECONDS = 30
-"""How long a host may be silent before the server ends its sessions, and the server before its client gives up."""
+"""How long a host may be silent before the server ends its sessions."""
+ANSWER_SECONDS = 20.0
+"""How long a question may wait for its answer; then its session counts as lost."""
 
-_CONNECT_SECONDS = 10
-_ANSWER_SECONDS = 20
 _CLIENT: dict[str, Any] = {
-    "connect_timeout": _CONNECT_SECONDS,
-    "tcp_user_timeout": _ANSWER_SECONDS * 1000,
+    # Questions are waited for here (`_wait`): libpq's own waiting has no end and cannot be interrupted.
+    "async_": True,
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -49,8 +50,8 @@ _CLIENT: dict[str, Any] = {
 _SERVER: dict[str, int] = {
     # A holder may work for hours without a word to the server.
     "idle_session_timeout": 0,
-    "statement_timeout": _ANSWER_SECONDS * 1000,
-    "tcp_user_timeout": _ANSWER_SECONDS * 1000,
+    "statement_timeout": int(ANSWER_SECONDS) * 1000,
+    "tcp_user_timeout": SILENCE_SECONDS * 1000,
     "tcp_keepalives_idle": 10,
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": (SILENCE_SECONDS - 10) // 5,
@@ -90,17 +91,18 @@ class PostgresLocks(Locks):
     The role needs the right to connect and no other.
     """
 
-    def __init__(self, dsn: SecretStr) -> None:
+    def __init__(self, dsn: SecretStr, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         """Raises ConfigurationError, which does not show the URI."""
         super().__init__()
         self._dsn = _checked(dsn)
+        self.answer_seconds = answer_seconds
         self._idle: list[Session] = []
         self._process = os.getpid()
 
     def holder(self, name: str) -> str | None:
         """Process and host of the holder and since when; None where it has just freed the lock."""
         session = self._session()
-        found = _ask(session, _HOLDER, _facts(name))
+        found = self.ask(session, _HOLDER, _facts(name))
         self._keep(session)
         shown = _APPLICATION.match(str(found[0])) if found else None
         if shown is None:
@@ -112,12 +114,11 @@ class PostgresLocks(Locks):
         session = self._session()
         try:
             while True:
-                taken = _ask(session, _TAKE, _facts(name) | {"application": _application(name)})
+                taken = self.ask(session, _TAKE, _facts(name) | {"application": _application(name)})
                 if taken is not None and taken[0]:
                     return _HeldSession(self, session, {**_facts(name), "backend": taken[1]})
                 if time.monotonic() >= deadline:
                     break
-                # Not pg_advisory_lock: Python could not be interrupted while it waits.
                 time.sleep(POLL_SECONDS)
         except BaseException:
             _close(session)
@@ -132,7 +133,7 @@ class PostgresLocks(Locks):
         while self._idle:
             session = self._idle.pop()
             with contextlib.suppress(LockUnavailable):
-                _ask(session, "select 1", {})
+                self.ask(session, "select 1", {})
                 return session
             _close(session)
         return self._connect()
@@ -141,10 +142,10 @@ class PostgresLocks(Locks):
         settings = " ".join(f"-c {name}={value}" for name, value in _SERVER.items())
         try:
             session: Session = psycopg2.connect(self._dsn, **_CLIENT, application_name=_FREE_SESSION, options=settings)
+            _sessions.add(session)
+            _wait(session, self.answer_seconds)
         except psycopg2.Error as error:
             raise _refused(error) from None
-        session.autocommit = True
-        _sessions.add(session)
         return session
 
     def _keep(self, session: Session) -> None:
@@ -154,10 +155,25 @@ class PostgresLocks(Locks):
         else:
             _close(session)
 
+    def ask(self, session: Session, query: str, facts: dict[str, Any]) -> tuple[Any, ...] | None:
+        """The first row. Raises LockUnavailable; the session is then closed, and its lock with it."""
+        try:
+            with session.cursor() as cursor:
+                cursor.execute(query, facts)
+                _wait(session, self.answer_seconds)
+                return cursor.fetchone()
+        except psycopg2.Error as error:
+            _close(session)
+            raise LockUnavailable(
+                f"the session with the locks' database ended: {_first_line(error)}",
+                left="nothing was committed by this step",
+                next_step="run the same command again",
+            ) from None
+
     def free(self, session: Session, facts: dict[str, Any]) -> None:
         """Free the lock of a session; a session that does not answer is closed, with which the lock is free too."""
         try:
-            _ask(session, _FREE, facts | {"application": _FREE_SESSION})
+            self.ask(session, _FREE, facts | {"application": _FREE_SESSION})
         except LockUnavailable:
             _close(session)
         else:
@@ -173,7 +189,7 @@ class _HeldSession(Held):
 
     def why_lost(self) -> str | None:
         try:
-            answer = _ask(self._session, _IS_HELD, self._facts)
+            answer = self._locks.ask(self._session, _IS_HELD, self._facts)
         except LockUnavailable as error:
             return error.message
         if answer is not None and answer[0]:
@@ -184,18 +200,16 @@ class _HeldSession(Held):
         self._locks.free(self._session, self._facts)
 
 
-def _ask(session: Session, query: str, facts: dict[str, Any]) -> tuple[Any, ...] | None:
-    """The first row. Raises LockUnavailable; the session's locks are then not to be relied on."""
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(query, facts)
-            return cursor.fetchone()
-    except psycopg2.Error as error:
-        raise LockUnavailable(
-            f"the session with the locks' database ended: {_first_line(error)}",
-            left="nothing was committed by this step",
-            next_step="run the same command again",
-        ) from None
+def _wait(session: Session, seconds: float) -> None:
+    """Wait until the session has done what it was asked for. Raises OperationalError, after `seconds` at the latest."""
+    deadline = time.monotonic() + seconds
+    while (state := session.poll()) != POLL_OK:
+        ready = select.poll()
+        ready.register(session.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not ready.poll(remaining * 1000):
+            _close(session)
+            raise psycopg2.OperationalError(f"no answer within {seconds:.0f} seconds")
 
 
 def _close(session: Session) -> None:

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from ingestion.errors import CitylakeError, ConfigurationError, LakeBusy, LockUnavailable
 from ingestion.locks import FileLocks, Locks, open_locks
+from ingestion.locks.postgres import PostgresLocks
 from ingestion.settings import Settings
 from tests.support.lock_database import LockDatabase
 
@@ -234,11 +236,10 @@ def test_a_database_that_is_away_is_told_and_may_be_back_at_the_next_try(
 
 def test_a_session_that_is_not_the_one_that_took_the_lock_is_told(database: LockDatabase, tmp_path: Path) -> None:
     """As behind a pooler that gives the check another session than the lock."""
-    locks = open_locks(Settings(home=tmp_path, lock_database=database.dsn))  # type: ignore[arg-type]
+    locks = PostgresLocks(SecretStr(database.dsn))
     with locks.exclusive(NAME, busy=busy):
         held: Any = locks._held[NAME]
-        with held._session.cursor() as cursor:
-            cursor.execute("select pg_advisory_unlock_all()")
+        locks.ask(held._session, "select pg_advisory_unlock_all()", {})
         with pytest.raises(LockUnavailable, match="behind a pooler that shares sessions"):
             locks.require_held(NAME)
 
@@ -278,16 +279,45 @@ def test_a_database_that_refuses_is_a_matter_of_settings(
     assert "many-hosts.md" in str(told.value)
 
 
+def test_a_server_that_is_silent_counts_as_lost(database: LockDatabase, tmp_path: Path) -> None:
+    """Its process is stopped: the machine still acknowledges every packet, and no answer comes."""
+    locks = PostgresLocks(SecretStr(database.dsn), answer_seconds=1)
+    with locks.exclusive(NAME, busy=busy):
+        (server_process,) = database.holders(NAME)
+        os.kill(server_process, signal.SIGSTOP)
+        try:
+            with pytest.raises(LockUnavailable, match="no answer within 1 seconds"):
+                locks.require_held(NAME)
+        finally:
+            os.kill(server_process, signal.SIGCONT)
+        with locks.exclusive(NAME, busy=busy, timeout=10):
+            locks.require_held(NAME)
+
+
+def test_who_waits_can_be_interrupted(database: LockDatabase, tmp_path: Path) -> None:
+    """A task that is ended must not wait for a lock, or for a silent server, to the end."""
+    settings = Settings(home=tmp_path, lock_database=database.dsn)  # type: ignore[arg-type]
+    with open_locks(settings).exclusive(NAME, busy=busy):
+        waiting = subprocess.Popen(
+            [sys.executable, "-c", HOLD, NAME],
+            env=os.environ | settings.environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        named = "select count(*) from pg_stat_activity where application_name like %s"
+        while database.ask(named, f"%{NAME}") != [(2,)]:
+            assert waiting.poll() is None
+            time.sleep(0.05)
+        waiting.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in waiting.communicate(timeout=10)[1]
+
+
 def test_the_sessions_settings_outlast_long_work_and_notice_a_silent_host(
     database: LockDatabase, tmp_path: Path
 ) -> None:
-    locks = open_locks(Settings(home=tmp_path, lock_database=database.dsn))  # type: ignore[arg-type]
+    locks = PostgresLocks(SecretStr(database.dsn))
+    names = ("idle_session_timeout", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
     with locks.exclusive(NAME, busy=busy):
         held: Any = locks._held[NAME]
-        with held._session.cursor() as cursor:
-            names = ("idle_session_timeout", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
-            found = []
-            for name in names:
-                cursor.execute(f"show {name}")
-                found.append(cursor.fetchone()[0])
-    assert found == ["0", "10", "5", "4"]
+        shown = ", ".join(f"current_setting('{name}')" for name in names)
+        assert locks.ask(held._session, f"select {shown}", {}) == ("0", "10", "5", "4")
