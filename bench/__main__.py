@@ -16,6 +16,7 @@ SCRIPTS = (
     ("compaction",),
     ("nothing_new",),
     ("demo",),
+    ("locks",),
     ("store",),
     ("airflow",),
 )

@@ -26,6 +26,7 @@ from rich.console import Console
 from ingestion import keys
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.locks import open_locks
 from ingestion.receipts.log import ReceiptLog
 from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
@@ -65,7 +66,7 @@ class Bench:
         (home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         store = LocalStore(settings.lake_root)
         log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-        self.lake = Lake(settings, store, log, open_keys=None, contracts={})  # type: ignore[arg-type]
+        self.lake = Lake(settings, store, log, open_keys=None, locks=open_locks(settings), contracts={})  # type: ignore[arg-type]
         self.days, self.rows = days, rows
         self.effective: dict[int, str] = {}
         self.builds = 0

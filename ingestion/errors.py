@@ -11,6 +11,7 @@ CitylakeError
 ├── DeliveryRefused         a delivery arrived and is refused whole; raw bytes are kept
 ├── NothingToDecide         no held delivery of that batch waits for a steward
 ├── LakeBusy                another process holds the lock this step needs
+│   └── LockUnavailable     the locks' database cannot be reached, or a lock was lost while it was held
 ├── IntegrityError          counts or hashes that must agree do not; nothing was committed
 └── UnexpectedError         a defect: an exception nobody expected; its crash log says where
 
@@ -107,6 +108,10 @@ class NothingToDecide(CitylakeError):
 
 class LakeBusy(CitylakeError):
     """Another process holds the lock this step needs."""
+
+
+class LockUnavailable(LakeBusy):
+    """The locks' database cannot be reached, or a lock was lost while it was held; this step committed nothing."""
 
 
 class IntegrityError(CitylakeError):

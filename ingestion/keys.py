@@ -11,6 +11,7 @@ editions/<edition>/…                        what an edition's readers may not 
 ledger/<edition>/<sequence>-<event>.json
 incidents/active/<kind>/<subject>/<id>.json        replaced while the incident lasts, then gone
 incidents/history/<id>/<sequence>-<event>.json     append-only
+pseudonym-keys/v<version>.txt               by which hosts know that they have the same key; not the key
 """
 
 from __future__ import annotations
@@ -37,8 +38,14 @@ EDITIONS = "editions"
 LEDGER = "ledger"
 INCIDENTS = "incidents"
 VERDICTS = "verdicts"
-PRIVATE = (RAW, BRONZE, QUARANTINE, MERGED, RECEIPTS, DECISIONS, EDITIONS, LEDGER, INCIDENTS, VERDICTS)
+KEY_CHECKS = "pseudonym-keys"
+PRIVATE = (RAW, BRONZE, QUARANTINE, MERGED, RECEIPTS, DECISIONS, EDITIONS, LEDGER, INCIDENTS, VERDICTS, KEY_CHECKS)
 """Every zone but what is published."""
+
+
+def key_check(version: int) -> str:
+    """The object that tells one pseudonym key of that version from another."""
+    return f"{KEY_CHECKS}/v{version}.txt"
 
 
 def batch_id(interval: Interval, sha256: str) -> str:

@@ -1,4 +1,4 @@
-"""The lake every step is given: settings, store, receipt log, keys, contracts.
+"""The lake every step is given: settings, store, receipt log, keys, locks, contracts.
 
 Owns how the parts are opened together and where private folders lie. The functions
 (`clock`, `connections`, `on_step`) are parts too, so that a step can be run with another clock or a hook at each point
@@ -21,9 +21,9 @@ from ingestion.city_time import city_time
 from ingestion.clocks import now
 from ingestion.contract.model import Contract
 from ingestion.contract.problem import InvalidContract, Problem
-from ingestion.errors import ContractError, LakeBusy, StoreError
-from ingestion.keys import QUARANTINE, RAW, RECEIPTS
-from ingestion.machine.locks import exclusive
+from ingestion.errors import ConfigurationError, ContractError, LakeBusy, ObjectNotFound, StoreError
+from ingestion.keys import KEY_CHECKS, QUARANTINE, RAW, RECEIPTS, key_check
+from ingestion.locks import Locks, open_locks
 from ingestion.machine.rights import close_drop, keep_private, own_folder, tighten_passage
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ingestion.connections import Connection
 
 FEED_LOCK_SECONDS = 600.0
+KEY_LOCK_SECONDS = 30.0
 
 
 def _no_step(name: str) -> None:
@@ -48,6 +49,7 @@ class Lake:
     store: Store
     log: ReceiptLog
     open_keys: Callable[[], PseudonymKeys]
+    locks: Locks
     contracts: Mapping[str, Contract]
     clock: Callable[[], datetime] = now
     connections: Callable[[str], Connection] | None = None
@@ -113,22 +115,27 @@ class Lake:
 
     @contextmanager
     def committing(self, contract: Contract) -> Iterator[None]:
-        """One commit of a feed at a time on this host, so that a correction is judged against what it meets.
+        """One commit of a feed at a time in the whole lake, so that a correction is judged against what it meets.
 
-        Correct counts do not depend on it (the log keeps the first of equal commits). Raises LakeBusy.
+        Before each commit step of the block `require_committing` is called. Correct counts do not depend on it (the
+        log keeps the first of equal commits). Raises LakeBusy.
         """
         feed = contract.name
 
-        def busy() -> LakeBusy:
+        def busy(holder: str | None) -> LakeBusy:
             return LakeBusy(
-                "another process is committing a delivery of this feed",
+                f"another process is committing a delivery of this feed{f' ({holder})' if holder else ''}",
                 feed=feed,
                 left="raw bytes are landed, nothing else was stored",
                 next_step="run the same command again; it continues from the landed bytes",
             )
 
-        with exclusive(self.settings.state_root / "locks" / f"{feed}.lock", busy=busy, timeout=FEED_LOCK_SECONDS):
+        with self.locks.exclusive(_feed_lock(contract), busy=busy, timeout=FEED_LOCK_SECONDS):
             yield
+
+    def require_committing(self, contract: Contract) -> None:
+        """Call it within `committing`, right before a commit step. Raises LockUnavailable where the lock is lost."""
+        self.locks.require_held(_feed_lock(contract))
 
 
 def open_lake(settings: Settings) -> Lake:
@@ -143,24 +150,62 @@ def open_lake(settings: Settings) -> Lake:
 
     keep_private()
     _create_folders(settings)
-    store = open_store(settings)
+    store, locks = open_store(settings), open_locks(settings)
     if isinstance(store, LocalStore):
         store.tighten(RAW, QUARANTINE)
     return Lake(
         settings=settings,
         store=store,
         log=ReceiptLog(store, settings.state_root / "receipts.duckdb"),
-        open_keys=lambda: _keys(settings, store),
+        open_keys=lambda: _keys(settings, store, locks),
+        locks=locks,
         contracts=feeds.contracts,
         broken=feeds.broken,
     )
 
 
-def _keys(settings: Settings, store: Store) -> PseudonymKeys:
-    """A lake with receipts has pseudonyms: its keys are restored from backup, never made anew."""
+def _feed_lock(contract: Contract) -> str:
+    return f"feeds/{contract.name}"
+
+
+def _keys(settings: Settings, store: Store, locks: Locks) -> PseudonymKeys:
+    """A lake with receipts has pseudonyms: its keys are restored from backup, never made anew.
+
+    The first host leaves in the store by what it knows its key; raises ConfigurationError where this one has another.
+    """
     from ingestion.conform.pseudonym import PseudonymKeys
 
-    return PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings)
+    found = PseudonymKeys.load(settings) if store.list_folders(f"{RECEIPTS}/") else PseudonymKeys.create(settings)
+    known = _key_check(store, found.version)
+    if known is None:
+
+        def busy(holder: str | None) -> LakeBusy:
+            return LakeBusy(
+                f"another process is about to say which pseudonym key this lake has{f' ({holder})' if holder else ''}",
+                left="nothing was conformed",
+                next_step="run the same command again",
+            )
+
+        with locks.exclusive(KEY_CHECKS, busy=busy, timeout=KEY_LOCK_SECONDS):
+            known = _key_check(store, found.version)
+            if known is None:
+                known = found.check
+                locks.require_held(KEY_CHECKS)
+                store.put_bytes(key_check(found.version), known.encode())
+    if known != found.check:
+        raise ConfigurationError(
+            f"the pseudonym key of version {found.version} on this host is not the one this lake's pseudonyms have",
+            left="nothing was conformed: other keys would give other pseudonyms for the same person",
+            next_step="copy the key file of the lake's other hosts, or restore it from its backup",
+        )
+    return found
+
+
+def _key_check(store: Store, version: int) -> str | None:
+    try:
+        return store.get_bytes(key_check(version)).decode()
+    except ObjectNotFound:
+        return None
 
 
 def _create_folders(settings: Settings) -> None:

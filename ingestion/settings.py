@@ -94,7 +94,18 @@ class Settings(BaseSettings):
         description="How long a warehouse run waits for feeds that are running, to take in together what arrives "
         "together.",
     )
-    lock_timeout_seconds: float = Field(default=0.0, description="How long to wait for the build lock.")
+    lock_timeout_seconds: float = Field(
+        default=0.0, description="How long build, gate, publish and maintenance wait for one another."
+    )
+    lock_database: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL database of the locks, postgresql://role:password@host:port/database, where more than "
+        "one host works on the lake; default files, which hold on this host.",
+    )
+    warehouse_queue: str | None = Field(
+        default=None,
+        description="Airflow queue of the tasks that need the build file, served by one host; default Airflow's own.",
+    )
     smtp_host: str | None = Field(default=None, description="Mail server for notices; unset: no mail is sent.")
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_security: Literal["starttls", "tls", "none"] = Field(

@@ -16,7 +16,7 @@ from ingestion.isolation import as_known_error, combined
 from ingestion.upkeep import collect as raw_side
 from ingestion.upkeep.compaction.compact import Compacted
 from ingestion.upkeep.compaction.compact import compact as compact_feed
-from warehouse.build.lock import build_lock
+from warehouse.build.lock import building
 from warehouse.release import collect as releases
 from warehouse.release.layout import EDITIONS
 
@@ -49,7 +49,7 @@ def collect(lake: Lake, *, grace: timedelta = raw_side.GRACE, dry_run: bool = Fa
 
     Waits as long as the settings say for the build lock, since a build may be reading a merged copy. Raises LakeBusy.
     """
-    with build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds):
+    with building(lake):
         collected = raw_side.collect(lake, grace=grace, dry_run=dry_run)
     removed = Removed({"lake": collected.orphans}, collected.residue, collected.unfinished)
     for edition in EDITIONS:

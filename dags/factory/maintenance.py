@@ -11,7 +11,7 @@ from airflow.sdk import DAG, task
 
 from dags.factory.assets import release
 from dags.factory.failures import report_failure
-from dags.factory.settings import ALWAYS, LONGEST_TASK, cron_schedule
+from dags.factory.settings import ALWAYS, LONGEST_TASK, cron_schedule, on_build_host
 from ingestion.settings import Settings
 
 
@@ -109,6 +109,7 @@ def _dag(chore: Chore, settings: Settings) -> DAG:
             "retry_delay": timedelta(seconds=settings.retry_delay_seconds),
             "execution_timeout": LONGEST_TASK,
             "on_failure_callback": report_failure,
+            **on_build_host(settings),
         },
     ) as dag:
         _task(chore.operation)()

@@ -1,4 +1,4 @@
-"""What all DAGs share: start date, time limit, parameters for days, and schedules."""
+"""What all DAGs share: start date, time limit, parameters for days, schedules, and the queue of the build host."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ LONGEST_TASK = timedelta(hours=2)
 def day_param(title: str, description: str) -> Param:
     """A parameter for a local day in Airflow's trigger form; empty by default."""
     return Param(None, type=["null", "string"], format="date", title=title, description=description)
+
+
+def on_build_host(settings: Settings) -> dict[str, str]:
+    """Arguments of a task that only the host with the build file may run: its queue, where one is set.
+
+    Tasks of feeds have none: any worker of Airflow's default queue runs them (docs/runbooks/many-hosts.md).
+    """
+    return {"queue": settings.warehouse_queue} if settings.warehouse_queue else {}
 
 
 def cron_schedule(

@@ -2,7 +2,7 @@
 
 An asset event of any feed triggers it. A run reads its work from receipts when it starts, so one run does the work of
 many events, and a run too many finds nothing new. Only one run is active at a time, and its tasks share a pool of one
-slot, because the build file has one writer.
+slot, because the build file has one writer. With many workers they run on the host that has it (`on_build_host`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airflow.sdk import DAG, AssetAny, Param, task
 
 from dags.factory.assets import bronze, history, release
 from dags.factory.failures import report_failure
-from dags.factory.settings import LONGEST_TASK, day_param
+from dags.factory.settings import LONGEST_TASK, day_param, on_build_host
 from ingestion.contract.load import read_feeds
 from ingestion.settings import Settings
 
@@ -62,6 +62,7 @@ def warehouse_dag() -> DAG:
             "execution_timeout": LONGEST_TASK,
             "pool": POOL,
             "on_failure_callback": report_failure,
+            **on_build_host(settings),
         },
     ) as dag:
         _build() >> _test() >> _gate() >> _publish() >> _blocked_products()

@@ -1,6 +1,7 @@
-"""`python -m infra.compose.database`: Airflow's role and database on the compose file's server; run by `init`.
+"""`python -m infra.compose.database`: the roles and databases of Airflow and of the locks; run by `init`.
 
-In the environment: POSTGRES_ADDRESS (host:port), POSTGRES_ADMIN_PASSWORD, POSTGRES_PASSWORD (of Airflow's role).
+In the environment: POSTGRES_ADDRESS (host:port), POSTGRES_ADMIN_PASSWORD, POSTGRES_PASSWORD (of Airflow's role),
+POSTGRES_LOCKS_PASSWORD (of the role that takes locks).
 Safe to repeat. In a volume of an earlier version, where Airflow was the administrator, Airflow gets a role of its own.
 """
 
@@ -11,7 +12,7 @@ import sys
 
 import psycopg2
 
-from infra.stack.postgres_roles import ADMINISTRATOR, OWNER, Server, ensure_roles
+from infra.stack.postgres_roles import ADMINISTRATOR, OWNER, Server, ensure_locks, ensure_roles
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
     server = Server(host, int(port), os.environ["POSTGRES_ADMIN_PASSWORD"], os.environ["POSTGRES_PASSWORD"])
     try:
         was_administrator = ensure_roles(server)
+        ensure_locks(server, os.environ["POSTGRES_LOCKS_PASSWORD"])
     except psycopg2.OperationalError as error:
         sys.stderr.write(
             f"database: {str(error).strip()}\n  next:  is .env.compose the one the volume was made with?\n"

@@ -40,6 +40,7 @@ def texts() -> dict[str, str]:
     made = {
         "POSTGRES_PASSWORD": secrets.token_urlsafe(24),
         "POSTGRES_ADMIN_PASSWORD": secrets.token_urlsafe(24),
+        "POSTGRES_LOCKS_PASSWORD": secrets.token_urlsafe(24),
         "MINIO_ROOT_USER": f"citylake{secrets.token_hex(4)}",
         "MINIO_ROOT_PASSWORD": secrets.token_urlsafe(30),
         "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

@@ -1,8 +1,10 @@
-"""Roles of the database server: an administrator, and one that owns Airflow's database and nothing else.
+"""Roles of the database server: an administrator, one that owns Airflow's database, one that only takes locks.
 
 Airflow's role is no superuser: it can read no file of the server, create no role and connect to no other database. The
 administrator (the account that `initdb` made) has a password of its own, which no service gets. `ensure_roles` brings a
-server to this state, also one of an earlier version, where Airflow was the administrator. It is safe to repeat.
+server to this state, also one of an earlier version, where Airflow was the administrator. `ensure_locks` adds the
+database of the lake's locks (ingestion.locks.postgres), whose role may connect to it and nothing else. Both are safe to
+repeat.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from psycopg2 import sql
 ADMINISTRATOR = "citylake"
 OWNER = "airflow"
 DATABASE = "airflow"
+LOCKS = "citylake_locks"
+"""Role and database of the lake's locks."""
 WRONG_PASSWORD = "password authentication failed"  # noqa: S105 - what the server says
 CONNECT_SECONDS = 2
 
@@ -95,16 +99,11 @@ def ensure_roles(server: Server) -> bool:
     was_administrator = server.is_earlier()
     owner, database = sql.Identifier(OWNER), sql.Identifier(DATABASE)
     with server.administer("postgres") as cursor:
-        cursor.execute("select 1 from pg_roles where rolname = %s", [OWNER])
-        verb = sql.SQL("alter" if cursor.fetchone() is not None else "create")
-        role = sql.SQL("{} role {} login " + _REST + " password {}")
-        cursor.execute(role.format(verb, owner, sql.Literal(server.owner)))
+        _ensure_role(cursor, OWNER, server.owner)
         cursor.execute("select 1 from pg_database where datname = %s", [DATABASE])
         verb = sql.SQL("alter database {} owner to {}" if cursor.fetchone() else "create database {} owner {}")
         cursor.execute(verb.format(database, owner))
-        cursor.execute("select datname from pg_database")
-        for (name,) in cursor.fetchall():
-            cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+        _close_databases(cursor)
     with server.administer(DATABASE) as cursor:
         cursor.execute(_FOREIGN, [OWNER])
         for (statement,) in cursor.fetchall():
@@ -114,3 +113,35 @@ def ensure_roles(server: Server) -> bool:
         changed = sql.SQL("alter role {} password {}")
         cursor.execute(changed.format(sql.Identifier(ADMINISTRATOR), sql.Literal(server.administrator)))
     return was_administrator
+
+
+def ensure_locks(server: Server, password: str) -> None:
+    """Make the database of the locks and its role, which may connect to it and do nothing else anywhere.
+
+    The administrator owns the database; call it after `ensure_roles`. Raises OperationalError.
+    """
+    locks = sql.Identifier(LOCKS)
+    with server.administer("postgres") as cursor:
+        _ensure_role(cursor, LOCKS, password)
+        cursor.execute("select 1 from pg_database where datname = %s", [LOCKS])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("create database {} template template0").format(locks))
+        _close_databases(cursor)
+        cursor.execute(sql.SQL("grant connect on database {} to {}").format(locks, locks))
+    with server.administer(LOCKS) as cursor:
+        cursor.execute("revoke all on schema public from public")
+
+
+def _ensure_role(cursor: psycopg2.extensions.cursor, name: str, password: str) -> None:
+    """A role that may log in and has no right by itself."""
+    cursor.execute("select 1 from pg_roles where rolname = %s", [name])
+    verb = sql.SQL("alter" if cursor.fetchone() is not None else "create")
+    role = sql.SQL("{} role {} login " + _REST + " password {}")
+    cursor.execute(role.format(verb, sql.Identifier(name), sql.Literal(password)))
+
+
+def _close_databases(cursor: psycopg2.extensions.cursor) -> None:
+    """Let nobody into any database but whom it was granted to."""
+    cursor.execute("select datname from pg_database")
+    for (name,) in cursor.fetchall():
+        cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))

@@ -83,6 +83,11 @@ class PseudonymKeys:
             ) from None
         return cls(version, _bytes(master, str(path)))
 
+    @property
+    def check(self) -> str:
+        """64 hex digits by which two holders know that they have the same key, and from which it cannot be told."""
+        return hmac.new(self._master, b"citylake: the same key?", hashlib.sha256).hexdigest()
+
     def pads(self, purpose: str) -> tuple[bytes, bytes]:
         """The inner and outer padded key of the HMAC for a purpose (64 bytes each): secret key material."""
         key = hmac.new(self._master, purpose.encode("utf-8"), hashlib.sha256).digest().ljust(_BLOCK, b"\x00")

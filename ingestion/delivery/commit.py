@@ -124,7 +124,9 @@ class Commit:
         committed_at = self.times.next()
         receipt = self._receipt(committed_at, facts)
         key = keys.receipt(committed_at, receipt.department, receipt.feed, receipt.batch, receipt.attempt)
-        self.lake.store.put_bytes(key, receipt.model_dump_json(indent=1).encode())
+        data = receipt.model_dump_json(indent=1).encode()
+        self.lake.require_committing(self.contract)
+        self.lake.store.put_bytes(key, data)
         self.lake.on_step("committed")
         return from_receipt(receipt, key, self.manifest.filename)
 

@@ -1,7 +1,8 @@
 """File locks: one process of this machine at a time, and an error that says what to do where another holds it.
 
 Owns how a lock file is made (mode 0600, its folder with it) and how a refusal of the disk is reported. Which lock a
-step needs, and what a person is told who meets a taken one, is its caller's.
+step needs, and what a person is told who meets a taken one, is its caller's. Locks of the whole lake, on however many
+hosts, are ingestion.locks.
 """
 
 from __future__ import annotations
@@ -25,24 +26,18 @@ def exclusive(path: Path, *, busy: Callable[[], CitylakeError], timeout: float =
     Waits at most `timeout` seconds (0: not at all), then raises what `busy` gives at that moment. Raises StoreError
     where the file cannot be made.
     """
-    with _held(path, timeout) as is_mine:
+    with within(path, timeout) as is_mine:
         if not is_mine:
             raise busy()
         yield
 
 
 @contextmanager
-def if_free(path: Path) -> Iterator[bool]:
-    """Hold the lock file `path` for the time of the block if nobody else does; whether it is held.
+def within(path: Path, timeout: float) -> Iterator[bool]:
+    """Hold the lock file `path` for the time of the block if it is free within `timeout` seconds; whether it is held.
 
     Raises StoreError where the file cannot be made.
     """
-    with _held(path, 0.0) as is_mine:
-        yield is_mine
-
-
-@contextmanager
-def _held(path: Path, timeout: float) -> Iterator[bool]:
     lock = FileLock(path, timeout=timeout, mode=0o600)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -193,6 +193,7 @@ def _keys_of(connection: duckdb.DuckDBPyConnection, query: str, contract: Contra
 def _erase_one(lake: Lake, contract: Contract, rows: Sequence[Standing], reason: str, by: str) -> Tombstone:
     """Erase one delivery; `rows` are its parts."""
     manifest = manifest_of(lake.store, rows[0])
+    lake.require_committing(contract)
     if rows[0].state != "erased":
         put_decision(lake, f"{contract.department}.{contract.feed}", rows[0].sent, "erase", why=(reason, by))
     objects = [manifest.payload, *_objects(lake, contract, rows)]

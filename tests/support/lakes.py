@@ -14,6 +14,7 @@ from ingestion.contract.extension import Citylake, RowRule
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.locks import open_locks
 from ingestion.receipts.log import ReceiptLog
 from ingestion.settings import Settings
 from ingestion.store import open_store
@@ -76,7 +77,7 @@ def lake(home: Path, **parts: Any) -> Lake:
     settings = parts.pop("settings", None) or Settings(home=home)
     store = open_store(settings)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-    made = Lake(settings, store, log, lambda: PseudonymKeys.create(settings), {})
+    made = Lake(settings, store, log, lambda: PseudonymKeys.create(settings), open_locks(settings), {})
     return replace(made, **parts)
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from ingestion import keys
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.locks import open_locks
 from ingestion.receipts.log import ReceiptLog
 from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
@@ -37,12 +38,13 @@ class NoKeys:
     current_version: int = 1
 
 
-def open_small_lake(home: Path, store: Store | None = None) -> Lake:
+def open_small_lake(home: Path, store: Store | None = None, settings: Settings | None = None) -> Lake:
     """The lake of a home folder, with the real store of the environment (default a folder) and receipt log."""
-    settings = Settings(home=home, accepted_failures=home / "accepted_failures.yaml")
+    settings = settings or Settings(home=home)
+    settings = settings.model_copy(update={"accepted_failures": home / "accepted_failures.yaml"})
     store = store or open_store(settings)
     log = ReceiptLog(store, settings.state_root / "receipts.duckdb")
-    return Lake(settings, store, log, open_keys=NoKeys, contracts={})  # type: ignore[arg-type]
+    return Lake(settings, store, log, open_keys=NoKeys, locks=open_locks(settings), contracts={})  # type: ignore[arg-type]
 
 
 @dataclass
@@ -57,9 +59,10 @@ class SmallCity:
     builds: int = 0
     receipts: int = 0
     digest: str = "code-1"
+    settings: Settings | None = None
 
     def __post_init__(self) -> None:
-        self.lake = open_small_lake(self.home)
+        self.lake = open_small_lake(self.home, settings=self.settings)
         self.lake.settings.state_root.mkdir(parents=True)
         self.lake.settings.scratch_root.mkdir(parents=True)
         self.fill()

@@ -34,7 +34,7 @@ from warehouse.build.dbt_runner import Dbt, DbtFolders, no_preparation
 from warehouse.build.errors import BuildFailed
 from warehouse.build.incremental import require_incremental
 from warehouse.build.inputs import read_effective
-from warehouse.build.lock import build_lock
+from warehouse.build.lock import building
 from warehouse.build.project import project_digest, write_profile
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt, ModelsMade, Status
 from warehouse.build.sources import create_sources, dated_tables
@@ -124,10 +124,7 @@ def _builder(lake: Lake, progress: Progress) -> Builder:
 @contextmanager
 def _locked(lake: Lake) -> Iterator[None]:
     """Hold the build lock; within the block DuckDB's errors about the store are raised as StoreError."""
-    with (
-        build_lock(lake.settings.state_root, timeout=lake.settings.lock_timeout_seconds),
-        store_errors(lake.store, "build"),
-    ):
+    with building(lake), store_errors(lake.store, "build"):
         yield
 
 

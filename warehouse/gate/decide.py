@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.contract.model import not_active
 from ingestion.isolation import raise_unless_unexpected
-from warehouse.build.lock import build_lock
+from warehouse.build.lock import building
 from warehouse.build.report import BuildReport
 from warehouse.content.measure import measure, open_build
 from warehouse.gate.accepted import Register, apply_register, load_register, require_known
@@ -72,11 +72,7 @@ def _results(lake: Lake, evidence: Evidence, product: str) -> list[CheckResult]:
 def gather(lake: Lake, report: BuildReport) -> Evidence:
     """Read what the verdicts need: the last release, the build file, the receipts."""
     baseline = pointer.current(lake, "internal")
-    settings = lake.settings
-    with (
-        build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
-        closing(open_build(lake)) as connection,
-    ):
+    with building(lake), closing(open_build(lake)) as connection:
         content = measure(lake, report, baseline, connection)
         leaks = judge_leaks(lake, connection, content)
     feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)

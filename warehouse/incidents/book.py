@@ -2,8 +2,8 @@
 
 An incident is active while it is open or a notice of it is unsent; its state is then one object, which is replaced.
 Each event is also added to the history, with the state after it. The state is written first, and the next write adds
-an event that a killed process left out of the history. Locks are files, so they hold on one host; two hosts at once
-could send a notice twice.
+an event that a killed process left out of the history. A lock of the lake for each subject keeps two hosts from
+sending a notice twice.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from ingestion import keys
 from ingestion.errors import IntegrityError, LakeBusy, ObjectNotFound
 from ingestion.lake import Lake
-from ingestion.machine.locks import exclusive, if_free
 from warehouse.incidents.model import Incident
 
 LOCK_SECONDS = 30.0
@@ -79,25 +77,22 @@ class Book:
     def changing(self, kind: str, subject: str) -> Iterator[None]:
         """Lock the incidents of a subject for a short change; no notice is sent under this lock. Raises LakeBusy."""
 
-        def busy() -> LakeBusy:
+        def busy(holder: str | None) -> LakeBusy:
             return LakeBusy(
-                f"another process is recording an incident of {subject}",
+                f"another process is recording an incident of {subject}{f' ({holder})' if holder else ''}",
                 left="this occurrence was not recorded; the next sweep finds what the receipts and verdicts say",
                 next_step="citylake incidents sweep",
             )
 
-        with exclusive(self._lock_path(f"{kind}.{subject}"), busy=busy, timeout=LOCK_SECONDS):
+        with self.lake.locks.exclusive(_lock(f"{kind}.{subject}"), busy=busy, timeout=LOCK_SECONDS):
             yield
 
     @contextmanager
     def sending(self, kind: str, subject: str) -> Iterator[bool]:
         """Lock sending notices of a subject: True for the process that got the lock, False for others, without
         waiting."""
-        with if_free(self._lock_path(f"notify.{kind}.{subject}")) as is_mine:
+        with self.lake.locks.if_free(_lock(f"notify.{kind}.{subject}")) as is_mine:
             yield is_mine
-
-    def _lock_path(self, name: str) -> Path:
-        return self.lake.settings.state_root / "locks" / "incidents" / f"{keys.safe_name(name)}.lock"
 
     def _complete_history(self, incident: Incident) -> None:
         """Add the newest event of this state to the history where a killed process left it out."""
@@ -122,6 +117,10 @@ class Book:
 def new_id(opened_at: datetime, kind: str, subject: str) -> str:
     """An id that sorts by the time of opening: `<UTC time>-<kind>-<subject>`."""
     return f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{kind}-{keys.safe_name(subject)}"
+
+
+def _lock(name: str) -> str:
+    return f"incidents/{keys.safe_name(name)}"
 
 
 def _bytes(incident: Incident) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import ObjectNotFound
 from warehouse.release import layout, ledger, pointer
+from warehouse.release.lock import require_publisher
 from warehouse.release.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def remove(lake: Lake, edition: str, releases: list[str]) -> list[str]:
         return []
     current = pointer.pointer(lake.store, edition)
     if current is not None and current.release in releases:
-        pointer.move(lake.store, edition, None, None, lake.clock())
+        pointer.move(lake, edition, None, None, lake.clock())
     lines = ledger.entries(lake.store, edition)
     for release in releases:
         moves = [line for line in lines if line.release == release and line.event != "resumed"]
@@ -60,6 +61,7 @@ def remove(lake: Lake, edition: str, releases: list[str]) -> list[str]:
     # are deleted first, since find_legacy looks for the folders of releases.
     zones = [layout.facts(edition), *(layout.release(edition, release) for release in releases)]
     deleted = [info.key for zone in zones for info in list(lake.store.list(zone))]
+    require_publisher(lake)
     for key in deleted:
         lake.store.delete(key)
     return deleted

@@ -25,7 +25,7 @@ from ingestion.sql import literal
 from ingestion.store.reading import store_errors
 from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_bytes, sha256_of_file
-from warehouse.build.lock import build_lock
+from warehouse.build.lock import building
 from warehouse.build.report import BuildReport
 from warehouse.content.measure import ENGINE, TableContent, measure, open_build
 from warehouse.gate.accepted import AcceptedFailure, load_register
@@ -37,7 +37,7 @@ from warehouse.publish.facts import FactExport
 from warehouse.publish.internal_facts import keep_out
 from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
 from warehouse.release import layout, ledger, pointer
-from warehouse.release.lineage import lineage
+from warehouse.release.lineage import lineage, require_no_older
 from warehouse.release.lock import publisher
 from warehouse.release.manifest import FactDay, Manifest, ProductEntry, PublicManifest, StoredFile, TableEntry
 from warehouse.verdict import Verdict
@@ -82,12 +82,14 @@ def publish(
     with (
         publisher(lake),
         # A build running meanwhile would change the tables between one edition and the next.
-        build_lock(settings.state_root, timeout=settings.lock_timeout_seconds),
+        building(lake),
         store_errors(lake.store, "publish"),
     ):
         with closing(open_build(lake)) as connection:
-            content = measure(lake, report, pointer.current(lake, "internal"), connection)
+            current = pointer.current(lake, "internal")
+            content = measure(lake, report, current, connection)
         with closing(lake.log.connect()) as log:
+            require_no_older(log, report, current)
             inputs = lineage(log, report)
         candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
         release = _Release(lake, candidate, approver)
@@ -285,14 +287,13 @@ class _Release:
 
     def _move(self, edition: str, expected: pointer.Pointer | None, release: str, sha256: str) -> None:
         """Move the pointer to the new release. Raises LakeBusy where it is not at the release that was built on."""
-        store = self.lake.store
-        if pointer.pointer(store, edition) != expected:
+        if pointer.pointer(self.lake.store, edition) != expected:
             raise LakeBusy(
                 f"the current release of {edition} changed while {release} was being made",
                 left="the pointer was not moved; the new release's objects are collectable",
                 next_step="citylake publish",
             )
-        pointer.move(store, edition, release, sha256, self.created_at)
+        pointer.move(self.lake, edition, release, sha256, self.created_at)
         ledger.append(self.lake, edition, "published", ledger.Move(release, sha256, None, self.approver))
 
     def _result(

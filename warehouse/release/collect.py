@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import ObjectNotFound
 from warehouse.release import layout, ledger, pointer
-from warehouse.release.lock import publisher
+from warehouse.release.lock import publisher, require_publisher
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -41,6 +41,7 @@ def collect(lake: Lake, edition: str) -> list[str]:
     with publisher(lake):
         ledger.repair(lake, edition)
         deleted = orphans(lake, edition)
+        require_publisher(lake)
         for key in deleted:
             lake.store.delete(key)
     return deleted

@@ -15,6 +15,7 @@ from ingestion.errors import IntegrityError
 from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_bytes
 from warehouse.release import layout, pointer
+from warehouse.release.lock import require_publisher
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -97,7 +98,7 @@ def current_release(lines: Sequence[Entry]) -> str | None:
 
 
 def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
-    """Add one entry. The caller holds the publisher lock."""
+    """Add one entry, under the publisher lock. Raises LockUnavailable where it is lost; `repair` adds it later."""
     last, count = _last(lake.store, edition)
     at = lake.clock()
     entry = Entry(
@@ -111,7 +112,9 @@ def append(lake: Lake, edition: str, event: Event, move: Move) -> Entry:
         reason=move.reason,
         previous=None if last is None else sha256_of_bytes(last),
     )
-    lake.store.put_bytes(layout.ledger_entry(edition, count + 1, event), entry.model_dump_json(indent=1).encode())
+    data = entry.model_dump_json(indent=1).encode()
+    require_publisher(lake)
+    lake.store.put_bytes(layout.ledger_entry(edition, count + 1, event), data)
     return entry
 
 

@@ -1,12 +1,16 @@
-"""The deliveries that each product of a build was made from: batch, receipt, raw object with sha256, bronze keys."""
+"""The deliveries that each product of a build was made from: batch, receipt, raw object with sha256, bronze keys.
+
+Also owns the comparison with those of the current release, which may have been built on another host.
+"""
 
 from __future__ import annotations
 
 import duckdb
 
 from ingestion.errors import IntegrityError
+from warehouse import effective
 from warehouse.build.report import BuildReport
-from warehouse.release.manifest import SourceBatch
+from warehouse.release.manifest import Manifest, SourceBatch
 
 Inputs = dict[str, list[SourceBatch]]
 
@@ -30,6 +34,28 @@ def lineage(log: duckdb.DuckDBPyConnection, report: BuildReport) -> dict[str, In
     return {
         product: {feed: by_feed.get(feed, []) for feed in sorted(feeds)} for product, feeds in sorted(products.items())
     }
+
+
+def require_no_older(log: duckdb.DuckDBPyConnection, report: BuildReport, current: Manifest | None) -> None:
+    """Raise IntegrityError where the current release has deliveries that count and that this build has not.
+
+    Such a build was made on another host before they came, or since then a steward's decision made them count again:
+    released, it would take rows from readers. `log` is a connection of ReceiptLog.connect.
+    """
+    built = {key for keys in report.inputs.values() for key in keys}
+    entries = current.products.values() if current else ()
+    released = {key for entry in entries for batches in entry.inputs.values() for one in batches for key in one.bronze}
+    effective.create_views(log)
+    query = "select feed, key from effective_file where list_contains($keys, key) order by key"
+    left_out = log.execute(query, {"keys": sorted(released - built)}).fetchall() if released - built else []
+    if left_out and current is not None:
+        raise IntegrityError(
+            f"build {report.build_id} lacks {len(left_out)} files that release {current.id} has and that count, first "
+            f"{left_out[0][1]}",
+            feed=left_out[0][0],
+            left="nothing was released; the current release stays",
+            next_step="citylake build, then citylake publish, on the host that builds (docs/runbooks/many-hosts.md)",
+        )
 
 
 def _batches(log: duckdb.DuckDBPyConnection, feed: str, keys: list[str]) -> list[SourceBatch]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import ConfigurationError, ObjectNotFound
 from warehouse.release import layout, ledger, pointer
-from warehouse.release.lock import publisher
+from warehouse.release.lock import publisher, require_publisher
 from warehouse.release.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Mani
             )
         manifest = _load_published(lake, edition, to, published[to], entries)
         _set_hold(lake, edition, reason, by)
-        pointer.move(lake.store, edition, to, published[to], lake.clock())
+        pointer.move(lake, edition, to, published[to], lake.clock())
         ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
         return manifest
 
@@ -43,7 +43,7 @@ def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
         if current is None or current.release is None:
             raise ConfigurationError(f"edition {edition} has no current release to withdraw", left="nothing changed")
         _set_hold(lake, edition, reason, by)
-        pointer.move(lake.store, edition, None, None, lake.clock())
+        pointer.move(lake, edition, None, None, lake.clock())
         ledger.append(lake, edition, "withdrawn", ledger.Move(current.release, current.manifest_sha256, reason, by))
 
 
@@ -80,4 +80,5 @@ def _load_published(lake: Lake, edition: str, to: str, sha256: str | None, entri
 def _set_hold(lake: Lake, edition: str, reason: str, by: str) -> None:
     """Set the hold. Called before the pointer moves, so that a crash in between leaves the old release, on hold."""
     held = pointer.Hold(edition=edition, reason=reason, by=by, since=lake.clock())
+    require_publisher(lake)
     lake.store.replace(layout.hold(edition), held.model_dump_json(indent=1).encode())

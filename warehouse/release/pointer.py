@@ -13,6 +13,7 @@ from ingestion.errors import IntegrityError, ObjectNotFound
 from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_bytes
 from warehouse.release import layout
+from warehouse.release.lock import require_publisher
 from warehouse.release.manifest import Manifest, PublicManifest, is_whole_manifest
 
 if TYPE_CHECKING:
@@ -98,8 +99,10 @@ def hold(lake: Lake, edition: str) -> Hold | None:
     return None
 
 
-def move(store: Store, edition: str, release: str | None, sha256: str | None, moved_at: datetime) -> Pointer:
-    """Replace the pointer in one atomic write. The caller holds the publisher lock."""
+def move(lake: Lake, edition: str, release: str | None, sha256: str | None, moved_at: datetime) -> Pointer:
+    """Replace the pointer in one atomic write, under the publisher lock. Raises LockUnavailable where it is lost."""
     moved = Pointer(edition=edition, release=release, manifest_sha256=sha256, moved_at=moved_at)
-    store.replace(layout.current(edition), moved.model_dump_json(indent=1).encode())
+    data = moved.model_dump_json(indent=1).encode()
+    require_publisher(lake)
+    lake.store.replace(layout.current(edition), data)
     return moved

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run once before Airflow's services, and safe to run again: bucket, Airflow's role, database and pool, the page's
-# accounts.
+# Run once before Airflow's services, and safe to run again: bucket, the roles and databases of Airflow and of the
+# locks, Airflow's pool, the page's accounts.
 set -euo pipefail
 
 citylake store create

@@ -145,6 +145,7 @@ def _merge(lake: Lake, contract: Contract, group: Group) -> str | None:
             members=list(group.members),
             made_at=lake.clock().astimezone(UTC),
         )
+        lake.require_committing(contract)
         lake.store.put_bytes(keys.merged_record(key), record.model_dump_json(indent=1).encode())
         lake.on_step("recorded_merged")
     return key

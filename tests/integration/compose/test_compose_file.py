@@ -30,7 +30,7 @@ KEYS = {
     "stop_grace_period", "stop_signal", "shm_size", "profiles",
 }  # fmt: skip
 ONE_SHOT = {"init"}
-SECRET = re.compile(r"PASSWORD$|PASSWORD__|SECRET|TOKEN|FERNET|_KEY$|CONTROL$|ROOT_USER|SQL_ALCHEMY_CONN")
+SECRET = re.compile(r"PASSWORD$|PASSWORD__|SECRET|TOKEN|FERNET|_KEY$|CONTROL$|ROOT_USER|SQL_ALCHEMY_CONN|LOCK_DATABASE")
 MIDDLE = {name: "x" * 20 for name in re.findall(r"\$\{(\w+):\?", COMPOSE.read_text(encoding="utf-8"))}
 
 
@@ -196,6 +196,7 @@ def test_who_gets_which_secret(services: dict[str, dict[str, Any]], variables: d
     assert knows("MINIO_ROOT_PASSWORD") == {"minio", "init", "airflow-scheduler", "airflow-dag-processor"}
     assert knows("POSTGRES_PASSWORD") == airflow
     assert knows("POSTGRES_ADMIN_PASSWORD") == {"postgres", "init"}
+    assert knows("POSTGRES_LOCKS_PASSWORD") == {"init", "airflow-scheduler", "airflow-dag-processor"}
     assert knows("AIRFLOW_ADMIN_PASSWORD") == {"init"}
     assert knows("SIMULATOR_TOKEN") == {"simulator"}
     keys = {n for n, s in services.items() if any(v.startswith("keys:") for v in s.get("volumes", []))}

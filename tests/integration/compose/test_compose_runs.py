@@ -119,6 +119,11 @@ def test_a_day_goes_from_the_departments_to_a_release(native: Native, api: Airfl
     assert api.runs("warehouse", limit=1)[0]["state"] == "success"
 
 
+def test_the_tasks_took_their_locks_in_the_database(native: Native) -> None:
+    assert not (native.volume("state") / "state" / "locks").exists()
+    assert (native.volume("state") / "state" / "build.lock").is_file()
+
+
 def test_plain_duckdb_reads_the_release_over_s3(native: Native) -> None:
     """No code of ours: the extension, a secret, the pointer, one attach."""
     script = f"""

@@ -107,6 +107,22 @@ def test_any_feed_rings_the_warehouse_and_its_tasks_share_one_slot(dags: dict[st
     assert {asset.name for asset in asked.objects} == FEEDS | {"history"}
 
 
+def test_what_needs_the_build_file_goes_to_its_hosts_queue_and_feeds_to_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dags.factory.feed import feed_dags
+    from dags.factory.maintenance import maintenance_dags
+    from dags.factory.warehouse import warehouse_dag
+
+    def queues() -> dict[str, set[str]]:
+        made = {"warehouse": warehouse_dag(), **maintenance_dags(), **feed_dags()}
+        return {name: {task.queue for task in dag.tasks} for name, dag in made.items()}
+
+    assert set(map(frozenset, queues().values())) == {frozenset({"default"})}
+    monkeypatch.setenv("CITYLAKE_WAREHOUSE_QUEUE", "build-host")
+    there = {name for name, found in queues().items() if found == {"build-host"}}
+    assert there == {"warehouse", *CHORES}
+    assert all(found == {"default"} for name, found in queues().items() if name in FEEDS)
+
+
 def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags: dict[str, Any]) -> None:
     assert not [name for name, dag in dags.items() if "When it is red" not in (dag.doc_md or "")]
 

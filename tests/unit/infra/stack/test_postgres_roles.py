@@ -12,13 +12,15 @@ from typing import Any
 
 import psycopg2
 import pytest
+from pydantic import SecretStr
 
 from infra.stack.postgres import Postgres
-from infra.stack.postgres_roles import ADMINISTRATOR, OWNER
+from infra.stack.postgres_roles import ADMINISTRATOR, LOCKS, OWNER, ensure_locks
 from infra.stack.processes import start, stop, wait_until
 from infra.stack.secrets import StackSecrets, stack_secrets
 from tests.support.ports import free_port
 
+LOCKS_PASSWORD = SecretStr("of the locks")
 EARLIER = """
 create type state as enum ('queued', 'done');
 create domain percentage as numeric check (value between 0 and 100);
@@ -50,6 +52,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         now = Postgres(made.root, made.port, secrets)
         assert now.answers()
         assert [now.ensure_roles(), now.ensure_roles()] == [True, False]
+        for _ in range(2):
+            ensure_locks(now._server, LOCKS_PASSWORD.get_secret_value())
         yield now
     finally:
         stop([running], first=signal.SIGINT)
@@ -122,6 +126,31 @@ def test_what_was_there_is_airflows_to_use_change_and_drop(server: Postgres) -> 
         drop function twice(int); alter sequence loose restart; insert into run (state) values ('queued')""",
     )
     assert as_airflow(server, "select count(*) from run") == [(2,)]
+
+
+def as_locks(server: Postgres, statement: str, database: str = LOCKS) -> list[tuple[Any, ...]]:
+    return run(server, LOCKS, LOCKS_PASSWORD, statement, database)
+
+
+def test_the_locks_role_takes_locks_and_may_do_nothing_else(server: Postgres) -> None:
+    assert as_locks(server, "select pg_try_advisory_lock(1)") == [(True,)]
+    owned = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
+    assert as_locks(server, owned) == [(ADMINISTRATOR,)]
+    for refused in (
+        "create table public.t (n int)", "create temp table t (n int)", "create schema own", "create role another",
+        "create database another", "select pg_read_file('PG_VERSION')", "set role citylake",
+        "alter system set log_statement = 'all'", "select rolpassword from pg_authid",
+    ):  # fmt: skip
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            assert as_locks(server, refused) == "refused"
+
+
+@pytest.mark.parametrize("database", ["airflow", "postgres", "template1"])
+def test_no_other_database_lets_the_locks_role_in_and_airflows_not_into_its(server: Postgres, database: str) -> None:
+    with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+        as_locks(server, "select 1", database)
+    with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+        as_airflow(server, "select 1", LOCKS)
 
 
 def test_secrets_of_an_earlier_version_get_the_missing_password(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.errors import LakeBusy, StoreError
-from ingestion.machine.locks import exclusive, if_free
+from ingestion.machine.locks import exclusive, within
 
 
 def busy() -> LakeBusy:
@@ -21,20 +21,22 @@ def test_the_second_is_told_what_the_caller_says_until_the_first_is_done(tmp_pat
         assert stat.S_IMODE(lock.stat().st_mode) == 0o600
         with pytest.raises(LakeBusy, match="somebody else works on it"), exclusive(lock, busy=busy, timeout=0.05):
             pytest.fail("two hold the lock")
-        with if_free(lock) as is_mine:
+        with within(lock, 0.0) as is_mine:
             assert not is_mine
-    with exclusive(lock, busy=busy), if_free(tmp_path / "another.lock") as is_mine:
+    with exclusive(lock, busy=busy), within(tmp_path / "another.lock", 0.0) as is_mine:
         assert is_mine
 
 
 def test_an_error_inside_frees_the_lock_and_passes(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="of the block"), exclusive(tmp_path / "x.lock", busy=busy):
         raise OSError("of the block")
-    with if_free(tmp_path / "x.lock") as is_mine:
+    with within(tmp_path / "x.lock", 0.0) as is_mine:
         assert is_mine
 
 
-@pytest.mark.parametrize("hold", [lambda path: exclusive(path, busy=busy), if_free], ids=["exclusive", "if_free"])
+@pytest.mark.parametrize(
+    "hold", [lambda path: exclusive(path, busy=busy), lambda path: within(path, 0.0)], ids=["exclusive", "within"]
+)
 def test_a_lock_that_cannot_be_made_names_itself(tmp_path: Path, hold: object) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"the lock x\.lock cannot be taken: .*"), hold(tmp_path / "file" / "x.lock"):  # type: ignore[operator]

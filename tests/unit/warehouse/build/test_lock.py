@@ -6,12 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingestion.errors import LakeBusy
-from warehouse.build.lock import build_lock
+from ingestion.locks import FileLocks
+from tests.support.lakes import lake
+from warehouse.build.lock import build_lock, building
 
 HOLD = """
 import sys
@@ -51,3 +54,19 @@ def test_a_lock_without_a_note_is_still_a_lock(tmp_path: Path) -> None:
         (tmp_path / "build.lock.holder").unlink()
         with pytest.raises(LakeBusy, match="not written yet"), build_lock(tmp_path):
             pass
+
+
+def test_one_build_at_a_time_on_all_hosts_and_of_a_build_file(tmp_path: Path) -> None:
+    """Two homes have two build files; the locks of the whole lake are one."""
+    one, other = lake(tmp_path / "one"), lake(tmp_path / "other")
+    shared = FileLocks(tmp_path / "locks")
+    with building(replace(one, locks=shared)):
+        with (
+            pytest.raises(LakeBusy, match="another host is building or publishing"),
+            building(replace(other, locks=shared)),
+        ):
+            pytest.fail("two build")
+        with pytest.raises(LakeBusy, match="another build is running"), building(one):
+            pytest.fail("two build")
+    with building(replace(other, locks=shared)):
+        shared.require_held("build")

@@ -284,3 +284,22 @@ def test_what_a_refusal_quotes_of_its_file_is_not_published(city: SmallCity) -> 
     written = [info.key for zone in ("published", "ledger", "verdicts") for info in city.lake.store.list(zone)]
     assert len(written) > 3
     assert not [key for key in written if b"13800001111" in city.lake.store.get_bytes(key)]
+
+
+def test_a_build_of_fewer_deliveries_than_the_current_release_is_refused(city: SmallCity) -> None:
+    """As where two hosts build: the other one's build was made before the newest deliveries came."""
+    earlier = {feed: list(keys) for feed, keys in city.inputs.items()}
+    city.add_day("2026-03-05")
+    run(city)
+    before = objects(city)
+    with pytest.raises(IntegrityError, match=r"office\.reading: build build0002 lacks 2 files that release") as told:
+        run(city, city.build(inputs=earlier))
+    assert "citylake build" in str(told.value)
+    assert objects(city) == before
+
+
+def test_a_build_without_a_delivery_that_was_superseded_is_not_older(city: SmallCity) -> None:
+    run(city)
+    city.deliver("office.reading", "2026-03-04")
+    city.weather["2026-03-04"] = [(f"G{n}", 11.0 + n) for n in range(4)]
+    assert run(city)["internal"].outcome == "published"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from filelock import FileLock
 
-from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy
+from ingestion.errors import ConfigurationError, IntegrityError, LakeBusy, LockUnavailable
+from ingestion.lake import Lake
+from ingestion.locks import open_locks
 from tests.support.small_city import SmallCity
 from warehouse import sql
 from warehouse.gate.decide import gate
 from warehouse.publish.run import Published, publish
 from warehouse.release import layout, ledger, moves, pointer
 from warehouse.release.collect import collect, orphans
+from warehouse.release.lock import publisher
 
 
 def run(city: SmallCity) -> Published:
@@ -92,8 +98,67 @@ def test_resume_without_a_hold_is_an_error(city: SmallCity) -> None:
 
 def test_one_publisher_at_a_time(city: SmallCity) -> None:
     city.add_day("2026-03-06")
-    with FileLock(city.lake.settings.state_root / "publish.lock"), pytest.raises(LakeBusy, match="publishing"):
+    another = replace(city.lake, locks=open_locks(city.lake.settings))
+    with publisher(another), pytest.raises(LakeBusy, match="publishing"):
         run(city)
+
+
+class LosingStore:
+    """The store of a publisher that loses its locks with one of its writes, such as by deleting the state folder."""
+
+    def __init__(self, city: SmallCity, losing: str) -> None:
+        self._city = city
+        self._losing = losing
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._city.lake.store, name)
+
+        def write(key: str, *given: Any) -> Any:
+            written = real(key, *given)
+            if self._losing in key:
+                shutil.rmtree(self._city.lake.settings.state_root / "locks")
+            return written
+
+        return write if name in ("put_bytes", "replace") else real
+
+
+def publish_and_lose(city: SmallCity, losing: str) -> None:
+    city.add_day("2026-03-06")
+    report = city.build()
+    verdicts = gate(city.lake, report)
+    lake = replace(city.lake, store=LosingStore(city, losing))  # type: ignore[arg-type]
+    with pytest.raises(LockUnavailable, match="the lock 'publish' is lost"):
+        publish(lake, report, verdicts, approver="duty officer", editions=["internal"])
+
+
+def test_a_publisher_that_lost_its_lock_does_not_move_the_pointer(city: SmallCity) -> None:
+    before = pointer.pointer(city.lake.store, "internal")
+    publish_and_lose(city, "/manifest.json")
+    assert pointer.pointer(city.lake.store, "internal") == before
+    assert len(ledger.verify_ledger(city.lake, "internal")) == 2
+    assert run(city).outcome == "published"
+
+
+def test_a_publisher_that_lost_its_lock_leaves_the_ledger_to_the_next(city: SmallCity) -> None:
+    publish_and_lose(city, "/current.json")
+    assert len(ledger.entries(city.lake.store, "internal")) == 2
+    assert run(city).outcome == "nothing_new"
+    assert len(ledger.verify_ledger(city.lake, "internal")) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lake: pointer.move(lake, "internal", None, None, lake.clock()),
+        lambda lake: ledger.append(lake, "internal", "resumed", ledger.Move(None, None, None, "y")),
+    ],
+    ids=["pointer", "ledger"],
+)
+def test_nothing_readers_see_changes_without_the_lock(city: SmallCity, change: Callable[[Lake], object]) -> None:
+    before = [city.lake.store.get_bytes(info.key) for info in city.lake.store.list("")]
+    with pytest.raises(LockUnavailable, match="does not hold it"):
+        change(city.lake)
+    assert [city.lake.store.get_bytes(info.key) for info in city.lake.store.list("")] == before
 
 
 def test_a_line_changed_or_removed_breaks_the_ledger(city: SmallCity) -> None:
