@@ -61,7 +61,8 @@ class Businesses:
         return len(self.licence_no)
 
     def visible(self, day: int) -> Ints:
-        """Index of businesses that officers meet and citizens know on a day of the run."""
+        """Index of businesses that officers meet and citizens know on a day of the run, or before its first."""
+        day = max(day, 1)
         return np.flatnonzero(~self.quiet & (self.opened < day) & (self.closed > day))
 
     def cluster(self) -> Ints:

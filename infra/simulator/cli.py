@@ -13,6 +13,7 @@ import typer
 from infra.simulator.city import DAYS, SEED, START, City
 from infra.simulator.deliver import deliver, write_whole
 from infra.simulator.feeds import FEEDS
+from infra.simulator.history import hand_over
 from infra.simulator.model import LOCAL, Delivery
 from infra.simulator.truth import write_truth
 
@@ -57,6 +58,22 @@ def deliver_command(
             raise typer.BadParameter(f"the run has {days} days from {city.start}; {city.date_of(day_no)} is not one")
         _report(city, day_no, deliver(city, day_no, out))
         _write_time(city.date_of(day_no), clock)
+
+
+@app.command("history")
+def history_command(
+    out: Out,
+    history: Annotated[int, typer.Option("--history", min=1, help="Days before the first one.")],
+    seed: Seed = SEED,
+    start: Start = _DEFAULT_START,
+    days: Days = DAYS,
+    scale: Scale = 1,
+) -> None:
+    """Write what departments hand over of the days before the run, in bulk, below OUT/drop/history."""
+    for handed in hand_over(City(seed, start.date(), days, scale), history, out):
+        typer.echo(
+            f"{handed.first} to {handed.last}  {handed.feed:<24} {len(handed.files):>3} files {handed.rows:>8} rows"
+        )
 
 
 @app.command("serve")

@@ -19,7 +19,7 @@ class Feed:
 
     `filename` is a format string over `start` and `suffix` (empty, or `_r2` and so on).
     `arrives` is measured from the interval's start. `only_days` limits a daily feed to some
-    days of the run, counted from 1.
+    days of the run, counted from 1. `history` is how the past is handed over (infra.simulator.history).
     """
 
     department: str
@@ -29,6 +29,7 @@ class Feed:
     arrives: timedelta
     render: Render
     only_days: tuple[int, ...] = ()
+    history: Literal["bulk", "files", "none"] = "bulk"
 
     @property
     def id(self) -> str:

@@ -156,4 +156,5 @@ FEED = Feed(
     arrives=timedelta(hours=5),
     render=_render,
     only_days=(FIRST_DAY, CHANGED_DAY),
+    history="none",
 )

@@ -21,7 +21,8 @@ COLUMNS = (
 
 
 def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
-    day_no = city.day_no(slot.start)
+    # Before the run the register stands as on the day before its first.
+    day_no = max(city.day_no(slot.start), 0)
     register = city.businesses
     listed = np.flatnonzero(register.opened <= day_no)
     status = np.where(register.closed > day_no, "有效", np.where(register.revoked, "吊销", "注销")).astype(object)
@@ -46,4 +47,5 @@ FEED = Feed(
     filename="food_licence_{start:%Y%m%d}{suffix}.csv",
     arrives=timedelta(hours=6, minutes=30),
     render=_render,
+    history="files",
 )
