@@ -9,6 +9,7 @@ VENV ?= .venv
 WHEELHOUSE ?=
 HOME_DIR ?= .citylake
 DAYS ?=
+HISTORY ?=
 ONCE ?=
 # Groups: tests/support/groups.py. In the order of the folders, so that the long ones are not left for the end.
 PYTEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder --durations 10
@@ -28,8 +29,8 @@ $(STAMP): $(LOCKS) pyproject.toml infra/setup.sh
 	@touch $@
 
 .PHONY: demo
-demo: setup ## Run the simulated city through Airflow and leave it running (ONCE=1: end after; DAYS=n, HOME_DIR=dir)
-	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(ONCE),--once)
+demo: setup ## Run the simulated city through Airflow and leave it running (ONCE=1: end after; DAYS=n, HISTORY=n, HOME_DIR=dir)
+	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(HISTORY),--history $(HISTORY)) $(if $(ONCE),--once)
 
 .PHONY: compose-secrets
 compose-secrets: setup ## Make the secrets docker-compose.yml needs, once: .env.compose, .env.city

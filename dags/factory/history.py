@@ -45,7 +45,7 @@ def history_dag() -> DAG:
         schedule=None,
         start_date=ALWAYS,
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=4,
         tags=["feeds"],
         params={
             "feed": Param(

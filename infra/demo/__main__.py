@@ -16,7 +16,7 @@ import typer
 from infra.demo import summary
 from infra.demo.days import Days
 from infra.demo.departments import serve_departments
-from infra.simulator.city import DAYS, SEED, START, City
+from infra.simulator.city import SEED, START, City
 from infra.stack.processes import StackError
 from infra.stack.stack import Stack
 from infra.web_contracts import web_contracts
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FAILED, INTERRUPTED = 1, 130
+HISTORY_DAYS, LIVE_DAYS = 60, 3
 RETRY_SECONDS = 5.0
 LOCK_SECONDS = 120.0
 POLL_SECONDS = 2.0
@@ -38,14 +39,20 @@ POLL_SECONDS = 2.0
 
 def demo(
     home: Annotated[Path, typer.Option("--home", help="Folder of the demonstration's lake.")] = Path(".citylake"),
-    days: Annotated[int, typer.Option("--days", min=1, help="Days of the city.")] = DAYS,
+    days: Annotated[int, typer.Option("--days", min=1, help="Days of the city.")] = LIVE_DAYS,
+    history: Annotated[
+        int, typer.Option("--history", min=0, help="Days before them, handed over in bulk.")
+    ] = HISTORY_DAYS,
     seed: Annotated[int, typer.Option("--seed", help="Everything the city makes follows from it.")] = SEED,
     once: Annotated[bool, typer.Option("--once", help="End everything after the last day's release.")] = False,
 ) -> None:
     """Run the simulated city through Airflow, from the first delivery to the release."""
     keep_private()
     console = results()
-    console.print(f"A simulated city, {days} days from {START}, seed {seed}. [bold]Every value is synthetic.[/bold]")
+    console.print(
+        f"A simulated city, {days} days from {START} and {history} before, seed {seed}. "
+        "[bold]Every value is synthetic.[/bold]"
+    )
     # SIGINT too, because a shell script that starts this in the background has it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
@@ -54,7 +61,7 @@ def demo(
     try:
         lake = open_lake(demo_settings(home, city))
         stack = Stack(lake.settings, say=lambda line: console.print(f"            {line}", style="dim"))
-        _run(Days(lake, stack, city, console), once=once)
+        _run(Days(lake, stack, city, console), history, once=once)
     except KeyboardInterrupt:
         console.print("interrupted; what was committed stays, the next `make demo` goes on from it")
         raise typer.Exit(INTERRUPTED) from None
@@ -82,7 +89,7 @@ def demo_settings(home: Path, city: City) -> Settings:
     )
 
 
-def _run(days: Days, *, once: bool) -> None:
+def _run(days: Days, history: int, *, once: bool) -> None:
     since = clocks.now()
     days.load_done()
     for done_before in sorted(days.done):
@@ -96,6 +103,7 @@ def _run(days: Days, *, once: bool) -> None:
     days.lake.settings.save()
     days.stack.up()
     days.console.print(f"            Airflow answers after {(clocks.now() - started).total_seconds():.0f} s")
+    days.load_history(history)
     for day in days.remaining:
         days.run(day)
     summary.show(days.lake, days.console, days.done, since)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from infra.simulator.deliver import deliver
+from infra.simulator.history import FOLDER, hand_over
 from infra.stack.airflow_api import AirflowApi
 from infra.stack.processes import StackError
 from infra.stack.stack import Stack
@@ -35,7 +36,9 @@ DAY_SECONDS = 900.0
 POLL_SECONDS = 0.7
 IDLE_POLLS = 3
 WAREHOUSE = "warehouse"
-WORKING = ("extract", "conform", "build", "test", "gate", "publish")
+HISTORY = "history"
+"""The DAG that loads what departments hand over of the past."""
+WORKING = ("load", "extract", "conform", "build", "test", "gate", "publish")
 """Tasks that fail only when something is broken; the others fail to show that a person must act."""
 
 
@@ -69,6 +72,34 @@ class Days:
         """Read from the home which days an earlier call has done."""
         if self._done_path.is_file():
             self.done = json.loads(self._done_path.read_text(encoding="utf-8"))
+
+    def load_history(self, days: int) -> None:
+        """Have the departments hand over the days before the first, and load them; once a day is done, not again.
+
+        Raises StackError.
+        """
+        if not days or self.done:
+            return
+        started = time.monotonic()
+        handed = hand_over(self.city, days, self.folder)
+        self.set_time(self.city.start, MORNING)
+        count, rows = sum(len(one.files) for one in handed), sum(one.rows for one in handed)
+        self._say(HISTORY, f"the departments hand over {days} days: {count} files, {rows:,} rows", started)
+        with self._step("load") as say:
+            runs = {}
+            for one in handed:
+                run = f"demo__{one.feed}"
+                department, feed = one.feed.split(".")
+                asked = {"feed": one.feed, "files": f"{FOLDER}/{department}/{feed}/*", "from": None, "to": None}
+                self.api.trigger(HISTORY, run, conf=asked)
+                runs[one.feed] = run
+            deadline = time.monotonic() + DAY_SECONDS
+            while self.api.active([HISTORY]):
+                say(f"{len(handed)} feeds")
+                _pause(deadline, self.stack)
+            tasks = {feed: self.api.tasks(HISTORY, run) for feed, run in runs.items()}
+            self._require_done({f"{feed} {task}": state for feed in tasks for task, state in tasks[feed].items()})
+            say(f"{len(handed)} feeds")
 
     def run(self, day: date) -> None:
         """Run one day. Raises StackError where one of the tasks in WORKING failed, or the day takes too long."""

@@ -1,14 +1,12 @@
 """Conform landed batches of a feed and commit them, several small ones in one pass.
 
-Owns which batches are conformed together, and which may be judged by one reading of the receipt log. What becomes of a
-row is ingestion.conform's business, what is stored of a batch and when, that of .commit.
+Owns which batches are conformed together, and when the receipt log is read again between their commits. What becomes
+of a row is ingestion.conform's business, what is stored of a batch and when, that of .commit.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from ingestion.conform.result import Conformed
@@ -21,7 +19,7 @@ from ingestion.delivery.outcome import Delivery
 from ingestion.errors import ContractError, IntegrityError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
-from ingestion.receipts.lookup import read_standings
+from ingestion.receipts.lookup import Standings, read_standings
 from ingestion.values.hashes import sha256_of_file
 
 SMALL_BYTES = 2**20
@@ -41,35 +39,49 @@ def attempt(lake: Lake, contract: Contract, work: Work) -> Delivery:
 
 
 def attempt_each(lake: Lake, contract: Contract, works: Sequence[Work]) -> Iterator[tuple[Work, Delivery | Exception]]:
-    """As `attempt` for several batches of a feed, each with a receipt of its own; the order of those that meet is kept.
+    """As `attempt` for several batches of a feed, each with a receipt of its own, in order.
 
-    Small payloads are conformed in one pass, and the log is read once for all that do not meet each other. What
-    `attempt` would raise for one is its result, except LakeBusy and ContractError, which concern all.
+    Small payloads are conformed in one pass, and the log is read once, unless only it can tell what a commit changed.
+    What `attempt` would raise for one is its result, except LakeBusy and ContractError, which concern all.
     """
     with lake.scratch() as folder:
-        conformed = dict(enumerate(conform_each(lake, contract, works, folder)))
-        for wave in _waves(contract, works):
-            yield from _commit_wave(lake, contract, [(works[number], conformed.pop(number)) for number in wave])
+        conformed = conform_each(lake, contract, works, folder)
+        if any(work.manifest.bulk for work in works):
+            for work, made in zip(works, conformed, strict=True):
+                yield from _commit_each(lake, contract, [(work, made)])
+        else:
+            yield from _commit_each(lake, contract, list(zip(works, conformed, strict=True)))
 
 
-def _commit_wave(
-    lake: Lake, contract: Contract, wave: Sequence[tuple[Work, Conformed | Exception]]
+def _commit_each(
+    lake: Lake, contract: Contract, works: Sequence[tuple[Work, Conformed | Exception]]
 ) -> list[tuple[Work, Delivery | Exception]]:
-    """Commit batches that do not meet each other, under the feed's lock."""
+    """Commit batches one after the other under the feed's lock, each judged by what those before it left."""
     done: list[tuple[Work, Delivery | Exception]] = []
+    standings: Standings | None = None
     with lake.committing(contract):
-        with lake.log.refreshed() as connection:
-            intervals = [interval for work, made in wave for interval in intervals_of(work, made)]
-            bulk = next((work.manifest.batch for work, _ in wave if work.manifest.bulk), None)
-            standings = read_standings(connection, contract, intervals, bulk=bulk)
-        times = CommitTimes(lake, standings.newest)
-        for work, conformed in wave:
+        for number, (work, conformed) in enumerate(works):
+            if standings is None:
+                standings = _read(lake, contract, works[number:])
+                times = CommitTimes(lake, standings.newest)
+            commit = (BulkCommit if work.manifest.bulk else Commit)(lake, contract, work, times)
             try:
-                kind = BulkCommit if work.manifest.bulk else Commit
-                done.append((work, kind(lake, contract, work, times).run(conformed, standings)))
+                done.append((work, commit.run(conformed, standings)))
             except Exception as error:
                 done.append((work, error))
+                standings = None
+                continue
+            for key, receipt in commit.committed:
+                standings = standings.after(key, receipt) if standings is not None else None
     return done
+
+
+def _read(lake: Lake, contract: Contract, works: Sequence[tuple[Work, Conformed | Exception]]) -> Standings:
+    """What the receipts say now of the intervals of these batches."""
+    intervals = [interval for work, conformed in works for interval in intervals_of(work, conformed)]
+    bulk = next((work.manifest.batch for work, _ in works if work.manifest.bulk), None)
+    with lake.log.refreshed() as connection:
+        return read_standings(connection, contract, intervals, bulk=bulk)
 
 
 def intervals_of(work: Work, conformed: Conformed | Exception) -> list[Interval]:
@@ -77,21 +89,6 @@ def intervals_of(work: Work, conformed: Conformed | Exception) -> list[Interval]
     if isinstance(conformed, Exception) or conformed.split is None:
         return [work.interval]
     return [work.interval, *(conformed.split.intervals[number] for number in conformed.part_numbers)]
-
-
-def _waves(contract: Contract, works: Sequence[Work]) -> list[list[int]]:
-    """The numbers of works in groups that can be judged at one moment: no two of a group meet each other."""
-    if any(work.manifest.bulk for work in works):
-        return [[number] for number in range(len(works))]
-    waves: list[list[int]] = []
-    met: Counter[datetime | None] = Counter()
-    for number, work in enumerate(works):
-        scope = None if contract.citylake.delivery == "snapshot" else work.interval.start
-        if met[scope] == len(waves):
-            waves.append([])
-        waves[met[scope]].append(number)
-        met[scope] += 1
-    return waves
 
 
 def conform_each(lake: Lake, contract: Contract, works: Sequence[Work], folder: Path) -> list[Conformed | Exception]:

@@ -93,13 +93,17 @@ def confirm(lake: Lake, contract: Contract, manifest: Manifest, as_of: datetime,
 
 @dataclass(frozen=True)
 class Commit:
-    """The commit of one batch; `id` names this attempt in the keys of its objects."""
+    """The commit of one batch; `id` names this attempt in the keys of its objects.
+
+    `committed` gets the receipt, by its key, once it is put.
+    """
 
     lake: Lake
     contract: Contract
     work: Work
     times: CommitTimes
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    committed: list[tuple[str, Receipt]] = field(default_factory=list)
 
     def run(self, result: Conformed | Exception, standings: Standings) -> Delivery:
         """Commit what conform made of the payload: rows, a refusal, or an error, which is raised.
@@ -127,6 +131,7 @@ class Commit:
         data = receipt.model_dump_json(indent=1).encode()
         self.lake.require_committing(self.contract)
         self.lake.store.put_bytes(key, data)
+        self.committed.append((key, receipt))
         self.lake.on_step("committed")
         return from_receipt(receipt, key, self.manifest.filename)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -11,6 +11,7 @@ import duckdb
 
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
+from ingestion.receipts.model import Receipt
 from ingestion.receipts.standing import standing
 from ingestion.sql import literal
 
@@ -78,6 +79,32 @@ class Standings:
         """The state of a batch (of a bulk delivery: of its first part); None where no receipt names it."""
         return next((row for row in self.rows if batch in (row.batch, row.bulk)), None)
 
+    def after(self, key: str, receipt: Receipt) -> Standings | None:
+        """What the receipts say with one more, committed just now under `key`; None where only the log can tell.
+
+        That is so for a batch with an earlier receipt, for parts of a bulk delivery, and for content older than what is
+        in force. Otherwise the new delivery ranks last: it counts now, confirms what is in force, or changes nothing.
+        """
+        interval = Interval(receipt.interval.start, receipt.interval.end)
+        top = self.in_force(interval, other_than=receipt.batch)
+        is_late = top is not None and receipt.content_as_of < top.as_of
+        is_told = receipt.outcome == "unchanged" and (top is None or receipt.confirms != top.batch)
+        if receipt.bulk or is_late or is_told or self.of(receipt.batch) is not None:
+            return None
+        counts = receipt.outcome in ("accepted", "no_data")
+        rows = list(self.rows)
+        if counts and _supersedes(receipt):
+            gone = [row for row in rows if row.effective and (self.is_snapshot or row.interval.start == interval.start)]
+            rows = [replace(row, effective=False) if row in gone else row for row in rows]
+        if receipt.outcome == "unchanged":
+            rows = [replace(row, holds_as_of=receipt.content_as_of) if row is top else row for row in rows]
+        new = _standing_of(
+            key, receipt, effective=counts, precedence=max((row.precedence for row in rows), default=0) + 1
+        )
+        files = {name: [(f.key, f.row_hash) for f in t.bronze] for name, t in receipt.tables.items() if t.bronze}
+        bronze = {**self.bronze, (key, receipt.batch): files} if counts else self.bronze
+        return replace(self, rows=(*rows, new), bronze=bronze, newest=receipt.committed_at)
+
     def bronze_of(self, row: Standing | None) -> Files:
         """The bronze files of an effective row; none for None."""
         return self.bronze.get((row.key, row.batch), {}) if row is not None else {}
@@ -89,6 +116,35 @@ class Standings:
         """
         effective = (row for row in reversed(self.rows) if row.effective and row.batch != other_than)
         return next((row for row in effective if self.is_snapshot or row.interval.start == interval.start), None)
+
+
+def _supersedes(receipt: Receipt) -> bool:
+    return receipt.delivery == "snapshot" or (receipt.delivery == "interval" and receipt.correction in (None, "full"))
+
+
+def _standing_of(key: str, receipt: Receipt, *, effective: bool, precedence: int) -> Standing:
+    """The row of a receipt that was just committed, without a decision about it."""
+    scope: Literal["feed", "interval"] = "feed" if receipt.delivery == "snapshot" else "interval"
+    return Standing(
+        key=key,
+        batch=receipt.batch,
+        outcome=receipt.outcome,
+        state=receipt.outcome,
+        rule=receipt.rule,
+        message=receipt.message,
+        confirms=receipt.confirms,
+        revision=receipt.revision,
+        key_version=receipt.key_version,
+        interval_start=receipt.interval.start,
+        interval_end=receipt.interval.end,
+        holds_as_of=receipt.content_as_of,
+        content_as_of=receipt.content_as_of,
+        supersedes=scope if _supersedes(receipt) else None,
+        effective=effective,
+        precedence=precedence,
+        raw_key=receipt.raw_key,
+        bulk=None,
+    )
 
 
 def read_standings(

@@ -69,7 +69,7 @@ def child(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("delivery", "correction"), [("interval", "full"), ("interval", "delta"), ("events", None)])
-@settings(max_examples=a_part(0.1), deadline=None)
+@settings(max_examples=a_part(0.05), deadline=None)
 @given(
     drawn=st.lists(
         st.tuples(st.sampled_from("abcd"), st.integers(0, 9), st.sampled_from([1, 2, 3, "bad"])),
@@ -246,6 +246,42 @@ def test_the_span_is_of_whole_intervals_that_have_ended(tmp_path: Path) -> None:
     assert span(made, contract(), None, None).start == datetime(2026, 1, 1, tzinfo=UTC)
     with pytest.raises(ConfigurationError, match="--from"):
         span(made, contract(), date(2026, 3, 9), date(2026, 3, 8))
+
+
+KINDS = [("snapshot", None), ("interval", "full"), ("interval", "delta"), ("events", None)]
+
+
+@pytest.mark.parametrize(("delivery", "correction"), KINDS)
+@settings(max_examples=a_part(0.05), deadline=None)
+@given(
+    drawn=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from(["ab", "abc", "a", "bad"]), st.integers(1, 2), st.integers(0, 3)),
+        min_size=2,
+        max_size=7,
+    )
+)
+def test_files_taken_in_together_end_as_files_taken_in_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory,
+    delivery: str,
+    correction: str | None,
+    drawn: list[tuple[int, str, int, int]],
+) -> None:
+    """Corrections, confirmations, older content, refusals and holds among them, in any order."""
+    feed = contract(delivery, correction, max_key_loss=0.4)
+    folder = tmp_path_factory.mktemp("lakes")
+    together, alone = lake(folder / "a"), lake(folder / "b")
+    found: list[list[str]] = [[], []]
+    for made in (together, alone):
+        for number, (at, ids, value, hours) in enumerate(drawn):
+            text = rows("ab", at=at, value="bad") if ids == "bad" else rows(ids, at=at, value=value)
+            drop(made, f"readings_{day(at).start:%Y%m%d}_{number}.csv", text, hours=30 + hours)
+    paths = [sorted((made.settings.drop_root / "office").iterdir()) for made in (together, alone)]
+    found[0] = [one.outcome for one in load(together, feed, sort_files(feed, paths[0]), None)]
+    for path in (path for _, path in sort_files(feed, paths[1]).named):
+        found[1] += [one.outcome for one in load(alone, feed, sort_files(feed, [path]), None)]
+    assert found[0] == found[1]
+    assert effective(together) == effective(alone)
+    assert counted(together) == counted(alone)
 
 
 STEPS = ("landed_payload", "landed_manifest", "conformed", "stored_bronze", "stored_quarantine", "committed")

@@ -1,0 +1,60 @@
+"""What departments hand over of the past: the same records as day by day, in few files, cleaned."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from infra.simulator.city import City
+from infra.simulator.feeds import FEEDS
+from infra.simulator.history import FOLDER, HandedOver, hand_over
+from infra.simulator.model import LOCAL, Slot
+from infra.simulator.truth import truth
+
+DAYS = 3
+
+
+def handed_over(out: Path) -> dict[str, HandedOver]:
+    return {one.feed: one for one in hand_over(City(days=3), DAYS, out)}
+
+
+def test_months_hold_what_the_days_files_would(tmp_path: Path) -> None:
+    city = City(days=3, plan=())
+    for feed in (feed for feed in FEEDS if feed.history == "bulk"):
+        found = handed_over(tmp_path)[feed.id]
+        assert [path.stem[-7:] for path in found.files] == ["2026-02", "2026-03"]
+        lines = [line for path in found.files for line in path.read_bytes().splitlines(keepends=True)]
+        wanted: list[bytes] = []
+        for day_no in range(1 - DAYS, 1):
+            for hour in range(24) if feed.every == "hour" else (0,):
+                start = city.midnight(day_no).replace(hour=hour)
+                wanted += feed.deliver(city, Slot(start, 1, start + feed.arrives)).content.splitlines(keepends=True)
+        headers = {wanted[0]} if feed.filename.endswith(".csv") else set()
+        assert [line for line in lines if line not in headers] == [line for line in wanted if line not in headers]
+        assert sum(line in headers for line in lines) == (2 if headers else 0)
+        assert found.rows == len(lines) - 2 * len(headers)
+
+
+def test_registers_come_file_by_file_and_the_rest_not_at_all(tmp_path: Path) -> None:
+    found = handed_over(tmp_path)
+    assert set(found) == {feed.id for feed in FEEDS if feed.history != "none"}
+    for feed in (feed for feed in FEEDS if feed.history == "files"):
+        assert len(found[feed.id].files) == DAYS
+
+
+def test_they_lie_apart_from_deliveries_and_a_rerun_writes_the_same_bytes(tmp_path: Path) -> None:
+    first = {path: path.read_bytes() for one in handed_over(tmp_path).values() for path in one.files}
+    assert all(path.is_relative_to(tmp_path / "drop" / FOLDER) for path in first)
+    again = handed_over(tmp_path)
+    assert {path: path.read_bytes() for one in again.values() for path in one.files} == first
+    assert {(one.first, one.last) for one in again.values()} == {(date(2026, 2, 27), date(2026, 3, 1))}
+    handed = City().midnight(1)
+    assert {path.stat().st_mtime for feed in FEEDS if feed.history == "bulk" for path in again[feed.id].files} == {
+        handed.astimezone(LOCAL).timestamp()
+    }
+
+
+def test_the_run_itself_is_as_without_a_history(tmp_path: Path) -> None:
+    before = truth(City(days=3))
+    hand_over(City(days=3), 5, tmp_path)
+    assert truth(City(days=3)) == before
