@@ -16,6 +16,8 @@ SCRIPTS = (
     ("compaction",),
     ("nothing_new",),
     ("demo",),
+    ("small_files",),
+    ("load",),
     ("locks",),
     ("store",),
     ("airflow",),
