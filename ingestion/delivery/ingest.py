@@ -12,7 +12,6 @@ tasks of their own: between them the bytes lie in raw without a receipt, and tha
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -197,17 +196,16 @@ def _length(fetched: Fetched) -> int:
 def _stage_each(
     contract: Contract, group: Sequence[tuple[Interval, Fetched]], folder: Path, isolated: Isolated
 ) -> list[list[Staged]]:
-    """The files of a group in parts, each batch once in a part: bytes that come again are looked at after the first."""
-    parts: list[list[Staged]] = []
-    times: Counter[str] = Counter()
+    """The files of a group in parts, in order; bytes that come again begin a new one, as they are looked at only once
+    what came before them is committed."""
+    parts: list[dict[str, Staged]] = [{}]
     for number, (interval, fetched) in enumerate(group):
         with isolated.each(interval):
             staged = stage(contract, interval, fetched, folder / str(number))
-            if times[staged.batch] == len(parts):
-                parts.append([])
-            parts[times[staged.batch]].append(staged)
-            times[staged.batch] += 1
-    return parts
+            if staged.batch in parts[-1]:
+                parts.append({})
+            parts[-1][staged.batch] = staged
+    return [list(part.values()) for part in parts if part]
 
 
 def _ingest_staged(lake: Lake, contract: Contract, files: Sequence[Staged], isolated: Isolated) -> Iterator[Delivery]:
