@@ -16,7 +16,7 @@ from ingestion.contract.load import load_contracts
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import PROJECT_ROOT, Settings
 from ingestion.upkeep.compaction.compact import compact
-from warehouse.build.generate import source_files
+from warehouse.modelling.sources import source_files
 from warehouse.cli import main
 
 DAY = "2026-03-02"
