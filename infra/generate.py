@@ -24,11 +24,11 @@ def generated() -> dict[Path, str]:
     return {ROOT / "docs" / "cli.md": reference(application()), **models}
 
 
-def stale(files: dict[Path, str]) -> list[Path]:
+def stale(files: dict[Path, str], project: Path = ROOT / "dbt_project") -> list[Path]:
     """Those whose text on disk differs or that are missing, and generated dbt files that nothing asks for any more."""
     from warehouse.modelling.files import generated_paths
 
-    present = generated_paths(ROOT / "dbt_project")
+    present = generated_paths(project)
     differing = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
     return sorted({*differing, *(present - files.keys())})
 

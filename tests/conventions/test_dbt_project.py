@@ -1,4 +1,4 @@
-"""House rules of the dbt project's files: names, a declaration per model, grain, both languages, groups, who reads sources.
+"""House rules of the dbt project's files: names, declarations, grain, both languages, groups, who reads sources.
 
 What the checks of a product must be is tested in tests/feeds; what only a build shows, in tests/integration/build.
 """

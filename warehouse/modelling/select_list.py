@@ -83,7 +83,7 @@ def _origin(
     if not isinstance(inner, exp.Column) or (item is None and not query.is_star):
         return None, None
     tables = {table.alias_or_name: table.name for table in _read_by(query)}
-    read = tables.get(inner.table) if inner.table else next(iter(tables.values())) if len(tables) == 1 else None
+    read = tables.get(inner.table, "") if inner.table else "".join(tables.values()) if len(tables) == 1 else ""
     if read in ctes:
         return _origin(ctes[read], inner.name, ctes, models)
     return (read, inner.name) if read in models else (None, None)

@@ -69,9 +69,10 @@ class Staging:
         """The model: source, renamed, select."""
         source = f"source('{self.contract.department}', '{source_name(self.contract, self.table)}')"
         columns = [name if name == bronze else f"{bronze} as {name}" for name, (bronze, _) in self.columns.items()]
+        said = header(f"contract {self.contract.name}", "the contract").replace("; ", ";\n-- ")
         selected = ",\n".join(f"        {column}" for column in columns)
         return (
-            f"-- {header(f'contract {self.contract.name}', 'the contract')}\n"
+            f"-- {said}\n"
             f"with\n\nsource as (\n    select * from {{{{ {source} }}}}\n),\n\n"
             f"final as (\n    select\n{selected}\n    from source\n)\n\nselect * from final\n"
         )

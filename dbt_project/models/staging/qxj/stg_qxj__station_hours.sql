@@ -1,4 +1,5 @@
--- Written from the contract qxj.wx_station_hourly by `make generate`; edit the contract, not this file.
+-- Written from the contract qxj.wx_station_hourly by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (

@@ -1,4 +1,5 @@
--- Written from the contract syj.complaint by `make generate`; edit the contract, not this file.
+-- Written from the contract syj.complaint by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (
