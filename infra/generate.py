@@ -14,19 +14,21 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def generated() -> dict[Path, str]:
-    """Path to the text it must have: docs/cli.md and the dbt sources of the shipped contracts."""
+    """Path to the text it must have: docs/cli.md, and of the dbt project what contracts and declarations give."""
     from infra.cli import application
     from ingestion.contract.load import load_contracts
-    from warehouse.build.generate import source_files
     from warehouse.cli.reference import reference
+    from warehouse.modelling.files import generated_files
 
-    sources = source_files(load_contracts(ROOT / "ingestion" / "contracts"), ROOT / "dbt_project")
-    return {ROOT / "docs" / "cli.md": reference(application()), **sources}
+    models = generated_files(load_contracts(ROOT / "ingestion" / "contracts"), ROOT / "dbt_project")
+    return {ROOT / "docs" / "cli.md": reference(application()), **models}
 
 
-def stale(files: dict[Path, str]) -> list[Path]:
-    """Those whose text on disk differs or that are missing, and source files no contract asks for."""
-    present = set((ROOT / "dbt_project" / "models" / "staging").glob("*/_*__sources.yml"))
+def stale(files: dict[Path, str], project: Path = ROOT / "dbt_project") -> list[Path]:
+    """Those whose text on disk differs or that are missing, and generated dbt files that nothing asks for any more."""
+    from warehouse.modelling.files import generated_paths
+
+    present = generated_paths(project)
     differing = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
     return sorted({*differing, *(present - files.keys())})
 
@@ -35,7 +37,13 @@ def command(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a file is stale.")] = False,
 ) -> None:
     """Rewrite generated files."""
-    files = generated()
+    from ingestion.errors import CitylakeError
+
+    try:
+        files = generated()
+    except CitylakeError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     old = stale(files)
     for path in old:
         if check:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ingestion.contract.sources import Source
+from ingestion.contract.sources import NAME, Source
 from ingestion.contract.strict import Declared
 from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
 from ingestion.values.blanks import strip
@@ -220,6 +220,33 @@ class HeaderVariant(Declared):
     ignored: list[HeaderName] = Field(default=[])
 
 
+class StagingSpec(Declared):
+    """The staging model made of a table: a view of it with the names analysts use (docs/adr/0025).
+
+    `model` is what follows `stg_<department>__`, default the table's name. `columns` renames bronze columns;
+    `leave_out` lists columns that only make a derived one. `key` is for a table whose contract has none, by its names
+    in the model. `hand_written`: a person writes the SQL, so that `make generate` leaves it alone.
+    """
+
+    model: str | None = Field(default=None, pattern=NAME)
+    columns: dict[str, Annotated[str, Field(pattern=NAME)]] = Field(default={})
+    leave_out: list[str] = Field(default=[])
+    key: list[str] = Field(default=[])
+    hand_written: bool = False
+
+
+class FactSpec(Declared):
+    """The fact made of a table with an event time: its staging model with a durable id, growing by affected days.
+
+    `model` is what follows `fct_`, default the table's name; the id is `<model>_id`. Personal and sensitive columns
+    stay in staging. The newest event day is at most `fresh_within_days` before the day judged; default 1 for an hourly
+    feed, else 3.
+    """
+
+    model: str | None = Field(default=None, pattern=NAME)
+    fresh_within_days: int | None = Field(default=None, ge=0)
+
+
 class TableSpec(Declared):
     """Settings of one table of the feed.
 
@@ -235,6 +262,8 @@ class TableSpec(Declared):
     header_variants: list[HeaderVariant] = Field(default=[])
     repeated_headers: list[dict[str, str]] = Field(default=[])
     repeats: Literal["drop", "keep"] = "drop"
+    staging: StagingSpec = StagingSpec()
+    fact: FactSpec | None = None
 
 
 class Catalogue(Declared):

@@ -7,7 +7,16 @@ from collections import Counter
 from datetime import timedelta
 
 from ingestion.contract import expressions, headers, xml_paths
-from ingestion.contract.extension import Catalogue, Citylake, JsonFormat, RowRule, TableSpec, XmlFormat, ZipFormat
+from ingestion.contract.extension import (
+    Catalogue,
+    Citylake,
+    JsonFormat,
+    RowRule,
+    StagingSpec,
+    TableSpec,
+    XmlFormat,
+    ZipFormat,
+)
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
@@ -33,6 +42,9 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
         if name not in {table.name for table in tables}:
             report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")
     _check_identity(citylake, tables, path, report)
+    if citylake.delivery == "snapshot":
+        for name in (name for name, spec in citylake.tables.items() if spec.fact is not None):
+            report.add((*path, "tables", name, "fact"), "grows by days, and a snapshot is whole: write a dimension")
     _check_format(citylake, tables, path, report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
@@ -140,6 +152,9 @@ def check_table(table: Table, spec: TableSpec, index: int, path: KeyPath, report
     _check_key(table, here, report)
     _check_event_time(table, path, report)
     _check_rules(table, path, report)
+    _check_staging(table, spec.staging, (*path, "staging"), report)
+    if spec.fact is not None and (table.event_time is None or not table.key):
+        report.add((*path, "fact"), "is for a table with a key and an event time; write a model that reads its staging")
     dropped = [column.name for column in table.columns if not column.in_bronze]
     sources = [column.name for column in table.columns if column.source is not None]
     for position, column in enumerate(table.columns):
@@ -186,6 +201,24 @@ def _check_rules(table: Table, path: KeyPath, report: Report) -> None:
         if ids[rule.id] > 1:
             report.add((*where, "id"), f"two rules are named {rule.id!r}")
         _check_rule(rule, table, where, report)
+
+
+def _check_staging(table: Table, staging: StagingSpec, path: KeyPath, report: Report) -> None:
+    """The staging model renames and leaves out columns of bronze; what is left out is in a derived column."""
+    bronze = [column.name for column in table.bronze_columns]
+    named = [*bronze, *(["_event_date"] if table.event_time else [])]
+    for name in staging.columns:
+        if name not in named:
+            report.add((*path, "columns", name), f"no such column in bronze; {choices(name, named)}")
+    derived = " ".join(c.transform for c in table.bronze_columns if c.transform and c.name not in staging.leave_out)
+    for index, name in enumerate(staging.leave_out):
+        if name not in bronze:
+            report.add((*path, "leave_out", index), f"no such column in bronze; {choices(name, bronze)}")
+        elif not re.search(rf"\b{name}\b", derived):
+            report.add((*path, "leave_out", index), f"{name!r} would be lost: no derived column is made of it")
+    kept = Counter(staging.columns.get(name, name) for name in bronze if name not in staging.leave_out)
+    for name in (name for name, count in kept.items() if count > 1):
+        report.add((*path, "columns"), f"two columns would be named {name!r}")
 
 
 def _check_rule(rule: RowRule, table: Table, where: KeyPath, report: Report) -> None:

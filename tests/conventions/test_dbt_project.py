@@ -1,4 +1,4 @@
-"""House rules of the dbt project's files: names, a yml per model, grain, both languages, groups, who reads sources.
+"""House rules of the dbt project's files: names, declarations, grain, both languages, groups, who reads sources.
 
 What the checks of a product must be is tested in tests/feeds; what only a build shows, in tests/integration/build.
 """
@@ -11,6 +11,7 @@ import pytest
 from _tree import ROOT, shown
 
 from tests.support.dbt_files import DbtFiles, Model
+from warehouse.modelling.texts import is_generated
 
 PROJECT = DbtFiles(ROOT / "dbt_project")
 NAMES = {
@@ -33,7 +34,9 @@ def test_model_is_named_and_described(model: Model) -> None:
     assert model.layer in NAMES, shown(model.path)
     assert re.fullmatch(NAMES[model.layer], model.name), shown(model.path)
     yml, _ = PROJECT.described.get(model.name, (None, {}))
-    assert yml == model.path.with_suffix(".yml"), f"{model.name} has no yml of its own"
+    folder = model.path.parent
+    assert yml == folder / f"_{folder.name}__models.yml", f"{model.name}: run `make generate`"
+    assert is_generated(model.text) or model.path.with_suffix(".yml").is_file(), f"{model.name} has no yml of its own"
     description = model.described["description"]
     assert "Grain: " in description, f"{model.name}: a grain sentence is missing"
     for name, text in {model.name: description, **model.columns}.items():

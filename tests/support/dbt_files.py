@@ -1,7 +1,7 @@
 """The dbt project as files: what each model reads, its group and access, its tests and its columns; nothing is run.
 
 dbt's own manifest says the same and takes ten seconds to make. What is read here is what the project's files say in
-the form its conventions ask for: one yml a model, `ref()` and `source()` with quoted names, groups by folder.
+the form its conventions ask for: `ref()` and `source()` with quoted names, groups by folder or in a model's entry.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import typer
 from warehouse.cli import (
     audit,
     contracts,
+    feeds,
     incidents,
     ingest,
     load,
@@ -53,6 +54,7 @@ def options(
 for module in (pipeline, ingest, load, receipts, releases, audit, query, maintain):
     module.register(app)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(feeds.app, name="feed")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(maintain.app, name="maintain")
 app.add_typer(store.app, name="store")

@@ -14,7 +14,7 @@ from ingestion.contract.load import load_contracts
 from tests.support import office
 from tests.support.lake_state import state_of
 from tests.support.office import CALL_COUNT, CALLS, DBT_PROJECT, FIRST, OFFICE_COUNT, OFFICES, READING_COUNT, READINGS
-from warehouse.build.generate import source_files
+from warehouse.modelling.sources import source_files
 from warehouse.release import pointer
 from warehouse.run import run
 

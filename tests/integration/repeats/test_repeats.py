@@ -16,8 +16,8 @@ from ingestion.contract.load import load_contracts
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import PROJECT_ROOT, Settings
 from ingestion.upkeep.compaction.compact import compact
-from warehouse.build.generate import source_files
 from warehouse.cli import main
+from warehouse.modelling.sources import source_files
 
 DAY = "2026-03-02"
 SALES = [

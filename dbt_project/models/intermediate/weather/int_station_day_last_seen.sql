@@ -1,14 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='affected_days',
-        meta={'citylake': {
-            'feeds': ['qxj.wx_station_hourly'],
-            'day_column': 'observed_date',
-        }}
-    )
-}}
-
 with
 
 hours as (

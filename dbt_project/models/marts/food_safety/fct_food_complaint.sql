@@ -1,14 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='affected_days',
-        meta={'citylake': {
-            'feeds': ['syj.complaint'],
-            'day_column': 'opened_date',
-        }}
-    )
-}}
-
 with
 
 complaints as (

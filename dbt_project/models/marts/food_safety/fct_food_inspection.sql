@@ -1,14 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='affected_days',
-        meta={'citylake': {
-            'feeds': ['syj.food_inspection'],
-            'day_column': 'inspected_date',
-        }}
-    )
-}}
-
 with
 
 inspections as (

@@ -1,15 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='affected_days',
-        meta={'citylake': {
-            'feeds': ['qxj.wx_station_hourly'],
-            'day_column': 'met_date',
-            'spread': [0, 1],
-        }}
-    )
-}}
-
 with
 
 hours as (

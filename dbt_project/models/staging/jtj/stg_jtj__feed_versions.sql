@@ -1,3 +1,5 @@
+-- Written from the contract jtj.gtfs_static by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (
@@ -6,10 +8,10 @@ source as (
 
 final as (
     select
-        feed_version,
         feed_publisher_name,
         feed_publisher_url,
         feed_lang,
+        feed_version,
         feed_start_date,
         feed_end_date,
         _batch_id,

@@ -1,3 +1,5 @@
+-- Written from the contract jtj.gtfs_static by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (

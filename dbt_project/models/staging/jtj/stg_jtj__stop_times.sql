@@ -1,3 +1,5 @@
+-- Written from the contract jtj.gtfs_static by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (
@@ -7,10 +9,10 @@ source as (
 final as (
     select
         trip_id as trip_code,
-        stop_sequence,
-        stop_id as stop_code,
         arrival_seconds,
         departure_seconds,
+        stop_id as stop_code,
+        stop_sequence,
         _batch_id,
         _loaded_at
     from source

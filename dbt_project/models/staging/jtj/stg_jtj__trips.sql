@@ -1,3 +1,5 @@
+-- Written from the contract jtj.gtfs_static by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (
@@ -6,9 +8,9 @@ source as (
 
 final as (
     select
-        trip_id as trip_code,
         route_id as route_code,
         service_id as service_code,
+        trip_id as trip_code,
         trip_headsign,
         direction_id as direction,
         _batch_id,

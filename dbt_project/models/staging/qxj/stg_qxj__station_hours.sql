@@ -1,3 +1,5 @@
+-- Written from the contract qxj.wx_station_hourly by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (
@@ -11,8 +13,6 @@ final as (
         latitude as latitude_deg,
         longitude as longitude_deg,
         altitude_m,
-        observed_at,
-        _event_date as observed_date,
         pressure_hpa,
         temperature_c,
         humidity_pct,
@@ -21,6 +21,8 @@ final as (
         wind_speed_ms,
         q_temperature as temperature_quality,
         q_precipitation as precipitation_quality,
+        observed_at,
+        _event_date as observed_date,
         _batch_id,
         _loaded_at
     from source

@@ -1,3 +1,5 @@
+-- Written from the contract syj.complaint by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (

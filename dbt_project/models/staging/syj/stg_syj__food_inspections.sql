@@ -1,3 +1,5 @@
+-- Written from the contract syj.food_inspection by `make generate`;
+-- edit the contract, not this file.
 with
 
 source as (

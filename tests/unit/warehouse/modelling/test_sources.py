@@ -13,7 +13,7 @@ from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
 from tests.support import lakes
-from warehouse.build.generate import source_files
+from warehouse.modelling.sources import source_files
 
 CONTRACTS = load_contracts(Settings().contracts)
 Tables = dict[tuple[str, str], dict[str, Any]]

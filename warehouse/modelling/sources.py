@@ -1,7 +1,7 @@
-"""Generate dbt's source files from the contracts.
+"""dbt's source files from the contracts: `models/staging/<department>/_<department>__sources.yml`.
 
-Owns the text of `models/staging/<department>/_<department>__sources.yml`. The files are committed
-so that dbt parses without contracts; `make generate` writes them, and its check finds stale ones.
+The files are committed so that dbt parses without contracts; `make generate` writes them, and its check finds stale
+ones.
 """
 
 from __future__ import annotations
@@ -10,14 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ingestion.contract.model import Column, Contract, Table
 from warehouse.build.sources import lake_columns, row_key, source_name
+from warehouse.modelling.texts import yaml_text
 
-REPAIR = "make generate"
-_HEADER = f"# Written from the contracts by `{REPAIR}`; edit the contract, not this file.\n"
-_LAKE_COLUMNS = {
+LAKE_COLUMNS = {
     "_batch_id": "批次编号 · Batch the row came from: interval start and content hash.",
     "_loaded_at": "入湖时间 · When the delivery was fetched, UTC.",
     "_record_number": "记录序号 · Number of the record in its delivery, from 1, header excluded.",
@@ -39,8 +36,7 @@ def source_files(contracts: Mapping[str, Contract], project: Path) -> dict[Path,
 def _text(department: str, contracts: Iterable[Contract]) -> str:
     tables = [_table(contract, table) for contract in contracts for table in contract.tables]
     source = {"name": department, "schema": f"bronze_{department}", "tables": tables}
-    body = yaml.dump({"sources": [source]}, Dumper=_Indented, allow_unicode=True, sort_keys=False, width=110)
-    return _HEADER + body
+    return yaml_text("contracts", "the contract", {"sources": [source]})
 
 
 def _table(contract: Contract, table: Table) -> dict[str, Any]:
@@ -51,7 +47,7 @@ def _table(contract: Contract, table: Table) -> dict[str, Any]:
         "config": {"meta": {"feed": contract.name, "table": table.name, **key}},
         "columns": [
             *(_column(column) for column in table.bronze_columns),
-            *({"name": name, "description": _LAKE_COLUMNS[name]} for name in lake_columns(table)),
+            *({"name": name, "description": LAKE_COLUMNS[name]} for name in lake_columns(table)),
         ],
     }
 
@@ -61,10 +57,3 @@ def _column(column: Column) -> dict[str, Any]:
     if column.classification:
         described["config"] = {"meta": {"classification": column.classification}}
     return described
-
-
-class _Indented(yaml.SafeDumper):
-    """Lists indented below their key, as the hand-written files have them."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
