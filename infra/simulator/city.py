@@ -16,7 +16,7 @@ import numpy as np
 from infra.simulator.businesses import Businesses, make_businesses
 from infra.simulator.model import LOCAL
 from infra.simulator.network import Network, make_network
-from infra.simulator.planted import PLAN, PLAN_DAYS, Planted
+from infra.simulator.planted import PLAN, PLAN_DAYS, Planted, of_file
 from infra.simulator.rows import Texts
 from infra.simulator.towns import NATIONAL_STATION_TOWN, TOWNS
 from infra.simulator.words import MARK
@@ -42,16 +42,22 @@ class City:
     """A simulated city over `days` local days from `start`.
 
     `scale` (1 to 300) multiplies stations, businesses, trips and daily rows, and planted
-    counts with them. `plan` may be replaced, for instance by an empty one.
+    counts with them. A `plan` replaces all that is planted, also by declared feeds; it may be empty.
     """
 
     def __init__(
-        self, seed: int = SEED, start: date = START, days: int = DAYS, scale: int = 1, plan: tuple[Planted, ...] = PLAN
+        self,
+        seed: int = SEED,
+        start: date = START,
+        days: int = DAYS,
+        scale: int = 1,
+        plan: tuple[Planted, ...] | None = None,
     ) -> None:
         """Make what is shared; feeds make the rest when asked."""
         if scale < 1 or days < 1:
             raise ValueError("scale and days are at least 1")
-        self.seed, self.start, self.days, self.scale, self.plan = seed, start, days, scale, plan
+        self.seed, self.start, self.days, self.scale = seed, start, days, scale
+        self.plan, self._is_given = (PLAN, False) if plan is None else (plan, True)
         newcomers = [self.rng("newcomers", day) for day in range(1, days + 1)]
         self.businesses: Businesses = make_businesses(self.rng("businesses"), newcomers, start, scale)
         self.network: Network = make_network(self.rng("network"))
@@ -82,10 +88,11 @@ class City:
 
     def planted(self, feed: str, start: datetime, revision: int = 1, table: str = "") -> list[Planted]:
         """The plan's entries for one table of one file; `start` is its interval's start."""
-        wanted = (feed, self.plan_day(self.day_no(start)), start.hour, revision, table)
-        return [
-            entry for entry in self.plan if (entry.feed, entry.day, entry.hour, entry.revision, entry.table) == wanted
-        ]
+        return of_file(self.plan_of(feed), self.plan_day(self.day_no(start)), start.hour, revision, table)
+
+    def plan_of(self, feed: str, own: tuple[Planted, ...] = ()) -> tuple[Planted, ...]:
+        """Everything planted in one feed; `own` is what a declared feed brings."""
+        return (*(entry for entry in self.plan if entry.feed == feed), *(() if self._is_given else own))
 
 
 def _make_stations(rng: np.random.Generator, scale: int) -> Stations:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from infra.simulator.city import City
 from infra.simulator.model import Delivery, Slot, TableTruth
+from infra.simulator.planted import Planted
 
 Render = Callable[[City, Slot], tuple[bytes, dict[str, TableTruth]]]
 
@@ -19,7 +20,7 @@ class Feed:
 
     `filename` is a format string over `start` and `suffix` (empty, or `_r2` and so on).
     `arrives` is measured from the interval's start. `only_days` limits a daily feed to some
-    days of the run, counted from 1.
+    days of the run, counted from 1. `dirt` is what a declared feed plants in itself.
     """
 
     department: str
@@ -29,11 +30,16 @@ class Feed:
     arrives: timedelta
     render: Render
     only_days: tuple[int, ...] = ()
+    dirt: tuple[Planted, ...] = ()
 
     @property
     def id(self) -> str:
         """`department.feed`."""
         return f"{self.department}.{self.name}"
+
+    def plan(self, city: City) -> tuple[Planted, ...]:
+        """Everything planted in the feed."""
+        return city.plan_of(self.id, self.dirt)
 
     def deliver(self, city: City, slot: Slot) -> Delivery:
         """Make the file of `slot`."""

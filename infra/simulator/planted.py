@@ -1,8 +1,8 @@
 """The plan of planted faults, declared as data: dirt in rows and events of whole files.
 
-This module owns the plan only. `dirt` applies row entries, `schedule` applies file entries, `truth`
-reports both. Days are days of a seven-day plan week counted from the city's start
-(1 = the first day), so a run of any length has known dirt. `count` is per unit of scale.
+This module owns the plan of feeds that are code; a declared feed brings its own (`declared`). `dirt` applies
+row entries, `schedule` applies file entries, `truth` reports both. Days are days of a seven-day plan week counted from
+the city's start (1 = the first day), so a run of any length has known dirt. `count` is per unit of scale.
 
 `rule` is the rule id the receiving side is expected to name: `<bronze column>.<check>` or
 the id of a contract rule. Each planted row breaks that rule and no other.
@@ -10,7 +10,7 @@ the id of a contract rule. Each planted row breaks that rule and no other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from typing import Literal
@@ -165,3 +165,8 @@ _COMPLAINT = (
 )
 
 PLAN: tuple[Planted, ...] = _WEATHER + _GTFS + _LICENCE + _INSPECTION + _COMPLAINT
+
+
+def of_file(plan: Iterable[Planted], day: int, hour: int, revision: int, table: str = "") -> list[Planted]:
+    """The entries for one table of one file; `day` is of the plan week, `hour` that of its interval's start."""
+    return [e for e in plan if (e.day, e.hour, e.revision, e.table) == (day, hour, revision, table)]

@@ -26,7 +26,7 @@ def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
 def _starting(city: City, feed: Feed, day_no: int) -> Iterator[Slot]:
     if feed.only_days and day_no not in feed.only_days:
         return
-    events = [entry for entry in city.plan if entry.feed == feed.id and entry.kind in FILE_KINDS]
+    events = [entry for entry in feed.plan(city) if entry.kind in FILE_KINDS]
     today = [entry for entry in events if entry.day == city.plan_day(day_no)]
     late = {entry.hour: entry for entry in today if entry.kind == "late"}
     midnight = city.midnight(day_no)

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.authoring.guess import DraftedTable, draft_table, table_name, with_serials
+from ingestion.authoring.known import NOTHING, Known
 from ingestion.authoring.render import comment, quoted, scalar, settings_lines, table_lines
 from ingestion.authoring.sample import Sample, is_workbook, read_sample
 from ingestion.authoring.tables import load_tables
@@ -34,8 +35,8 @@ _STAMPS: tuple[tuple[re.Pattern[str], str, Step], ...] = (
 )
 
 
-def draft(path: Path, *, department: str, feed: str) -> str:
-    """YAML text of a draft contract for `department.feed`, from one sample file.
+def draft(path: Path, *, department: str, feed: str, known: Known = NOTHING) -> str:
+    """YAML text of a draft contract for `department.feed`, from one sample file and what is `known` besides.
 
     Raises ContractError where the file is no table any parser reads, or a name is not lower case.
     """
@@ -56,16 +57,18 @@ def draft(path: Path, *, department: str, feed: str) -> str:
             name = table_name(entry.member, taken) if sample.kind == "zip" else feed
             taken.add(name)
             tables.append(with_serials(draft_table(connection, entry, name), sample.serials))
+    alone = len(tables) == 1
+    prose = {"title": known.title, "description": known.description} if alone else {}
     lines = [
-        *_head(path, sample, department, feed, {**sample.left_out, **left_out}),
+        *_head(path, known.of(department, feed), department, feed, {**sample.left_out, **left_out}),
         "schema:",
-        *(line for table in tables for line in table_lines(table, zipped=sample.kind == "zip")),
-        *_extension(path, sample, department, feed, tables),
+        *(line for table in tables for line in table_lines(table, zipped=sample.kind == "zip", **prose)),
+        *_extension(path, sample, known, department, feed, tables),
     ]
     return "\n".join(lines).replace("{timezone}", TIMEZONE) + "\n"
 
 
-def _head(path: Path, sample: Sample, department: str, feed: str, left_out: dict[str, str]) -> list[str]:
+def _head(path: Path, known: Known, department: str, feed: str, left_out: dict[str, str]) -> list[str]:
     ignored = [f"# left out: {name}: {reason}" for name, reason in left_out.items()]
     return [
         f"# Drafted from {path.name}. Marks: `guess:` was inferred from the sample, `decide:` only a person can say.",
@@ -75,15 +78,17 @@ def _head(path: Path, sample: Sample, department: str, feed: str, left_out: dict
         f"id: {department}.{feed}",
         'version: "0.1.0"',
         "status: draft",
-        f"name: {feed}{comment(decide='中文名称')}",
-        f"domain: {department}{comment(decide='the domain')}",
-        f"dataProduct: {department}{comment(decide='the data product this feed belongs to')}",
+        known.line("name", known.title, feed, "中文名称"),
+        known.line("domain", known.product, department, "the domain"),
+        known.line("dataProduct", known.product, department, "the data product this feed belongs to"),
         "description:",
-        f"  purpose: {scalar(f'The feed {feed} of {department}.')}{comment(decide='what the feed is, in English')}",
+        known.line("  purpose", known.description, f"The feed {feed} of {department}.", "what the feed is, in English"),
     ]
 
 
-def _extension(path: Path, sample: Sample, department: str, feed: str, tables: list[DraftedTable]) -> list[str]:
+def _extension(
+    path: Path, sample: Sample, known: Known, department: str, feed: str, tables: list[DraftedTable]
+) -> list[str]:
     pattern, step, why = _pattern(path.name)
     settings = [
         line
@@ -103,29 +108,21 @@ def _extension(path: Path, sample: Sample, department: str, feed: str, tables: l
         f"        every: {step}{comment(guess=why)}",
         f"        timezone: {TIMEZONE}",
         f"        start: 2026-01-01{comment(decide='the first interval')}",
-        f'      schedule: "0 8 * * *"{comment(decide="when to look for files, local time")}',
-        f"      deadline: P1D{comment(decide='after which a delivery is late')}",
-        "      steward:",
-        f"        name: {department} data steward{comment(decide='role mailbox')}",
-        f"        email: steward.{department}@example.invalid",
+        *known.rhythm(step),
+        *known.steward(department),
         "      source:",
         f"        path: {scalar(f'{department}/{feed}/{pattern}')}{comment(guess=why)}",
         *_format(sample, tables),
         *(["      tables:", *settings] if settings else []),
         "      catalogue:",
         f'        resource_code: "3/00/000/0000/000000"{comment(decide="信息资源代码")}',
-        f"        category: 部门信息资源{comment(decide='信息资源分类')}",
-        f"        provider: {department}{comment(decide='信息资源提供方')}",
+        *known.provider(department),
         f"        share_type: 有条件共享{comment(decide='无条件共享, 有条件共享 or 不予共享')}",
         f"        share_condition: {scalar('to be decided')}{comment(decide='共享条件')}",
         f"        open_attribute: 不予开放{comment(decide='无条件开放, 有条件开放 or 不予开放')}",
         f"        update_cycle: {CYCLES[step][0]}{comment(guess='the calendar')}",
         f"        published: 2026-01-01{comment(decide='发布日期')}",
-        f"      licence: {scalar('internal use')}{comment(decide='the licence')}",
-        "      retention:",
-        f"        raw: P1095D{comment(decide='how long delivered files are kept')}",
-        f"        quarantine: P180D{comment(decide='how long refused rows are kept')}",
-        f"        basis: {scalar('to be decided')}{comment(decide='the rule behind both')}",
+        *known.terms(),
     ]
 
 

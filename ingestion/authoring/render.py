@@ -40,18 +40,22 @@ def comment(*, guess: str = "", decide: str = "") -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def table_lines(table: DraftedTable, *, zipped: bool) -> list[str]:
+def table_lines(
+    table: DraftedTable, *, zipped: bool, title: str | None = None, description: str | None = None
+) -> list[str]:
     """One schema object, indented for the `schema` list."""
     sampled = table.sampled
     rejected = f"; {sampled.rejected} lines did not fit" if sampled.rejected else ""
-    title = sampled.member if zipped else table.name
+    name = sampled.member if zipped else table.name
+    titled = scalar(name) + comment(decide="中文名称") if title is None else scalar(title)
+    said = scalar(f"Records of {name}.") + comment(decide="what a record is")
     lines = [f"  - name: {scalar(table.name)}"]
     if zipped:
         lines.append(f"    physicalName: {scalar(sampled.member)}")
     lines += [
         "    physicalType: table",
-        f"    businessName: {scalar(title)}{comment(decide='中文名称')}",
-        f"    description: {scalar(f'Records of {title}.')}{comment(decide='what a record is')}",
+        f"    businessName: {titled}",
+        f"    description: {said if description is None else scalar(description)}",
         "    dataGranularityDescription: "
         + scalar(f"One row per {_keys(table.columns) or 'record'}.")
         + comment(

@@ -235,6 +235,17 @@ class StagingSpec(Declared):
     hand_written: bool = False
 
 
+class FactSpec(Declared):
+    """The fact made of a table with an event time: its staging model with a durable id, growing by affected days.
+
+    `model` is what follows `fct_`, default the table's name; the id is `<model>_id`. Personal and sensitive columns
+    stay in staging. The newest event day is at most `fresh_within_days` before the day judged.
+    """
+
+    model: str | None = Field(default=None, pattern=NAME)
+    fresh_within_days: int = Field(default=3, ge=0)
+
+
 class TableSpec(Declared):
     """Settings of one table of the feed.
 
@@ -251,6 +262,7 @@ class TableSpec(Declared):
     repeated_headers: list[dict[str, str]] = Field(default=[])
     repeats: Literal["drop", "keep"] = "drop"
     staging: StagingSpec = StagingSpec()
+    fact: FactSpec | None = None
 
 
 class Catalogue(Declared):

@@ -42,6 +42,9 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
         if name not in {table.name for table in tables}:
             report.add((*path, "tables", name), f"no such table; {choices(name, [t.name for t in tables])}")
     _check_identity(citylake, tables, path, report)
+    if citylake.delivery == "snapshot":
+        for name in (name for name, spec in citylake.tables.items() if spec.fact is not None):
+            report.add((*path, "tables", name, "fact"), "grows by days, and a snapshot is whole: write a dimension")
     _check_format(citylake, tables, path, report)
     _check_catalogue(citylake.catalogue, (*path, "catalogue"), report)
     if min(citylake.retention.raw, citylake.retention.quarantine) <= timedelta(0):
@@ -150,6 +153,8 @@ def check_table(table: Table, spec: TableSpec, index: int, path: KeyPath, report
     _check_event_time(table, path, report)
     _check_rules(table, path, report)
     _check_staging(table, spec.staging, (*path, "staging"), report)
+    if spec.fact is not None and (table.event_time is None or not table.key):
+        report.add((*path, "fact"), "is for a table with a key and an event time; write a model that reads its staging")
     dropped = [column.name for column in table.columns if not column.in_bronze]
     sources = [column.name for column in table.columns if column.source is not None]
     for position, column in enumerate(table.columns):

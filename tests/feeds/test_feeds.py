@@ -51,9 +51,9 @@ def test_what_the_city_plants_is_what_conform_counts(contract: Contract, tmp_pat
     """Rows refused and flagged by rule, repeated, accepted by day; a file for each kind of planted fault."""
     feed = SIMULATED.get(contract.name)
     folder = f"infra/simulator/feeds/{contract.department}/"
-    assert feed, f"nobody sends {contract.name}: add {folder}{contract.feed}.py with a FEED, and list it in FEEDS"
+    assert feed, f"nobody sends {contract.name}: add {folder}{contract.feed}.py with a FEED"
     slots = slots_with_every_fault(feed)
-    assert slots, f"nothing is planted in {contract.name}: add its faults to infra/simulator/planted.py"
+    assert slots, f"nothing is planted in {contract.name}: add its faults to {folder}{contract.feed}.py"
     settings = Settings(home=tmp_path / "home", pseudonym_key="5a" * 32)
     for number, slot in enumerate(slots):
         delivery = feed.deliver(city(), slot)
@@ -68,7 +68,7 @@ def test_what_the_city_plants_is_what_conform_counts(contract: Contract, tmp_pat
 def slots_with_every_fault(feed: Feed) -> list[Slot]:
     """The fewest files, in order of arrival, in which every (kind, table, rule) the plan has for a feed occurs."""
     slots = [slot for day in range(1, city().days + 1) for slot in arriving(city(), feed, day)]
-    planted = {fault(entry) for entry in city().plan if entry.feed == feed.id}
+    planted = {fault(entry) for entry in feed.plan(city())}
     held = {slot: faults(feed, slot) for slot in slots}
     assert planted == set().union(*held.values()), f"{feed.id}: planted on a day no file of it arrives"
     chosen: list[Slot] = []
@@ -80,7 +80,7 @@ def slots_with_every_fault(feed: Feed) -> list[Slot]:
 def faults(feed: Feed, slot: Slot) -> set[tuple[str, str, str]]:
     """What is planted in one file: in its rows, or how it comes."""
     here = (city().plan_day(city().day_no(slot.start)), slot.start.hour, slot.revision)
-    found = {fault(e) for e in city().plan if e.feed == feed.id and (e.day, e.hour, e.revision) == here}
+    found = {fault(e) for e in feed.plan(city()) if (e.day, e.hour, e.revision) == here}
     return {(kind, *more) for kind, *more in found if kind not in FILE_KINDS or kind == slot.note}
 
 

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from warehouse.cli import audit, contracts, incidents, ingest, maintain, pipeline, query, receipts, releases, store
+from warehouse.cli import (
+    audit,
+    contracts,
+    feeds,
+    incidents,
+    ingest,
+    maintain,
+    pipeline,
+    query,
+    receipts,
+    releases,
+    store,
+)
 from warehouse.cli.session import Session
 
 HELP = """A municipal data lake: departments' files in, checked data products out.
@@ -41,6 +53,7 @@ def options(
 for module in (pipeline, ingest, receipts, releases, audit, query, maintain):
     module.register(app)
 app.add_typer(contracts.app, name="contracts")
+app.add_typer(feeds.app, name="feed")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(maintain.app, name="maintain")
 app.add_typer(store.app, name="store")

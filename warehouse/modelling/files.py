@@ -17,6 +17,7 @@ from ingestion.contract.problem import InvalidContract, Problem, Report
 from ingestion.errors import ConfigurationError
 from warehouse.modelling.checks import column_tests, key_test, model_tests
 from warehouse.modelling.declaration import Declaration, read_declaration
+from warehouse.modelling.facts import facts
 from warehouse.modelling.inheritance import Inheritance, Node, Texts
 from warehouse.modelling.select_list import NotReadable, refs, selected
 from warehouse.modelling.sources import source_files
@@ -36,8 +37,19 @@ def generated_files(contracts: Mapping[str, Contract], project: Path) -> dict[Pa
 
 def generated_paths(project: Path) -> set[Path]:
     """The files of a project that say they are generated."""
-    found = [*(project / "models").rglob("_*.yml"), *(project / "models").rglob("stg_*.sql")]
+    models = project / "models"
+    found = [path for pattern in ("_*.yml", "stg_*.sql", "fct_*.sql") for path in models.rglob(pattern)]
     return {path for path in found if is_generated(path.read_text(encoding="utf-8"))}
+
+
+def write_generated(contracts: Mapping[str, Contract], project: Path) -> list[Path]:
+    """Write what differs from `generated_files` and give its paths. Raises ConfigurationError before it writes."""
+    files = generated_files(contracts, project)
+    old = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in old:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(files[path], encoding="utf-8")
+    return old
 
 
 class _Project:
@@ -48,9 +60,21 @@ class _Project:
         self.problems: list[Problem] = []
         self.reports: dict[str, Report] = {}
         self.staging = staging_models(contracts.values())
-        self.sql = {path.stem: path for path in sorted(self.models.rglob("*.sql"))}
+        written = generated_paths(project)  # those nobody asks for any more are no models
+        self.sql = {path.stem: path for path in sorted(self.models.rglob("*.sql")) if path not in written}
+        self.facts = facts(self.staging)
         generated = {name for name, one in self.staging.items() if not one.spec.hand_written}
-        self.nodes = {name: node for name in self.sql if name not in generated and (node := self._node(name))}
+        for name in generated & self.sql.keys():
+            self._wrong(
+                self.sql[name], "", "is written by hand: say `hand_written: true` in the contract, or remove it"
+            )
+        by_hand = [name for name in self.sql if name not in generated and name not in self.facts]
+        self.nodes = {name: node for name in by_hand if (node := self._node(name))}
+        for name, fact in self.facts.items():
+            self.sql[name] = self.models / "marts" / fact.staging.contract.product / f"{name}.sql"
+            self.nodes[name] = Node(
+                selected(fact.sql()), [fact.staging.name], fact.declared(calendar=_DATES in self.sql)
+            )
         known = {name: _texts(self.staging[name]) for name in generated} | self._seeds()
         bronze = {_bronze(name): _texts(one) for name, one in self.staging.items() if one.spec.hand_written}
         self.inheritance = Inheritance(known | bronze, self.nodes)
@@ -64,7 +88,8 @@ class _Project:
                 texts[folder / f"{name}.sql"] = one.sql()
                 folders.setdefault(folder, []).append(_staging_entry(one))
             elif name not in self.sql:
-                self._wrong(one.contract.path, f"tables.{one.table.name}.staging", f"{name}.sql is not there")
+                self._wrong(one.contract.path, f"tables.{one.table.name}.staging", f"write {name}.sql by hand")
+        texts |= {self.sql[name]: fact.sql() for name, fact in self.facts.items()}
         for name, node in sorted(self.nodes.items()):
             folders.setdefault(self.sql[name].parent, []).append(self._entry(name, node))
         self._raise()
@@ -133,7 +158,10 @@ class _Project:
 
     def _raise(self) -> None:
         for model, column, message in self.inheritance.problems:
-            self.reports[model].add(("columns", column), message)
+            if model in self.reports:
+                self.reports[model].add(("columns", column), message)
+            else:
+                self._wrong(self.facts[model].staging.contract.path, f"columns.{column}", message)
         found = self.problems + [problem for report in self.reports.values() for problem in report.problems]
         if found:
             raise ConfigurationError(
@@ -141,6 +169,9 @@ class _Project:
                 left="no file was written",
                 next_step=f"correct the lines above, then: {REPAIR}",
             )
+
+
+_DATES = "dim_date"
 
 
 def _bronze(name: str) -> str:

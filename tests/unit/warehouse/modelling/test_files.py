@@ -264,7 +264,7 @@ def test_models_that_disagree_are_asked(contracts: Contracts, project: Path) -> 
 
 def test_a_hand_written_staging_model_is_left_alone_and_must_be_there(contracts: Contracts, project: Path) -> None:
     by_hand = staged(contracts, hand_written=True, columns={"energy_kwh": "used_kwh"})
-    with pytest.raises(ConfigurationError, match=r"tables\.reading\.staging: stg_office__reading\.sql is not there"):
+    with pytest.raises(ConfigurationError, match=r"tables\.reading\.staging: write stg_office__reading\.sql by hand"):
         generated_files(by_hand, project)
     folder = project / "models" / "staging" / "office"
     folder.mkdir(parents=True)
