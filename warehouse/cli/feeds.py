@@ -55,7 +55,9 @@ def new_command(
     for path in [*files, *write_generated(load_contracts(contracts), project)]:
         write(f"wrote {path}")
     name, contract = f"{department}.{feed}", next(iter(files))
-    for number, step in enumerate(_steps(name, contract, sample, project / "models" / "marts" / known.product), 1):
+    for number, step in enumerate(
+        _steps(name, contract, sample, project / "models" / "marts" / (product or department)), 1
+    ):
         write(f"{number}. {step}")
 
 

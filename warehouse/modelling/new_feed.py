@@ -1,8 +1,8 @@
 """`citylake feed new SAMPLE`: every file a feed needs, from one file a department sent.
 
 Owns which files there are and what stands in them before a person decides: the contract drafted from the sample
-(ingestion.authoring.draft), its group among the data products, and what the simulated city sends. Staging and fact follow
-from the contract (warehouse.modelling.files). No value of the sample is in any of them.
+(ingestion.authoring.draft), its group among the data products, and what the simulated city sends. Staging and fact
+follow from the contract (warehouse.modelling.files). No value of the sample is in any of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def new_feed(
     files = {contract: contract.read_text(encoding="utf-8")} | _group(project, drafted.product)
     if sent is not None:
         package = sent.parent / "__init__.py"
-        files |= {} if package.is_file() else {package: f'"""Feeds of the department {department}."""\n'}
+        files |= {} if package.is_file() else {package: f'"""Feeds of the department {department}: one module per feed."""\n'}
         files[sent] = stub(drafted)
     return files
 

@@ -6,11 +6,11 @@ and keys, never from values of a sample.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from ingestion.contract.extension import CsvFormat, FileDrop, JsonFormat
+from ingestion.contract.extension import CsvFormat, JsonFormat
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.sources import FileDrop
 
 _ROWS = {"hour": 10, "day": 100}
 
@@ -20,9 +20,7 @@ def stub(contract: Contract) -> str:
     table = contract.tables[0]
     every = contract.citylake.calendar.every if contract.citylake.calendar.every in _ROWS else "day"
     columns = dict(_columns(table, every))
-    names = sorted(
-        {word for made in columns.values() for word in re.findall(r"\b(choice|moment|number|serial)\(", made)}
-    )
+    names = sorted({made.partition("(")[0] for made in columns.values()})
     lines = [
         f'"""{contract.title}: made up. Say what values are plausible, and what is planted; then `make generate`."""',
         "",

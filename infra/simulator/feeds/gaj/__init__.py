@@ -1,1 +1,1 @@
-"""Feeds of the department."""
+"""Feeds of the department gaj: one module per feed."""

@@ -1,1 +1,1 @@
-"""Feeds of the department."""
+"""Feeds of the department hbj: one module per feed."""

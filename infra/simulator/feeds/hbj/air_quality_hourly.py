@@ -17,7 +17,7 @@ FEED = declared(
     rows=len(SITES),
     columns={
         "TimePoint": moment("%Y-%m-%d %H:00:00"),
-        "StationCode": fixed([f"4420{number:02d}" for number in range(1, len(SITES) + 1)]),
+        "StationCode": fixed([f"ZS{number:02d}" for number in range(1, len(SITES) + 1)]),
         "PositionName": fixed([site + MARK for site in SITES]),
         "PM2_5": number(6, 120, peak_hour=8),
         "PM10": number(12, 200, peak_hour=8),

@@ -1,0 +1,33 @@
+-- Written from the contract hbj.air_quality_hourly by `make generate`;
+-- edit the contract, not this file.
+with
+
+delivered as (
+    select * from {{ ref('stg_hbj__air_quality_hourly') }}
+),
+
+final as (
+    select
+        {{ natural_key([
+            local_timestamp('observed_at'),
+            'station_code',
+        ]) }} as air_quality_hourly_id,
+        observed_at,
+        observed_date,
+        station_code,
+        station_name,
+        pm25_ug_m3,
+        pm10_ug_m3,
+        so2_ug_m3,
+        no2_ug_m3,
+        o3_ug_m3,
+        co_mg_m3,
+        published_aqi,
+        primary_pollutant,
+        quality,
+        _batch_id,
+        _loaded_at
+    from delivered
+)
+
+select * from final
