@@ -1,9 +1,9 @@
-"""The shipped contracts with two feeds read from the departments' web servers in place of the drop folder.
+"""The shipped contracts with three feeds read from the departments' web servers in place of the drop folder.
 
     python -m infra.web_contracts FOLDER      # then: CITYLAKE_CONTRACTS=FOLDER and a running `infra.simulator serve`
 
-Weather is one file an hour over HTTP, complaints are a paged JSON API. Only `source` changes, and with it how the
-complaints are wrapped (`format`): what the rows mean is the shipped contracts' business.
+Weather is one file an hour over HTTP, complaints and traffic incidents are paged JSON APIs. Only `source` changes, and
+with it how the records are wrapped (`format`): what the rows mean is the shipped contracts' business.
 """
 
 from __future__ import annotations
@@ -18,20 +18,14 @@ import yaml
 
 SHIPPED = Path(__file__).resolve().parents[1] / "ingestion" / "contracts"
 
-CHANGES: dict[str, dict[str, Any]] = {
-    "qxj/wx_station_hourly.yaml": {
-        "source": {
-            "connector": "http",
-            "connection": "qxj",
-            "url": "files/wx_station_hourly/SURF_CHN_MUL_HOR_{interval:%Y%m%d%H}.csv",
-            "media_types": ["text/csv"],
-        }
-    },
-    "syj/complaint.yaml": {
+
+def _paged(department: str, feed: str) -> dict[str, Any]:
+    """The records of a day by the department's API, page by page."""
+    return {
         "source": {
             "connector": "json_api",
-            "connection": "syj",
-            "url": "api/complaint",
+            "connection": department,
+            "url": f"api/{feed}",
             "params": {"date": "{start:%Y-%m-%d}"},
             "paging": {
                 "by": "cursor",
@@ -44,7 +38,20 @@ CHANGES: dict[str, dict[str, Any]] = {
             "snapshot": "$.snapshot",
         },
         "format": {"type": "json", "encoding": "utf-8", "records": "$.data"},
+    }
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "qxj/wx_station_hourly.yaml": {
+        "source": {
+            "connector": "http",
+            "connection": "qxj",
+            "url": "files/wx_station_hourly/SURF_CHN_MUL_HOR_{interval:%Y%m%d%H}.csv",
+            "media_types": ["text/csv"],
+        }
     },
+    "syj/complaint.yaml": _paged("syj", "complaint"),
+    "gaj/traffic_incident.yaml": _paged("gaj", "traffic_incident"),
 }
 """By file below the contracts folder, what replaces the keys of its `citylake` value."""
 

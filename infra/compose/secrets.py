@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 STACK, CITY = ".env.compose", ".env.city"
-DEPARTMENTS = ("jtj", "qxj", "syj")
+DEPARTMENTS = ("gaj", "hbj", "jtj", "qxj", "syj")
 
 _STACK_HEAD = """\
 # Secrets of docker-compose.yml, made by `make compose-secrets`. Private; keep a copy where backups of passwords go.

@@ -48,8 +48,14 @@ class Generator:
 
 
 def fixed(values: Sequence[str]) -> Generator:
-    """One value a row, in order and round again: what does not change from file to file."""
-    return Generator(lambda draw: np.array(values, dtype=object)[draw.place % len(values)])
+    """One value a row, in order: what does not change from file to file. A larger city has more of them, numbered."""
+
+    def make(draw: Draw) -> Texts:
+        again = draw.place // len(values)
+        numbered = np.where(again > 0, "-" + again.astype(str).astype(object), "").astype(object)
+        return np.array(values, dtype=object)[draw.place % len(values)] + numbered
+
+    return Generator(make)
 
 
 def choice(shares: Mapping[str, float]) -> Generator:

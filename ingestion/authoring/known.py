@@ -44,7 +44,8 @@ class Known:
             ]
         schedule, deadline = _RHYTHM.get(step, ("0 8 * * *", "P1D"))
         why = comment(guess="the calendar")
-        return [f'      schedule: "{schedule}"{why}', f"      deadline: {deadline}{why}"]
+        again = f"      recapture: P3D{comment(guess='late and corrected files come within days')}"
+        return [f'      schedule: "{schedule}"{why}', f"      deadline: {deadline}{why}", again]
 
     def steward(self, department: str) -> list[str]:
         """Who hears of a refused delivery."""

@@ -1,4 +1,4 @@
-"""`citylake feed`: a new feed from a file a department sent."""
+"""`citylake feed new`: the files of a new feed from one a department sent."""
 
 from __future__ import annotations
 

@@ -40,7 +40,11 @@ def new_feed(
     files = {contract: contract.read_text(encoding="utf-8")} | _group(project, drafted.product)
     if sent is not None:
         package = sent.parent / "__init__.py"
-        files |= {} if package.is_file() else {package: f'"""Feeds of the department {department}: one module per feed."""\n'}
+        files |= (
+            {}
+            if package.is_file()
+            else {package: f'"""Feeds of the department {department}: one module per feed."""\n'}
+        )
         files[sent] = stub(drafted)
     return files
 

@@ -16,8 +16,8 @@ from warehouse.cli import main
 def test_a_draft_is_marked_and_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sample = tmp_path / "air_20260302.csv"
     sample.write_text("station,hour,pm25\nA1,1,35\nA1,2,36\nA2,1,40\n", encoding="utf-8")
-    out = tmp_path / "hbj" / "air.yaml"
-    words = ["contracts", "init", str(sample), "--department", "hbj", "--feed", "air", "--out", str(out)]
+    out = tmp_path / "lab" / "air.yaml"
+    words = ["contracts", "init", str(sample), "--department", "lab", "--feed", "air", "--out", str(out)]
     assert main(words) == 0
     draft = out.read_text(encoding="utf-8")
     assert "guess:" in draft
@@ -47,13 +47,13 @@ def test_check_names_the_wrong_key_and_exits_1(
 
 @pytest.fixture
 def drafted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh draft `hbj.air` beside the fixture project's contracts, in a home of its own; its sample."""
+    """A fresh draft `lab.air` beside the fixture project's contracts, in a home of its own; its sample."""
     folder = tmp_path / "contracts"
     shutil.copytree(office.CONTRACTS, folder)
     sample = tmp_path / "air_20260302.csv"
     sample.write_text("station,hour,pm25\nA1,1,35\nA1,2,36\nA2,1,40\n", encoding="utf-8")
-    out = folder / "hbj" / "air.yaml"
-    assert main(["contracts", "init", str(sample), "--department", "hbj", "--feed", "air", "--out", str(out)]) == 0
+    out = folder / "lab" / "air.yaml"
+    assert main(["contracts", "init", str(sample), "--department", "lab", "--feed", "air", "--out", str(out)]) == 0
     monkeypatch.setenv("CITYLAKE_CONTRACTS", str(folder))
     monkeypatch.setenv("CITYLAKE_HOME", str(tmp_path / "home"))
     return sample
@@ -72,18 +72,18 @@ def test_check_lists_what_a_draft_leaves_open(drafted: Path, capsys: pytest.Capt
 
 
 def test_a_draft_is_tried_and_not_ingested(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["contracts", "try", "hbj.air", str(drafted)]) == 0
+    assert main(["contracts", "try", "lab.air", str(drafted)]) == 0
     assert "nothing was stored" in capsys.readouterr().out
-    assert main(["ingest", "hbj.air", str(drafted), "--interval", "2026-03-02"]) == 1
+    assert main(["ingest", "lab.air", str(drafted), "--interval", "2026-03-02"]) == 1
     output = capsys.readouterr().err
-    assert "hbj.air: `draft`" in output
+    assert "lab.air: `draft`" in output
     assert "citylake contracts check" in output
 
 
 def test_a_wrong_file_stops_its_own_feed_alone(drafted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = Settings().contracts / "office" / "call.yaml"
     wrong.write_text("nonsense: [", encoding="utf-8")
-    assert main(["contracts", "try", "hbj.air", str(drafted)]) == 0
+    assert main(["contracts", "try", "lab.air", str(drafted)]) == 0
     assert main(["ingest", office.READING, "--day", "2026-03-02"]) == 0
     capsys.readouterr()
     assert main(["ingest", office.CALL, "--day", "2026-03-02"]) == 1
@@ -97,7 +97,7 @@ def test_a_wrong_file_stops_its_own_feed_alone(drafted: Path, capsys: pytest.Cap
 def test_a_rule_that_cannot_run_is_listed_and_is_no_defect_when_tried(
     drafted: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = Settings().contracts / "hbj" / "air.yaml"
+    path = Settings().contracts / "lab" / "air.yaml"
     text = path.read_text(encoding="utf-8")
     rule = "{id: r, expression: 'pm_25 > avg(pm_25)', description: d}"
     path.write_text(
@@ -108,7 +108,7 @@ def test_a_rule_that_cannot_run_is_listed_and_is_no_defect_when_tried(
     )
     assert main(["contracts", "check"]) == 1
     assert "rules[0].expression: `avg` looks at other rows" in capsys.readouterr().out
-    assert main(["contracts", "try", "hbj.air", str(drafted)]) == 1
+    assert main(["contracts", "try", "lab.air", str(drafted)]) == 1
     output = capsys.readouterr().err
     assert "looks at other rows" in output
     assert "unexpected error" not in output

@@ -30,11 +30,11 @@ from warehouse.reconcile.run import reconcile
 
 pytestmark = pytest.mark.faults
 
-FEEDS = {
-    change["source"]["connector"]: name.removesuffix(".yaml").replace("/", ".") for name, change in CHANGES.items()
+SERVED = {
+    name.removesuffix(".yaml").replace("/", "."): change["source"]["connector"] for name, change in CHANGES.items()
 }
-"""The feeds that the departments serve, by connector."""
-FILES, PAGES = FEEDS["http"], FEEDS["json_api"]
+"""The feeds that the departments serve, with their connectors."""
+FILES, PAGES = (next(feed for feed, way in SERVED.items() if way == wanted) for wanted in ("http", "json_api"))
 DAYS = 3
 Lakes = dict[str, Lake]
 Captures = dict[tuple[str, str, date], Captured]
@@ -68,7 +68,7 @@ def ran(folder: Path, served: Served, tmp_path_factory: pytest.TempPathFactory) 
     for number in range(1, DAYS + 1):
         deliver(City(), number, folder)
         for name, lake in lakes.items():
-            for feed in FEEDS.values():
+            for feed in SERVED:
                 day = START + timedelta(days=number - 1)
                 captures[name, feed, day] = Captured()
                 capture(lake, lake.contracts[feed], day, captures[name, feed, day])
@@ -99,7 +99,7 @@ def _effective(lake: Lake) -> dict[str, Counter[str]]:
 def test_the_same_rows_whichever_way_they_came(ran: tuple[Lakes, Captures]) -> None:
     lakes, _ = ran
     folder, web = _effective(lakes["folder"]), _effective(lakes["web"])
-    assert set(folder) == set(FEEDS.values())
+    assert set(folder) == set(SERVED)
     assert all(sum(rows.values()) > 200 for rows in folder.values())
     assert folder == web
 
@@ -120,7 +120,7 @@ def test_the_planted_dirt_is_found_exactly(ran: tuple[Lakes, Captures]) -> None:
     lakes, _ = ran
     planted: dict[str, Counter[str]] = {}
     for file in truth(City(days=DAYS))["files"]:
-        if file["feed"] in FEEDS.values() and file["note"] != "redelivery":
+        if file["feed"] in SERVED and file["note"] != "redelivery":
             counts = planted.setdefault(file["feed"], Counter())
             for table in file["tables"].values():
                 counts.update(table["refused"])
@@ -128,8 +128,7 @@ def test_the_planted_dirt_is_found_exactly(ran: tuple[Lakes, Captures]) -> None:
     for lake in lakes.values():
         found = _judged(lake)
         assert {feed: +counts for feed, counts in planted.items()} == {
-            feed: Counter({k: v for k, v in found[feed].items() if not k.startswith("flag ")})
-            for feed in FEEDS.values()
+            feed: Counter({k: v for k, v in found[feed].items() if not k.startswith("flag ")}) for feed in SERVED
         }
 
 
@@ -172,4 +171,4 @@ def test_everything_up_to_bronze_reconciles(ran: tuple[Lakes, Captures]) -> None
     off = [row for row in result.off if row.step != "warehouse"]
     sources = [row for row in result.rows if row.step == "source"]
     assert not off
-    assert {row.feed for row in sources} == set(FEEDS.values())
+    assert {row.feed for row in sources} == set(SERVED)

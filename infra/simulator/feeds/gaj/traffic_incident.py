@@ -34,7 +34,7 @@ FEED = declared(
         refused(3, 1, "injured.range", {"injured": "-1"}),
         refused(4, 1, "plate_no.pattern", {"plate_no": "无牌"}),
         repeated(1, 2),
-        conflicting(3, 1, {"kind": "其他", "injured": "2"}),
+        conflicting(4, 1, {"kind": "其他", "injured": "2"}),
         corrected(2, 3, time(10, 30)),
     ],
 )

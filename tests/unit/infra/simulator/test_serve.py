@@ -16,6 +16,7 @@ import pytest
 
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
+from infra.simulator.feeds import FEEDS
 from infra.simulator.outages import KINDS
 from infra.simulator.serve import Served, serving
 
@@ -170,7 +171,7 @@ def test_as_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     with process(folder, ready) as message:
         assert ready.stat().st_mode & 0o777 == 0o600
-        assert set(message["environment"]) == {"CITYLAKE_CONN_QXJ", "CITYLAKE_CONN_JTJ", "CITYLAKE_CONN_SYJ"}
+        assert set(message["environment"]) == {f"CITYLAKE_CONN_{feed.department.upper()}" for feed in FEEDS}
         headers = {"Authorization": f"Bearer {message['token']}"}
         assert httpx.get(message["url"] + FIRST, headers=headers, trust_env=False).status_code == 200
     with process(folder, ready, "--port", message["url"].rsplit(":", 1)[1]) as again:
