@@ -16,6 +16,8 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from infra.simulator.city import City
 from infra.simulator.columns import Draw, Generator
@@ -27,6 +29,7 @@ from infra.simulator.rows import Rows, Texts
 from infra.simulator.writers import csv_bytes, json_texts, ndjson_bytes
 
 Cells = Mapping[str, str]
+_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
 def refused(day: int, count: int, rule: str, cells: Cells, *, hour: int = 0) -> Planted:
@@ -96,9 +99,10 @@ def _rows(city: City, feed: str, slot: Slot, revision: int, count: int, columns:
 
 
 def _json(rows: Rows, columns: Mapping[str, Generator]) -> bytes:
-    """Cells as JSON literals: strings quoted, numbers and what dirt left empty (null) as they are."""
+    """Cells as JSON literals: numbers as they are, what dirt left empty is null, all else a string."""
     for column, generator in columns.items():
         values = rows.cells[column]
-        literal = json_texts(values) if generator.quoted else values
+        numeric = pc.match_substring_regex(pa.array(values, pa.string()), _NUMBER).to_numpy(zero_copy_only=False)
+        literal = np.where(numeric & (not generator.quoted), values, json_texts(values))
         rows.cells[column] = np.where(values == "", "null", literal).astype(object)
     return ndjson_bytes(rows, {column: column for column in columns})

@@ -48,16 +48,23 @@ def _summary(contract: Contract) -> dict[str, object]:
 
 @app.command("check")
 def check_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check every contract file. Exit 1 when one is wrong, unfinished or cannot be run."""
+    """Check every contract file. Exit 1 when one is wrong, unfinished or cannot be run.
+
+    Says also which feeds no model publishes.
+    """
     from ingestion.authoring.check import check_feeds
+    from warehouse.modelling.unread import message, unread_feeds
 
     session: Session = context.obj
     contracts, problems = session.contracts, check_feeds(session.feeds)
+    unread = unread_feeds(contracts, session.settings.dbt_project)
     if as_json:
-        write_json({"contracts": list(contracts), "problems": problems})
+        write_json({"contracts": list(contracts), "problems": problems, "unread": unread})
     else:
         for problem in problems:
             write(str(problem))
+        if unread:
+            write(message(unread))
         checked = len(contracts) + len(session.feeds.broken)
         write(f"{checked} contracts checked, {len(problems)} problems")
     if problems or not contracts:

@@ -56,6 +56,8 @@ def show_run(report: RunReport, lake: Lake, console: Console) -> None:
         console.print(f"not taken in: {feed}: {message}", markup=False)
     for feed, message in report.failures.items():
         console.print(f"could not be read: {feed}\n{message}", style="red", markup=False)
+    if report.build:
+        show_unread(report.build, console)
     show_verdicts(report.verdicts, console)
     show_releases(report.releases, console)
     seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in report.seconds.items())
@@ -149,7 +151,17 @@ def show_build(report: BuildReport, console: Console) -> None:
     bad = [line for line in lines if line[1] in ("failed", "error")]
     if bad:
         show_grid(console, "did not pass", ("name", "status", "message"), bad)
+    show_unread(report, console)
     console.print("next: citylake gate", style="dim")
+
+
+def show_unread(report: BuildReport, console: Console) -> None:
+    """Feeds whose files no released model is made of, where there are any."""
+    from warehouse.modelling.unread import message, unread_in
+
+    feeds = unread_in(report)
+    if feeds:
+        console.print(message(feeds), style="yellow", markup=False)
 
 
 def _format_counts(statuses: Counter[Status]) -> str:
