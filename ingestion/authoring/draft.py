@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -76,13 +77,13 @@ def _head(path: Path, known: Known, department: str, feed: str, left_out: dict[s
         "apiVersion: v3.2.0",
         "kind: DataContract",
         f"id: {department}.{feed}",
-        'version: "0.1.0"',
+        f'version: "{"0.1.0" if known.product is None else "1.0.0"}"',
         "status: draft",
         known.line("name", known.title, feed, "中文名称"),
         known.line("domain", known.product, department, "the domain"),
         known.line("dataProduct", known.product, department, "the data product this feed belongs to"),
         "description:",
-        known.line("  purpose", known.description, f"The feed {feed} of {department}.", "what the feed is, in English"),
+        known.purpose(f"The feed {feed} of {department}."),
     ]
 
 
@@ -90,6 +91,7 @@ def _extension(
     path: Path, sample: Sample, known: Known, department: str, feed: str, tables: list[DraftedTable]
 ) -> list[str]:
     pattern, step, why = _pattern(path.name)
+    day = _day(path.name)
     settings = [
         line
         for table in tables
@@ -107,7 +109,7 @@ def _extension(
         "      calendar:",
         f"        every: {step}{comment(guess=why)}",
         f"        timezone: {TIMEZONE}",
-        f"        start: 2026-01-01{comment(decide='the first interval')}",
+        known.first_day("        start", day, "the first interval"),
         *known.rhythm(step),
         *known.steward(department),
         "      source:",
@@ -121,8 +123,8 @@ def _extension(
         f"        share_condition: {scalar('to be decided')}{comment(decide='共享条件')}",
         f"        open_attribute: 不予开放{comment(decide='无条件开放, 有条件开放 or 不予开放')}",
         f"        update_cycle: {CYCLES[step][0]}{comment(guess='the calendar')}",
-        f"        published: 2026-01-01{comment(decide='发布日期')}",
-        *known.terms(),
+        known.first_day("        published", day, "发布日期"),
+        *known.terms(personal=any(column.method for table in tables for column in table.columns)),
     ]
 
 
@@ -136,6 +138,15 @@ def _pattern(name: str) -> tuple[str, Step, str]:
         if match:
             return f"{stem[: match.start()]}{{interval:{form}}}*{ending}", step, "the date in the file name"
     return f"{stem}_{{interval:%Y%m%d}}*{ending}", "day", "no date in the file name: one is added"
+
+
+def _day(name: str) -> date | None:
+    """The date in a file's name."""
+    for stamp, form, _ in _STAMPS:
+        match = stamp.search(name)
+        if match:
+            return datetime.strptime(match[0], form).date()  # noqa: DTZ007 - a date of the city
+    return None
 
 
 def _records_of(sample: Sample, member: str, encoding: str) -> list[str]:

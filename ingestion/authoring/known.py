@@ -7,6 +7,7 @@ over from another contract of the department a `guess:`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 from ingestion.authoring.render import comment, scalar
 from ingestion.contract.model import Contract
@@ -18,13 +19,15 @@ _RHYTHM: dict[Step, tuple[str, str]] = {"hour": ("40 * * * *", "PT2H"), "day": (
 
 @dataclass(frozen=True)
 class Known:
-    """None is unknown. `organisation` is the department's Chinese name, `neighbour` another contract of it."""
+    """None is unknown. `organisation` is the department's Chinese name, `neighbour` another contract of it.
+    `synthetic`: the simulated city sends the feed."""
 
     title: str | None = None
     description: str | None = None
     product: str | None = None
     organisation: str | None = None
     neighbour: Contract | None = None
+    synthetic: bool = False
 
     def of(self, department: str, feed: str) -> Known:
         """As it is; a neighbour is never the feed itself."""
@@ -34,6 +37,12 @@ class Known:
     def line(self, key: str, value: str | None, otherwise: str, decide: str) -> str:
         """`key: value`; where it is unknown, what stands in for it and the mark."""
         return f"{key}: {scalar(otherwise)}{comment(decide=decide)}" if value is None else f"{key}: {scalar(value)}"
+
+    def purpose(self, otherwise: str) -> str:
+        """What the feed is; of a simulated one also that it is."""
+        note = " Synthetic: made by the simulated city." if self.synthetic else ""
+        said = None if self.description is None else self.description + note
+        return self.line("  purpose", said, otherwise + note, "what the feed is, in English")
 
     def rhythm(self, step: Step) -> list[str]:
         """When to look for files."""
@@ -47,6 +56,12 @@ class Known:
         again = f"      recapture: P3D{comment(guess='late and corrected files come within days')}"
         return [f'      schedule: "{schedule}"{why}', f"      deadline: {deadline}{why}", again]
 
+    def first_day(self, key: str, day: date | None, decide: str) -> str:
+        """A date that is the month of the sample, or stands in for one."""
+        if self.product is None or day is None:
+            return f"{key}: 2026-01-01{comment(decide=decide)}"
+        return f"{key}: {day.replace(day=1)}{comment(guess='the month of the sample')}"
+
     def steward(self, department: str) -> list[str]:
         """Who hears of a refused delivery."""
         name, email = f"{department} data steward", f"steward.{department}@example.invalid"
@@ -55,7 +70,7 @@ class Known:
             said = self.neighbour.citylake.steward
             name, email, mark = said.name, said.email, self._as_in()
         elif self.organisation is not None:
-            name = f"{self.organisation}数据管理员"
+            name, mark = f"{self.organisation}数据管理员", comment(guess="the department")
         return ["      steward:", f"        name: {scalar(name)}{mark}", f"        email: {email}"]
 
     def provider(self, department: str) -> list[str]:
@@ -75,8 +90,8 @@ class Known:
             f"        provider: {scalar(name)}{mark}",
         ]
 
-    def terms(self) -> list[str]:
-        """Licence and retention."""
+    def terms(self, *, personal: bool) -> list[str]:
+        """Licence and retention: shorter where a column is personal."""
         if self.neighbour is not None:
             said, kept, mark = self.neighbour.citylake, self.neighbour.citylake.retention, self._as_in()
             return [
@@ -85,13 +100,20 @@ class Known:
                 f"        raw: P{kept.raw.days}D{mark}",
                 f"        quarantine: P{kept.quarantine.days}D{mark}",
                 f"        basis: {scalar(kept.basis)}{mark}",
+                *(["      synthetic: true"] if self.synthetic else []),
             ]
+        times = {"raw": "P1095D", "quarantine": "P180D"}
+        marks = {"raw": comment(decide="how long delivered files are kept")}
+        marks |= {"quarantine": comment(decide="how long refused rows are kept")}
+        if self.product is not None:
+            times = {"raw": "P365D", "quarantine": "P90D"} if personal else times
+            marks = dict.fromkeys(times, comment(guess="personal data" if personal else "nothing personal"))
         return [
             f"      licence: {scalar('internal use')}{comment(decide='the licence')}",
             "      retention:",
-            f"        raw: P1095D{comment(decide='how long delivered files are kept')}",
-            f"        quarantine: P180D{comment(decide='how long refused rows are kept')}",
+            *(f"        {key}: {value}{marks[key]}" for key, value in times.items()),
             f"        basis: {scalar('to be decided')}{comment(decide='the rule behind both')}",
+            *(["      synthetic: true"] if self.synthetic else []),
         ]
 
     def _as_in(self) -> str:

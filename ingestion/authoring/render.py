@@ -93,8 +93,9 @@ def _column_lines(column: Drafted, table: DraftedTable) -> list[str]:
     ]
     if column.transform:
         lines.append(f"        transformLogic: {scalar(column.transform)}{comment(guess=column.why)}")
-    if column.required or column.key:
-        why = f"no empty value in {table.sampled.rows} rows" if column.required else ""
+    dated = column.name == table.event_time
+    if column.required or column.key or dated:
+        why = f"no empty value in {table.sampled.rows} rows" if column.required or dated else ""
         lines.append(f"        required: true{comment(guess=why)}")
     if column.key:
         lines += [

@@ -239,11 +239,12 @@ class FactSpec(Declared):
     """The fact made of a table with an event time: its staging model with a durable id, growing by affected days.
 
     `model` is what follows `fct_`, default the table's name; the id is `<model>_id`. Personal and sensitive columns
-    stay in staging. The newest event day is at most `fresh_within_days` before the day judged.
+    stay in staging. The newest event day is at most `fresh_within_days` before the day judged; default 1 for an hourly
+    feed, else 3.
     """
 
     model: str | None = Field(default=None, pattern=NAME)
-    fresh_within_days: int = Field(default=3, ge=0)
+    fresh_within_days: int | None = Field(default=None, ge=0)
 
 
 class TableSpec(Declared):

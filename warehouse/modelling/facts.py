@@ -63,6 +63,8 @@ class Fact:
         table, day = self.staging.table, self.staging.day_column
         title, _, text = self.staging.description.partition(" · ")
         of = " and ".join(self.staging.key)
+        usual = 1 if self.staging.contract.citylake.calendar.every == "hour" else 3
+        within = usual if self.spec.fresh_within_days is None else self.spec.fresh_within_days
         columns = {self.id: f"{title}标识 · Durable id: hash of {of}."}
         dates = {str(day): {"references": "dim_date.calendar_date"}} if calendar else {}
         tables = self.staging.contract.tables
@@ -73,7 +75,7 @@ class Fact:
                 "grain": f"{table.grain[:1].lower()}{table.grain[1:]}",
                 "key": self.id,
                 "day_column": day,
-                "fresh": {"within_days": self.spec.fresh_within_days},
+                "fresh": {"within_days": within},
                 "reconciled": [{"receipts": receipts}],
                 "columns": {**columns, **dates},
             }

@@ -8,6 +8,7 @@ follow from the contract (warehouse.modelling.files). No value of the sample is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -34,8 +35,9 @@ def new_feed(
     sent = simulator / department / f"{feed}.py" if simulator else None
     for path in (path for path in (contract, sent) if path is not None and path.exists()):
         raise ConfigurationError(f"{path} exists", left="nothing was written", next_step="give another --feed")
+    said = replace(known, synthetic=simulator is not None)
     contract.parent.mkdir(parents=True, exist_ok=True)
-    contract.write_text(_with_fact(draft(sample, department=department, feed=feed, known=known), feed), "utf-8")
+    contract.write_text(_with_fact(draft(sample, department=department, feed=feed, known=said), feed), "utf-8")
     drafted = load_contract(contract)
     files = {contract: contract.read_text(encoding="utf-8")} | _group(project, drafted.product)
     if sent is not None:

@@ -96,9 +96,10 @@ def _columns(contract: Contract, table: Table) -> Iterator[tuple[str, tuple[str,
             said = Described(f"{column.title} · {column.description}", column.classification)
             yield spec.columns.get(column.name, column.name), (column.name, said)
         if column.name == table.event_time:
-            name = spec.columns.get(_EVENT_DATE) or f"{column.name.removesuffix('_at').removesuffix('_date')}_date"
+            named = spec.columns.get(column.name, column.name)
+            name = spec.columns.get(_EVENT_DATE) or f"{named.removesuffix('_at').removesuffix('_date')}_date"
             title = column.title.removesuffix("时间").removesuffix("时刻").removesuffix("日期")
-            yield name, (_EVENT_DATE, Described(f"{title}日期 · Local date of {column.name}.", column.classification))
+            yield name, (_EVENT_DATE, Described(f"{title}日期 · Local date of {named}.", column.classification))
     for name in lake_columns(table):
         if name != _EVENT_DATE:
             yield name, (name, Described(LAKE_COLUMNS[name]))

@@ -18,7 +18,7 @@ final as (
         incident_kind,
         severity,
         town_code,
-        road_name,
+        road,
         longitude_deg,
         latitude_deg,
         vehicles,

@@ -8,16 +8,16 @@ source as (
 
 final as (
     select
-        incident_no,
+        incident_id as incident_no,
         occurred_at,
         _event_date as occurred_date,
         cleared_at,
-        incident_kind,
+        kind as incident_kind,
         severity,
         town_code,
-        road_name,
-        longitude_deg,
-        latitude_deg,
+        road,
+        longitude as longitude_deg,
+        latitude as latitude_deg,
         vehicles,
         injured,
         plate_no,

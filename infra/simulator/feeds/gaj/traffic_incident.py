@@ -28,8 +28,8 @@ FEED = declared(
     },
     dirt=[
         refused(1, 1, "severity.allowed", {"severity": "严重"}),
-        refused(1, 1, "cleared_after_occurred", {"cleared_at": "2020-01-01 00:00:00"}),
-        refused(2, 2, "longitude_deg.range", {"longitude": "22.5"}),
+        refused(1, 1, "cleared_later", {"cleared_at": "2020-01-01 00:00:00"}),
+        refused(2, 2, "longitude.range", {"longitude": "22.5"}),
         refused(2, 1, "occurred_at.required", {"occurred_at": ""}),
         refused(3, 1, "injured.range", {"injured": "-1"}),
         refused(4, 1, "plate_no.pattern", {"plate_no": "无牌"}),
