@@ -102,6 +102,10 @@ class Declaration(Declared):
     def _grows(self) -> Declaration:
         if self.day_column is None and (self.spread or self.feeds):
             raise ValueError("`spread` and `feeds` belong to a model that grows by `day_column`")
+        if self.day_column is not None and any(one.rows for one in self.reconciled):
+            raise ValueError(
+                "tests of a model that grows read affected days only, and `rows` compares all: use `total`"
+            )
         return self
 
 

@@ -20,6 +20,7 @@ from infra.simulator.city import City
 from infra.simulator.deliver import deliver
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
+from tests.support.dbt_files import DbtFiles
 from warehouse.build.dbt_runner import Dbt, DbtFolders
 from warehouse.build.report import BuildReport
 from warehouse.build.runner import build
@@ -27,7 +28,7 @@ from warehouse.capture import Captured, capture
 
 PROJECT = Settings().dbt_project
 FIRST = date(2026, 3, 2)
-PRODUCTS = {"core", "weather", "transport", "food_safety", "town_brief"}
+PRODUCTS = set(DbtFiles(PROJECT).groups)
 
 
 @pytest.fixture(scope="module")

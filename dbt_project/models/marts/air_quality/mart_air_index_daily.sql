@@ -68,6 +68,7 @@ final as (
         days.observed_date,
         days.station_code,
         days.station_name,
+        days.hours_observed,
         ranked.iaqi as aqi,
         case when ranked.iaqi > 50 then ranked.pollutant end as primary_pollutant,
         days.hours_observed >= 20 as is_complete

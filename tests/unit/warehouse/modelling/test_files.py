@@ -215,6 +215,7 @@ def test_a_reference_lends_its_text_and_a_wrong_word_is_named(contracts: Contrac
         (FACT_SAID + "  no_such: 无 · None.\n", r"fct_reading\.yml:10: columns\.no_such: is described"),
         (FACT_SAID.replace("receipts: office.reading", "total: x"), r"reconciled\[0\]: `total` and `of` belong"),
         (FACT_SAID.replace("day_column: read_date", "spread: [1]"), r"`spread` and `feeds` belong to a model"),
+        (FACT_SAID.replace("receipts: office.reading", "rows: dim_other"), r"`rows` compares all: use `total`"),
         (FACT_SAID.replace("key: reading_id\n", ""), r"key: required key is missing"),
         (": -", "not YAML"),
     ],
