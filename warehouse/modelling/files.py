@@ -68,13 +68,13 @@ class _Project:
             self._wrong(
                 self.sql[name], "", "is written by hand: say `hand_written: true` in the contract, or remove it"
             )
-        by_hand = [name for name in self.sql if name not in generated and name not in self.facts]
-        self.nodes = {name: node for name in by_hand if (node := self._node(name))}
+        self.nodes = {name: node for name in self.sql if name not in generated and (node := self._node(name))}
+        calendar = _DATES in self.sql
         for name, fact in self.facts.items():
+            if name in self.sql:
+                self._wrong(self.sql[name], "", f"{fact.staging.contract.name} asks for a fact of this name: keep one")
             self.sql[name] = self.models / "marts" / fact.staging.contract.product / f"{name}.sql"
-            self.nodes[name] = Node(
-                selected(fact.sql()), [fact.staging.name], fact.declared(calendar=_DATES in self.sql)
-            )
+            self.nodes[name] = Node(selected(fact.sql()), [fact.staging.name], fact.declared(calendar=calendar))
         known = {name: _texts(self.staging[name]) for name in generated} | self._seeds()
         bronze = {_bronze(name): _texts(one) for name, one in self.staging.items() if one.spec.hand_written}
         self.inheritance = Inheritance(known | bronze, self.nodes)

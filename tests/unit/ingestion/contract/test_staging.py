@@ -46,3 +46,19 @@ def test_names_of_the_staging_model_make_no_bronze_again(citylake: Any, problems
     citylake["tables"]["visit"]["staging"] = {"columns": {"score": "points"}}
     assert problems() == {}
     assert load_contract(tmp_path / "visit.yaml").revision == before
+
+
+def test_a_fact_needs_a_key_a_day_and_a_feed_that_grows(citylake: Any, columns: Any, problems: Any) -> None:
+    table = citylake["tables"]["visit"]
+    where = STAGING.replace("staging", "fact")
+    table["fact"] = {"fresh_within_days": 2}
+    assert problems() == {}
+    del table["event_time"]
+    assert "is for a table with a key and an event time" in problems()[where]
+    table["event_time"] = "visited_on"
+    del columns[0]["primaryKey"], columns[0]["primaryKeyPosition"]
+    assert "is for a table with a key and an event time" in problems()[where]
+    columns[0] |= {"primaryKey": True, "primaryKeyPosition": 1}
+    citylake["delivery"] = "snapshot"
+    del citylake["correction"]
+    assert "write a dimension" in problems()[where]

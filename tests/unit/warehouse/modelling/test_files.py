@@ -300,3 +300,60 @@ def test_a_stale_missing_or_orphaned_file_is_found_and_a_persons_is_not(contract
     assert stale(without, project) == [sql]
     sql.write_text("-- by hand\n", encoding="utf-8")
     assert stale(without, project) == []
+
+
+def asked(contracts: Contracts, feed: str, **said: Any) -> Contracts:
+    """The contracts with a fact asked for."""
+    contract = contracts[feed]
+    (table,) = contract.tables
+    spec = contract.citylake.tables[table.name].model_dump() | {"fact": said}
+    citylake = contract.citylake.model_copy(update={"tables": {table.name: TableSpec.model_validate(spec)}})
+    return contracts | {feed: replace(contract, citylake=citylake)}
+
+
+def test_a_fact_follows_from_the_contract_without_what_is_personal(contracts: Contracts, project: Path) -> None:
+    write(project, dim_date=FACT.replace("reading_id", "calendar_date"))
+    write(project, dim_date__said="description: 日期 · Days.\ngrain: one\nkey: calendar_date\n"
+          "columns: {calendar_date: 日期 · Day., used_kwh: 电 · E.}\n")  # fmt: skip
+    given = asked(contracts, "office.call")
+    (table,) = given["office.call"].tables
+    kept = [replace(c, classification="personal") if not c.primary_key and not c.required else c for c in table.columns]
+    given["office.call"] = replace(given["office.call"], tables=(replace(table, columns=tuple(kept)),))
+    files = generated_files(given, project)
+    (path,) = (path for path in files if path.name == "fct_call.sql")
+    private = {
+        c.name for c in given["office.call"].tables[0].bronze_columns if c.classification in ("personal", "sensitive")
+    }
+    assert path.parent.name == contracts["office.call"].product
+    assert private
+    assert not [name for name in private if name in files[path]]
+    model = models(files, path.parent.name)["fct_call"]
+    day = model["config"]["meta"]["citylake"]["day_column"]
+    assert model["config"]["materialized"] == "incremental"
+    assert [next(iter(test)) for test in model["data_tests"]] == [
+        "primary_key", "content_is_fresh", "row_count_equals_receipts",
+    ]  # fmt: skip
+    relation = {"to": "ref('dim_date')", "field": "calendar_date"}
+    assert columns(model)[day]["data_tests"] == [{"relationships": {"arguments": relation}}]
+    assert next(iter(columns(model))) == "call_id"
+    assert " · Durable id: hash of " in columns(model)["call_id"]["description"]
+
+
+def test_moments_enter_a_durable_id_as_wall_clock_and_names_may_differ(contracts: Contracts, project: Path) -> None:
+    files = generated_files(asked(contracts, READING, model="meter", fresh_within_days=9), project)
+    (sql,) = (text for path, text in files.items() if path.name == "fct_meter.sql")
+    assert (
+        "natural_key([\n            'office_code',\n            local_timestamp('read_at'),\n        ]) }} as meter_id"
+        in sql
+    )
+    (fresh,) = (
+        test["content_is_fresh"]["arguments"]["within_days"]
+        for test in models(files, "readings")["fct_meter"]["data_tests"]
+        if "content_is_fresh" in test
+    )
+    assert fresh == 9
+
+
+def test_a_fact_of_the_same_name_by_hand_is_named(contracts: Contracts, project: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"office\.reading asks for a fact of this name: keep one"):
+        generated_files(asked(contracts, READING), project)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from ingestion.contract.load import load_contracts
 from tests.support import office
+from warehouse.build.report import BuildReport, ModelBuilt
 from warehouse.cli import main
-from warehouse.modelling.unread import unread_feeds
+from warehouse.cli.render import show_unread
+from warehouse.modelling.unread import unread_feeds, unread_in
 
 STAGING = "select * from {{ source('office', 'call') }}"
 
@@ -40,3 +44,19 @@ def test_the_check_of_contracts_says_so(
     monkeypatch.setenv("CITYLAKE_DBT_PROJECT", str(office.DBT_PROJECT))
     assert main(["contracts", "check"]) == 0
     assert "in bronze only" not in capsys.readouterr().out
+
+
+def test_a_build_says_which_feeds_nothing_is_released_of() -> None:
+    models = [
+        ModelBuilt.model_construct(name="stg_a", public=False, feeds=["lab.a"]),
+        ModelBuilt.model_construct(name="fct_b", public=True, feeds=["lab.b"]),
+    ]
+    inputs: dict[str, list[str]] = {"lab.a": ["key"], "lab.b": ["key"], "lab.c": ["key"]}
+    report = BuildReport.model_construct(models=models, inputs=inputs)
+    assert unread_in(report) == ["lab.a", "lab.c"]
+    shown = io.StringIO()
+    show_unread(report, Console(file=shown, width=200))
+    assert shown.getvalue().startswith("in bronze only, no model publishes it: lab.a, lab.c; ")
+    shown = io.StringIO()
+    show_unread(report.model_copy(update={"inputs": {"lab.b": ["key"]}}), Console(file=shown))
+    assert shown.getvalue() == ""
