@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from infra.simulator.city import City
+from infra.simulator.deliver import arrivals, write_whole
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from warehouse.cli import main
@@ -68,6 +70,15 @@ def bronze(lake: Lake, feed: str, query: str) -> list[Any]:
     return duckdb.execute(query, {"files": files}).fetchall()
 
 
+def new_feeds_arrive(lake: Lake, known: set[str]) -> None:
+    """Feeds that began after the lake was made: their files up to the day, in the folder the lake reads."""
+    city = City()
+    for day_no in range(1, city.day_no(DAY) + 1):
+        for delivery in arrivals(city, day_no):
+            if f"{delivery.department}.{delivery.feed}" not in known:
+                write_whole(lake.settings.drop_root / delivery.path, delivery.content, delivery.arrives_at.timestamp())
+
+
 def modes(folder: Path) -> set[int]:
     return {stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
 
@@ -104,6 +115,7 @@ def test_a_lake_of_the_version_before_is_read_again_and_closed(
     licences = bronze(lake, "syj.complaint", "select licence_no from read_parquet($files) where licence_no like '%\t'")
     assert licences == []
 
+    new_feeds_arrive(lake, {name.partition("/")[0] for name in before})
     assert main(["--home", str(home), "run", "--day", DAY.isoformat()]) == 0, capsys.readouterr()
     assert main(["--home", str(home), "reconcile"]) == 0, capsys.readouterr()
     internal = pointer.current(lake, "internal")
