@@ -70,7 +70,7 @@ bench: setup ## Measure against the bars in bench/README.md
 	@$(BIN)/python -m bench
 
 .PHONY: generate
-generate: setup ## Rewrite generated files: dbt sources, docs/cli.md
+generate: setup ## Rewrite what follows from contracts, declarations and commands: dbt files, docs/cli.md
 	@$(BIN)/python -m infra.generate
 
 .PHONY: lock

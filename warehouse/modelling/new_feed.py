@@ -36,17 +36,14 @@ def new_feed(
     for path in (path for path in (contract, sent) if path is not None and path.exists()):
         raise ConfigurationError(f"{path} exists", left="nothing was written", next_step="give another --feed")
     said = replace(known, synthetic=simulator is not None)
-    contract.parent.mkdir(parents=True, exist_ok=True)
-    contract.write_text(_with_fact(draft(sample, department=department, feed=feed, known=said), feed), "utf-8")
+    text = _with_fact(draft(sample, department=department, feed=feed, known=said), feed)
+    write_files({contract: text})
     drafted = load_contract(contract)
-    files = {contract: contract.read_text(encoding="utf-8")} | _group(project, drafted.product)
+    files = {contract: text} | _group(project, drafted.product)
     if sent is not None:
         package = sent.parent / "__init__.py"
-        files |= (
-            {}
-            if package.is_file()
-            else {package: f'"""Feeds of the department {department}: one module per feed."""\n'}
-        )
+        if not package.is_file():
+            files[package] = f'"""Feeds of the department {department}: one module per feed."""\n'
         files[sent] = stub(drafted)
     return files
 
@@ -73,9 +70,8 @@ def neighbour(contracts: Mapping[str, Contract], department: str) -> Contract | 
 
 
 def _with_fact(text: str, feed: str) -> str:
-    """The draft with a fact for its table, where that has a time and is one that grows."""
-    entry = f"        {feed}:\n          event_time:"
-    if entry not in text:
+    """The draft as a feed that grows, with a fact for its table, where that has a key and a time."""
+    if f"        {feed}:\n          event_time:" not in text or "primaryKey: true" not in text:
         return text
     interval = f"{_DELIVERY.replace('snapshot', 'interval')}  # decide: snapshot, interval (with correction) or events"
     lines = [line for line in text.splitlines() if not line.startswith(_DELIVERY)]

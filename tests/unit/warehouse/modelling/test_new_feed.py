@@ -18,7 +18,7 @@ from ingestion.authoring.known import Known
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.run import conform
 from ingestion.contract.load import load_contract, load_contracts
-from ingestion.errors import ConfigurationError
+from ingestion.errors import ConfigurationError, ContractError
 from ingestion.settings import Settings
 from tests.support import office
 from warehouse.cli import main
@@ -163,6 +163,31 @@ def test_a_table_without_a_time_gets_no_fact(project: Path, tmp_path: Path) -> N
     (text,) = files.values()
     assert "fact" not in text
     assert "delivery: snapshot  # decide" in text
+
+
+def test_rows_that_nothing_tells_apart_get_no_fact(project: Path, tmp_path: Path) -> None:
+    sample = tmp_path / "mark_20260302.csv"
+    sample.write_text(
+        "seen,mark\n" + "2026-03-02 10:00:00,1.5\n2026-03-02 10:00:00,1.5\n2026-03-02 10:00:00,2.5\n" * 50
+    )
+    files = new_feed(
+        sample, department="office", feed="mark", known=Known(product="first"),
+        contracts=tmp_path / "contracts", project=project, simulator=None,
+    )  # fmt: skip
+    (text,) = files.values()
+    assert "event_time: seen" in text
+    assert "primaryKey" not in text
+    assert "fact" not in text
+
+
+@pytest.mark.parametrize("department", ["Office", "../office", ""])
+def test_a_name_that_is_no_name_makes_nothing(department: str, sample: Path, project: Path, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="lower-case letters"):
+        new_feed(
+            sample, department=department, feed="ticket", known=Known(product="first"),
+            contracts=tmp_path / "made", project=project, simulator=None,
+        )  # fmt: skip
+    assert not (tmp_path / "made").exists()
 
 
 def test_who_the_department_is_comes_from_reference_data(project: Path) -> None:
