@@ -12,6 +12,8 @@ from warehouse.modelling.declaration import Declaration
 from warehouse.modelling.staging import Staging
 from warehouse.modelling.texts import header
 
+CALENDAR, CALENDAR_KEY = "dim_date", "calendar_date"
+"""The model of calendar days and its key: where a project has it, the days of a fact are days of it."""
 _PRIVATE = ("personal", "sensitive")
 _ZONED = "TIMESTAMPTZ"
 
@@ -59,14 +61,14 @@ class Fact:
         return {name: (types.get(bronze), bronze) for name, (bronze, _) in self.staging.columns.items()}
 
     def declared(self, *, calendar: bool) -> Declaration:
-        """What is said of it; with a `calendar` (a model `dim_date`) its days are days of that."""
+        """What is said of it; with a `calendar` its days are days of that."""
         table, day = self.staging.table, self.staging.day_column
         title, _, text = self.staging.description.partition(" · ")
         of = " and ".join(self.staging.key)
         usual = 1 if self.staging.contract.citylake.calendar.every == "hour" else 3
         within = usual if self.spec.fresh_within_days is None else self.spec.fresh_within_days
         columns = {self.id: f"{title}标识 · Durable id: hash of {of}."}
-        dates = {str(day): {"references": "dim_date.calendar_date"}} if calendar else {}
+        dates = {str(day): {"references": f"{CALENDAR}.{CALENDAR_KEY}"}} if calendar else {}
         tables = self.staging.contract.tables
         receipts = self.staging.contract.name + (f".{table.name}" if len(tables) > 1 else "")
         return Declaration.model_validate(

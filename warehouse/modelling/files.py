@@ -17,7 +17,7 @@ from ingestion.contract.problem import InvalidContract, Problem, Report
 from ingestion.errors import ConfigurationError
 from warehouse.modelling.checks import column_tests, key_test, model_tests
 from warehouse.modelling.declaration import Declaration, read_declaration
-from warehouse.modelling.facts import facts
+from warehouse.modelling.facts import CALENDAR, facts
 from warehouse.modelling.inheritance import Inheritance, Node, Texts
 from warehouse.modelling.select_list import NotReadable, refs, selected
 from warehouse.modelling.sources import source_files
@@ -69,7 +69,7 @@ class _Project:
                 self.sql[name], "", "is written by hand: say `hand_written: true` in the contract, or remove it"
             )
         self.nodes = {name: node for name in self.sql if name not in generated and (node := self._node(name))}
-        calendar = _DATES in self.sql
+        calendar = CALENDAR in self.sql
         for name, fact in self.facts.items():
             if name in self.sql:
                 self._wrong(self.sql[name], "", f"{fact.staging.contract.name} asks for a fact of this name: keep one")
@@ -169,9 +169,6 @@ class _Project:
                 left="no file was written",
                 next_step=f"correct the lines above, then: {REPAIR}",
             )
-
-
-_DATES = "dim_date"
 
 
 def _bronze(name: str) -> str:

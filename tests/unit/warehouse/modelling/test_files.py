@@ -16,6 +16,7 @@ from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract
 from ingestion.errors import ConfigurationError
 from tests.support import office
+from warehouse.modelling.facts import CALENDAR, CALENDAR_KEY
 from warehouse.modelling.files import generated_files, generated_paths
 
 FACT = """with
@@ -312,9 +313,9 @@ def asked(contracts: Contracts, feed: str, **said: Any) -> Contracts:
 
 
 def test_a_fact_follows_from_the_contract_without_what_is_personal(contracts: Contracts, project: Path) -> None:
-    write(project, dim_date=FACT.replace("reading_id", "calendar_date"))
-    write(project, dim_date__said="description: 日期 · Days.\ngrain: one\nkey: calendar_date\n"
-          "columns: {calendar_date: 日期 · Day., used_kwh: 电 · E.}\n")  # fmt: skip
+    said = f"description: 日期 · Days.\ngrain: one\nkey: {CALENDAR_KEY}\ncolumns:\n"
+    said += f"  {CALENDAR_KEY}: 日期 · Day.\n  used_kwh: 电 · E.\n"
+    write(project, **{CALENDAR: FACT.replace("reading_id", CALENDAR_KEY), f"{CALENDAR}__said": said})
     given = asked(contracts, "office.call")
     (table,) = given["office.call"].tables
     kept = [replace(c, classification="personal") if not c.primary_key and not c.required else c for c in table.columns]
@@ -333,7 +334,7 @@ def test_a_fact_follows_from_the_contract_without_what_is_personal(contracts: Co
     assert [next(iter(test)) for test in model["data_tests"]] == [
         "primary_key", "content_is_fresh", "row_count_equals_receipts",
     ]  # fmt: skip
-    relation = {"to": "ref('dim_date')", "field": "calendar_date"}
+    relation = {"to": f"ref('{CALENDAR}')", "field": CALENDAR_KEY}
     assert columns(model)[day]["data_tests"] == [{"relationships": {"arguments": relation}}]
     assert next(iter(columns(model))) == "call_id"
     assert " · Durable id: hash of " in columns(model)["call_id"]["description"]
