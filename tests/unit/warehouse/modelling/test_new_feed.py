@@ -16,7 +16,7 @@ from infra.simulator.schedule import arriving
 from ingestion.authoring.check import check_contract
 from ingestion.authoring.known import Known
 from ingestion.conform.pseudonym import PseudonymKeys
-from ingestion.conform.run import conform
+from ingestion.conform.run import Payload, conform
 from ingestion.contract.load import load_contract, load_contracts
 from ingestion.errors import ConfigurationError, ContractError
 from ingestion.settings import Settings
@@ -140,11 +140,11 @@ def test_the_stub_sends_what_the_draft_reads(kind: str, sample: Path, project: P
     payload.write_bytes(delivery.content)
     contract = load_contract(tmp_path / "contracts" / "office" / "ticket.yaml")
     settings = Settings(home=tmp_path / "home", pseudonym_key="5a" * 32)  # type: ignore[arg-type]
-    conformed = conform(
-        contract, payload, batch="b1", loaded_at=datetime(2026, 3, 2, tzinfo=UTC), settings=settings,
-        interval=contract.calendar.at(slot.start), content_as_of=delivery.arrives_at,
-        keys=PseudonymKeys.load(settings), scratch=tmp_path / "scratch",
+    payload_of = Payload(
+        payload, "b1", loaded_at=datetime(2026, 3, 2, tzinfo=UTC), interval=contract.calendar.at(slot.start),
+        content_as_of=delivery.arrives_at, scratch=tmp_path / "scratch",
     )  # fmt: skip
+    conformed = conform(contract, payload_of, keys=PseudonymKeys.load(settings), settings=settings)
     (table,) = conformed.tables.values()
     truth = delivery.tables["ticket"]
     assert table.rules == truth.refused == {"ticket_no.required": 1}
