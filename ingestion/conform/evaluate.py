@@ -110,7 +110,8 @@ class Evaluator:
         return self._query(self._statements[direct, plain], named), passed_through
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
-        self._connection.register("segment", segment)
+        # In one chunk: DuckDB reads the chunks of a table in several threads, and gives rows back in another order.
+        self._connection.register("segment", segment.combine_chunks())
         result = self._connection.execute(statement).to_arrow_table(max(segment.num_rows, 1))
         self._connection.unregister("segment")
         return result

@@ -24,10 +24,12 @@ from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.result import Conformed, ConformedTable, rows_of_all, without_bronze
 from ingestion.conform.split import Split, SplitBronze
 from ingestion.conform.table import Counts, TableConform
+from ingestion.contract.extension import JsonFormat
 from ingestion.contract.model import Contract, Table
 from ingestion.errors import DeliveryRefused, IntegrityError
 from ingestion.intervals import Interval
 from ingestion.parsers.blocks import Segment, Source
+from ingestion.parsers.payload import Payload as OpenedPayload
 from ingestion.parsers.payload import open_payload
 from ingestion.settings import Settings
 
@@ -39,7 +41,8 @@ _Part = tuple[Segment, Evaluated | None] | None
 class Payload:
     """One payload to be conformed: its bytes, the facts of its delivery, and the folder its files are written to.
 
-    `split`: it is a bulk delivery, divided by these intervals. `read` is called with the bytes read so far.
+    `split`: it is a bulk delivery, divided by these intervals. `lines`: its JSON records are one a line, whatever the
+    contract's source sends. `read` is called with the bytes read so far.
     """
 
     path: Path
@@ -49,6 +52,7 @@ class Payload:
     content_as_of: datetime
     scratch: Path
     split: Split | None = None
+    lines: bool = False
     read: Callable[[int], None] | None = None
 
 
@@ -116,7 +120,7 @@ class _Session:
     def conform(self, payload: Payload) -> Conformed:
         """See the function `conform`."""
         with self._refusals(payload):
-            opened = open_payload(self._contract, payload.path, self._settings, self._content_date(payload))
+            opened = self._opened(payload)
             tables = {source.table.name: self._table(payload, source) for source in opened.sources}
             return replace(self._checked(tables, opened.sources, opened.ignored_members), split=payload.split)
 
@@ -152,9 +156,17 @@ class _Session:
                 results[number] = error
         return [results[number] for number in range(len(payloads))]
 
+    def _opened(self, payload: Payload) -> OpenedPayload:
+        """The tables of a payload. A department that sends JSON documents keeps its past one record a line."""
+        contract, form = self._contract, self._contract.citylake.format
+        if payload.lines and isinstance(form, JsonFormat):
+            as_lines = form.model_copy(update={"type": "ndjson", "records": "$"})
+            contract = replace(contract, citylake=contract.citylake.model_copy(update={"format": as_lines}))
+        return open_payload(contract, payload.path, self._settings, self._content_date(payload))
+
     def _read(self, payload: Payload) -> _Read | None:
         """The payload in memory; None where a table has more than one segment."""
-        opened = open_payload(self._contract, payload.path, self._settings, self._content_date(payload))
+        opened = self._opened(payload)
         found: list[Segment | None] = []
         for source in opened.sources:
             segments = source.segments()

@@ -139,6 +139,7 @@ def _payload(lake: Lake, contract: Contract, work: Work, folder: Path) -> Payloa
         content_as_of=work.manifest.content_as_of,
         scratch=folder,
         split=split_of(contract, work.interval, work.manifest.sha256) if work.manifest.bulk else None,
+        lines=work.manifest.bulk and work.manifest.filename.lower().endswith((".ndjson", ".jsonl")),
         read=work.read,
     )
 

@@ -25,7 +25,7 @@ from infra.simulator.planted import FILE_KINDS, Planted
 from infra.simulator.schedule import arriving
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.result import Conformed, ConformedTable
-from ingestion.conform.run import Payload, conform
+from ingestion.conform.run import Payload, conform, conform_small
 from ingestion.contract.load import load_contracts
 from ingestion.contract.model import Contract, Table
 from ingestion.errors import DeliveryRefused
@@ -64,6 +64,36 @@ def test_what_the_city_plants_is_what_conform_counts(contract: Contract, tmp_pat
             assert_as_planted(conformed.tables[name], truth, f"{delivery.path} {name}")
         limit = contract.citylake.max_refused_share
         assert refused == any(share(table) > limit for table in delivery.tables.values()), delivery.path
+
+
+@every_feed
+def test_files_conformed_together_give_what_each_gives_alone(contract: Contract, tmp_path: Path) -> None:
+    """In several threads, in which DuckDB may give rows back in another order than it got them."""
+    feed, settings = SIMULATED[contract.name], Settings(home=tmp_path / "home", pseudonym_key="5a" * 32, threads=4)
+    slots = [slot for day in range(1, 4) for slot in arriving(city(), feed, day)][:24]
+    payloads: list[list[Payload]] = [[], []]
+    for number, slot in enumerate(slots):
+        delivery = feed.deliver(city(), slot)
+        path = tmp_path / f"{number}"
+        path.write_bytes(delivery.content)
+        at, interval = delivery.arrives_at, contract.calendar.at(slot.start)
+        for way, chosen in zip(("alone", "together"), payloads, strict=True):
+            scratch = tmp_path / f"{way}{number}"
+            chosen.append(Payload(path, "b1", loaded_at=at, interval=interval, content_as_of=at, scratch=scratch))
+    keys = PseudonymKeys.load(settings)
+    alone = [conform_small(contract, [one], keys=keys, settings=settings) for one in payloads[0]]
+    together = conform_small(contract, payloads[1], keys=keys, settings=settings)
+    assert [counts(result) for result in together] == [counts(result) for (result,) in alone]
+
+
+def counts(result: Conformed | Exception) -> object:
+    """What conform says of the rows of each table."""
+    made = getattr(result, "conformed", None) if isinstance(result, DeliveryRefused) else result
+    assert isinstance(made, Conformed), result
+    return type(result), {
+        name: (table.received, table.accepted, table.rules, table.flags, table.duplicates, table.row_hash, table.days)
+        for name, table in made.tables.items()
+    }
 
 
 def slots_with_every_fault(feed: Feed) -> list[Slot]:

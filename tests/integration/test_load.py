@@ -284,6 +284,16 @@ def test_files_taken_in_together_end_as_files_taken_in_one_by_one(
     assert counted(together) == counted(alone)
 
 
+def test_a_feed_of_documents_takes_its_past_one_record_a_line(tmp_path: Path) -> None:
+    made = lake(tmp_path)
+    feed = contract(format={"type": "json", "records": "$.data"})
+    path = drop(made, "history.ndjson", "".join(f'{{"id":"a","seen":"2026-03-0{n}","value":{n}}}\n' for n in (2, 3)))
+    assert load_bulk(made, feed, path).outcome == "accepted"
+    document = '{"data": [{"id": "b", "seen": "2026-03-04", "value": 7}]}'
+    assert load_bulk(made, feed, drop(made, "history.json", document)).outcome == "accepted"
+    assert counted(made) == {"a": 5, "b": 7}
+
+
 STEPS = ("landed_payload", "landed_manifest", "conformed", "stored_bronze", "stored_quarantine", "committed")
 GROUP = [line(one, n, value) for n in range(5) for one, value in (("a", n), ("b", "bad"))]
 
