@@ -1,14 +1,13 @@
 """Translate dbt's manifest and run results into `ModelBuilt` and `CheckRun` (warehouse.build.report).
 
-Maps dbt's statuses to the project's: passed, warned, failed, error, skipped. What was not made or judged in this build is
-told by what the build file keeps of it (warehouse.build.kept). Row counts come from warehouse.build.builder, verdicts from
-warehouse.gate.
+Maps dbt's statuses to the project's: passed, warned, failed, error, skipped. What was not made or judged in this build
+is told by what the build file keeps of it (warehouse.build.kept). Row counts come from warehouse.build.builder,
+verdicts from warehouse.gate.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +129,20 @@ def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, r
         column=node["column_name"],
         parent=lineage.node(others[0] if others else declared)["name"],
         parent_column=arguments["field"],
+    )
+
+
+def as_check(node: Mapping[str, Any], last: CheckRun, result: NodeResult, build_id: str) -> CheckRun:
+    """A check's last result with what `result` says; `node` is the test in dbt's manifest, or the part that is kept."""
+    return last.model_copy(
+        update={
+            "status": status_of(result),
+            "failures": result.failures,
+            "message": _format_message(node, _message(result)),
+            "compiled_sql": result.compiled_sql,
+            "build_id": build_id,
+            "seconds": result.seconds,
+        }
     )
 
 

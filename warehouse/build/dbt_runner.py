@@ -57,6 +57,8 @@ class Dbt:
     prepare: Callable[[duckdb.DuckDBPyConnection], None] = no_preparation
     warnings: list[str] = field(default_factory=list)
     write_json: bool = False
+    invocation_id: str = ""
+    """dbt's id of the command that was run last."""
     _manifest: Manifest | None = None
 
     def parse(self) -> dict[str, Any]:
@@ -115,12 +117,14 @@ class Dbt:
 
     def _invoke(self, command: str, *options: str) -> Manifest | RunExecutionResult | None:
         from dbt.cli.main import dbtRunner
+        from dbt_common.invocation import get_invocation_id
 
         from warehouse.build.dbt_store import preparing
 
         with _quiet(), preparing(self.prepare):
             runner = dbtRunner(manifest=self._manifest, callbacks=[self._on_event])
             outcome = runner.invoke([command, *options, *self._options()])
+            self.invocation_id = get_invocation_id()
         if outcome.exception is not None:
             raise self._failed(command, str(outcome.exception)) from outcome.exception
         result: Any = outcome.result
@@ -160,7 +164,7 @@ def _selected(names: Collection[str]) -> list[str]:
 
 def _as_data(manifest: Manifest) -> dict[str, Any]:
     """The manifest as plain data, without what is not read here: descriptions of macros, exposures, disabled nodes."""
-    manifest.build_parent_and_child_maps()
+    manifest.build_parent_and_child_maps()  # type: ignore[no-untyped-call]  # dbt is not typed
     return {
         "nodes": {name: node.to_dict() for name, node in manifest.nodes.items()},
         "sources": {name: source.to_dict() for name, source in manifest.sources.items()},

@@ -1,9 +1,9 @@
 """The identity of every node of the dbt project: a digest that is another whenever its rows could be.
 
-Owns what counts as a change of code. A model's identity covers its SQL, the macros it calls, its settings, the identities
-of what it reads, and the city's date where its SQL asks for it; a source's the contract's revision and the code that
-makes source views; a seed's its file. Prose does not count: descriptions, budgets, groups, tags, who may read. A check's
-identity covers its own SQL, arguments and settings, not what it reads.
+Owns what counts as a change of code. A model's identity covers its SQL, the macros it calls, its settings, the
+identities of what it reads, and the city's date where its SQL asks for it; a source's the contract's revision and the
+code that makes source views; a seed's its file. Prose does not count: descriptions, budgets, groups, tags, who may
+read. A check's identity covers its own SQL, arguments and settings, not what it reads.
 
 Which nodes are built again is decided in warehouse.build.selection; that SQL asks no other clock for the time is
 checked in warehouse.build.clock_rule.
@@ -44,8 +44,8 @@ _VARIANT = re.compile(r"^(?!default__|duckdb__)[a-z0-9]+__(?P<base>.+)$")
 
 @dataclass(frozen=True)
 class Identities:
-    """Identities by node id: `nodes` of models and seeds, `checks` of data tests. `dated` are the models and checks that
-    ask for the city's date."""
+    """Identities by node id: `nodes` of models and seeds, `checks` of data tests. `dated` are the models and checks
+    that ask for the city's date."""
 
     nodes: Mapping[str, str]
     checks: Mapping[str, str]
@@ -152,8 +152,8 @@ class _Identifier:
 
     @cached_property
     def _common(self) -> str:
-        """What may change any node: versions, settings, and the macros that no node names. dbt calls these by their name
-        (an incremental strategy, a macro that replaces one of dbt's own)."""
+        """What may change any node: versions, settings, and the macros that no node names. dbt calls these by their
+        name (an incremental strategy, a macro that replaces one of dbt's own)."""
         settings = yaml.safe_load((self.project / "dbt_project.yml").read_text(encoding="utf-8"))
         own = {key: settings.get(key) for key in _PROJECT_KEYS}
         return _digest(code_version(), own, self._texts(self._unnamed()))

@@ -12,7 +12,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from ingestion.settings import Settings
 from ingestion.values.document import Document
+
+REPORT = "build_report.json"
+"""The file of the last build's report in the state folder."""
 
 Kind = Literal["dimension", "fact", "mart", "pub", "gov"]
 CheckKind = Literal["key", "freshness", "reconciliation", "relationship", "rule"]
@@ -104,8 +108,9 @@ def _write_atomically(path: Path, text: str) -> None:
 class ModelsMade(Document):
     """A build between `dbt run` and `dbt test`, kept in a file because Airflow runs the two in two processes.
 
-    `results` are those of `dbt run`, one a model that was made; `checks` the ids of the checks that must run.
-    `identities` holds those of every model, seed and check as `make_models` found them.
+    `selected` are the ids of the models and seeds that were to be made, `results` what dbt says of them, `checks` the
+    ids of the checks that must run. `identities` holds those of every model, seed and check as `make_models` found
+    them, and `dated` those that ask for the city's date.
     """
 
     schema_version: Literal[2] = 2
@@ -115,11 +120,12 @@ class ModelsMade(Document):
     full_refresh: bool
     project_digest: str
     dbt_version: str
+    invocation_id: str
     results: list[NodeResult]
+    selected: list[str]
     checks: list[str]
-    whole_checks: list[str]
     identities: dict[str, str]
-    reads_date: bool
+    dated: list[str]
     messages: list[str] = Field(default=[])
     warnings: list[str] = Field(default=[])
 
@@ -165,3 +171,14 @@ class BuildReport(Document):
     def load(cls, path: Path) -> BuildReport:
         """Read it from `path`."""
         return cls.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def report_path(settings: Settings) -> Path:
+    """Where the report of the last build lies."""
+    return settings.state_root / REPORT
+
+
+def last_report(settings: Settings) -> BuildReport | None:
+    """The report of the last build, None before the first."""
+    path = report_path(settings)
+    return BuildReport.load(path) if path.is_file() else None

@@ -1,9 +1,9 @@
 """Which models a build makes again, which checks it runs, and which of both over every day.
 
-A model whose identity is not that of its table is made from everything, and so is what reads it. A model that reads a feed
-with new, corrected or withdrawn files is made again for the affected days. A check runs where something it reads was made
-again, where its own code changed, where its last result is not good, and whenever it asks for the city's date. The results
-of all others are carried: nothing they read has changed.
+A model whose identity is not that of its table is made from everything, and so is what reads it. A model that reads a
+feed with new, corrected or withdrawn files is made again for the affected days. A check runs where something it reads
+was made again, where its own code changed, where its last result is not good, and whenever it asks for the city's date.
+The results of all others are carried: nothing they read has changed.
 
 Nothing is read or written here; identities come from warehouse.build.identity, what stands from warehouse.build.kept.
 """
@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from warehouse.build.collect import Lineage, check_of, citylake_meta, is_relationship
 from warehouse.build.identity import Identities
 from warehouse.build.kept import Kept
+from warehouse.build.lineage import Lineage, is_relationship
 
 GOOD = ("passed", "warned")
 _READ_THROUGH = ("view", "ephemeral")
@@ -25,8 +25,8 @@ _REPEATS = "_citylake.repeat_day"
 
 @dataclass(frozen=True)
 class Selection:
-    """Node ids: `whole` models and seeds are made from everything, `updated` models for the affected days; `checks` run,
-    and of them `whole_checks` over every day. `whole_feeds` are the feeds of which every file must be listed."""
+    """Node ids: `whole` models and seeds are made from everything, `updated` models for the affected days; `checks`
+    run, and of them `whole_checks` over every day. `whole_feeds` are the feeds of which every file must be listed."""
 
     whole: frozenset[str]
     updated: frozenset[str]
@@ -125,7 +125,7 @@ def relationships_to_watch(lineage: Lineage, selection: Selection) -> list[str]:
 
 
 def _feeds_of_check(lineage: Lineage, check: str) -> set[str]:
-    """Feeds of which a check over every day needs every file: those of views it reads, and where repeats are counted."""
+    """Feeds of which a check over every day needs every file: those behind views, and those whose repeats it counts."""
     feeds = {feed for parent in lineage.upstream(check) for feed in _feeds_read_through(lineage, parent, itself=True)}
     named = lineage.feed_argument(check)
     return feeds | ({named} if named and _REPEATS in lineage.sql_of_check(check) else set())
@@ -138,4 +138,6 @@ def _feeds_read_through(lineage: Lineage, unique_id: str, *, itself: bool = Fals
     node = lineage.node(unique_id)
     if itself and node["config"]["materialized"] not in _READ_THROUGH:
         return set()
-    return {feed for parent in lineage.upstream(unique_id) for feed in _feeds_read_through(lineage, parent, itself=True)}
+    return {
+        feed for parent in lineage.upstream(unique_id) for feed in _feeds_read_through(lineage, parent, itself=True)
+    }

@@ -7,7 +7,7 @@ next run is a full refresh.
 |---|---|
 | `run` | this run: build id, as-of date, whether everything is rebuilt |
 | `whole_node` | models, seeds and checks that this run makes or judges over every day, not the affected ones |
-| `last_build` | the last build that moved the watermark: project digest, whether every model was built, whether one asks for the date |
+| `last_build` | the last build that moved the watermark: project digest, is it complete, is a model dated |
 | `effective_file`, `effective_day` | which bronze files count now, and the event days in them |
 | `known_file`, `known_day` | every file that ever counted, so that the days of a superseded one are known |
 | `applied_file` | the files (and their rank, where rank decides) in the tables as last built |
@@ -176,8 +176,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the build file says of itself before a run. `build_id` is the last completed build's, None where another began
-    since and did not complete; `is_current` says whether its tables hold exactly the effective files."""
+    """What the build file says of itself before a run. `build_id` is the last completed build's, None where another
+    began since and did not complete; `is_current` says whether its tables hold exactly the effective files."""
 
     exists: bool
     is_complete: bool = False
@@ -225,13 +225,13 @@ def begin(
     dated_tables: Iterable[tuple[str, str]],
     released: Mapping[str, Collection[str]] | None = None,
 ) -> None:
-    """Write what this run must do: effective files, affected feeds and days, listed files; feeds and days become pending.
+    """Write what this run must do: effective files, affected feeds and days, listed files; feeds and days become
+    pending. The caller's transaction.
 
     `dated_tables` are the (feed, table) pairs with an event time. `released` gives per product the
     bronze keys its last release was made from; a product that is absent adds nothing.
     """
     connection.execute(SCHEMA)
-    connection.begin()
     connection.register("files_now", effective.files)
     connection.register("days_now", effective.days)
     connection.execute("create or replace table _citylake.effective_file as from files_now")
@@ -259,7 +259,6 @@ def begin(
     connection.execute("create or replace table _citylake.pending_feed as from _citylake.affected_feed")
     connection.execute("delete from _citylake.whole_node")
     list_files(connection)
-    connection.commit()
     connection.unregister("files_now")
     connection.unregister("days_now")
 
@@ -272,28 +271,25 @@ def list_files(connection: duckdb.DuckDBPyConnection, whole: Iterable[str] = ())
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished build leaves: `product_feeds` are (product, feed) pairs by lineage, `unpassed_feeds` those read by a
-    model or check that is not good. `reads_date` says whether a model asks for the city's date."""
+    """What a finished build leaves: `product_feeds` are (product, feed) pairs by lineage, `unpassed_feeds` the feeds
+    that a model or check reads that is not good. `reads_date` says whether a model asks for the city's date."""
 
     project_digest: str
     is_complete: bool
     product_feeds: Collection[tuple[str, str]]
-    unpassed_products: Collection[str]
+    unpassed_feeds: Collection[str]
     finished_at: datetime
-    unpassed_feeds: Collection[str] = ()
     reads_date: bool = False
 
 
 def complete(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> None:
     """Move the watermark: the effective files are applied. The caller's transaction is the last step of a build.
 
-    Feeds that an unpassed product reads stay pending with their affected days, so that its checks see them again until
-    they pass.
+    Feeds that a model or check reads that is not good stay pending with their affected days, so that checks see them
+    again until they pass.
     """
     _temporary(connection, "product_feed_now", ("product", "feed"), outcome.product_feeds)
-    reading = [(product, feed) for product, feed in outcome.product_feeds if product in outcome.unpassed_products]
-    unpassed = [*reading, *(("", feed) for feed in outcome.unpassed_feeds)]
-    _temporary(connection, "unpassed", ("product", "feed"), unpassed)
+    _temporary(connection, "unpassed", ("feed", "why"), ((feed, "") for feed in outcome.unpassed_feeds))
     connection.execute(
         f"""
         create or replace table _citylake.product_feed as from product_feed_now;
@@ -326,6 +322,12 @@ def move_date(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
         {"build": run.build_id, "as_of": run.as_of, "started": run.started_at},
     )
     connection.execute("update _citylake.last_build set build_id = $build", {"build": run.build_id})
+
+
+def affected_feeds(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Feeds whose models this run makes again, sorted."""
+    rows = connection.execute("select distinct feed from _citylake.affected_feed order by feed").fetchall()
+    return [feed for (feed,) in rows]
 
 
 def affected_days(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

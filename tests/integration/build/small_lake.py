@@ -23,8 +23,8 @@ from ingestion.sql import literal
 from tests.support import office
 from tests.support.office import CALL, FEEDS, LOCAL, READING, REGISTER
 from warehouse.build.inputs import read_effective
+from warehouse.build.builder import Builder
 from warehouse.build.report import BuildReport
-from warehouse.build.runner import Builder
 from warehouse.build.state import Effective
 
 BUILT_AS_OF = date(2026, 3, 3)

@@ -90,7 +90,7 @@ def test_a_run_cut_short_between_run_and_test_is_repeated(built: Built, monkeypa
     filled.readings(FOURTH)
     withdrawn = filled.calls(FOURTH, range(1, 4))
 
-    def killed(dbt: Dbt) -> None:
+    def killed(dbt: Dbt, names: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -167,7 +167,9 @@ def test_a_failing_model_stops_its_product_only(built: Built, tmp_path: Path) ->
 
     filled.project = DBT_PROJECT
     repaired = filled.build(BUILT_AS_OF)
-    assert repaired.full_refresh
+    assert not repaired.full_refresh
+    assert {m.name for m in repaired.models if m.build_id == repaired.build_id} == {"fct_call", "mart_call_daily"}
+    assert repaired.affected == {REGISTER: []}
     assert {m.status for m in repaired.models} == {"passed"}
 
 
