@@ -22,8 +22,8 @@ from ingestion.lake import Lake
 from ingestion.sql import literal
 from tests.support import office
 from tests.support.office import CALL, FEEDS, LOCAL, READING, REGISTER
-from warehouse.build.inputs import read_effective
 from warehouse.build.builder import Builder
+from warehouse.build.inputs import read_effective
 from warehouse.build.report import BuildReport
 from warehouse.build.state import Effective
 
