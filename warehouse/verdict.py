@@ -39,8 +39,8 @@ class CheckResult(Document):
 
     `accepted` is true when the register of accepted failures covers it today.
     `note` says why a register entry did not help (expired, exceeded).
-    `build_id` is the build that ran the check, where it is one of dbt's: an earlier one than the verdict's where nothing
-    that the check reads has changed since.
+    `build_id` is the build that ran the check, where it is one of dbt's: an earlier one than the verdict's where
+    nothing that the check reads has changed since.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Run the selected checks of a build, each in the cheapest way that gives dbt's own result.
 
-Column checks of one model in one scan; a test whose SQL would be compiled to the same text as before, from that text;
-any other by `dbt test`. What a result means is read in warehouse.build.collect.
+Column checks of one model in one scan; a key by the statement its macro gives; a test whose SQL would be compiled to
+the same text as before, from that text; any other by `dbt test`. What a result means is read in
+warehouse.build.collect.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 import duckdb
 
 from warehouse.build.collect import status_of
-from warehouse.build.column_checks import column_checks
+from warehouse.build.column_checks import column_checks, key_checks
 from warehouse.build.dbt_runner import Dbt
-from warehouse.build.direct_checks import asks_for_date, on_date, run_column_checks, run_statement
+from warehouse.build.direct_checks import asks_for_date, on_date, run_column_checks, run_key_check, run_statement
 from warehouse.build.kept import Kept, lost_parent_keys
 from warehouse.build.limits import add_whole, whole_nodes
 from warehouse.build.lineage import Lineage
@@ -34,6 +35,7 @@ def run_checks(opened: Opened, dbt: Dbt, lineage: Lineage, made: ModelsMade, kep
         results: list[NodeResult] = []
         for model, checks in column_checks(lineage, names).items():
             results += run_column_checks(connection, lineage, model, checks, whole)
+        results += [run_key_check(connection, lineage, name, whole) for name in key_checks(lineage, names)]
         texts = _Texts(lineage, made, kept, whole)
         for name in sorted(names - {result.unique_id for result in results}):
             sql = texts.of(name)
@@ -41,8 +43,7 @@ def run_checks(opened: Opened, dbt: Dbt, lineage: Lineage, made: ModelsMade, kep
                 results.append(run_statement(connection, lineage.node(name), sql))
     left = names - {result.unique_id for result in results}
     if left:
-        everything = len(left) == len(lineage.tests())
-        results += dbt.test([] if everything else [lineage.node(name)["name"] for name in left])
+        results += dbt.test([lineage.node(name)["name"] for name in left])
     return results
 
 

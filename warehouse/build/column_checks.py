@@ -1,4 +1,4 @@
-"""Column checks in one scan: not null, one of some values, within a range, each with its own result.
+"""Tests whose SQL is known without dbt: column checks (not null, one of some values, within a range) and keys.
 
 They are ordinary dbt tests, which `dbt test` runs one by one; here those of one model become the columns of one query,
 with the rows they read and the counts they give the same. Which failures are a warning or a failure is decided in
@@ -7,7 +7,7 @@ warehouse.build.direct_checks.
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +15,16 @@ from typing import Any
 from ingestion.sql import identifier, literal
 from warehouse.build.lineage import Lineage, arguments_of
 
-_MACROS = {
+KNOWN = {
     "not_null": "macro.dbt.test_not_null",
     "accepted_values": "macro.dbt.test_accepted_values",
-    "value_between": None,
+    "value_between": "0baa464f54fb39eb",
+    "primary_key": "4d21f702a16d2246",
 }
-_VALUE_BETWEEN = (
-    "{% macro test_value_between(model, column_name, low, high) %} select {{ column_name }} from {{ model }} "
-    "where {{ column_name }} < {{ low }} or {{ column_name }} > {{ high }} {% endmacro %}"
-)
-"""The only definition that is known to count what is counted here."""
+"""Kind of test to dbt's macro or, of the project's own, the digest of its macro (`definition`). A test of that name
+with another definition may count otherwise, and is left to dbt."""
+
+_COLUMN_CHECKS = ("not_null", "accepted_values", "value_between")
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,27 @@ def column_checks(lineage: Lineage, names: Collection[str]) -> dict[str, list[Co
     found: dict[str, list[ColumnCheck]] = {}
     for name in sorted(names):
         node = lineage.node(name)
-        if _is_column_check(lineage, node):
+        if _kind(lineage, node) in _COLUMN_CHECKS and node.get("column_name"):
             found.setdefault(node["attached_node"], []).append(_column_check(name, node))
     return found
+
+
+def key_checks(lineage: Lineage, names: Collection[str]) -> list[str]:
+    """The tests among `names` that look for repeated and missing keys, by the columns they name."""
+    known = (name for name in sorted(names) if _kind(lineage, lineage.node(name)) == "primary_key")
+    return [name for name in known if arguments_of(lineage.node(name)).get("columns")]
+
+
+def key_statement(lineage: Lineage, check: str, rows: str) -> str:
+    """SQL that gives the broken keys of a model among `rows` (a condition), as the macro `primary_key` does."""
+    node = lineage.node(check)
+    columns = [str(column) for column in arguments_of(node)["columns"]]
+    listed, where = ", ".join(columns), node["config"].get("where") or "true"
+    missing = "".join(f" or {column} is null" for column in columns)
+    return (
+        f"select {listed}, count(*) as row_count\nfrom {relation(lineage, node['attached_node'])}\n"
+        f"where ({rows}) and ({where})\ngroup by {listed}\nhaving count(*) > 1{missing}"
+    )
 
 
 def relation(lineage: Lineage, model: str) -> str:
@@ -62,26 +80,28 @@ def relation(lineage: Lineage, model: str) -> str:
     return identifier(node["schema"], node["alias"])
 
 
-def _is_column_check(lineage: Lineage, node: Mapping[str, Any]) -> bool:
-    """Is it a plain test of a known kind? Those that store, limit or sum their failures are left to dbt."""
-    test, config = node.get("test_metadata") or {}, node["config"]
-    kind = test.get("name")
-    if kind not in _MACROS or not node.get("attached_node") or not node.get("column_name"):
-        return False
-    known_macros = lineage.manifest["macros"]
-    macros = [name for name in node["depends_on"]["macros"] if known_macros[name]["name"] == f"test_{kind}"]
-    known = [_MACROS[kind]] if _MACROS[kind] else [m for m in macros if _is_value_between(lineage, m)]
+def definition(macro_sql: str) -> str:
+    """Digest of a macro's text; white space does not count."""
+    return hashlib.sha256(" ".join(macro_sql.split()).encode()).hexdigest()[:16]
+
+
+def _kind(lineage: Lineage, node: Mapping[str, Any]) -> str | None:
+    """The kind of a plain test in `KNOWN`; None for others, and for those that store, limit or sum their failures."""
+    kind = (node.get("test_metadata") or {}).get("name")
+    config, macros = node["config"], lineage.manifest["macros"]
+    called = [name for name in node["depends_on"]["macros"] if macros[name]["name"] == f"test_{kind}"]
     is_plain = config["fail_calc"] == "count(*)" and config.get("limit") is None and not config.get("store_failures")
-    return macros == known and bool(macros) and is_plain and not _has_template(arguments_of(node))
+    if kind not in KNOWN or len(called) != 1 or not node.get("attached_node") or not is_plain:
+        return None
+    is_known = KNOWN[kind] in (called[0], definition(macros[called[0]]["macro_sql"]))
+    return kind if is_known and not _needs_dbt(arguments_of(node)) else None
 
 
-def _is_value_between(lineage: Lineage, macro: str) -> bool:
-    text = " ".join(lineage.manifest["macros"][macro]["macro_sql"].split())
-    return re.sub(r"%\}\s*\{%", "%} {%", text) == _VALUE_BETWEEN
-
-
-def _has_template(arguments: Mapping[str, Any]) -> bool:
-    return any("{{" in str(value) or "{%" in str(value) for name, value in arguments.items() if name != "model")
+def _needs_dbt(arguments: Mapping[str, Any]) -> bool:
+    """Do they hold a template, or a quote, which dbt does not escape?"""
+    given = [value for name, value in arguments.items() if name != "model"]
+    values = [part for value in given for part in (value if isinstance(value, list) else [value])]
+    return any(mark in str(value) for value in values for mark in ("{{", "{%", "'"))
 
 
 def _column_check(unique_id: str, node: Mapping[str, Any]) -> ColumnCheck:

@@ -75,7 +75,7 @@ class Dbt:
 
     def seed(self, names: Collection[str]) -> list[NodeResult]:
         """Load these seeds (reference tables). Raises BuildFailed where one cannot be loaded."""
-        results = self.execute("seed", "--full-refresh", *_selected(names))
+        results = self.execute("seed", "--full-refresh", *self._selected("seed", names))
         broken = [result for result in results if result.status != "success"]
         if broken:
             raise self._failed("seed", "; ".join(f"{result.unique_id}: {result.message}" for result in broken))
@@ -83,11 +83,11 @@ class Dbt:
 
     def run(self, names: Collection[str], *, full_refresh: bool) -> list[NodeResult]:
         """Make these models; a model that failed has a status. Raises BuildFailed."""
-        return self.execute("run", *(["--full-refresh"] if full_refresh else []), *_selected(names))
+        return self.execute("run", *(["--full-refresh"] if full_refresh else []), *self._selected("model", names))
 
     def test(self, names: Collection[str]) -> list[NodeResult]:
         """Run these data tests. Raises BuildFailed."""
-        return self.execute("test", "--exclude-resource-type", "unit_test", *_selected(names))
+        return self.execute("test", "--exclude-resource-type", "unit_test", *self._selected("test", names))
 
     def execute(self, command: str, *options: str) -> list[NodeResult]:
         """Run a dbt command that works on nodes. Raises BuildFailed, also for no node."""
@@ -130,6 +130,17 @@ class Dbt:
         result: Any = outcome.result
         return result  # type: ignore[no-any-return]
 
+    def _selected(self, kind: str, names: Collection[str]) -> list[str]:
+        """The options that select these nodes of a kind by name: by naming them, or those to be left out if they are
+        fewer, since dbt compares each name with each node."""
+        self.parse()
+        nodes = self._manifest.nodes.values() if self._manifest else ()
+        others = {node.name for node in nodes if node.resource_type == kind}.difference(names)
+        if not others:
+            return []
+        is_exclusion = len(others) < len(names)
+        return ["--exclude" if is_exclusion else "--select", " ".join(sorted(others if is_exclusion else names))]
+
     def _options(self) -> list[str]:
         paths = {
             "--project-dir": self.folders.project,
@@ -155,11 +166,6 @@ class Dbt:
             left="receipts and the last release are untouched; the next build repeats this run's work",
             next_step=f"read {self.folders.logs / 'dbt.log'}, repair, then `citylake build`",
         )
-
-
-def _selected(names: Collection[str]) -> list[str]:
-    """The options that select nodes by name; all of them where the collection is empty."""
-    return ["--select", " ".join(sorted(names))] if names else []
 
 
 def _as_data(manifest: Manifest) -> dict[str, Any]:

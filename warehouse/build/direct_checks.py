@@ -1,8 +1,8 @@
 """Run data tests on the build file without dbt, with the statuses and messages dbt would give.
 
-Two kinds: column checks, all of one model in one scan (warehouse.build.column_checks), and tests whose compiled SQL is
-kept from an earlier build and would be compiled to the same text now, but for the city's date in it. Which tests these
-are is decided by the caller.
+These are column checks, all of one model in one scan, and keys (warehouse.build.column_checks), and tests whose
+compiled SQL is kept from an earlier build and would be compiled to the same text now, but for the city's date in it.
+Which tests these are is decided by the caller.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.build.column_checks import ColumnCheck, relation
+from warehouse.build.column_checks import ColumnCheck, key_statement, relation
 from warehouse.build.limits import affected_rows
 from warehouse.build.lineage import Lineage
 from warehouse.build.report import NodeResult
@@ -58,6 +58,14 @@ def run_column_checks(
     if affected:
         results += _scan(connection, lineage, model, affected, affected_rows(connection, lineage.node(model)))
     return results
+
+
+def run_key_check(connection: duckdb.DuckDBPyConnection, lineage: Lineage, check: str, whole: set[str]) -> NodeResult:
+    """Look for repeated and missing keys of one model; `whole` as for `run_column_checks`."""
+    node = lineage.node(check)
+    is_whole = not whole.isdisjoint({check, node["attached_node"]})
+    rows = "true" if is_whole else affected_rows(connection, lineage.node(node["attached_node"]))
+    return run_statement(connection, node, key_statement(lineage, check, rows))
 
 
 def _scan(

@@ -35,8 +35,7 @@ def make_nodes(dbt: Dbt, lineage: Lineage, selection: Selection, *, full_refresh
 def _run(dbt: Dbt, lineage: Lineage, models: Collection[str], *, full_refresh: bool) -> list[NodeResult]:
     if not models:
         return []
-    everything = len(models) == len(lineage.models())
-    return dbt.run([] if everything else _names(lineage, models), full_refresh=full_refresh)
+    return dbt.run(_names(lineage, models), full_refresh=full_refresh)
 
 
 def _grows(lineage: Lineage, models: Collection[str]) -> bool:

@@ -122,11 +122,11 @@ def measure(
     comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
     measured = cached.tables if cached is not None and cached.engine == ENGINE else {}
     public = [model for model in report.models if model.public and model.product and model.status == "passed"]
-    tables = {}
+    tables, columns = {}, _columns(connection)
     with closing(lake.log.connect()) as log:
         for model in public:
             try:
-                reader = _Reader(connection, model, _columns(connection, model))
+                reader = _Reader(connection, model, _columns_of(model, columns))
                 tables[model.name] = reader.unchanged(measured.get(model.name)) or reader.table(
                     comparable,
                     candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None,
@@ -288,16 +288,24 @@ def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:
     return sha256_of_bytes(text.encode())[:32]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[str, str]:
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Table to its columns, name to type, in order."""
     rows = connection.execute(
-        """select column_name, data_type from duckdb_columns()
-           where database_name = $1 and schema_name = 'main' and table_name = $2 order by column_index""",
-        [BUILD, model.name],
+        """select table_name, column_name, data_type from duckdb_columns()
+           where database_name = $1 and schema_name = 'main' order by column_index""",
+        [BUILD],
     ).fetchall()
-    if not rows:
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def _columns_of(model: ModelBuilt, columns: dict[str, dict[str, str]]) -> dict[str, str]:
+    if model.name not in columns:
         raise IntegrityError(
             f"table {model.name} is in the report and not in the build file",
             left="nothing was released",
             next_step="citylake build",
         )
-    return dict(rows)
+    return columns[model.name]

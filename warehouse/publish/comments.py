@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import duckdb
@@ -60,14 +61,16 @@ def from_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: str) -> dic
     return {name: Comment(comment, by_table.get(name, {})) for name, comment in tables}
 
 
-def write(connection: duckdb.DuckDBPyConnection, catalogue: str, name: str, kind: str, comment: Comment) -> None:
-    """Put the comments on a table or view (`kind` is `table` or `view`); comments of columns it lacks are left out."""
-    target = identifier(catalogue, "main", name)
-    if comment.table:
-        connection.execute(f"comment on {kind} {target} is {literal(comment.table)}")
-    columns = connection.execute(
-        "select column_name from duckdb_columns() where database_name = $1 and table_name = $2", [catalogue, name]
-    ).fetchall()
-    for (column,) in columns:
-        if comment.columns.get(column):
-            connection.execute(f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}")
+def write(
+    connection: duckdb.DuckDBPyConnection, target: str, kind: str, columns: Iterable[str], comment: Comment
+) -> None:
+    """Put the comments on a table or view: `target` is its quoted name, `kind` `table` or `view`, `columns` those it
+    has. Comments of columns it lacks are left out."""
+    statements = [f"comment on {kind} {target} is {literal(comment.table)}"] if comment.table else []
+    statements += [
+        f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}"
+        for column in columns
+        if comment.columns.get(column)
+    ]
+    if statements:
+        connection.execute("; ".join(statements))
