@@ -177,7 +177,8 @@ def deliver(lake: Lake, day: date, feeds: list[str], rows: int) -> None:
 
 def _offices(day: date) -> str:
     return f"""select 'OF' || lpad(cast(i as varchar), 2, '0') as office_code, '办公点' || i || '{day}' as office_name,
-        ['东区', '西区'][1 + i % 2] as district, '负责人' as manager, '2020-01-01' as opened_date from range(99) as r (i)"""
+        ['东区', '西区'][1 + i % 2] as district, '负责人' as manager, '2020-01-01' as opened_date
+        from range(99) as r (i)"""
 
 
 def _readings(day: date, rows: int) -> str:

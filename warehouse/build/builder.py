@@ -152,7 +152,7 @@ class Builder:
             return last.model_copy(update={"nothing_new": True, **times})
         if standing.reads_date:
             return None
-        self.prepare(connection)
+        self._limit(connection)
         report = judge_another_date(connection, last, run)
         if report is not None:
             self.progress(f"nothing new but the date: {report.messages[0]}")
@@ -245,17 +245,21 @@ class Builder:
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The build file, with this machine's limits, able to read the store."""
-        settings = self.settings
-        connection = duckdb.connect(
-            settings.build_path, config={"threads": settings.threads, "memory_limit": settings.memory_limit}
-        )
+        connection = duckdb.connect(self.settings.build_path)
         try:
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute(f"set temp_directory = {literal(settings.scratch_root)}")
-            self.prepare(connection)
+            self._limit(connection)
             yield connection
         finally:
             connection.close()
+
+    def _limit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Give a connection this machine's limits and what it needs to read the store."""
+        settings = self.settings
+        connection.execute(f"set threads = {settings.threads}")
+        connection.execute(f"set memory_limit = {literal(settings.memory_limit)}")
+        connection.execute(f"set temp_directory = {literal(settings.scratch_root)}")
+        self.prepare(connection)
 
     @property
     def _made(self) -> Path:

@@ -77,7 +77,9 @@ class _Texts:
         return on_date(sql, self.made.as_of) if asks_for_date(sql) else None
 
     def _has_days(self, check: str) -> bool:
-        """May its text name affected days, now or when it was compiled? Checks of the date never do."""
-        return self.lineage.is_incremental(self.lineage.node(check).get("attached_node")) and (
-            check not in self.made.dated
-        )
+        """May its text name affected days, now or when it was compiled? Checks of the date are judged over every day."""
+        if check in self.made.dated:
+            return False
+        attached = self.lineage.node(check).get("attached_node")
+        is_generic = attached is not None and "affected_days" not in self.lineage.sql_of_check(check)
+        return not is_generic or self.lineage.is_incremental(attached)

@@ -60,6 +60,7 @@ class Dbt:
     invocation_id: str = ""
     """dbt's id of the command that was run last."""
     _manifest: Manifest | None = None
+    _data: dict[str, Any] = field(default_factory=dict)
 
     def parse(self) -> dict[str, Any]:
         """Parse the project unless it is parsed; what is read of the manifest, in the shape of manifest.json: `nodes`,
@@ -71,7 +72,8 @@ class Dbt:
             if not isinstance(result, Manifest):
                 raise self._failed("parse", "no manifest came back")
             self._manifest = result
-        return _as_data(self._manifest)
+            self._data = _as_data(result)
+        return self._data
 
     def seed(self, names: Collection[str]) -> list[NodeResult]:
         """Load these seeds (reference tables). Raises BuildFailed where one cannot be loaded."""
@@ -133,9 +135,8 @@ class Dbt:
     def _selected(self, kind: str, names: Collection[str]) -> list[str]:
         """The options that select these nodes of a kind by name: by naming them, or those to be left out if they are
         fewer, since dbt compares each name with each node."""
-        self.parse()
-        nodes = self._manifest.nodes.values() if self._manifest else ()
-        others = {node.name for node in nodes if node.resource_type == kind}.difference(names)
+        nodes = self.parse()["nodes"].values()
+        others = {node["name"] for node in nodes if node["resource_type"] == kind}.difference(names)
         if not others:
             return []
         is_exclusion = len(others) < len(names)
