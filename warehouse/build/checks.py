@@ -33,6 +33,7 @@ def run_checks(opened: Opened, dbt: Dbt, lineage: Lineage, made: ModelsMade, kep
         add_whole(connection, lost_parent_keys(connection, lineage))
         whole = whole_nodes(connection)
         results: list[NodeResult] = []
+        dbt.progress(f"{len(names)} checks: test what needs no dbt")
         for model, checks in column_checks(lineage, names).items():
             results += run_column_checks(connection, lineage, model, checks, whole)
         results += [run_key_check(connection, lineage, name, whole) for name in key_checks(lineage, names)]
@@ -77,7 +78,7 @@ class _Texts:
         return on_date(sql, self.made.as_of) if asks_for_date(sql) else None
 
     def _has_days(self, check: str) -> bool:
-        """May its text name affected days, now or when it was compiled? Checks of the date are judged over every day."""
+        """May its text name affected days, now or when it was compiled? A check of the date is judged over every day."""
         if check in self.made.dated:
             return False
         attached = self.lineage.node(check).get("attached_node")

@@ -1,8 +1,9 @@
 """The files of the dbt project: a digest over them, and the profile dbt runs with.
 
-The digest covers everything that could change a table or what is said of it: models, macros, seeds, tests, descriptions,
-the contracts behind the sources, and the code that makes source views and affected days. Where it is the same, dbt need
-not be asked which of them changed (warehouse.build.identity). dbt's own target and log folders lie in the state folder.
+The digest covers everything that could change a table or what is said of it: models, macros, seeds, tests,
+descriptions, the contracts behind the sources, and the code that makes source views and affected days. Where it is the
+same, dbt need not be asked which of them changed (warehouse.build.identity). dbt's own target and log folders lie in
+the state folder.
 """
 
 from __future__ import annotations
