@@ -78,7 +78,7 @@ class _Texts:
         return on_date(sql, self.made.as_of) if asks_for_date(sql) else None
 
     def _has_days(self, check: str) -> bool:
-        """May its text name affected days, now or when it was compiled? A check of the date is judged over every day."""
+        """May its text name affected days, now or when it was compiled? Checks of the date look at every day."""
         if check in self.made.dated:
             return False
         attached = self.lineage.node(check).get("attached_node")
