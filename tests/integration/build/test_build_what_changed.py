@@ -117,7 +117,7 @@ class History:
         send(march(6) + timedelta(minutes=self.deliveries))
 
 
-@settings(max_examples=a_part(0.02), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=a_part(0.01), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 @pytest.mark.parametrize(
     "changes", [{}, {CALL: {"delivery": "interval", "correction": "delta"}}], ids=["events", "delta"]
