@@ -195,6 +195,7 @@ _FLAGS = (
     "--no-use-colors-file",
     "--no-print",
     "--partial-parse",
+    "--no-populate-cache",  # relations are looked up when they are needed: most builds make few
 )
 
 
