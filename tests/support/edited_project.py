@@ -75,18 +75,22 @@ models:
 
 
 class EditedProject:
-    """A copy of the project below `folder`; `path` is what a build is given."""
+    """A copy of the project below `folder`, made unless it is there; `path` is what a build is given."""
 
     def __init__(self, folder: Path) -> None:
         # Beside the shipped macros and tests, which the project names by relative paths.
         self.path = folder / "tests" / "project" / "dbt_project"
+        self.marts = self.path / "models" / "marts"
+        if not self.path.exists():
+            self._make(folder)
+        self._texts = {path: path.read_text(encoding="utf-8") for path in self.marts.rglob("*.sql")}
+
+    def _make(self, folder: Path) -> None:
         shutil.copytree(DBT_PROJECT, self.path, ignore=shutil.ignore_patterns("target", "logs"))
         shutil.copytree(DBT_PROJECT.parents[2] / "dbt_project", folder / "dbt_project")
-        self.marts = self.path / "models" / "marts"
         (self.marts / "offices" / "mart_office_age.sql").write_text(_TODAY, encoding="utf-8")
         (self.marts / "calls" / "fct_call_age.sql").write_text(_AGED, encoding="utf-8")
         self.describe("办公点")
-        self._texts = {path: path.read_text(encoding="utf-8") for path in self.marts.rglob("*.sql")}
 
     def describe(self, text: str) -> None:
         """Another description of a model."""

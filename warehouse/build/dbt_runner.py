@@ -89,7 +89,9 @@ class Dbt:
 
     def test(self, names: Collection[str]) -> list[NodeResult]:
         """Run these data tests. Raises BuildFailed."""
-        return self.execute("test", "--exclude-resource-type", "unit_test", *self._selected("test", names))
+        # Tests look up no relations. Models do, and from several threads: there the cache must be filled beforehand.
+        options = ("--exclude-resource-type", "unit_test", "--no-populate-cache")
+        return self.execute("test", *options, *self._selected("test", names))
 
     def execute(self, command: str, *options: str) -> list[NodeResult]:
         """Run a dbt command that works on nodes. Raises BuildFailed, also for no node."""
@@ -195,7 +197,6 @@ _FLAGS = (
     "--no-use-colors-file",
     "--no-print",
     "--partial-parse",
-    "--no-populate-cache",  # relations are looked up when they are needed: most builds make few
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -21,21 +23,34 @@ REGISTERED = {"stg_office__offices", "dim_office", "mart_office_age", "mart_call
 DATED = {"mart_office_age", "fct_call_age"}
 
 
-@pytest.fixture
-def edited(tmp_path: Path) -> SmallLake:
-    """Two days of every feed, built; the project is the test's own."""
-    project = EditedProject(tmp_path)
-    lake = SmallLake(open_lake(tmp_path / "home"), project=project.path)
+@dataclass
+class Edited(SmallLake):
+    """A lake whose project is the test's own."""
+
+    own: EditedProject = field(kw_only=True)
+
+
+def opened(folder: Path) -> Edited:
+    own = EditedProject(folder)
+    return Edited(open_lake(folder / "home"), project=own.path, own=own)
+
+
+@pytest.fixture(scope="module")
+def edited_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of every feed, built once for all tests; only `edited` hands them out."""
+    folder = tmp_path_factory.mktemp("edited")
+    lake = opened(folder)
     for day in (SECOND, THIRD):
         lake.fill(day)
     assert {c.status for c in lake.build(THIRD).checks} == {"passed"}
-    lake.edited = project  # type: ignore[attr-defined]
-    return lake
+    return folder
 
 
-def project(lake: SmallLake) -> EditedProject:
-    found: EditedProject = lake.edited  # type: ignore[attr-defined]
-    return found
+@pytest.fixture
+def edited(edited_once: Path, tmp_path: Path) -> Edited:
+    """A copy of that lake with its project."""
+    shutil.copytree(edited_once, tmp_path / "copy", symlinks=True)
+    return opened(tmp_path / "copy")
 
 
 def made(report: BuildReport) -> set[str]:
@@ -54,7 +69,7 @@ def no_dbt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Dbt, "parse", started)
 
 
-def test_a_feed_reaches_what_reads_it(edited: SmallLake) -> None:
+def test_a_feed_reaches_what_reads_it(edited: Edited) -> None:
     edited.readings(LATER)
     report = edited.build(THIRD)
     assert made(report) == READINGS
@@ -72,8 +87,8 @@ def test_a_feed_reaches_what_reads_it(edited: SmallLake) -> None:
     assert "fct_reading" not in ran(report)
 
 
-def test_an_edited_model_is_made_from_everything_with_what_is_below_it(edited: SmallLake) -> None:
-    project(edited).edit("fct_call", "        minutes,", "        minutes + 1 as minutes,")
+def test_an_edited_model_is_made_from_everything_with_what_is_below_it(edited: Edited) -> None:
+    edited.own.edit("fct_call", "        minutes,", "        minutes + 1 as minutes,")
     report = edited.build(THIRD)
     assert made(report) == {"fct_call", "mart_call_daily"}
     assert not report.full_refresh
@@ -87,28 +102,26 @@ def test_an_edited_model_is_made_from_everything_with_what_is_below_it(edited: S
     assert made(edited.build(THIRD)) == CALLS
 
 
-def test_a_macro_reaches_the_models_that_call_it(edited: SmallLake) -> None:
-    project(edited).macro(
-        "local_timestamp", "{% macro local_timestamp(column) -%}", "{% macro local_timestamp(column) %}"
-    )
+def test_a_macro_reaches_the_models_that_call_it(edited: Edited) -> None:
+    edited.own.macro("local_timestamp", "{% macro local_timestamp(column) -%}", "{% macro local_timestamp(column) %}")
     assert made(edited.build(THIRD)) == READINGS - {"stg_office__readings"}
-    project(edited).macro("get_incremental_affected_days_sql", "insert into", "insert  into")
+    edited.own.macro("get_incremental_affected_days_sql", "insert into", "insert  into")
     report = edited.build(THIRD)
     assert made(report) == {model.name for model in report.models}
 
 
-def test_a_description_makes_nothing_and_reaches_the_report(edited: SmallLake) -> None:
-    project(edited).describe("新的说明")
+def test_a_description_makes_nothing_and_reaches_the_report(edited: Edited) -> None:
+    edited.own.describe("新的说明")
     report = edited.build(THIRD)
     assert made(report) == ran(report) == set()
     assert {m.description for m in report.models if m.name == "mart_office_age"} == {"新的说明"}
     assert not report.nothing_new
 
 
-def test_a_changed_check_looks_at_every_day(edited: SmallLake) -> None:
+def test_a_changed_check_looks_at_every_day(edited: Edited) -> None:
     edited.readings(LATER)
     edited.build(THIRD)
-    path = project(edited).marts / "readings" / "fct_reading.yml"
+    path = edited.own.marts / "readings" / "fct_reading.yml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("high: 100", "high: 3"), encoding="utf-8")
     report = edited.build(THIRD)
@@ -121,7 +134,7 @@ def test_a_changed_check_looks_at_every_day(edited: SmallLake) -> None:
     assert {c.failures for c in report.checks if c.name.startswith("value_between_fct_reading")} == {20}
 
 
-def test_the_date_reaches_models_that_ask_for_it(edited: SmallLake) -> None:
+def test_the_date_reaches_models_that_ask_for_it(edited: Edited) -> None:
     report = edited.build(LATER)
     assert made(report) == DATED
     assert edited.query("select distinct called_date + cast(days_ago as int) from fct_call_age") == [(LATER,)]
@@ -155,8 +168,9 @@ def test_the_date_alone_is_judged_without_dbt(tmp_path: Path, monkeypatch: pytes
     assert made(lake.build(LATER)) == CALLS - DATED
 
 
-def test_a_dimension_that_loses_a_key_is_found_out_by_facts_of_other_days(edited: SmallLake) -> None:
+def test_a_dimension_that_loses_a_key_is_found_out_by_facts_of_other_days(edited: Edited) -> None:
     def orphans() -> tuple[str, int | None]:
+        assert [(m.name, m.message) for m in report.models if m.status != "passed"] == []
         (check,) = (c for c in report.checks if c.name.startswith("relationships_fct_call"))
         return check.status, check.failures
 
@@ -171,11 +185,11 @@ def test_a_dimension_that_loses_a_key_is_found_out_by_facts_of_other_days(edited
     assert orphans() == ("passed", 0)
 
 
-def test_a_removed_model_leaves_no_table(edited: SmallLake) -> None:
-    (project(edited).marts / "offices" / "mart_office_age.sql").unlink()
-    path = project(edited).marts / "offices" / "_age.yml"
+def test_a_removed_model_leaves_no_table(edited: Edited) -> None:
+    (edited.own.marts / "offices" / "mart_office_age.sql").unlink()
+    path = edited.own.marts / "offices" / "_age.yml"
     path.write_text("models: []\n", encoding="utf-8")
-    (project(edited).marts / "calls" / "fct_call_age.sql").unlink()
+    (edited.own.marts / "calls" / "fct_call_age.sql").unlink()
     report = edited.build(THIRD)
     assert made(report) == set()
     tables = {name for (name,) in edited.query("select table_name from information_schema.tables")}
@@ -183,7 +197,7 @@ def test_a_removed_model_leaves_no_table(edited: SmallLake) -> None:
     assert {"mart_office_age", "fct_call_age"}.isdisjoint(tables)
 
 
-def test_a_verdict_says_which_build_ran_its_checks(edited: SmallLake) -> None:
+def test_a_verdict_says_which_build_ran_its_checks(edited: Edited) -> None:
     before = {v.product: v for v in gate(edited.lake, edited.build(THIRD), today=THIRD)}
     first = {c.build_id for c in before["calls"].checks if c.build_id}
     edited.readings(LATER)
@@ -193,6 +207,6 @@ def test_a_verdict_says_which_build_ran_its_checks(edited: SmallLake) -> None:
     assert after["readings"].inputs != before["readings"].inputs
     carried = {c.build_id for c in after["calls"].checks if c.build_id and c.kind != "freshness"}
     assert carried == first
-    project(edited).edit("fct_call", "        minutes,", "        minutes + 1 as minutes,")
+    edited.own.edit("fct_call", "        minutes,", "        minutes + 1 as minutes,")
     edited_calls = {v.product: v for v in gate(edited.lake, edited.build(THIRD), today=THIRD)}["calls"]
     assert edited_calls.inputs != before["calls"].inputs
