@@ -50,9 +50,11 @@ def test_one_more_day_reads_its_own_files_and_tests_its_own_rows(built: Built) -
     assert key in str(text)
     assert listed(filled, CALL) == set()
     tested = check(second, "primary_key_fct_reading")
-    assert "read_date in (date '2026-03-04')" in str(tested.compiled_sql)
+    assert "\"read_date\" in (date '2026-03-04')" in str(tested.compiled_sql)
     daily = check(second, "primary_key_mart_office_daily")
-    assert "billing_date in (date '2026-03-04', date '2026-03-05')" in str(daily.compiled_sql)
+    assert "\"billing_date\" in (date '2026-03-04', date '2026-03-05')" in str(daily.compiled_sql)
+    related = check(second, "total_equals_mart_office_daily")
+    assert related.build_id == second.build_id
     assert filled.query("select count(*) from fct_reading") == [(3 * 3 * 3,)]
     # The reading of 21:00 the day before lies in a file that this run does not open.
     ((readings,),) = filled.query(
