@@ -9,6 +9,7 @@ SCRIPTS = (
     ("conform", "--rows", "5000000", "--dlt", ".venv-dlt/bin/python"),
     ("conform", "--rows", "20000000", "--times", "3"),
     ("one_more_day",),
+    ("build",),
     ("ndjson", "--rows", "1000000"),
     ("ndjson", "--rows", "12000000", "--times", "1"),
     ("xml_records",),

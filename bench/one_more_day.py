@@ -29,18 +29,12 @@ def measure(history: History, lake: Lake, number: int) -> tuple[float, float, Bu
     started = time.monotonic()
     report = build(lake, day)
     wall = time.monotonic() - started
-    return wall, node_seconds(lake), report
+    return wall, node_seconds(report), report
 
 
-def node_seconds(lake: Lake) -> float:
-    """Execution time of models and tests of the last build as dbt reports it."""
-    import json
-
-    total = 0.0
-    for path in sorted((lake.settings.state_root / "dbt" / "target").glob("*run_results*.json")):
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
-        total += sum(float(result["execution_time"]) for result in results)
-    return total
+def node_seconds(report: BuildReport) -> float:
+    """Execution time of the models and checks that the build made and ran."""
+    return sum(one.seconds or 0.0 for one in [*report.models, *report.checks])
 
 
 def read_by_view(lake: Lake) -> tuple[int, int]:

@@ -19,6 +19,7 @@ part "ruff format" "$bin/ruff" format --check .
 part "mypy" "$bin/mypy"
 part "contracts" "$bin/citylake" contracts check
 part "generated files" "$bin/python" -m infra.generate --check
+part "clocks in SQL" "$bin/python" -m pytest -q tests/conventions/test_clocks_in_sql.py
 part "sqlfluff" "$bin/sqlfluff" lint --disable-progress-bar dbt_project/models dbt_project/tests dbt_project/macros
 
 if ((${#failed[@]})); then

@@ -39,6 +39,8 @@ class CheckResult(Document):
 
     `accepted` is true when the register of accepted failures covers it today.
     `note` says why a register entry did not help (expired, exceeded).
+    `build_id` is the build that ran the check, where it is one of dbt's: an earlier one than the verdict's where
+    nothing that the check reads has changed since.
     """
 
     name: str
@@ -49,6 +51,7 @@ class CheckResult(Document):
     message: str | None = None
     note: str | None = None
     tables: list[str] = Field(default=[])
+    build_id: str | None = None
 
     @property
     def good(self) -> bool:
@@ -78,8 +81,8 @@ class Verdict(Document):
     """Decision on one product of one build.
 
     `score` is the share of considered checks that are good, 0 to 1. `blocked_editions` names
-    editions this product may not enter although it passed, with reasons. `inputs` is the
-    digest of the effective bronze files behind it.
+    editions this product may not enter although it passed, with reasons. `inputs` is the identity of what it was judged
+    on: a digest of the effective bronze files behind it and of the code that its tables are made of.
     """
 
     product: str
@@ -99,9 +102,9 @@ class Verdict(Document):
         return self.decision == "passed" and not self.blocked_editions.get(edition)
 
 
-def inputs_digest(inputs: dict[str, list[str]]) -> str:
-    """sha256 over feeds and their effective bronze keys, order not mattering."""
-    canonical = json.dumps({feed: sorted(keys) for feed, keys in inputs.items()}, sort_keys=True)
+def inputs_digest(inputs: dict[str, list[str]], identities: dict[str, str]) -> str:
+    """sha256 over feeds with their effective bronze keys and models with their identities, order not mattering."""
+    canonical = json.dumps([{feed: sorted(keys) for feed, keys in inputs.items()}, identities], sort_keys=True)
     return sha256_of_bytes(canonical.encode())
 
 

@@ -44,7 +44,7 @@ def orphans(lake: Lake) -> None:
 def docs(lake: Lake) -> None:
     """Write dbt's documentation where the pages are served, unless models and released tables are unchanged since."""
     from warehouse.build.dbt_runner import freeing_dbt
-    from warehouse.build.runner import last_report
+    from warehouse.build.report import last_report
     from warehouse.docs import write_docs
     from warehouse.release import pointer
 

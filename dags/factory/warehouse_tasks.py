@@ -97,7 +97,7 @@ def blocked_products() -> None:
 
 def _report(lake: Lake) -> BuildReport:
     from ingestion.errors import ConfigurationError
-    from warehouse.build.runner import last_report
+    from warehouse.build.report import last_report
 
     report = last_report(lake.settings)
     if report is None:

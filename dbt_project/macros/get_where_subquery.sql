@@ -4,7 +4,7 @@
     refresh tests everything. Tests that compare with receipts choose their own rows.
 #}
 {% macro get_where_subquery(relation) -%}
-    {%- set own_rows = ['content_is_fresh', 'row_count_equals_receipts', 'total_equals'] -%}
+    {%- set own_rows = ['content_is_fresh', 'row_count_equals_receipts', 'total_equals', 'covers_as_of'] -%}
     {%- set predicates = [config.get('where')] if config.get('where') else [] -%}
     {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- set settings = (tested.config.meta or {}).get('citylake', {}) if tested else {} -%}

@@ -118,7 +118,7 @@ def test_corrected_redelivery_turns_it_green(story: tuple[Lake, dict[date, RunRe
 def test_accepted_failure_expires(story: tuple[Lake, dict[date, RunReport]], tmp_path: Path) -> None:
     """A failing check accepted until a date passes before it and blocks after it."""
     lake, _ = story
-    from warehouse.build.runner import last_report
+    from warehouse.build.report import last_report
     from warehouse.gate.decide import gate
 
     report = last_report(lake.settings)

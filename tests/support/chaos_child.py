@@ -27,8 +27,8 @@ import pyarrow.parquet  # noqa: F401
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from ingestion.store import Store
-from warehouse.build.report import BuildReport
-from warehouse.build.runner import last_report, make_models, test_models
+from warehouse.build.report import BuildReport, last_report
+from warehouse.build.runner import make_models, test_models
 from warehouse.capture import Extracted, conform_days, extract_days
 from warehouse.gate.decide import gate
 from warehouse.publish.run import publish

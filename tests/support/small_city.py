@@ -25,8 +25,7 @@ from ingestion.receipts.log import ReceiptLog
 from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
 from ingestion.store import Store, open_store
-from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
-from warehouse.build.runner import REPORT
+from warehouse.build.report import REPORT, BuildReport, CheckRun, ModelBuilt
 
 DELIVERY: dict[str, Any] = {"office.reading": "interval", "office.visit": "interval", "office.town": "snapshot"}
 

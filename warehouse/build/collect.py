@@ -1,20 +1,19 @@
 """Translate dbt's manifest and run results into `ModelBuilt` and `CheckRun` (warehouse.build.report).
 
-Also finds the feeds and products behind a model by walking dbt's graph, and maps dbt's statuses to the project's:
-passed, warned, failed, error, skipped. Row counts come from warehouse.build.runner, verdicts from warehouse.gate.
+Maps dbt's statuses to the project's: passed, warned, failed, error, skipped. What was not made or judged in this build
+is told by what the build file keeps of it (warehouse.build.kept). Row counts come from warehouse.build.builder,
+verdicts from warehouse.gate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from warehouse.build.errors import BuildFailed
-from warehouse.build.report import CheckKind, CheckRun, Kind, ModelBuilt, Relation, Status
+from warehouse.build.lineage import Lineage, arguments_of, check_of, citylake_meta, group, kind_of
+from warehouse.build.report import CheckRun, ModelBuilt, NodeResult, Relation, Status
 
-_KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
 _STATUS: dict[str, Status] = {
     "success": "passed",
     "pass": "passed",
@@ -26,101 +25,29 @@ _STATUS: dict[str, Status] = {
     "partial success": "error",
     "no-op": "skipped",
 }
-_CHECKS: dict[str, CheckKind] = {
-    "primary_key": "key",
-    "content_is_fresh": "freshness",
-    "covers_as_of": "freshness",
-    "row_count_equals_receipts": "reconciliation",
-    "row_count_equals": "reconciliation",
-    "total_equals": "reconciliation",
-    "relationships": "relationship",
-}
-Results = Mapping[str, Mapping[str, Any]]
+Results = Mapping[str, NodeResult]
 
 
 @dataclass(frozen=True)
-class Lineage:
-    """Which nodes of the dbt project read which. `manifest` is dbt's manifest.json as data."""
+class Run:
+    """One build: its id, identities of nodes, and what it left as it was: `standing` maps the models it did not make to
+    the build that made them, `carried` the checks it did not run to their last result."""
 
-    manifest: Mapping[str, Any]
-
-    @cached_property
-    def _ancestors(self) -> dict[str, frozenset[str]]:
-        return {}
-
-    def node(self, unique_id: str) -> Mapping[str, Any]:
-        """A model, seed, test or source by its id."""
-        node: Mapping[str, Any] = self.manifest["nodes"].get(unique_id) or self.manifest["sources"][unique_id]
-        return node
-
-    def upstream(self, unique_id: str) -> list[str]:
-        """Ids of the nodes that a node reads directly, sorted."""
-        return sorted(self.manifest["parent_map"].get(unique_id, []))
-
-    def ancestors(self, unique_id: str) -> frozenset[str]:
-        """Ids of every node that a node reads, directly or through others."""
-        if unique_id not in self._ancestors:
-            direct = self.upstream(unique_id)
-            self._ancestors[unique_id] = frozenset(direct).union(*(self.ancestors(parent) for parent in direct))
-        return self._ancestors[unique_id]
-
-    def feeds(self, unique_id: str) -> list[str]:
-        """`department.feed` of every source that a node reads, directly or through others, sorted."""
-        sources = {name for name in self.ancestors(unique_id) | {unique_id} if name.startswith("source.")}
-        return sorted({_feed(self.node(name)) for name in sources})
-
-    def products(self, unique_id: str) -> list[str]:
-        """dbt groups (data products) of the models that a node reads, without its own group, sorted."""
-        own = group(self.node(unique_id))
-        groups = {group(self.node(name)) for name in self.ancestors(unique_id)}
-        return sorted(name for name in groups if name is not None and name != own)
-
-    @property
-    def has_seeds(self) -> bool:
-        """Whether the project has dbt seeds (reference tables) to load."""
-        return any(node["resource_type"] == "seed" for node in self.manifest["nodes"].values())
-
-    def models(self) -> list[str]:
-        """Ids of the project's models, sorted."""
-        return sorted(name for name, node in self.manifest["nodes"].items() if node["resource_type"] == "model")
+    build_id: str
+    identities: Mapping[str, str] = field(default_factory=dict)
+    standing: Mapping[str, str] = field(default_factory=dict)
+    carried: Mapping[str, CheckRun] = field(default_factory=dict)
 
 
-def _feed(source: Mapping[str, Any]) -> str:
-    """`department.feed` of a source, from its `config.meta`. Raises BuildFailed where it names none."""
-    feed = ((source.get("config") or {}).get("meta") or {}).get("feed")
-    if feed is None:
-        raise BuildFailed(
-            f"source {source['source_name']}.{source['name']} does not say which feed it is (config.meta.feed)",
-            left="tables were built, the watermark was not moved",
-            next_step="make generate",
-        )
-    return str(feed)
-
-
-def citylake_meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a node declares under `config.meta.citylake`."""
-    meta: Mapping[str, Any] = ((node.get("config") or {}).get("meta") or {}).get("citylake") or {}
-    return meta
-
-
-def group(node: Mapping[str, Any]) -> str | None:
-    """A node's dbt group, which is its data product; None without a group."""
-    name: str | None = (node.get("config") or {}).get("group")
-    return name
-
-
-def kind_of(name: str) -> Kind | None:
-    """The kind of a model by the prefix of its name (`fct_` is a fact); None for staging and intermediate models."""
-    return _KINDS.get(name.split("_", 1)[0])
-
-
-def collect_models(lineage: Lineage, results: Results, rows: Mapping[str, int]) -> list[ModelBuilt]:
+def collect_models(lineage: Lineage, results: Results, rows: Mapping[str, int], run: Run) -> list[ModelBuilt]:
     """One entry for each model of the project. `results` are dbt's by node id, `rows` row counts by node id."""
-    return [_model(lineage, name, results.get(name), rows.get(name)) for name in lineage.models()]
+    return [_model(lineage, name, results.get(name), rows.get(name), run) for name in lineage.models()]
 
 
-def _model(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, rows: int | None) -> ModelBuilt:
+def _model(lineage: Lineage, unique_id: str, result: NodeResult | None, rows: int | None, run: Run) -> ModelBuilt:
     node = lineage.node(unique_id)
+    status: Status = "passed" if unique_id in run.standing else status_of(result)
+    made_now = run.build_id if status == "passed" else None
     return ModelBuilt(
         name=node["name"],
         unique_id=unique_id,
@@ -129,32 +56,43 @@ def _model(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, r
         kind=kind_of(node["name"]),
         public=node.get("access") == "public",
         materialized=node["config"]["materialized"],
-        status=status_of(result),
-        message=_message(result),
+        status=status,
+        message=None if status == "passed" else _message(result),
         rows=rows,
         day_column=citylake_meta(node).get("day_column"),
         feeds=lineage.feeds(unique_id),
         upstream=[lineage.node(parent)["name"] for parent in lineage.upstream(unique_id)],
         upstream_products=lineage.products(unique_id),
+        identity=run.identities.get(unique_id, ""),
+        build_id=run.standing.get(unique_id, made_now),
+        seconds=None if result is None else result.seconds,
+        description=node.get("description") or "",
+        columns={
+            name: column["description"]
+            for name, column in (node.get("columns") or {}).items()
+            if column.get("description")
+        },
     )
 
 
-def collect_checks(lineage: Lineage, results: Results, built: Mapping[str, Status]) -> list[CheckRun]:
+def collect_checks(lineage: Lineage, results: Results, built: Mapping[str, Status], run: Run) -> list[CheckRun]:
     """One entry for each data test. `built` maps node ids to statuses.
 
     A test that reads a model which was not built counts as skipped, because that model's table holds older rows.
     """
-    tests = sorted(name for name, node in lineage.manifest["nodes"].items() if node["resource_type"] == "test")
-    return [_check(lineage, name, results.get(name), built) for name in tests]
+    return [_check(lineage, name, results.get(name), built, run) for name in lineage.tests()]
 
 
-def _check(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, built: Mapping[str, Status]) -> CheckRun:
+def _check(
+    lineage: Lineage, unique_id: str, result: NodeResult | None, built: Mapping[str, Status], run: Run
+) -> CheckRun:
     node = lineage.node(unique_id)
     read = [name for name in lineage.upstream(unique_id) if name.startswith(("model.", "seed."))]
     declared = node.get("attached_node") or next(iter(read), None)
     models = [name for name in (declared, *(name for name in read if name != declared)) if name]
     stale = [lineage.node(name)["name"] for name in models if built.get(name, "passed") != "passed"]
-    return CheckRun(
+    kept = run.carried.get(unique_id)
+    check = CheckRun(
         name=node["name"],
         unique_id=unique_id,
         check=check_of(node),
@@ -162,12 +100,18 @@ def _check(lineage: Lineage, unique_id: str, result: Mapping[str, Any] | None, b
         models=[lineage.node(name)["name"] for name in models],
         severity=str(node["config"]["severity"]).lower(),
         status="skipped" if stale else status_of(result),
-        failures=None if stale or result is None else result.get("failures"),
+        failures=None if stale or result is None else result.failures,
         message=f"not built: {', '.join(stale)}" if stale else _format_message(node, _message(result)),
         column=node.get("column_name"),
-        compiled_sql=None if result is None else result.get("compiled_code"),
+        compiled_sql=None if result is None else result.compiled_sql,
         relation=_relation(lineage, node, declared, read),
+        build_id=run.build_id,
+        seconds=None if result is None else result.seconds,
     )
+    if kept is None or stale:
+        return check
+    carried = ("status", "failures", "message", "compiled_sql", "build_id")
+    return check.model_copy(update={name: getattr(kept, name) for name in carried})
 
 
 def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, read: list[str]) -> Relation | None:
@@ -175,7 +119,7 @@ def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, r
 
     `declared` is the id of the model the test is declared on, `read` the ids it reads.
     """
-    arguments = (node.get("test_metadata") or {}).get("kwargs") or {}
+    arguments = arguments_of(node)
     others = [name for name in read if name != declared]
     plain = check_of(node) == "relationship" and not node["config"].get("where")
     if not plain or declared is None or len(others) > 1 or not arguments.get("field") or not node.get("column_name"):
@@ -188,20 +132,25 @@ def _relation(lineage: Lineage, node: Mapping[str, Any], declared: str | None, r
     )
 
 
-def check_of(node: Mapping[str, Any]) -> CheckKind:
-    """The kind of a check: what `meta.citylake.check` declares, else by the name of its generic test, else `rule`."""
-    declared: CheckKind | None = citylake_meta(node).get("check")
-    if declared is not None and declared in get_args(CheckKind):
-        return declared
-    name = (node.get("test_metadata") or {}).get("name")
-    return _CHECKS.get(str(name), "rule")
+def as_check(node: Mapping[str, Any], last: CheckRun, result: NodeResult, build_id: str) -> CheckRun:
+    """A check's last result with what `result` says; `node` is the test in dbt's manifest, or the part that is kept."""
+    return last.model_copy(
+        update={
+            "status": status_of(result),
+            "failures": result.failures,
+            "message": _format_message(node, _message(result)),
+            "compiled_sql": result.compiled_sql,
+            "build_id": build_id,
+            "seconds": result.seconds,
+        }
+    )
 
 
-def status_of(result: Mapping[str, Any] | None) -> Status:
+def status_of(result: NodeResult | None) -> Status:
     """dbt's status as one of the project's: skipped without a result, error for a status that is not known."""
     if result is None:
         return "skipped"
-    return _STATUS.get(str(result["status"]), "error")
+    return _STATUS.get(result.status, "error")
 
 
 def _format_message(node: Mapping[str, Any], message: str | None) -> str | None:
@@ -209,20 +158,19 @@ def _format_message(node: Mapping[str, Any], message: str | None) -> str | None:
     test = node.get("test_metadata") or {}
     if message is None or not test:
         return message
-    arguments = {k: v for k, v in (test.get("kwargs") or {}).items() if k not in ("model", "column_name")}
+    arguments = {k: v for k, v in arguments_of(node).items() if k not in ("model", "column_name")}
     if test.get("name") == "content_is_fresh":
         return f"no content within {arguments.get('within_days')} days before the day judged; {message}"
     described = ", ".join(f"{name} {value}" for name, value in arguments.items())
     return f"{test.get('name')} ({described}): {message}" if described else message
 
 
-def _message(result: Mapping[str, Any] | None) -> str | None:
+def _message(result: NodeResult | None) -> str | None:
     if result is None:
         return "not reached"
-    message = result.get("message")
-    return None if message is None or status_of(result) == "passed" else str(message)
+    return None if status_of(result) == "passed" else result.message
 
 
-def by_id(run_results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """dbt's run results (run_results.json) as a mapping from node id to result."""
-    return {str(result["unique_id"]): result for result in run_results["results"]}
+def by_id(results: Iterable[NodeResult]) -> dict[str, NodeResult]:
+    """Results by node id."""
+    return {result.unique_id: result for result in results}

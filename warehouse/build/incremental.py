@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ingestion.contract.model import Contract
-from warehouse.build.collect import Lineage
 from warehouse.build.errors import BuildFailed
+from warehouse.build.lineage import Lineage
 from warehouse.build.sources import dated_tables
 
 _READ_THROUGH = ("view", "ephemeral")

@@ -1,8 +1,9 @@
 """The files of the dbt project: a digest over them, and the profile dbt runs with.
 
-The digest covers everything that could change a table: models, macros, seeds, tests, the
-contracts behind the sources, and the code that makes source views and affected days. dbt's own
-target and log folders lie in the state folder.
+The digest covers everything that could change a table or what is said of it: models, macros, seeds, tests,
+descriptions, the contracts behind the sources, and the code that makes source views and affected days. Where it is the
+same, dbt need not be asked which of them changed (warehouse.build.identity). dbt's own target and log folders lie in
+the state folder.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import yaml
 
 from ingestion.contract.model import Contract
 from ingestion.errors import ConfigurationError
+from warehouse.build.identity import code_version
 
 PROFILE = "citylake"
 STORE_PLUGIN = "warehouse.build.dbt_store"
 _PATHS = {"model-paths": "models", "macro-paths": "macros", "seed-paths": "seeds", "test-paths": "tests"}
-_CODE = ("sources.py", "state.py")
 _SUFFIXES = (".sql", ".yml", ".yaml", ".csv", ".md")
 
 
@@ -38,10 +39,9 @@ def project_digest(project: Path, contracts: Mapping[str, Contract]) -> str:
         for path in sorted(p for p in (project / folder).rglob("*") if p.suffix in _SUFFIXES):
             name = f"{folder}/{path.relative_to(project / folder).as_posix()}"
             digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in _CODE:
-        digest.update(name.encode() + b"\0" + Path(__file__).with_name(name).read_bytes() + b"\0")
+    digest.update(code_version().encode() + b"\0")
     for feed, contract in sorted(contracts.items()):
-        digest.update(f"{feed}={contract.revision}\0".encode())
+        digest.update(f"{feed}={contract.revision} {contract.citylake.correction}\0".encode())
     return digest.hexdigest()[:12]
 
 

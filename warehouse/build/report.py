@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from ingestion.settings import Settings
 from ingestion.values.document import Document
+
+REPORT = "build_report.json"
+"""The file of the last build's report in the state folder."""
 
 Kind = Literal["dimension", "fact", "mart", "pub", "gov"]
 CheckKind = Literal["key", "freshness", "reconciliation", "relationship", "rule"]
@@ -24,6 +28,9 @@ class ModelBuilt(Document):
 
     `feeds` are the `department.feed` it reads, directly or through other models; `rows` is the row count of its whole
     table, None for a view. `upstream` are the models it reads, `upstream_products` the products of these.
+    `identity` is that of its SQL and of everything below it (warehouse.build.identity), `build_id` the build that made
+    the table as it is: an earlier one where nothing it reads has changed since. `seconds` are those of the build that
+    made it, None where it was not made in this one.
     """
 
     name: str
@@ -40,6 +47,12 @@ class ModelBuilt(Document):
     feeds: list[str] = Field(default=[])
     upstream: list[str] = Field(default=[])
     upstream_products: list[str] = Field(default=[])
+    identity: str = ""
+    build_id: str | None = None
+    seconds: float | None = None
+    description: str = ""
+    columns: dict[str, str] = Field(default={})
+    """Descriptions of its columns by name."""
 
 
 class Relation(Document):
@@ -54,7 +67,8 @@ class Relation(Document):
 class CheckRun(Document):
     """One data test after a build. `models` are the models it reads; the first is the one it is declared on.
 
-    `relation` is set for relationship checks, so that they can run again on a composed release.
+    `relation` is set for relationship checks, so that they can run again on a composed release. `build_id` is the build
+    that ran it: an earlier one where the result was carried, as nothing it reads has changed since.
     """
 
     name: str
@@ -69,6 +83,19 @@ class CheckRun(Document):
     column: str | None = None
     compiled_sql: str | None = None
     relation: Relation | None = None
+    build_id: str | None = None
+    seconds: float | None = None
+
+
+class NodeResult(Document):
+    """What dbt says of one node it worked on; `status` and `message` in dbt's words, `failures` for tests."""
+
+    unique_id: str
+    status: str
+    message: str | None = None
+    failures: int | None = None
+    compiled_sql: str | None = None
+    seconds: float | None = None
 
 
 def _write_atomically(path: Path, text: str) -> None:
@@ -81,16 +108,24 @@ def _write_atomically(path: Path, text: str) -> None:
 class ModelsMade(Document):
     """A build between `dbt run` and `dbt test`, kept in a file because Airflow runs the two in two processes.
 
-    `results` is run_results.json of `dbt run`.
+    `selected` are the ids of the models and seeds that were to be made, `results` what dbt says of them, `checks` the
+    ids of the checks that must run. `identities` holds those of every model, seed and check as `make_models` found
+    them, and `dated` those that ask for the city's date.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     build_id: str
     as_of: date
     started_at: datetime
     full_refresh: bool
     project_digest: str
-    results: dict[str, Any]
+    dbt_version: str
+    invocation_id: str
+    results: list[NodeResult]
+    selected: list[str]
+    checks: list[str]
+    identities: dict[str, str]
+    dated: list[str]
     messages: list[str] = Field(default=[])
     warnings: list[str] = Field(default=[])
 
@@ -136,3 +171,14 @@ class BuildReport(Document):
     def load(cls, path: Path) -> BuildReport:
         """Read it from `path`."""
         return cls.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def report_path(settings: Settings) -> Path:
+    """Where the report of the last build lies."""
+    return settings.state_root / REPORT
+
+
+def last_report(settings: Settings) -> BuildReport | None:
+    """The report of the last build, None before the first."""
+    path = report_path(settings)
+    return BuildReport.load(path) if path.is_file() else None

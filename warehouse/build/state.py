@@ -6,16 +6,21 @@ next run is a full refresh.
 | table | rows |
 |---|---|
 | `run` | this run: build id, as-of date, whether everything is rebuilt |
-| `last_build` | the last build that moved the watermark: project digest, whether every model was built |
+| `whole_node` | models, seeds and checks that this run makes or judges over every day, not the affected ones |
+| `last_build` | the last build that moved the watermark: project digest, is it complete, is a model dated |
 | `effective_file`, `effective_day` | which bronze files count now, and the event days in them |
 | `known_file`, `known_day` | every file that ever counted, so that the days of a superseded one are known |
 | `applied_file` | the files (and their rank, where rank decides) in the tables as last built |
 | `pending_day` | days attempted and not yet built and passed: after a crash or a failed check |
+| `pending_feed` | feeds attempted and not yet built and passed |
+| `affected_feed` | the feeds whose models are made and tested in this run |
 | `affected_day` | the days each feed's models rebuild and test in this run |
 | `listed_file` | the files the source views list in this run |
 | `merged_file` | merged objects and their members |
 | `repeat_day` | rows of listed files that another delivery's row replaces (delta, events) |
 | `product_feed` | which feeds a data product reads, as of the last build |
+
+Which tables were made of which code is kept by warehouse.build.kept.
 """
 
 from __future__ import annotations
@@ -33,8 +38,10 @@ create table if not exists _citylake.run (
     build_id varchar, as_of date, started_at timestamptz, full_refresh boolean
 );
 create table if not exists _citylake.last_build (
-    build_id varchar, project_digest varchar, is_complete boolean, finished_at timestamptz
+    build_id varchar, project_digest varchar, is_complete boolean, reads_date boolean, finished_at timestamptz
 );
+create table if not exists _citylake.whole_node (unique_id varchar);
+create table if not exists _citylake.pending_feed (feed varchar);
 create table if not exists _citylake.known_file (
     key varchar, feed varchar, table_name varchar, interval_start timestamptz, is_delta boolean
 );
@@ -97,9 +104,22 @@ union
 select feed, day from _citylake.pending_day
 """
 
+_AFFECTED_FEED = """
+create or replace table _citylake.affected_feed as
+select known_file.feed
+from _citylake.known_file
+inner join changed_file on known_file.key = changed_file.key
+union
+select feed from _citylake.pending_feed
+union
+select feed from _citylake.affected_day
+"""
+
 _AFFECTED_ALL = """
 create or replace table _citylake.affected_day as
-select distinct feed, day from _citylake.effective_day
+select distinct feed, day from _citylake.effective_day;
+create or replace table _citylake.affected_feed as
+select distinct feed from _citylake.effective_file
 """
 
 # The days of every feed: a model that joins two feeds needs both whole on a day that one of them changed.
@@ -109,7 +129,7 @@ create or replace table _citylake.listed_file as
 with wanted as (
     select distinct key
     from _citylake.effective_day
-    where (select full_refresh from _citylake.run) or day in (select day from _citylake.affected_day)
+    where day in (select day from _citylake.affected_day)
 ),
 delta_interval as (
     select distinct effective_file.feed, effective_file.table_name, effective_file.interval_start
@@ -120,6 +140,7 @@ delta_interval as (
 select effective_file.*
 from _citylake.effective_file
 where (select full_refresh from _citylake.run)
+    or feed in (select feed from whole_feed)
     or delivery = 'snapshot'
     or (feed, table_name) not in (select (feed, table_name) from dated_table)
     or key in (select key from wanted)
@@ -155,22 +176,28 @@ class Run:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the build file says of itself before a run."""
+    """What the build file says of itself before a run. `build_id` is the last completed build's, None where another
+    began since and did not complete; `is_current` says whether its tables hold exactly the effective files."""
 
     exists: bool
-    is_complete: bool
-    project_digest: str | None
-    is_current: bool
+    is_complete: bool = False
+    project_digest: str | None = None
+    is_current: bool = False
+    reads_date: bool = True
+    build_id: str | None = None
 
 
 def standing(connection: duckdb.DuckDBPyConnection, effective: Effective) -> Standing:
     """Whether the tables of the build file hold exactly the effective files. Changes nothing."""
     try:
-        last = connection.execute("select project_digest, is_complete from _citylake.last_build").fetchone()
-    except duckdb.CatalogException:
+        last = connection.execute(
+            """select project_digest, is_complete, reads_date, last_build.build_id, run.build_id
+               from _citylake.last_build cross join _citylake.run"""
+        ).fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException):  # an empty file, or one of an earlier version
         last = None
     if last is None:
-        return Standing(exists=False, is_complete=False, project_digest=None, is_current=False)
+        return Standing(exists=False)
     connection.register("effective_now", effective.files)
     differing = connection.execute(
         f"""
@@ -185,6 +212,8 @@ def standing(connection: duckdb.DuckDBPyConnection, effective: Effective) -> Sta
         is_complete=bool(last[1]),
         project_digest=str(last[0]),
         is_current=differing is not None and differing[0] == 0,
+        reads_date=bool(last[2]),
+        build_id=str(last[3]) if last[3] == last[4] else None,
     )
 
 
@@ -196,13 +225,13 @@ def begin(
     dated_tables: Iterable[tuple[str, str]],
     released: Mapping[str, Collection[str]] | None = None,
 ) -> None:
-    """Write what this run must do: effective files, affected days, listed files; days become pending.
+    """Write what this run must do: effective files, affected feeds and days, listed files; feeds and days become
+    pending. The caller's transaction.
 
     `dated_tables` are the (feed, table) pairs with an event time. `released` gives per product the
     bronze keys its last release was made from; a product that is absent adds nothing.
     """
     connection.execute(SCHEMA)
-    connection.begin()
     connection.register("files_now", effective.files)
     connection.register("days_now", effective.days)
     connection.execute("create or replace table _citylake.effective_file as from files_now")
@@ -225,54 +254,80 @@ def begin(
     else:
         connection.execute(_CHANGED)
         connection.execute(_AFFECTED)
+        connection.execute(_AFFECTED_FEED)
     connection.execute("create or replace table _citylake.pending_day as from _citylake.affected_day")
-    connection.execute(_LISTED)
-    connection.commit()
+    connection.execute("create or replace table _citylake.pending_feed as from _citylake.affected_feed")
+    connection.execute("delete from _citylake.whole_node")
+    list_files(connection)
     connection.unregister("files_now")
     connection.unregister("days_now")
 
 
+def list_files(connection: duckdb.DuckDBPyConnection, whole: Iterable[str] = ()) -> None:
+    """Decide again which files the source views list; of the feeds in `whole` every file that counts."""
+    _temporary(connection, "whole_feed", ("feed", "why"), ((feed, "") for feed in whole))
+    connection.execute(_LISTED)
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished build leaves: `product_feeds` are (product, feed) pairs by lineage."""
+    """What a finished build leaves: `product_feeds` are (product, feed) pairs by lineage, `unpassed_feeds` the feeds
+    that a model or check reads that is not good. `reads_date` says whether a model asks for the city's date."""
 
     project_digest: str
     is_complete: bool
     product_feeds: Collection[tuple[str, str]]
-    unpassed_products: Collection[str]
+    unpassed_feeds: Collection[str]
     finished_at: datetime
+    reads_date: bool = False
 
 
 def complete(connection: duckdb.DuckDBPyConnection, outcome: Outcome) -> None:
-    """Move the watermark: the effective files are applied. One transaction, the last step of a build.
+    """Move the watermark: the effective files are applied. The caller's transaction is the last step of a build.
 
-    Affected days of feeds that an unpassed product reads stay pending, so that its checks see them
-    again until they pass. `is_complete` False after a full refresh makes the next run full again.
+    Feeds that a model or check reads that is not good stay pending with their affected days, so that checks see them
+    again until they pass.
     """
-    connection.begin()
     _temporary(connection, "product_feed_now", ("product", "feed"), outcome.product_feeds)
-    _temporary(connection, "unpassed", ("product", "feed"), ((product, "") for product in outcome.unpassed_products))
+    _temporary(connection, "unpassed", ("feed", "why"), ((feed, "") for feed in outcome.unpassed_feeds))
     connection.execute(
         f"""
         create or replace table _citylake.product_feed as from product_feed_now;
         create or replace table _citylake.applied_file as
         select key, {_RANKED} as rank from _citylake.effective_file;
-        delete from _citylake.pending_day where feed not in (
-            select feed from _citylake.product_feed where product in (select product from unpassed)
-        );
+        delete from _citylake.pending_day where feed not in (select feed from unpassed);
+        delete from _citylake.pending_feed where feed not in (select feed from unpassed);
         delete from _citylake.last_build;
         """
     )
     connection.execute(
         """
         insert into _citylake.last_build
-        select build_id, $digest, $complete, $finished
+        select build_id, $digest, $complete, $reads_date, $finished
         from _citylake.run
-        where $complete or not full_refresh
         """,
-        {"digest": outcome.project_digest, "complete": outcome.is_complete, "finished": outcome.finished_at},
+        {
+            "digest": outcome.project_digest,
+            "complete": outcome.is_complete,
+            "reads_date": outcome.reads_date,
+            "finished": outcome.finished_at,
+        },
     )
-    connection.commit()
+
+
+def move_date(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Note that the tables, as they are, were judged for another day by `run`. The caller's transaction."""
+    connection.execute(
+        "update _citylake.run set build_id = $build, as_of = $as_of, started_at = $started, full_refresh = false",
+        {"build": run.build_id, "as_of": run.as_of, "started": run.started_at},
+    )
+    connection.execute("update _citylake.last_build set build_id = $build", {"build": run.build_id})
+
+
+def affected_feeds(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Feeds whose models this run makes again, sorted."""
+    rows = connection.execute("select distinct feed from _citylake.affected_feed order by feed").fetchall()
+    return [feed for (feed,) in rows]
 
 
 def affected_days(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:

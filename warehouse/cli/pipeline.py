@@ -97,7 +97,7 @@ def gate_command(
 
 def _explained(session: Session, product: str, *, as_json: bool) -> list[Verdict]:
     """Write why the product passed or is blocked, unless JSON is asked for; its verdict."""
-    from warehouse.build.runner import last_report
+    from warehouse.build.report import last_report
     from warehouse.gate.explain import explain, verdicts_to_explain
 
     explained = verdicts_to_explain(session.lake, last_report(session.settings))
@@ -132,7 +132,7 @@ def _verdicts(session: Session) -> list[Verdict]:
 
 def _last(session: Session) -> BuildReport:
     from ingestion.errors import ConfigurationError
-    from warehouse.build.runner import last_report
+    from warehouse.build.report import last_report
 
     report = last_report(session.settings)
     if report is None:

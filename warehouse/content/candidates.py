@@ -53,11 +53,11 @@ def candidate_days(
 def _comparable(
     report: BuildReport, model: ModelBuilt, columns: dict[str, str], table: TableEntry, product: ProductEntry
 ) -> bool:
-    """Were baseline and build made by the same dbt project, with the same columns and feeds, and not by a full
-    refresh?"""
+    """Were baseline and build made by the same code, with the same columns and feeds, and not by a full refresh?"""
+    same_code = table.identity == model.identity if model.identity else product.project_digest == report.project_digest
     return (
         not report.full_refresh
-        and product.project_digest == report.project_digest
+        and same_code
         and table.day_column == model.day_column
         and table.columns == columns
         and set(table.feeds) == set(model.feeds)

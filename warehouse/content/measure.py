@@ -1,8 +1,9 @@
 """Content hashes of the tables of a build: one per table, and one per day for facts.
 
-A hash is over the multiset of rows, so the order of rows, files and threads do not matter. Days that cannot have
-changed since the baseline release are not read: their hashes are taken from its manifest. If the rows of all days then
-do not add up to the table's, every day is counted and those that differ are read.
+A hash is over the multiset of rows, so the order of rows, files and threads do not matter. A table that no build has
+made again since it was measured is not read. Days that cannot have changed since the baseline release are not read
+either: their hashes are taken from its manifest. If the rows of all days then do not add up to the table's, every day
+is counted and those that differ are read.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from pydantic import Field
@@ -47,7 +48,7 @@ class TableContent(Document):
     """One public table of the build.
 
     `read` are the days whose rows were hashed now; the hashes of all others are the baseline's. `undated` counts rows
-    without a day, which cannot be released.
+    without a day, which cannot be released. `made_by` is the build that made the table, `identity` that of its code.
     """
 
     name: str
@@ -61,6 +62,8 @@ class TableContent(Document):
     days: dict[str, DayContent] = Field(default={})
     read: list[str] = Field(default=[])
     undated: int = 0
+    made_by: str | None = None
+    identity: str = ""
 
 
 class BuildContent(Document):
@@ -117,14 +120,17 @@ def measure(
     if cached is not None and (cached.build_id, cached.baseline, cached.engine) == identity:
         return cached
     comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
+    measured = cached.tables if cached is not None and cached.engine == ENGINE else {}
     public = [model for model in report.models if model.public and model.product and model.status == "passed"]
-    tables = {}
+    tables, columns = {}, _columns(connection)
     with closing(lake.log.connect()) as log:
         for model in public:
             try:
-                reader = _Reader(connection, model, _columns(connection, model))
-                days = candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None
-                tables[model.name] = reader.table(comparable, days)
+                reader = _Reader(connection, model, _columns_of(model, columns))
+                tables[model.name] = reader.unchanged(measured.get(model.name)) or reader.table(
+                    comparable,
+                    candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None,
+                )
             except Exception as error:
                 raise_unless_unexpected(error, lake.settings, f"reading table {model.name}")
     content = BuildContent(build_id=identity[0], baseline=identity[1], engine=ENGINE, tables=tables)
@@ -163,10 +169,21 @@ class _Reader:
     model: ModelBuilt
     columns: dict[str, str]
 
-    def table(self, baseline: Manifest | None, candidates: set[str] | None) -> TableContent:
-        """The table's content; of a fact only the candidate days are read (None: all)."""
-        model, rows = self.model, self._count()
-        facts = {
+    def unchanged(self, measured: TableContent | None) -> TableContent | None:
+        """What was measured before, where no build has made the table again since; else None. Its rows are counted."""
+        model = self.model
+        if measured is None or model.build_id is None or measured.made_by != model.build_id:
+            return None
+        is_same = (measured.columns, measured.day_column) == (self.columns, model.day_column)
+        return (
+            measured.model_copy(update=self._facts(measured.rows) | {"read": []})
+            if (is_same and measured.rows == self._count())
+            else None
+        )
+
+    def _facts(self, rows: int) -> dict[str, Any]:
+        model = self.model
+        return {
             "name": model.name,
             "product": model.product,
             "kind": model.kind,
@@ -174,7 +191,14 @@ class _Reader:
             "columns": self.columns,
             "day_column": model.day_column,
             "rows": rows,
+            "made_by": model.build_id,
+            "identity": model.identity,
         }
+
+    def table(self, baseline: Manifest | None, candidates: set[str] | None) -> TableContent:
+        """The table's content; of a fact only the candidate days are read (None: all)."""
+        model, rows = self.model, self._count()
+        facts = self._facts(rows)
         if model.day_column is None:
             query = f"select {row_identity.rows(self.columns)} from {relation(model.name)}"
             row = self.connection.execute(query).fetchone()
@@ -264,16 +288,24 @@ def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:
     return sha256_of_bytes(text.encode())[:32]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, model: ModelBuilt) -> dict[str, str]:
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Table to its columns, name to type, in order."""
     rows = connection.execute(
-        """select column_name, data_type from duckdb_columns()
-           where database_name = $1 and schema_name = 'main' and table_name = $2 order by column_index""",
-        [BUILD, model.name],
+        """select table_name, column_name, data_type from duckdb_columns()
+           where database_name = $1 and schema_name = 'main' order by column_index""",
+        [BUILD],
     ).fetchall()
-    if not rows:
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        found.setdefault(table, {})[column] = kind
+    return found
+
+
+def _columns_of(model: ModelBuilt, columns: dict[str, dict[str, str]]) -> dict[str, str]:
+    if model.name not in columns:
         raise IntegrityError(
             f"table {model.name} is in the report and not in the build file",
             left="nothing was released",
             next_step="citylake build",
         )
-    return dict(rows)
+    return columns[model.name]

@@ -141,7 +141,7 @@ def _verdict(
         decided_at=terms.decided_at,
         as_of=evidence.as_of,
         build_id=evidence.report.build_id,
-        inputs=inputs_digest(evidence.inputs(product)),
+        inputs=inputs_digest(evidence.inputs(product), evidence.identities(product)),
         accepted=used,
         blocked_editions=_blocked_editions(checks),
     )

@@ -60,6 +60,10 @@ class Evidence:
         feeds = sorted({feed for m in self.models(product) for feed in m.feeds})
         return {feed: self.report.inputs.get(feed, []) for feed in feeds}
 
+    def identities(self, product: str) -> dict[str, str]:
+        """Identities of its models: of the code that their tables are made of."""
+        return {model.name: model.identity for model in self.models(product)}
+
     def checks(self, product: str) -> list[CheckRun]:
         """Checks declared on the product, and unassigned ones on models it reads (staging)."""
         reached = self._reached(product)
@@ -126,7 +130,13 @@ def _check_result(evidence: Evidence, check: CheckRun) -> CheckResult:
     elif status == "passed" and check.failures:
         status, message = "error", f"reported as passed with {check.failures} failures"
     return CheckResult(
-        name=check.name, kind=check.check, status=status, failures=check.failures, message=message, tables=check.models
+        name=check.name,
+        kind=check.check,
+        status=status,
+        failures=check.failures,
+        message=message,
+        tables=check.models,
+        build_id=check.build_id,
     )
 
 

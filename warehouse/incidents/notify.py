@@ -39,7 +39,7 @@ def contracts_of(lake: Lake, subject: str) -> list[Contract]:
     name it."""
     if subject in lake.contracts:
         return [lake.contracts[subject]]
-    from warehouse.build.runner import last_report
+    from warehouse.build.report import last_report
 
     report = last_report(lake.settings)
     feeds = {feed for model in report.models if model.product == subject for feed in model.feeds} if report else set()

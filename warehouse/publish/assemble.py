@@ -58,6 +58,7 @@ def write_warehouse(
     Raises IntegrityError, StoreError, TableFailed.
     """
     connection.execute(f"attach {literal(path)} as {NEW}")
+    connection.begin()  # one commit for all tables: one for each costs more than most of them
     try:
         for name, entry in sorted(tables.items()):
             target = identifier(NEW, "main", name)
@@ -66,7 +67,11 @@ def write_warehouse(
                 connection.execute(f"create {kind} {target} as {queries[name]}")
                 if not entry.is_view:
                     _require_rows(connection, name, target, entry.rows)
-                write(connection, NEW, name, kind, comments[name])
+                write(connection, target, kind, entry.columns, comments[name])
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
     finally:
         connection.execute(f"detach {NEW}")
 

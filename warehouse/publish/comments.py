@@ -1,18 +1,16 @@
-"""Titles and descriptions of released tables and columns, from dbt's manifest, else from the parent release."""
+"""Titles and descriptions of released tables and columns, from the build's report, else from the parent release."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from ingestion.sql import identifier, literal
+from warehouse.build.report import BuildReport
 from warehouse.publish.plan import Plan
-
-if TYPE_CHECKING:
-    from ingestion.lake import Lake
+from warehouse.release import layout
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,9 @@ class Comment:
 
 @dataclass(frozen=True)
 class Descriptions:
-    """Comments of every table of a plan: dbt's where the table comes from the build, else those of the parent
-    release."""
+    """Comments of every table of a plan: the build's where its rows are those of the build, else those of the parent
+    release. In a public edition a table that is not made anew keeps its comments, which were searched for internal
+    facts."""
 
     plan: Plan
     build: dict[str, Comment]
@@ -34,25 +33,16 @@ class Descriptions:
 
     def of(self, table: str) -> Comment:
         """The comments of a table by the plan as it is now; empty where there are none."""
-        if self.plan.source(table) == "build" and table in self.build:
+        product = self.plan.product_of(table)
+        is_same = product is not None and product.current and not layout.is_public(self.plan.edition)
+        if table in self.build and (self.plan.source(table) == "build" or is_same):
             return self.build[table]
         return self.parent.get(table, Comment())
 
 
-def from_dbt(lake: Lake) -> dict[str, Comment]:
-    """Descriptions of dbt models by name; empty when dbt left no manifest."""
-    try:
-        document = json.loads((lake.settings.state_root / "dbt" / "target" / "manifest.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {
-        node["name"]: Comment(
-            node.get("description") or None,
-            {c["name"]: c["description"] for c in node.get("columns", {}).values() if c.get("description")},
-        )
-        for node in document.get("nodes", {}).values()
-        if node.get("resource_type") == "model"
-    }
+def from_build(report: BuildReport) -> dict[str, Comment]:
+    """Descriptions of the build's models by name."""
+    return {model.name: Comment(model.description or None, dict(model.columns)) for model in report.models}
 
 
 def from_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: str) -> dict[str, Comment]:
@@ -71,14 +61,16 @@ def from_catalogue(connection: duckdb.DuckDBPyConnection, catalogue: str) -> dic
     return {name: Comment(comment, by_table.get(name, {})) for name, comment in tables}
 
 
-def write(connection: duckdb.DuckDBPyConnection, catalogue: str, name: str, kind: str, comment: Comment) -> None:
-    """Put the comments on a table or view (`kind` is `table` or `view`); comments of columns it lacks are left out."""
-    target = identifier(catalogue, "main", name)
-    if comment.table:
-        connection.execute(f"comment on {kind} {target} is {literal(comment.table)}")
-    columns = connection.execute(
-        "select column_name from duckdb_columns() where database_name = $1 and table_name = $2", [catalogue, name]
-    ).fetchall()
-    for (column,) in columns:
-        if comment.columns.get(column):
-            connection.execute(f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}")
+def write(
+    connection: duckdb.DuckDBPyConnection, target: str, kind: str, columns: Iterable[str], comment: Comment
+) -> None:
+    """Put the comments on a table or view: `target` is its quoted name, `kind` `table` or `view`, `columns` those it
+    has. Comments of columns it lacks are left out."""
+    statements = [f"comment on {kind} {target} is {literal(comment.table)}"] if comment.table else []
+    statements += [
+        f"comment on column {target}.{identifier(column)} is {literal(comment.columns[column])}"
+        for column in columns
+        if comment.columns.get(column)
+    ]
+    if statements:
+        connection.execute("; ".join(statements))

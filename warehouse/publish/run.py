@@ -152,7 +152,7 @@ class _Release:
             composer = Composer(lake, connection, plan, self.report, self._accepts())
             is_parent_legacy = parent is not None and parent.id in legacy_ids
             earlier = comments.from_catalogue(connection, PARENT) if parent else {}
-            descriptions = comments.Descriptions(plan, comments.from_dbt(lake), earlier)
+            descriptions = comments.Descriptions(plan, comments.from_build(self.report), earlier)
             manifest = self._compose_and_write(plan, composer, scratch, descriptions, is_parent_legacy=is_parent_legacy)
             if manifest is None:
                 current = None if is_parent_legacy else parent
@@ -322,6 +322,7 @@ def _table_entry(table: TableContent) -> TableEntry:
         columns=table.columns,
         feeds=table.feeds,
         day_column=table.day_column,
+        identity=table.identity,
     )
 
 

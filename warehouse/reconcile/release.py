@@ -12,8 +12,7 @@ from ingestion.errors import IntegrityError
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
 from ingestion.values.hashes import sha256_of_file
-from warehouse.build.report import BuildReport
-from warehouse.build.runner import last_report
+from warehouse.build.report import BuildReport, last_report
 from warehouse.reconcile.steps import Row, compare, parquet_rows
 from warehouse.release import ledger, pointer
 from warehouse.release.layout import EDITIONS

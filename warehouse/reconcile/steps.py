@@ -22,7 +22,7 @@ from ingestion.store.reading import reading
 from ingestion.upkeep.compaction.catalogue import listed, read
 from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_file
-from warehouse.build.runner import last_report
+from warehouse.build.report import last_report
 from warehouse.effective import EFFECTIVE_FILE
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ Also owns the comparison with those of the current release, which may have been 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import duckdb
 
 from ingestion.errors import IntegrityError
@@ -15,18 +17,18 @@ from warehouse.release.manifest import Manifest, SourceBatch
 Inputs = dict[str, list[SourceBatch]]
 
 _DELIVERIES = """
-select r.batch, r.key, r.raw_key, r.raw_sha256, list(f.key order by f.key)
-from (select distinct unnest($keys::varchar[]) as key) as wanted
+select wanted.feed, r.batch, r.key, r.raw_key, r.raw_sha256, list(f.key order by f.key)
+from (select distinct unnest($feeds::varchar[]) as feed, unnest($keys::varchar[]) as key) as wanted
 inner join (select distinct key, receipt_key from bronze_file) as f on wanted.key = f.key
 inner join receipt as r on f.receipt_key = r.key
-group by r.batch, r.key, r.raw_key, r.raw_sha256
+group by wanted.feed, r.batch, r.key, r.raw_key, r.raw_sha256
 order by r.key
 """
 
 
 def lineage(log: duckdb.DuckDBPyConnection, report: BuildReport) -> dict[str, Inputs]:
     """Product to feed to the deliveries behind it. Raises IntegrityError for a file no receipt names."""
-    by_feed = {feed: _batches(log, feed, keys) for feed, keys in report.inputs.items()}
+    by_feed = _batches(log, report.inputs)
     products: dict[str, set[str]] = {}
     for model in report.models:
         if model.product:
@@ -58,16 +60,23 @@ def require_no_older(log: duckdb.DuckDBPyConnection, report: BuildReport, curren
         )
 
 
-def _batches(log: duckdb.DuckDBPyConnection, feed: str, keys: list[str]) -> list[SourceBatch]:
-    rows = log.execute(_DELIVERIES, {"keys": keys}).fetchall()
+def _batches(log: duckdb.DuckDBPyConnection, inputs: Mapping[str, Collection[str]]) -> Inputs:
+    """Feed to the deliveries behind its bronze keys, by receipt."""
+    pairs = [(feed, key) for feed, keys in inputs.items() for key in keys]
+    rows = log.execute(
+        _DELIVERIES, {"feeds": [feed for feed, _ in pairs], "keys": [key for _, key in pairs]}
+    ).fetchall()
     names = ("batch", "receipt", "raw_key", "raw_sha256", "bronze")
-    batches = [SourceBatch(**dict(zip(names, row, strict=True))) for row in rows]
-    missing = set(keys) - {key for batch in batches for key in batch.bronze}
-    if missing:
-        raise IntegrityError(
-            f"{len(missing)} bronze files of the build have no receipt, first {min(missing)}",
-            feed=feed,
-            left="nothing was released",
-            next_step="citylake build",
-        )
+    batches: Inputs = {feed: [] for feed in inputs}
+    for feed, *row in rows:
+        batches[feed].append(SourceBatch(**dict(zip(names, row, strict=True))))
+    for feed, keys in inputs.items():
+        missing = set(keys) - {key for batch in batches[feed] for key in batch.bronze}
+        if missing:
+            raise IntegrityError(
+                f"{len(missing)} bronze files of the build have no receipt, first {min(missing)}",
+                feed=feed,
+                left="nothing was released",
+                next_step="citylake build",
+            )
     return batches

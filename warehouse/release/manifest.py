@@ -50,7 +50,8 @@ class TableEntry(Document):
     """One released table. `columns` maps name to DuckDB type, in order; `feeds` are the feeds it is made from.
 
     The rows of a fact lie in `files`, of which the release file has a view; or, where it is `materialised`, in a table
-    of the release file, and `days` holds their counts and hashes.
+    of the release file, and `days` holds their counts and hashes. `identity` is that of the code that made it
+    (warehouse.build.identity); empty in releases that did not know it.
     """
 
     product: str
@@ -63,6 +64,7 @@ class TableEntry(Document):
     files: list[FactFile] = Field(default=[])
     materialised: bool = False
     days: list[FactDay] = Field(default=[])
+    identity: str = ""
 
     @property
     def is_view(self) -> bool:

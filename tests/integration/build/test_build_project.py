@@ -5,7 +5,6 @@ Its unit tests, its shape and its portability too. How builds behave is shown on
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import closing
 from datetime import date
@@ -46,6 +45,15 @@ def target(lake: Lake) -> Path:
     return lake.settings.state_root / "dbt" / "target"
 
 
+def opened(lake: Lake) -> Dbt:
+    profile = lake.settings.state_root / "dbt" / "profile"
+    return Dbt(DbtFolders(PROJECT, profile, target(lake), lake.settings.root / "logs"), print)
+
+
+def manifest(lake: Lake) -> dict[str, Any]:
+    return opened(lake).parse()
+
+
 def query(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
     with closing(duckdb.connect(lake.settings.build_path, read_only=True)) as connection:
         return connection.execute(sql).fetchall()
@@ -55,7 +63,7 @@ def test_every_model_is_built_and_every_check_runs_and_passes(built: tuple[Lake,
     filled, report = built
     declared = {path.stem for path in (PROJECT / "models").rglob("*.sql")}
     assert {model.name: model.status for model in report.models} == dict.fromkeys(declared, "passed")
-    nodes = json.loads((target(filled) / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
+    nodes = manifest(filled)["nodes"].values()
     assert len(report.checks) == Counter(node["resource_type"] for node in nodes)["test"] > 50
     assert [check for check in report.checks if check.status != "passed"] == []
     empty = [model.name for model in report.models if model.public and not model.rows]
@@ -64,8 +72,6 @@ def test_every_model_is_built_and_every_check_runs_and_passes(built: tuple[Lake,
 
 def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[Lake, BuildReport]) -> None:
     filled, report = built
-    manifest: dict[str, Any] = json.loads((target(filled) / "manifest.json").read_text(encoding="utf-8"))
-
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
 
     assert {m.product for m in report.models} == PRODUCTS
@@ -80,7 +86,7 @@ def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[La
     ), "Parquet has no HUGEINT: cast sums to bigint"
 
     snapshots = {name for name, contract in filled.contracts.items() if contract.citylake.delivery == "snapshot"}
-    for node in manifest["nodes"].values():
+    for node in manifest(filled)["nodes"].values():
         if node["resource_type"] != "model":
             continue
         settings = (node["config"]["meta"] or {}).get("citylake", {})
@@ -98,16 +104,11 @@ def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[La
         assert set(described) == {name for (name,) in columns}, model.name
         sqlglot.parse_one(compiled(filled, node), dialect="spark")
 
-    dbt = Dbt(
-        DbtFolders(
-            PROJECT, filled.settings.state_root / "dbt" / "profile", target(filled), filled.settings.root / "logs"
-        ),
-        print,
-    )
+    dbt = opened(filled)
     dbt.parse()
-    results = dbt.execute("test", "--select", "test_type:unit")["results"]
+    results = dbt.execute("test", "--select", "test_type:unit")
     assert len(results) >= 3
-    assert {result["status"] for result in results} == {"pass"}
+    assert {result.status for result in results} == {"pass"}
 
 
 def compiled(lake: Lake, node: dict[str, Any]) -> str:

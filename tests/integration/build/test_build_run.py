@@ -50,9 +50,11 @@ def test_one_more_day_reads_its_own_files_and_tests_its_own_rows(built: Built) -
     assert key in str(text)
     assert listed(filled, CALL) == set()
     tested = check(second, "primary_key_fct_reading")
-    assert "read_date in (date '2026-03-04')" in str(tested.compiled_sql)
+    assert "\"read_date\" in (date '2026-03-04')" in str(tested.compiled_sql)
     daily = check(second, "primary_key_mart_office_daily")
-    assert "billing_date in (date '2026-03-04', date '2026-03-05')" in str(daily.compiled_sql)
+    assert "\"billing_date\" in (date '2026-03-04', date '2026-03-05')" in str(daily.compiled_sql)
+    related = check(second, "total_equals_mart_office_daily")
+    assert related.build_id == second.build_id
     assert filled.query("select count(*) from fct_reading") == [(3 * 3 * 3,)]
     # The reading of 21:00 the day before lies in a file that this run does not open.
     ((readings,),) = filled.query(
@@ -90,7 +92,7 @@ def test_a_run_cut_short_between_run_and_test_is_repeated(built: Built, monkeypa
     filled.readings(FOURTH)
     withdrawn = filled.calls(FOURTH, range(1, 4))
 
-    def killed(dbt: Dbt) -> None:
+    def killed(dbt: Dbt, names: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -167,7 +169,9 @@ def test_a_failing_model_stops_its_product_only(built: Built, tmp_path: Path) ->
 
     filled.project = DBT_PROJECT
     repaired = filled.build(BUILT_AS_OF)
-    assert repaired.full_refresh
+    assert not repaired.full_refresh
+    assert {m.name for m in repaired.models if m.build_id == repaired.build_id} == {"fct_call", "mart_call_daily"}
+    assert repaired.affected == {REGISTER: []}
     assert {m.status for m in repaired.models} == {"passed"}
 
 

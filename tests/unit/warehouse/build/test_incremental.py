@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.lakes import contract
-from warehouse.build.collect import Lineage
 from warehouse.build.errors import BuildFailed
 from warehouse.build.incremental import require_incremental
+from warehouse.build.lineage import Lineage
 
 
 def lineage(**models: tuple[str, str]) -> Lineage:

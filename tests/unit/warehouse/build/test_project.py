@@ -18,7 +18,7 @@ from warehouse.build.project import project_digest, write_profile
 
 
 def contracts(revision: str = "v1") -> dict[str, Contract]:
-    return {"d.f": cast(Contract, SimpleNamespace(revision=revision))}
+    return {"d.f": cast(Contract, SimpleNamespace(revision=revision, citylake=SimpleNamespace(correction="full")))}
 
 
 @pytest.fixture

@@ -64,9 +64,11 @@ class City:
     def __init__(self) -> None:
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'")
+        self.builds = 0
 
     def begin(self, now: state.Effective, *, full: bool = False, released: dict[str, set[str]] | None = None) -> None:
-        run = state.Run("b", date(2026, 3, 9), NOW, full)
+        self.builds += 1
+        run = state.Run(f"b{self.builds}", date(2026, 3, 9), NOW, full)
         state.begin(self.connection, now, run, dated_tables=DATED, released=released)
 
     def complete(self, *, complete: bool = True, unpassed: frozenset[str] = frozenset()) -> None:
@@ -150,14 +152,37 @@ def test_an_attempt_that_did_not_complete_is_repeated(city: City) -> None:
     assert city.affected() == {}
 
 
-def test_days_of_an_unpassed_product_stay_pending(city: City) -> None:
+def test_days_of_a_feed_that_is_not_passed_stay_pending(city: City) -> None:
     base = [("full", "a", 1, [1]), ("events", "e", 1, [1])]
     city.built(effective(*base))
     more = [*base, ("full", "b", 2, [2]), ("events", "f", 3, [3])]
     city.begin(effective(*more))
-    city.complete(unpassed=frozenset({"events"}))
+    city.complete(unpassed=frozenset({"d.events"}))
     city.begin(effective(*more))
     assert city.affected() == {"d.events": [3]}
+    assert state.affected_feeds(city.connection) == ["d.events"]
+
+
+def test_a_feed_without_days_is_affected_until_a_build_of_it_completes(city: City) -> None:
+    base, more = effective(("snap", "s", 1, [])), effective(("snap", "s2", 1, []))
+    city.built(base)
+    city.begin(more)
+    # Killed here; the delivery is then withdrawn, and its rows may be in the tables.
+    assert not (killed := state.standing(city.connection, base)).build_id and killed.is_current
+    city.begin(base)
+    assert state.affected_feeds(city.connection) == ["d.snap"]
+    city.complete()
+    city.begin(base)
+    assert state.affected_feeds(city.connection) == []
+
+
+def test_every_file_of_a_feed_is_listed_where_a_model_is_made_from_everything(city: City) -> None:
+    base = [("full", "a", 1, [1]), ("events", "e", 1, [1])]
+    city.built(effective(*base))
+    city.begin(effective(*base, ("events", "f", 2, [2])))
+    assert city.listed() == {"f"}
+    state.list_files(city.connection, ["d.events"])
+    assert city.listed() == {"e", "f"}
 
 
 def test_the_last_release_of_a_product_decides_as_well(city: City) -> None:
@@ -171,13 +196,13 @@ def test_the_last_release_of_a_product_decides_as_well(city: City) -> None:
     assert city.affected() == {}
 
 
-def test_a_full_refresh_that_failed_is_not_a_build(city: City) -> None:
+def test_a_full_refresh_that_was_killed_is_not_a_build(city: City) -> None:
     now = effective(("full", "a", 1, [1]))
     assert not state.standing(city.connection, now).exists
     city.begin(now, full=True)
     assert not state.standing(city.connection, now).exists
     city.complete(complete=False)
-    assert not state.standing(city.connection, now).exists
+    assert not state.standing(city.connection, now).is_complete
     city.built(now)
-    assert state.standing(city.connection, now) == state.Standing(True, True, "digest", True)
+    assert state.standing(city.connection, now) == state.Standing(True, True, "digest", True, False, "b2")
     assert not state.standing(city.connection, effective(("full", "b", 1, [1]))).is_current

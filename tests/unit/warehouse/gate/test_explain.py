@@ -16,7 +16,7 @@ from ingestion.contract.load import load_contracts
 from ingestion.errors import CitylakeError, ConfigurationError, IntegrityError, LakeBusy
 from ingestion.settings import Settings
 from tests.support.small_city import SmallCity, changed
-from warehouse.build.runner import REPORT, last_report
+from warehouse.build.report import REPORT, last_report
 from warehouse.cli import main
 from warehouse.gate.decide import gate
 from warehouse.gate.explain import explain, verdicts_to_explain

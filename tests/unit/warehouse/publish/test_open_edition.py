@@ -283,11 +283,13 @@ def test_tables_with_facts_of_the_lake_are_kept_out(city: SmallCity, column: str
 
 
 def test_a_description_with_facts_of_the_lake_keeps_its_table_out(city: SmallCity) -> None:
-    target = city.lake.settings.state_root / "dbt" / "target"
-    target.mkdir(parents=True)
-    node = {"resource_type": "model", "name": "pub_weather", "description": f"made from {city.home}/lake/raw"}
-    (target / "manifest.json").write_text(json.dumps({"nodes": {"model.c.pub_weather": node}}), encoding="utf-8")
-    assert "its description holds a place of the lake" in run(city).never_released["weather"][-1]
+    report = built(city)
+    described = [
+        m.model_copy(update={"description": f"made from {city.home}/lake/raw" * (m.name == "pub_weather")})
+        for m in report.models
+    ]
+    result = run(city, report.model_copy(update={"models": described}))
+    assert "its description holds a place of the lake" in result.never_released["weather"][-1]
 
 
 def test_a_table_with_facts_of_the_lake_is_not_taken_over_from_an_earlier_version(city: SmallCity) -> None:

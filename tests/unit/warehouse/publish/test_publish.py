@@ -238,22 +238,25 @@ def test_the_open_edition_is_not_opened_by_an_accepted_leak(city: SmallCity) -> 
     assert "mobile_phone" in results["open"].kept["weather"][0]
 
 
-def test_comments_come_from_dbt_and_stay_with_kept_tables(city: SmallCity) -> None:
-    target = city.lake.settings.state_root / "dbt" / "target"
-    target.mkdir(parents=True)
-    nodes = {
-        f"model.c.{name}": {
-            "resource_type": "model", "name": name, "description": f"about {name}",
-            "columns": {"town_code": {"name": "town_code", "description": "镇街代码"}},
-        }
-        for name in ("fct_inspection", "dim_town")
-    }  # fmt: skip
-    (target / "manifest.json").write_text(json.dumps({"nodes": nodes}), encoding="utf-8")
-    run(city)
-    (target / "manifest.json").unlink()
+def described(report: BuildReport, word: str) -> BuildReport:
+    """The report with a description of two tables and of one of their columns."""
+    models = [
+        m.model_copy(update={"description": f"{word} {m.name}", "columns": {"town_code": "镇街代码"}})
+        if m.name in ("fct_inspection", "dim_town")
+        else m
+        for m in report.models
+    ]
+    return report.model_copy(update={"models": models})
+
+
+def test_comments_are_the_builds_and_a_blocked_products_stay(city: SmallCity) -> None:
+    run(city, described(city.build(), "about"))
     city.add_day("2026-03-05")
-    run(city, block(city.build(), "key_fct_inspection"))
-    assert query(city, "select comment from duckdb_tables() where table_name = 'dim_town'") == [("about dim_town",)]
+    # dim_town has the same rows as before, so it is kept; its description is new all the same.
+    run(city, described(block(city.build(), "key_fct_inspection"), "more about"))
+    assert query(city, "select comment from duckdb_tables() where table_name = 'dim_town'") == [
+        ("more about dim_town",)
+    ]
     assert query(city, "select comment from duckdb_views() where view_name = 'fct_inspection'") == [
         ("about fct_inspection",)
     ]
