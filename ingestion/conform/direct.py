@@ -24,6 +24,8 @@ _INTEGERS = {
 }  # fmt: skip
 _HOUR_ONLY = len("2026-03-02 08")
 _PLAIN = ord("9")
+_LOW, _HIGH = ord("+"), ord(":")
+"""Most bytes of numbers and times lie between these."""
 
 
 def _characters(plain: bytes) -> Array:
@@ -82,7 +84,13 @@ def odd_rows(text: pa.ChunkedArray, to: pa.DataType) -> Array:
     _, offsets, letters = column.buffers()
     limits = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     data = np.frombuffer(letters or b"", np.uint8)[limits[0] : limits[-1]]
-    odd = np.flatnonzero(~plain[data]) + limits[0]
+    # Comparing bytes with a range is ten times faster than looking each up, which is left for those outside.
+    outside = (data - np.uint8(_LOW)) > _HIGH - _LOW
+    for byte in range(_LOW, _HIGH + 1):
+        if not plain[byte]:
+            outside |= data == byte
+    odd = np.flatnonzero(outside)
+    odd = odd[~plain[data[odd]]] + limits[0]
     return np.unique(np.searchsorted(limits, odd, side="right") - 1)
 
 
