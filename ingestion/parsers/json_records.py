@@ -34,7 +34,7 @@ from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
 
 _BRACE = ord("{")
-CHUNK = 8 * 2**20
+CHUNK = 16 * 2**20
 """Bytes processed together."""
 
 
