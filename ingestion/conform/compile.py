@@ -118,6 +118,15 @@ class TablePlan:
             f"(select {self._cleaned(column)} as {_text(column)} from distinct_values))"
         )
 
+    def value_statement(self, name: str) -> str:
+        """SQL over the relation `odd_values(_raw_<name>)` that gives the `value` of each text, in order."""
+        column = self.table.column(name)
+        value = checked(column, _text(column), "found", self.zone)
+        return (
+            f"select {value} as value from (select *, {read(column, _text(column), self.zone)} as found from "
+            f"(select {self._cleaned(column)} as {_text(column)} from odd_values))"
+        )
+
     def _direct(self) -> Iterator[tuple[str, pa.DataType]]:
         for column in self.table.source_columns:
             to = arrow_type(column)

@@ -1,11 +1,14 @@
 """Read text columns with Arrow's casts where that gives the same values as SQL, several times faster.
 
 Texts are stripped before (`sent_text`). Arrow is used for types for which it gives the same value as `typing.read` with
-`typing.checked`. If Arrow cannot cast one text of a column, or might cast one that SQL would refuse, the whole column
-of the segment stays text and SQL reads it. So bad values cost time but never change a result.
+`typing.checked`. Texts with a character that no plain value of the type has are set aside (`odd_rows`) for SQL. If
+Arrow cannot cast one of the others, or might cast one that SQL would refuse, the whole column of the segment stays text
+and SQL reads it. So bad values cost time but never change a result.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,7 @@ import pyarrow.compute as pc
 
 from ingestion.conform.typing import in_calendar, kind
 from ingestion.contract.model import Column
+from ingestion.parsers.blocks import Array
 
 _INTEGERS = {
     "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INTEGER": pa.int32(), "INT": pa.int32(), "BIGINT": pa.int64(),
@@ -20,6 +24,20 @@ _INTEGERS = {
 }  # fmt: skip
 _HOUR_ONLY = len("2026-03-02 08")
 _PLAIN = ord("9")
+_LOW, _HIGH = ord("+"), ord(":")
+"""Most bytes of numbers and times lie between these."""
+
+
+def _characters(plain: bytes) -> Array:
+    return np.isin(np.arange(256), np.frombuffer(plain, np.uint8))
+
+
+_PLAIN_CHARACTERS: tuple[tuple[Callable[[pa.DataType], bool], Array], ...] = (
+    (pa.types.is_integer, _characters(b"0123456789+-")),
+    (pa.types.is_floating, _characters(b"0123456789+-.eE")),
+    (pa.types.is_date, _characters(b"0123456789-")),
+    (pa.types.is_timestamp, _characters(b"0123456789-: T.")),
+)
 
 
 def arrow_type(column: Column) -> pa.DataType | None:
@@ -55,6 +73,25 @@ def read_directly(text: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray | N
         return text.cast(to)
     except pa.ArrowInvalid:
         return None
+
+
+def odd_rows(text: pa.ChunkedArray, to: pa.DataType) -> Array:
+    """Rows whose text has a character that plain values of the type do not have, ascending; none for text."""
+    plain = next((table for is_kind, table in _PLAIN_CHARACTERS if is_kind(to)), None)
+    column = text.combine_chunks()
+    if plain is None or not isinstance(column, pa.StringArray) or not len(column):
+        return np.empty(0, np.int64)
+    _, offsets, letters = column.buffers()
+    limits = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    data = np.frombuffer(letters or b"", np.uint8)[limits[0] : limits[-1]]
+    # Comparing bytes with a range is ten times faster than looking each up, which is left for those outside.
+    outside = (data - np.uint8(_LOW)) > _HIGH - _LOW
+    for byte in range(_LOW, _HIGH + 1):
+        if not plain[byte]:
+            outside |= data == byte
+    odd = np.flatnonzero(outside)
+    odd = odd[~plain[data[odd]]] + limits[0]
+    return np.unique(np.searchsorted(limits, odd, side="right") - 1)
 
 
 def plain_digits(text: pa.ChunkedArray) -> bool:

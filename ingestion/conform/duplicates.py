@@ -65,7 +65,8 @@ class KeyIndex:
         self._taken = np.zeros(1 << self._bits, dtype=bool)
         self._owners = np.empty(0, np.int32)
         bits = min(self._bits, _RECENT_BITS)
-        self._recent = np.zeros((1 << bits, 2), np.uint64)
+        self._recent_key = np.zeros(1 << bits, np.uint64)
+        self._recent_content = np.zeros(1 << bits, np.uint64)
         self._is_recent = np.zeros(1 << bits, dtype=bool)
 
     def add_segment(self, key: Array, content: Array, base: int, record: Array) -> tuple[Array, Array]:
@@ -85,13 +86,17 @@ class KeyIndex:
 
     def _repeats_recent(self, key: Array, content: Array, is_first: Array) -> Array:
         """Mask of the rows with the same key and content as a recent row that is certainly the first of its key."""
-        slot = (key & np.uint64(len(self._recent) - 1)).astype(np.int64)
-        self._recent[slot[is_first]] = np.column_stack((key[is_first], content[is_first]))
-        self._is_recent[slot[is_first]] = True
+        slot = (key & np.uint64(len(self._recent_key) - 1)).astype(np.int64)
+        first = np.flatnonzero(is_first)
+        owned = slot[first]
+        self._recent_key[owned] = key[first]
+        self._recent_content[owned] = content[first]
+        self._is_recent[owned] = True
         repeat = np.zeros(len(key), dtype=bool)
         late = np.flatnonzero(~is_first)
-        first = self._recent[slot[late]]
-        repeat[late] = self._is_recent[slot[late]] & (first[:, 0] == key[late]) & (first[:, 1] == content[late])
+        asked = slot[late]
+        same = (self._recent_key[asked] == key[late]) & (self._recent_content[asked] == content[late])
+        repeat[late] = self._is_recent[asked] & same
         return repeat
 
     def judge(self) -> Verdicts:

@@ -14,12 +14,18 @@ from datetime import date
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.conform.compile import CONTENT_DATE, TablePlan
-from ingestion.conform.direct import plain_digits, read_directly
+from ingestion.conform.direct import odd_rows, plain_digits, read_directly
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.pseudonymise import Pseudonymiser
 from ingestion.parsers.blocks import Array, Segment
+
+_MANY = 2**14
+"""Rows from which on a column with a few odd texts is read in two parts, which takes one statement more."""
+_FEW = 8
+"""The odd texts are few where they are at most one in this many."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +98,56 @@ class Evaluator:
         for name, pseudonymiser in self._pseudonymisers.items():
             pseudonyms[name], short = pseudonymiser.apply(columns[name])
             named = named.append_column(f"_p_{name}", short)
-        values, passed_through = self._values(named)
-        suspect = np.flatnonzero(values["_suspect"].to_numpy())
+        values, passed_through, unread = self._values(named)
+        suspect = np.union1d(np.flatnonzero(values["_suspect"].to_numpy()), unread)
         masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
         return Evaluated(values, passed_through, pseudonyms, suspect, masks)
 
-    def _values(self, named: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray]]:
-        """The result of `TablePlan.statement`, and the columns read by Arrow that go to bronze unchanged."""
-        found = {name: read_directly(named[f"_raw_{name}"], to) for name, to in self.plan.direct.items()}
-        direct = frozenset(name for name, typed in found.items() if typed is not None)
-        for name in direct:
-            named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", found[name])
+    def _values(self, named: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray], Array]:
+        """The result of `TablePlan.statement`, the columns read by Arrow that go to bronze unchanged, and the rows in
+        which such a column has a text that is no value.
+        """
+        found, unread = {}, [np.empty(0, np.int64)]
+        for name, to in self.plan.direct.items():
+            text = named[f"_raw_{name}"]
+            typed = read_directly(text, to)
+            if typed is None and len(text) >= _MANY:
+                typed, rows = self._read_mostly(name, text, to)
+                unread.append(rows)
+            if typed is not None:
+                found[name] = typed
+                named = named.set_column(named.schema.get_field_index(f"_raw_{name}"), f"_raw_{name}", typed)
+        direct = frozenset(found)
         plain = frozenset(name for name in self.plan.plain_decimals if plain_digits(named[f"_raw_{name}"]))
         if (direct, plain) not in self._statements:
             self._statements[direct, plain] = self.plan.statement(direct, plain)
         passed_through = {name: found[name] for name in self.plan.passed_through(direct)}
-        return self._query(self._statements[direct, plain], named), passed_through
+        return self._query(self._statements[direct, plain], named), passed_through, np.concatenate(unread)
+
+    def _read_mostly(self, name: str, text: pa.ChunkedArray, to: pa.DataType) -> tuple[pa.ChunkedArray | None, Array]:
+        """The column, a few odd texts read by SQL and the others by Arrow, and the rows in which SQL found no value.
+
+        None where SQL must read the whole column.
+        """
+        nothing = np.empty(0, np.int64)
+        rows = odd_rows(text, to)
+        if not 0 < len(rows) <= len(text) // _FEW:
+            return None, nothing
+        mask = np.zeros(len(text), dtype=bool)
+        mask[rows] = True
+        odd = pa.array(mask)
+        typed = read_directly(
+            pa.chunked_array([pc.if_else(odd, pa.scalar(None, pa.string()), text.combine_chunks())]), to
+        )
+        if typed is None:
+            return None, nothing
+        texts = pa.table({f"_raw_{name}": text.take(pa.array(rows))}).combine_chunks()
+        self._connection.register("odd_values", texts)
+        values = self._connection.execute(self.plan.value_statement(name)).to_arrow_table()["value"].cast(to)
+        self._connection.unregister("odd_values")
+        unread = rows[np.asarray(values.is_null(), dtype=bool)]
+        whole = pc.replace_with_mask(typed.combine_chunks(), odd, values.combine_chunks())
+        return pa.chunked_array([whole]), unread
 
     def _query(self, statement: str, segment: pa.Table) -> pa.Table:
         # In one chunk: DuckDB reads the chunks of a table in several threads, and gives rows back in another order.

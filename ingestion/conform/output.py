@@ -60,11 +60,15 @@ class ParquetFile:
         if self._writer is None:
             # Split bytes make floats smaller and faster to write than a dictionary that overflows.
             floats = [f.name for f in table.schema if pa.types.is_floating(f.type)]
+            # No row group can be skipped by the least and greatest pseudonym, and comparing them costs as much as
+            # writing the column.
+            compared = [f.name for f in table.schema if f.name == "_batch_id" or not pa.types.is_dictionary(f.type)]
             self._writer = pq.ParquetWriter(
                 self._partial,
                 table.schema,
                 compression="zstd",
                 store_schema=False,
+                write_statistics=compared,
                 use_dictionary=[name for name in table.column_names if name not in floats],
                 column_encoding=dict.fromkeys(floats, "BYTE_STREAM_SPLIT") or None,
             )

@@ -18,6 +18,7 @@ from ingestion.parsers.blocks import Array
 
 _REAL = r"^-?[0-9][0-9.]*[.eE]"
 """Numbers as DuckDB formats doubles, and ones too large for a double: `1.0`, `1e-07`, `1e400`."""
+_REAL_MARKS = (b".", b"e", b"E")
 _REAL_INSIDE = r"^[\[{].*(?:[0-9][.eE]|\b0)"
 _MINUS_ZERO = r"[:,\[]\s*-0\s*[,\]}]"
 _LONG = r"(?:^|[\s:,\[])-?[0-9.]{16}"
@@ -26,6 +27,7 @@ _SURE = 16
 # Group 1: any text before a number, with complete strings. The last match ends with the number appended to each line.
 _NUMBER = r'((?:"(?:[^"\\]|\\.)*"|[^"0-9-])*)(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)'
 _LAST = " 0"
+_FIRST = np.isin(np.arange(256), np.frombuffer(b"-0123456789[{", np.uint8))
 _MARKS = tuple(chr(code) for code in range(0xFDD0, 0xFDF0))
 """Noncharacters, which exchanged text should not contain (Unicode, section 23.7)."""
 
@@ -68,18 +70,21 @@ class ExactNumbers:
         found = [np.empty(0, np.int64)]
         for name in self._texts:
             found += self._respelled(columns[name], lines)
-        long = bool(self._numbers) and _long_runs(text)
-        for name in self._numbers if long else ():
-            rows = _matching(columns[name], _REAL)
-            found.append(rows[_matching(lines.take(pa.array(rows)), _LONG)] if len(rows) else rows)
+        real = [rows for rows in (_reals(columns[name]) for name in self._numbers) if len(rows)]
+        if real and _long_runs(text):
+            found += [rows[_matching(lines.take(pa.array(rows)), _LONG)] for rows in real]
         return np.unique(np.concatenate(found))
 
     @staticmethod
     def _respelled(column: pa.ChunkedArray, lines: pa.ChunkedArray) -> Iterator[Array]:
         """Rows of a text column with a reformatted number, alone or in a list or object, or with a `-0` read as `0`."""
-        yield _matching(column, _REAL)
-        yield _matching(column, _REAL_INSIDE)
-        zero = np.flatnonzero(np.asarray(pc.fill_null(pc.equal(column, "0"), False), dtype=bool))
+        begun = _beginning_like_numbers(column)
+        if not len(begun):
+            return
+        column = column.take(pa.array(begun))
+        yield begun[_matching(column, _REAL)]
+        yield begun[_matching(column, _REAL_INSIDE)]
+        zero = begun[np.asarray(pc.fill_null(pc.equal(column, "0"), False), dtype=bool)]
         if len(zero):
             yield zero[_matching(lines.take(pa.array(zero)), _MINUS_ZERO)]
 
@@ -109,6 +114,31 @@ def _unused(lines: pa.ChunkedArray) -> str:
         left="nothing was written",
         next_step="ask the department what writes these characters; no text should hold them",
     )
+
+
+def _reals(column: pa.ChunkedArray) -> Array:
+    """Rows whose text matches `_REAL`; columns without a point or an `e` in them are not looked through."""
+    begun = _beginning_like_numbers(column)
+    letters = [chunk.buffers()[2] for chunk in column.chunks]
+    if not len(begun) or not any(mark in memory for memory in map(_bytes, letters) for mark in _REAL_MARKS):
+        return np.empty(0, np.int64)
+    return begun[_matching(column.take(pa.array(begun)), _REAL)]
+
+
+def _bytes(buffer: pa.Buffer | None) -> bytes:
+    return b"" if buffer is None else buffer.to_pybytes()
+
+
+def _beginning_like_numbers(column: pa.ChunkedArray) -> Array:
+    """Rows whose text begins like a number, a list or an object: the first byte tells, without a regular expression."""
+    text = column.cast(pa.large_string()).combine_chunks()
+    _, offsets, letters = text.buffers()
+    if not len(text) or letters is None or not letters.size:
+        return np.empty(0, np.int64)
+    data = np.frombuffer(letters, np.uint8)
+    begins = np.frombuffer(offsets, np.int64)[text.offset : text.offset + len(text)]
+    # NULL and empty texts read their neighbour's first byte, which does no harm: the patterns decide.
+    return np.flatnonzero(_FIRST[data[np.minimum(begins, len(data) - 1)]])
 
 
 def _matching(column: pa.ChunkedArray, pattern: str) -> Array:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.conform import checks
+from ingestion.conform import checks, evaluate
 from ingestion.conform.compile import TablePlan
-from ingestion.conform.direct import arrow_type, read_directly
+from ingestion.conform.direct import arrow_type, odd_rows, read_directly
+from ingestion.conform.pseudonym import PseudonymKeys
 
 NUMBERS = [
     "0", "-0", "00", "007", "1", "-1", "+1", "--1", "1-", " 1", "1 ", "\t1", "1\u00a0", "１２", "٣", "1_000", "1,5",
@@ -111,6 +112,45 @@ def test_whatever_arrow_takes_sql_reads_alike(
     plan = _plan(make, kind)
     if taken := _taken(plan, texts):
         _agree(engine, plan, taken)
+
+
+PLAIN = {"DOUBLE": "1.25", "DATE": "2026-03-02", "TIMESTAMP": "2026-03-02 08:30:00"}
+
+
+@pytest.mark.parametrize("kind", TYPES[:-1])
+@pytest.mark.parametrize("required", [False, True])
+def test_odd_texts_among_many_plain_ones_are_read_as_by_sql(
+    make: Any, monkeypatch: pytest.MonkeyPatch, kind: str, required: bool
+) -> None:
+    """The rows are those that SQL alone would give, and so are counts, hashes and quarantine."""
+    to = arrow_type(make.column("x", kind))
+    texts = [text for text in dict.fromkeys(NUMBERS + MOMENTS) if not set(text) & set(' \t",\u00a0')]
+    odd = set(odd_rows(pa.chunked_array([texts]), to).tolist())
+    assert odd  # some texts have characters that no plain value has
+    lines = ["id,x"]
+    for number in odd:
+        lines += [f"{10 * number + step},{PLAIN.get(kind, '12')}" for step in range(9)] + [f"{number}5,{texts[number]}"]
+    table = make.table(make.column("id"), make.column("x", kind, required=required))
+    contract = make.contract(table, max_refused_share=1)
+    found = []
+    for many in (len(lines), 1):
+        monkeypatch.setattr(evaluate, "_MANY", many)
+        whole = make.conform(contract, "\n".join(lines).encode()).tables["t"]
+        rows = [make.rows(path) if path else [] for path in (whole.bronze, whole.quarantine)]
+        found.append((whole.accepted, whole.rules, whole.row_hash, rows))
+    assert found[0] == found[1]
+
+
+def test_only_few_odd_texts_are_set_aside(make: Any, engine: duckdb.DuckDBPyConnection) -> None:
+    """Where they are many, or Arrow cannot read the others, SQL reads the whole column."""
+    evaluator = evaluate.Evaluator(_plan(make, "DOUBLE"), engine, PseudonymKeys(1, b"k" * 32))
+    plain = ["1.5"] * 9
+    typed, unread = evaluator._read_mostly("x", pa.chunked_array([[*plain, "x", "1e400"]]), pa.float64())
+    assert typed is not None
+    assert (typed.to_pylist()[8:10], unread.tolist()) == ([1.5, None], [9])
+    for texts in ([*plain, "x", "x"], [*plain, "x", "1.2.3"], plain):
+        typed, unread = evaluator._read_mostly("x", pa.chunked_array([texts]), pa.float64())
+        assert (typed, unread.tolist()) == (None, [])
 
 
 def test_one_text_that_arrow_reads_and_sql_does_not_leaves_the_column_to_sql() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingestion.contract.extension import JsonFormat
+from ingestion.parsers import json_records
 
 
 def test_a_member_that_is_there_twice(make: Any) -> None:
@@ -21,6 +22,19 @@ def test_a_member_that_is_there_twice(make: Any) -> None:
     assert make.refused(found.quarantine) == [(n, ["repeated_member"]) for n in (2, 3, 4, 7, 8)]
     assert [(row["a"], row["y"]) for row in make.rows(found.bronze)] == [("1", "1"), ("5", None), ("6", None)]
     assert make.rows(found.quarantine)[0]["original_text"] == '{"a":"2","a":"2"}'
+
+
+@pytest.mark.parametrize("usual", ['{"a":"1","x":{"y":"1"}}', """{"it's":1,"a":"1","x":{}}""", '{"a":"1"}', "{}"])
+def test_a_repeated_member_is_found_in_any_block(make: Any, usual: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks whose records all have the keys of the first one, and blocks that have others, before and after."""
+    monkeypatch.setattr(json_records, "CHUNK", 200)
+    table = make.table(make.column("a"), make.column("y", path="$.x.y"))
+    twice = {31: '{"a":"2","a":"2"}', 77: '{"a":"3","x":{"y":"1","y":"1"}}', 78: '{"x":{"y":"1"},"x":{"y":"1"}}'}
+    other = {50: '{"b":1}', 51: '{"x":{"y":"1"},"a":"1"}', 60: '{"a":"1","x":null}'}
+    lines = [(twice | other).get(number, usual) for number in range(1, 121)]
+    contract = make.contract(table, format=JsonFormat(type="ndjson"), max_refused_share=1)
+    found = make.conform(contract, "\n".join(lines).encode()).tables["t"]
+    assert make.refused(found.quarantine) == [(n, ["repeated_member"]) for n in twice]
 
 
 @pytest.mark.parametrize(
