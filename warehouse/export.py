@@ -70,7 +70,7 @@ def _copy(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest)
                 next_step="citylake reconcile --deep",
             )
         if name in comments:
-            write(connection, _COPY, name, "table", comments[name])
+            write(connection, copied, "table", comments[name].columns, comments[name])
     facts = [manifest.id, manifest.edition, manifest.created_at.isoformat(), manifest.synthetic]
     connection.execute(
         f"""create table {identifier(_COPY, "main", "_release")} as select $1 as id, $2 as edition,

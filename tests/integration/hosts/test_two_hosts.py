@@ -21,6 +21,8 @@ from warehouse.gate.decide import gate
 from warehouse.publish.run import publish
 from warehouse.release import ledger, pointer
 
+pytestmark = pytest.mark.faults
+
 FEED = "feeds/readings"
 
 
@@ -76,7 +78,6 @@ def test_a_correction_is_judged_by_what_another_host_has_just_committed(hosts: H
     assert len(counted(opened(hosts))) == 10
 
 
-@pytest.mark.faults
 def test_a_killed_holder_frees_the_feed(hosts: Hosts) -> None:
     delivered = file(hosts, 0, ids=3)
     first = hosts.at_work(1, "--pause", "stored_bronze", "ingest", delivered)
@@ -182,7 +183,6 @@ def test_a_publisher_whose_session_was_ended_does_not_move_the_pointer(built: Ho
     assert (current, lines[-1], len(lines)) == (published["release"], published["release"], 2)
 
 
-@pytest.mark.faults
 def test_a_killed_publisher_frees_the_pointer(built: Hosts) -> None:
     first = built.at_work(1, "--pause", "composed", "publish")
     first.until("paused")

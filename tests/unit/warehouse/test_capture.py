@@ -101,7 +101,7 @@ def test_a_file_called_manifest_is_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_goes_away_stops_no_other(tmp_path: Path) -> None:
-    """Departments tidy up while a run reads: the files of a day are listed first and taken one after the other."""
+    """Departments tidy up while a run reads: the files of a day are listed before they are taken."""
     made, feed = lake(tmp_path), contract("events", recapture=timedelta(days=1))
     for name in (
         "readings_20260302_1.csv",
@@ -111,12 +111,18 @@ def test_a_file_that_goes_away_stops_no_other(tmp_path: Path) -> None:
     ):
         drop(made, name, rows([name]))
 
-    def tidied(_: str) -> None:
-        (made.settings.drop_root / "office" / "readings_20260302_2.csv").unlink(missing_ok=True)
+    def tidied() -> datetime:
+        """The clock is asked before a day's files are listed: at the second day one of the first is gone."""
+        asked.append(made.clock())
+        if len(asked) > 1:
+            (made.settings.drop_root / "office" / "readings_20260302_2.csv").unlink(missing_ok=True)
+        return asked[-1]
+
+    asked: list[datetime] = []
 
     captured = Captured()
     with pytest.raises(SourceError, match=r"'readings_20260302_2.csv' cannot be read: No such file"):
-        capture(replace(made, on_step=tidied), feed, date(2026, 3, 3), captured)
+        capture(replace(made, clock=tidied), feed, date(2026, 3, 3), captured)
     taken = [delivery.filename for delivery in captured.deliveries]
     assert taken == ["readings_20260302_1.csv", "readings_20260302_3.csv", "readings_20260303.csv"]
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import psutil
+import pytest
 from pydantic import SecretStr
 
 from infra.stack.ports import Ports
@@ -19,6 +20,7 @@ from ingestion.settings import Settings
 STARTED = ("postgres", "pages", "airflow-api-server", "airflow-scheduler", "airflow-triggerer")
 
 
+@pytest.mark.faults
 def test_the_scheduler_ends_first_and_the_database_last(tmp_path: Path) -> None:
     """A task that is still running must be able to tell the API server how it ended."""
     stack = Stack(Settings(home=tmp_path))

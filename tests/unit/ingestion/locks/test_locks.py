@@ -26,7 +26,9 @@ from tests.support.lock_database import LockDatabase
 
 NAME = "feeds/office.reading"
 HOLD = """
-import json, os, sys, time
+import json, os, signal, sys, time
+# A test run in a shell's background ignores it, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ingestion.errors import LakeBusy
 from ingestion.locks import open_locks
 from ingestion.settings import Settings

@@ -28,12 +28,12 @@ DAY = date(2026, 3, 3)
 def _log(path: Path, *, missing: int = 0) -> duckdb.DuckDBPyConnection:
     """Receipts of 2 and 3 March, the last `missing` due hours of 3 March left out."""
     log = duckdb.connect(str(path))
-    log.execute("create table receipt (department varchar, feed varchar, interval_start timestamptz)")
+    log.execute("create table delivered (department varchar, feed varchar, interval_start timestamptz)")
     hours = [i for day in (DAY - timedelta(days=1), DAY) for i in HOURLY.calendar.meeting(day)]
     owed = due(HOURLY, DAY, [hours[0].start])
     left_out = {i.start for i in owed[len(owed) - missing :]}
     rows = [(HOURLY.department, HOURLY.feed, i.start) for i in hours if i.start not in left_out]
-    log.executemany("insert into receipt values (?, ?, ?)", rows)
+    log.executemany("insert into delivered values (?, ?, ?)", rows)
     return log
 
 
