@@ -7,7 +7,7 @@ records, is refused as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -34,6 +34,9 @@ from ingestion.parsers.payload import open_payload
 from ingestion.settings import Settings
 
 _TOP_RULES = 5
+_TOGETHER_BYTES = 64 * 2**20
+"""Bytes of small payloads, unpacked, that are held and evaluated in one pass; a packed file may hold much more than
+its size."""
 _Part = tuple[Segment, Evaluated | None] | None
 
 
@@ -75,9 +78,8 @@ def conform_small(
 ) -> list[Conformed | Exception]:
     """As `conform` for several small payloads, whose rows are evaluated in one pass; one result for each, in order.
 
-    What `conform` would raise for a payload is its result, and stops no other. Payloads are held in memory together,
-    so their sizes are the caller's business; one that turns out large once it is unpacked is conformed by itself.
-    Raises ContractError as `conform`.
+    What `conform` would raise for a payload is its result, and stops no other. What is unpacked at a time is bounded; a
+    payload that turns out to have several segments is conformed by itself. Raises ContractError as `conform`.
     """
     if not payloads:
         return []
@@ -93,6 +95,11 @@ class _Read:
     sources: tuple[Source, ...]
     segments: tuple[Segment | None, ...]
     ignored_members: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory: text columns and records."""
+        return sum(s.columns.nbytes + len(s.block.data) for s in self.segments if s is not None)
 
 
 class _Session:
@@ -138,6 +145,15 @@ class _Session:
                     read[number] = whole
             except Exception as error:
                 results[number] = error
+            if sum(whole.size for whole in read.values()) > _TOGETHER_BYTES:
+                results |= self._finish(read)
+                read = {}
+        results |= self._finish(read)
+        return [results[number] for number in range(len(payloads))]
+
+    def _finish(self, read: Mapping[int, _Read]) -> dict[int, Conformed | Exception]:
+        """Evaluate payloads that were read in one pass, and write their files; the results by number."""
+        results: dict[int, Conformed | Exception] = {}
         evaluated = self._evaluate(read.values())
         for number, whole in read.items():
             try:
@@ -154,7 +170,7 @@ class _Session:
                     results[number] = self._checked(tables, whole.sources, whole.ignored_members)
             except Exception as error:
                 results[number] = error
-        return [results[number] for number in range(len(payloads))]
+        return results
 
     def _opened(self, payload: Payload) -> OpenedPayload:
         """The tables of a payload. A department that sends JSON documents keeps its past one record a line."""

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.conform import run
 from ingestion.conform.evaluate import Evaluator
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.result import Conformed
@@ -156,3 +157,27 @@ def test_what_breaks_the_pass_is_the_result_of_its_own_payload(
     first, second, third = conform_small(contract, payloads, keys=make.keys, settings=make.settings)
     assert isinstance(second, KeyError)
     assert [make.rows(one.tables["t"].bronze)[0]["a"] for one in (first, third)] == ["a", "c"]  # type: ignore[union-attr]
+
+
+def test_what_small_files_hold_unpacked_is_bounded_too(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    together = Evaluator.together
+
+    def counted(self: Evaluator, segments: Any, dates: Any) -> Any:
+        passes.append(len(segments))
+        return together(self, segments, dates)
+
+    monkeypatch.setattr(Evaluator, "together", counted)
+    contract = make.contract(make.table(make.column("a"), make.column("b", "INTEGER")))
+    texts = [f"a,b\nx{n},{n}\n".encode() for n in range(5)]
+    alone, found = both(make, contract, texts, tmp_path)
+    assert (found, passes) == (alone, [5])
+    monkeypatch.setattr(run, "_TOGETHER_BYTES", 40)
+    (tmp_path / "again").mkdir()
+    passes.clear()
+    alone, found = both(make, contract, texts, tmp_path / "again")
+    assert found == alone
+    assert len(passes) > 1
+    assert sum(passes) == 5
