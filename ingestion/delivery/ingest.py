@@ -162,6 +162,10 @@ def conform_landed_each(
                     works.append(Work(manifest, batch.as_of, known))
             if done is not None:
                 yield done
+            if sum(work.manifest.bytes for work in works) > GROUP_BYTES:
+                # What is conformed lies in the scratch folder until it is committed.
+                yield from _attempted(lake, contract, works, isolated)
+                works = []
         yield from _attempted(lake, contract, works, isolated)
 
 

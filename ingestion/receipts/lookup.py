@@ -88,8 +88,8 @@ class Standings:
         interval = Interval(receipt.interval.start, receipt.interval.end)
         top = self.in_force(interval, other_than=receipt.batch)
         is_late = top is not None and receipt.content_as_of < top.as_of
-        is_told = receipt.outcome == "unchanged" and (top is None or receipt.confirms != top.batch)
-        if receipt.bulk or is_late or is_told or self.of(receipt.batch) is not None:
+        confirms_another = receipt.outcome == "unchanged" and (top is None or receipt.confirms != top.batch)
+        if receipt.bulk or is_late or confirms_another or self.of(receipt.batch) is not None:
             return None
         counts = receipt.outcome in ("accepted", "no_data")
         rows = list(self.rows)

@@ -50,11 +50,11 @@ def strict(make: Any) -> Any:
     return make.contract(replace(table, rules=(rule,)), max_refused_share=0.7)
 
 
-def told(make: Any, result: Conformed | Exception) -> Any:
+def facts_of(make: Any, result: Conformed | Exception) -> Any:
     """Everything a result says, with the rows of its files."""
     if isinstance(result, DeliveryRefused):
         refused = result.conformed
-        return result.rule, str(result), told(make, refused) if isinstance(refused, Conformed) else None
+        return result.rule, str(result), facts_of(make, refused) if isinstance(refused, Conformed) else None
     if isinstance(result, Exception):
         return type(result), str(result)
     tables = {
@@ -80,11 +80,11 @@ def both(make: Any, contract: Any, texts: list[bytes], folder: Path) -> tuple[li
     for number, payload in enumerate(payloads):
         one = replace(payload, scratch=folder / f"a{number}")
         try:
-            alone.append(told(make, conform(contract, one, keys=make.keys, settings=make.settings)))
+            alone.append(facts_of(make, conform(contract, one, keys=make.keys, settings=make.settings)))
         except DeliveryRefused as refusal:
-            alone.append(told(make, refusal))
+            alone.append(facts_of(make, refusal))
     together = conform_small(contract, payloads, keys=make.keys, settings=make.settings)
-    return alone, [told(make, result) for result in together]
+    return alone, [facts_of(make, result) for result in together]
 
 
 @settings(max_examples=a_part(0.2))
