@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
-from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment, Source
@@ -19,11 +19,12 @@ from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header import match_header
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
+from ingestion.parsers.parquet_records import ParquetRecords
 from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat
+RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -
         return Xlsx(table, spec, path, settings).segments
     if isinstance(spec, XmlFormat):
         return XmlRecords(table, spec, path, settings).segments
+    if isinstance(spec, ParquetFormat):
+        return ParquetRecords(table, spec, path, settings).segments
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 
