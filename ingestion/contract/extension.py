@@ -224,8 +224,9 @@ class StagingSpec(Declared):
     """The staging model made of a table: a view of it with the names analysts use (docs/adr/0025).
 
     `model` is what follows `stg_<department>__`, default the table's name. `columns` renames bronze columns;
-    `leave_out` lists columns that only make a derived one. `key` is for a table whose contract has none, by its names
-    in the model. `hand_written`: a person writes the SQL, so that `make generate` leaves it alone.
+    `leave_out` lists columns that only make a derived one. `key` is, by its names in the model, what tells rows apart
+    where the contract's key does not: it has none, or a row comes again in later intervals with its later state.
+    `hand_written`: a person writes the SQL, so that `make generate` leaves it alone.
     """
 
     model: str | None = Field(default=None, pattern=NAME)

@@ -1,0 +1,42 @@
+-- Written from the contract fgj.admin_penalty by `make generate`;
+-- edit the contract, not this file.
+with
+
+source as (
+    select * from {{ source('fgj', 'admin_penalty') }}
+),
+
+final as (
+    select
+        doc_no,
+        party_name,
+        party_kind,
+        uscc,
+        registration_no,
+        organisation_code,
+        tax_no,
+        legal_rep as legal_rep_pseudonym,
+        legal_rep_id as legal_rep_id_pseudonym,
+        party_id_no as party_id_no_pseudonym,
+        violation_kind,
+        basis,
+        penalty_class,
+        fine_wan,
+        confiscated_wan,
+        licence_revoked,
+        decision_date,
+        valid_until,
+        declared_publicity_end,
+        authority,
+        authority_code,
+        status,
+        source_unit,
+        source_unit_code,
+        reported_at,
+        _event_date as reported_date,
+        _batch_id,
+        _loaded_at
+    from source
+)
+
+select * from final
