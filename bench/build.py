@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from warehouse.build.generate import source_files
+from warehouse.modelling.sources import source_files
 
 from ingestion.contract.load import load_contracts
 from ingestion.delivery.ingest import ingest_file

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from ingestion.clocks import begins
@@ -160,12 +159,17 @@ def load(
         delivery_of_all: Delivery | None = None
         before = done
         with isolated.each(of):
-            delivery_of_all = _load_bulk(lake, contract, path, _required(of), partial(_add, read, before))
+            delivery_of_all = _load_bulk(lake, contract, path, _required(of), after(before, read))
         done += path.stat().st_size
         read(done)
         if delivery_of_all is not None:
             yield delivery_of_all
     isolated.raise_collected()
+
+
+def after(before: int, read: Read) -> Read:
+    """Progress of one file as progress of all: the bytes of the files before it are added."""
+    return lambda count: read(before + count)
 
 
 def plan(lake: Lake, contract: Contract, path: Path, of: Interval, read: Read = lambda _: None) -> Planned:
@@ -248,10 +252,6 @@ def _fetched(lake: Lake, contract: Contract, files: Files, isolated: Isolated) -
 def _bulk_fetched(lake: Lake, contract: Contract, path: Path, of: Interval) -> Fetched:
     now = fetch_time(lake, contract)
     return fetched_file(contract, of, path, source=f"file:{name_as_text(path.name)}", connector=NAME, now=now)
-
-
-def _add(read: Read, before: int, count: int) -> None:
-    read(before + count)
 
 
 def _required(of: Interval | None) -> Interval:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
 import subprocess
 import sys
 import tomllib
@@ -9,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _tree import ROOT, python
+from _tree import ROOT, python, shown, tree
 
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
 
@@ -56,3 +59,16 @@ def test_a_circle_is_found(files: dict[str, str], broken: Any, tmp_path: Path) -
     )
     found = lint(tmp_path)
     assert (found.returncode != 0) is broken, found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("path", python("bench"), ids=shown)
+def test_a_bench_finds_what_it_imports_of_the_project(path: Path) -> None:
+    # The tests do not run the benches, so that a name which moved would be missed there.
+    packages = {*DECLARED["root_packages"], "bench"}
+    for node in ast.walk(tree(path)):
+        if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".")[0] not in packages:
+            continue
+        module = importlib.import_module(str(node.module))
+        for name in node.names:
+            is_module = importlib.util.find_spec(f"{node.module}.{name.name}") if hasattr(module, "__path__") else None
+            assert hasattr(module, name.name) or is_module, f"{node.module} has no {name.name}"

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,14 +98,14 @@ def _speed(what: str, size: int, say: Progress) -> Callable[[int], None]:
 
 
 def _plan(session: Session, contract: Contract, files: Files, of: Interval | None, *, as_json: bool) -> None:
-    from ingestion.delivery.load import plan
+    from ingestion.delivery.load import after, plan
 
     planned: list[Planned] = []
     with progress(f"read for {contract.name}") as say:
         speed, done = _speed(f"read for {contract.name}", files.size, say), 0
         for path in files.bulk:
             if of is not None:
-                planned.append(plan(session.lake, contract, path, of, partial(_add, speed, done)))
+                planned.append(plan(session.lake, contract, path, of, after(done, speed)))
             done += path.stat().st_size
     named = [{"file": path.name, "interval": interval} for interval, path in files.named]
     if as_json:
@@ -125,10 +124,6 @@ def _plan(session: Session, contract: Contract, files: Files, of: Interval | Non
         ]  # fmt: skip
         show_grid(results(), one.filename, ("what", "value"), [row for row in rows if row[1] is not None])
     write("nothing was stored")
-
-
-def _add(speed: Callable[[int], None], before: int, count: int) -> None:
-    speed(before + count)
 
 
 def _show(deliveries: Sequence[Delivery], *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,26 @@ def test_bad_items_are_named_after_the_others_were_taken_in(
     assert code == 1
     assert [(one["filename"], one["outcome"]) for one in json.loads(output.out)] == [(good.name, "accepted")]
     assert f"{bad.name}' is a link that leads back to itself" in output.err
+
+
+def test_a_past_in_one_file_is_planned_then_loaded_by_its_days(run: Run, tmp_path: Path) -> None:
+    files = [
+        office.deliver(tmp_path, office.FIRST + timedelta(days=number), feeds=[office.READING])[office.READING]
+        for number in range(3)
+    ]
+    header, *first = files[0].read_text(encoding="utf-8").splitlines()
+    lines = [line for file in files[1:] for line in file.read_text(encoding="utf-8").splitlines()[1:]]
+    past = tmp_path / "past.csv"
+    past.write_text("\n".join([header, *first, *lines]) + "\n", encoding="utf-8")
+    days = ("--from", "2026-03-02", "--to", "2026-03-03")
+
+    (planned,) = _json(run, "load", office.READING, str(past), *days, "--dry-run")["bulk"]
+    assert (planned["outcome"], planned["intervals"]) == ("accepted", 2)
+    assert _json(run, "deliveries", "--feed", office.READING) == []
+    (delivery,) = _json(run, "load", office.READING, str(past), *days)
+    for count in ("received", "accepted", "quarantined", "duplicates"):
+        assert delivery[count] == planned[count], count
+    assert delivery["outcome"] == "accepted"
+    code, out, _ = run("load", office.READING, str(past), *days)
+    assert code == 0
+    assert "duplicate" in out
