@@ -34,6 +34,8 @@ _RELAYED = 0.2
 """Share that another unit passes on."""
 _EPOCH = date(2015, 1, 1)
 _OPENS, _CLOSES = 8 * 3600 + 1800, 17 * 3600 + 1800
+PLANTED, REVOKED = "planted", "revoked"
+"""Stories of rows with planted dirt, and of decisions reported again."""
 LAG, STORY, ENTITY = "_lag", "_story", "_entity"
 """Columns that no file has: workdays from decision to report, what the row is planted for, and its entity."""
 
@@ -91,9 +93,12 @@ def first_reports(city: City, form: Form, day_no: int, revision: int = 1) -> Row
     if day_no < 1:
         return rows  # what is handed over of the past was cleaned
     plan = of_file(city.plan_of(form.feed, form.plan), city.plan_day(day_no), 0, revision)
-    reach = rows.cells[STORY] == ""
+    reach, told = rows.cells[STORY] == "", {name: cells.copy() for name, cells in rows.cells.items()}
     rng = city.rng(form.feed, day_no, revision, "dirt")
-    return spoil(rows, plan, rng, scale=city.scale, day=city.date_of(day_no).isoformat(), reach=reach)
+    spoil(rows, plan, rng, scale=city.scale, day=city.date_of(day_no).isoformat(), reach=reach)
+    changed = np.any([rows.cells[name][: len(reach)] != cells for name, cells in told.items()], axis=0)
+    rows.cells[STORY][: len(reach)][changed] = PLANTED
+    return rows
 
 
 def _clean(city: City, form: Form, day_no: int) -> Rows:
@@ -173,6 +178,6 @@ def _revoked(city: City, form: Form, day_no: int, first: Rows) -> Rows:
     day = city.date_of(day_no)
     again.cells["status"] = np.full(len(again), "1", dtype=object)
     again.cells["reported_at"] = moments(rng, day, len(again))
-    again.cells[STORY] = np.full(len(again), "revoked", dtype=object)
+    again.cells[STORY] = np.full(len(again), REVOKED, dtype=object)
     again.event_day = np.full(len(again), day.isoformat(), dtype=object)
     return again

@@ -54,8 +54,8 @@ LAYOUT_2018 = {
 }  # fmt: skip
 LAYOUT_2016 = {
     "行政许可决定文书号": "doc_no", "项目名称": "document_name", "审批类别": "permit_kind",
-    "许可内容": "permit_content", "行政相对人名称": "party_name", "行政相对人代码_1": "uscc", "行政相对人代码_2": "organisation_code",
-    "行政相对人代码_3": "registration_no", "行政相对人代码_4": "tax_no", "居民身份证号": "party_id_no",
+    "许可内容": "permit_content", "行政相对人名称": "party_name", "行政相对人代码_1": "uscc",
+    "行政相对人代码_2": "organisation_code", "行政相对人代码_3": "registration_no", "行政相对人代码_4": "tax_no", "居民身份证号": "party_id_no",
     "法定代表人姓名": "legal_rep", "许可决定日期": "decision_date", "许可截止期": "valid_to", "许可机关": "authority",
     "当前状态": "status", "地方编码": "division", "数据更新时间戳": "reported_at", "备注": "remark",
 }  # fmt: skip

@@ -17,7 +17,7 @@ _DIRT = (
     Planted(_ID, 1, "cell", 1, "answer_has_date", {"result": "准予", "decided_date": ""}),
     Planted(_ID, 2, "duplicate", 1),
     Planted(_ID, 3, "cell", 1, "decided_not_future", {"decided_date": "2099-01-01", "result": "不予"}),
-    Planted(_ID, 4, "cell", 1, "result.allowed", {"result": "同意"}),
+    Planted(_ID, 4, "cell", 1, "result.allowed", {"result": "同意", "decided_date": "{day}"}),
     Planted(
         _ID,
         5,
