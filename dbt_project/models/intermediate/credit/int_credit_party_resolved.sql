@@ -108,10 +108,9 @@ named as (
 judged as (
     select
         parties.*,
-        coalesce({{ is_citizen_id('parties.uscc') }}, false) as is_identity_number,
         coalesce({{ is_uscc('parties.uscc') }}, false)
-        and not coalesce({{ is_citizen_id('parties.uscc') }}, false)
-            as has_public_code,
+        and not {{ is_like_identity_number('parties.uscc') }} as has_public_code,
+        {{ is_like_identity_number('parties.uscc') }} as is_identity_number,
         -- A name is a business's where it says a trade and is longer than a person's:
         -- names of persons have two to four characters. In doubt it is a person's.
         coalesce(named.business_words, 0) = 1

@@ -90,8 +90,8 @@ final as (
         {{ natural_key(['record_kind', 'gap']) }} as credit_gap_id,
         record_kind,
         gap,
-        count(*) as checked,
-        cast(sum(case when is_gap then 1 else 0 end) as bigint) as found
+        count(*) as records_checked,
+        cast(sum(case when is_gap then 1 else 0 end) as bigint) as gaps_found
     from gaps
     group by record_kind, gap
 )

@@ -12,6 +12,10 @@ licences as (
     select * from {{ ref('dim_food_business') }}
 ),
 
+identifiers as (
+    select * from {{ ref('dim_organisation_identifier') }}
+),
+
 credit as (
     select * from {{ ref('mart_credit_profile') }}
 ),
@@ -22,7 +26,7 @@ places as (
 
 food_totals as (
     select
-        licences.organisation_id,
+        identifiers.organisation_id,
         count(*) as food_licences,
         cast(
             sum(
@@ -41,10 +45,14 @@ food_totals as (
         max(businesses.last_inspected_date) as last_food_inspected_date,
         cast(sum(businesses.complaints) as bigint) as food_complaints
     from licences
+    inner join identifiers
+        on
+            identifiers.identifier_kind = 'uscc'
+            and licences.uscc = identifiers.identifier
     left join businesses
         on licences.food_business_id = businesses.food_business_id
-    where licences.organisation_id is not null
-    group by licences.organisation_id
+    where identifiers.organisation_id is not null
+    group by identifiers.organisation_id
 ),
 
 current_places as (
