@@ -12,8 +12,8 @@ licences as (
     select * from {{ ref('dim_food_business') }}
 ),
 
-identifiers as (
-    select * from {{ ref('dim_organisation_identifier') }}
+operators as (
+    select * from {{ ref('mart_food_business_organisation') }}
 ),
 
 credit as (
@@ -26,7 +26,7 @@ places as (
 
 food_totals as (
     select
-        identifiers.organisation_id,
+        operators.organisation_id,
         count(*) as food_licences,
         cast(
             sum(
@@ -45,14 +45,12 @@ food_totals as (
         max(businesses.last_inspected_date) as last_food_inspected_date,
         cast(sum(businesses.complaints) as bigint) as food_complaints
     from licences
-    inner join identifiers
-        on
-            identifiers.identifier_kind = 'uscc'
-            and licences.uscc = identifiers.identifier
+    inner join operators
+        on licences.food_business_id = operators.food_business_id
     left join businesses
         on licences.food_business_id = businesses.food_business_id
-    where identifiers.organisation_id is not null
-    group by identifiers.organisation_id
+    where operators.organisation_id is not null
+    group by operators.organisation_id
 ),
 
 current_places as (
