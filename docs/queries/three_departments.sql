@@ -13,10 +13,10 @@ select
 from fct_food_inspection as inspection
 inner join dim_food_business as business
     on inspection.food_business_id = business.food_business_id
-inner join dim_organisation_identifier as code
-    on code.identifier_kind = 'uscc' and business.uscc = code.identifier
+inner join mart_food_business_organisation as operator
+    on business.food_business_id = operator.food_business_id
 inner join dim_organisation as organisation
-    on code.organisation_id = organisation.organisation_id and organisation.is_current
+    on operator.organisation_id = organisation.organisation_id and organisation.is_current
 left join mart_weather_daily as weather
     on
         business.town_code = weather.town_code

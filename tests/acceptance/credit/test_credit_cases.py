@@ -131,7 +131,9 @@ def test_the_open_edition_has_no_person_and_no_free_text(tables: ModelTables) ->
 
 
 def test_gaps_are_counted(tables: ModelTables) -> None:
-    found = {(kind, gap): number for kind, gap, number in tables.rows("gov_mart_credit_gap", "record_kind, gap, gaps_found")}
+    found = {
+        (kind, gap): number for kind, gap, number in tables.rows("gov_mart_credit_gap", "record_kind, gap, gaps_found")
+    }
     assert found["penalty", "rule_missing"] == 1
     assert found["penalty", "class_unknown"] == 1
     assert found["repair", "party_different"] == 1
