@@ -56,7 +56,8 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
         create table fct_weather_hourly as select unnest([md5('{THERE}'), null, 'unknown']) as place_id;
         create table fct_traffic_incident as select unnest(['{HERE}', null, '442000999']) as town_code;
         create table fct_permit as
-            select * from (values (md5('{CODE}'), 'uscc', '法人及非法人组织'), (md5('{CODE}'), 'registration_no', '个体工商户'),
+            select * from (values (md5('{CODE}'), 'uscc', '法人及非法人组织'),
+                (md5('{CODE}'), 'registration_no', '个体工商户'),
                 (null, null, '个体工商户'), (null, null, '自然人')) as t(organisation_id, resolved_by, party_kind);
         create table fct_penalty as from fct_permit;
         create table fct_list_membership as from fct_permit;
