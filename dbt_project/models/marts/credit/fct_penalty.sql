@@ -97,7 +97,6 @@ final as (
         uscc,
         registration_no,
         organisation_code,
-        tax_no,
         violation_kind,
         basis,
         penalty_class,

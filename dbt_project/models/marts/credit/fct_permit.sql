@@ -93,7 +93,6 @@ final as (
         uscc,
         registration_no,
         organisation_code,
-        tax_no,
         document_name,
         permit_kind,
         certificate_name,

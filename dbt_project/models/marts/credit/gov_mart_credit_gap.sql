@@ -26,14 +26,14 @@ gaps as (
         'organisation_unresolved' as gap,
         organisation_id is null as is_gap
     from permits
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         'penalty' as record_kind,
         'organisation_unresolved' as gap,
         organisation_id is null as is_gap
     from penalties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         'list_membership' as record_kind,

@@ -74,7 +74,7 @@ permit_holders as (
         organisation_id,
         resolved_by
     from permits
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
 ),
 
 penalised as (
@@ -82,7 +82,7 @@ penalised as (
         organisation_id,
         resolved_by
     from penalties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
 ),
 
 -- A line a feed and key, as the macro reads it.
