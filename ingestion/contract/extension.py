@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ingestion.contract.sources import NAME, Source
 from ingestion.contract.strict import Declared
-from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.values.blanks import strip
 
 Code = str | int | Decimal
@@ -104,9 +104,20 @@ class XmlFormat(Declared):
 
 
 Format = Annotated[
-    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat,
+    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat | ParquetFormat,
     Field(discriminator="type"),
 ]
+
+
+class Condition(Declared):
+    """Rows by the value of another column: `{column: party_kind, in: [自然人]}`.
+
+    It holds where that column has one of these values, and wherever it has none of the other values of its `enum`:
+    where it is NULL, cannot be read, or is a value that nobody has declared (docs/adr/0029).
+    """
+
+    column: str
+    values: list[str | int] = Field(alias="in", min_length=1)
 
 
 class Deidentify(Declared):
@@ -114,7 +125,8 @@ class Deidentify(Declared):
 
     `pseudonym`: HMAC-SHA256, key per purpose, of the normalised value. `drop`: not in bronze.
     `generalise`: `to` is one of birth_band_5y, hour, date, month, year, division_6.
-    `mask`: keeps `keep_first`/`keep_last` characters.
+    `mask`: keeps `keep_first`/`keep_last` characters. `when`: only on rows for which the condition holds; the value of
+    the others is not personal (the name of a company) and stays as sent.
     """
 
     method: Literal["pseudonym", "drop", "generalise", "mask"]
@@ -122,9 +134,12 @@ class Deidentify(Declared):
     to: Literal["birth_band_5y", "hour", "date", "month", "year", "division_6"] | None = None
     keep_first: int = 0
     keep_last: int = 0
+    when: Condition | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Deidentify:
+        if self.when and self.method not in ("pseudonym", "mask"):
+            raise ValueError(f"`when` goes with the methods pseudonym and mask, not {self.method}")
         if self.method == "pseudonym" and not self.purpose:
             raise ValueError("method pseudonym needs a purpose (its key namespace)")
         if self.method == "generalise" and not self.to:

@@ -64,7 +64,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a feed. `source` names the ZIP member; `key` is the natural key, in order."""
+    """One table of a feed. `source` names the ZIP member; `key` is the natural key, in order.
+
+    `variant`, of a table as one payload has it: the header variant whose names and formats its columns have.
+    """
 
     name: str
     title: str
@@ -77,6 +80,7 @@ class Table:
     header_variants: tuple[HeaderVariant, ...] = ()
     repeated_headers: tuple[dict[str, str], ...] = ()
     repeats: Literal["drop", "keep"] = "drop"
+    variant: str | None = None
 
     @property
     def keeps_repeats(self) -> bool:
@@ -170,7 +174,10 @@ def _spelled(spec: ColumnSpec) -> dict[str, Any]:
     """Keys that came later are left out while unset, so that adding one re-makes nobody's bronze."""
     later = {key for key in ("formats", "implied_decimals", "blanks") if getattr(spec, key) is None}
     later |= {"ambiguous_time"} if spec.ambiguous_time == "refuse" else set()
-    return spec.model_dump(mode="json", exclude=later)
+    spelled = spec.model_dump(mode="json", exclude=later)
+    if spec.deidentify is not None and spec.deidentify.when is None:
+        del spelled["deidentify"]["when"]
+    return spelled
 
 
 def _meaning(table: Table) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
-from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment, Source
@@ -19,11 +19,12 @@ from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header import match_header
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
+from ingestion.parsers.parquet_records import ParquetRecords
 from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,17 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
     """The tables of one payload; `content_date` says which header variants are still accepted.
 
     A table of the payload may name and format its source columns as a header variant does. Raises DeliveryRefused:
-    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and `header` where variants are declared.
+    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and, where header variants are declared, `header` and whatever
+    keeps a header from being read.
     """
     spec = contract.citylake.format
     size = path.stat().st_size
     if isinstance(spec, ZipFormat):
         return _archive(contract, spec, path, settings, content_date)
     table = contract.tables[0]
+    if isinstance(spec, XlsxFormat):
+        workbook = Xlsx(table, spec, path, settings, content_date)
+        return Payload((Source(workbook.table, workbook.segments, size),))
     if isinstance(spec, CsvFormat):
         found = _delimited(table, spec, lambda: path.open("rb"), "the file", settings.max_record_bytes, content_date)
         return Payload((Source(found.table, found.segments, size),))
@@ -52,13 +57,13 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
 
 
 def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -> Callable[[], Iterator[Segment]]:
-    """The `segments` function for the one table of a payload that is not delimited text."""
+    """The `segments` function for the one table of a payload without a header line."""
     if isinstance(spec, FixedWidthFormat):
         return FixedWidth(table, spec, path, settings).segments
-    if isinstance(spec, XlsxFormat):
-        return Xlsx(table, spec, path, settings).segments
     if isinstance(spec, XmlFormat):
         return XmlRecords(table, spec, path, settings).segments
+    if isinstance(spec, ParquetFormat):
+        return ParquetRecords(table, spec, path, settings).segments
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 

@@ -89,10 +89,14 @@ class Composer:
         """Query text that gives a released table's rows; None when it is absent."""
         source = self.plan.source(table)
         if source == "build":
-            return f"select * from {relation(table)}"
+            return self.build_select(table)
         if source == "parent":
-            return self._parent_select(table)
+            return self.parent_select(table)
         return None
+
+    def build_select(self, table: str) -> str:
+        """Query text that gives a table's rows in the build."""
+        return f"select * from {relation(table)}"
 
     def changed(self, table: str) -> str | None:
         """Query text that gives the rows of a fresh table that the parent does not have, by whole days."""
@@ -101,7 +105,8 @@ class Composer:
         query = self.select(table)
         return f"select * from ({query}) where {self._changed_days(content)}" if query and content else query
 
-    def _parent_select(self, table: str) -> str:
+    def parent_select(self, table: str) -> str:
+        """Query text that gives a table's rows in the parent release."""
         entry = self._released(table)
         if entry is not None and entry.is_view:
             return facts_query(self.lake, entry)
@@ -192,7 +197,7 @@ class Composer:
         now = f"select {key} from {relation(rel.parent)} where {key} is not null"
         if self._released(rel.parent) is None:
             return self._count(f"select count(*) from {child} where {column} is not null and {column} not in ({now})")
-        lost = f"select {key} from ({self._parent_select(rel.parent)}) where {key} is not null except {now}"
+        lost = f"select {key} from ({self.parent_select(rel.parent)}) where {key} is not null except {now}"
         if not self._count(f"select count(*) from ({lost}) as lost"):
             return 0
         return self._count(f"select count(*) from {child} where {column} in ({lost})")
