@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from tests.support.registers import PROJECT, organisations, state
+from tests.support.dbt_files import DbtFiles
 from tests.support.rendered import Rendered
+from tests.unit.dbt_project.registers import PROJECT, organisations, state
 
 CODE, OTHER, UNKNOWN = "91442000MA4W000110", "91442000MA51AB2C27", "12442000456074104Y"
 TRADER = {"entity_kind": "个体工商户"}
@@ -55,6 +56,12 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
             select unnest(['by former code', null]) as food_business_id, md5('{HERE}') as place_id;
         create table fct_weather_hourly as select unnest([md5('{THERE}'), null, 'unknown']) as place_id;
         create table fct_traffic_incident as select unnest(['{HERE}', null, '442000999']) as town_code;
+        create table fct_permit as
+            select * from (values (md5('{CODE}'), 'uscc', '法人及非法人组织'),
+                (md5('{CODE}'), 'registration_no', '个体工商户'),
+                (null, null, '个体工商户'), (null, null, '自然人')) as t(organisation_id, resolved_by, party_kind);
+        create table fct_penalty as from fct_permit;
+        create table fct_list_membership as from fct_permit;
         """
     )
     for name in ("mart_food_business_organisation", "gov_mart_key_coverage"):
@@ -85,6 +92,10 @@ def test_every_row_is_resolved_or_counted(db: duckdb.DuckDBPyConnection) -> None
         "resolved_share::double from gov_mart_key_coverage"
     ).fetchall()
     assert sorted(found) == [
+        # Natural persons are not looked for; a number that is no credit code is counted apart.
+        ("fgj.admin_penalty", "organisation", 3, 2, 1, 0, 1, 0.6667),
+        ("fgj.admin_permit", "organisation", 3, 2, 1, 0, 1, 0.6667),
+        ("fgj.credit_list", "organisation", 4, 2, 1, 0, 2, 0.5),
         ("gaj.traffic_incident", "place", 3, 1, 1, 0, 2, 0.3333),
         ("gsj.market_entity", "place", 6, 6, 6, 0, 0, 1.0),
         ("qxj.wx_station_hourly", "place", 3, 1, 1, 0, 2, 0.3333),
@@ -114,3 +125,16 @@ def test_lines_name_feeds_that_are_there(db: duckdb.DuckDBPyConnection) -> None:
     assert set(feeds) <= set(load_contracts(Settings().contracts))
     departments = db.execute("select feed, department_code from gov_mart_key_coverage").fetchall()
     assert all(feed.startswith(f"{department}.") for feed, department in departments)
+
+
+def test_a_blocked_register_of_organisations_holds_no_food_product() -> None:
+    """A product that reads another's models is blocked with it; the links are a product of their own."""
+    project = DbtFiles(PROJECT)
+    reads = {
+        name: {project.models[ref].group for ref in model.refs if ref in project.models}
+        for name, model in project.models.items()
+    }
+    food = [name for name, model in project.models.items() if model.group == "food_safety"]
+    assert len(food) > 5
+    assert [name for name in food if "organisation" in reads[name]] == []
+    assert "organisation" in reads["mart_food_business_organisation"]
