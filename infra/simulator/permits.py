@@ -82,6 +82,7 @@ _DIRT = (
     Planted("", 4, "cell", 1, "registration_no.pattern", NUMBER_IN_WRONG_PLACE),
     Planted("", 4, "check", 1, "party_id_check_digit", {"party_id_no": ""}, "flag"),
     Planted("", 5, "cell", 1, "person_without_uscc", {"party_kind": "自然人", "uscc": "91442000MA4W000110"}, "flag"),
+    Planted("", 5, "cell", 1, "registration_no_check_digit", {"registration_no": "442000000000120"}, "flag"),
     Planted("", 5, "cell", 1, "status.allowed", {"status": "9"}),
 )  # fmt: skip
 _WORKBOOK_DIRT = (
