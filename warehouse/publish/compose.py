@@ -3,8 +3,8 @@
 Fresh tables come from the build file, kept ones from the parent release. dbt never tested both together, so
 relationship and reconciliation checks that span a fresh and a kept product run here. Where one fails, the newer
 product is held back (its older tables stay), and checking starts again until none fails. Totals of a kept product are
-not held against the newer tables it is made of: a blocked mart would block what it reads (docs/adr/0031). Relationship checks read only
-what changed: new days of the child, and keys that the parent table lost.
+not held against the newer tables it is made of: a blocked mart would block what it reads (docs/adr/0031).
+Relationship checks read only what changed: new days of the child, and keys that the parent table lost.
 """
 
 from __future__ import annotations

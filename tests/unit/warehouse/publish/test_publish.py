@@ -11,12 +11,16 @@ import duckdb
 import pytest
 
 from ingestion.errors import IntegrityError
+from ingestion.sql import literal
+from ingestion.values.check_digits import CHECKS
+from tests.support.check_digits import vectors
 from tests.support.small_city import SmallCity, changed
 from warehouse.build.report import BuildReport
 from warehouse.gate.decide import gate
 from warehouse.publish.run import Published, publish
 from warehouse.release import layout, ledger, pointer
 from warehouse.release.manifest import Manifest
+from warehouse.sql import connect
 
 
 @pytest.fixture
@@ -267,6 +271,18 @@ def test_comments_are_the_builds_and_a_blocked_products_stay(city: SmallCity) ->
     assert query(city, "select distinct comment from duckdb_columns() where column_name = 'town_code'") == [
         ("镇街代码",)
     ]
+
+
+@pytest.mark.parametrize("edition", layout.EDITIONS)
+def test_a_release_has_the_checks_of_identifiers(city: SmallCity, edition: str) -> None:
+    run(city)
+    for check in CHECKS:
+        chosen = [vector for vector in vectors() if vector.check == check]
+        values = ", ".join(f"({n}, {literal(vector.code)})" for n, vector in enumerate(chosen))
+        found = query(city, f"select is_{check}(code) from (values {values}) as t(n, code) order by n", edition)
+        assert [row[0] for row in found] == [vector.is_valid for vector in chosen]
+    with contextlib.closing(connect(city.lake, edition)) as session:
+        assert session.execute("select is_uscc('91110000600037341L'), is_uscc(null)").fetchall() == [(True, None)]
 
 
 def test_every_publication_is_a_line_of_the_ledger(city: SmallCity) -> None:
