@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from tests.support.registers import PROJECT, organisations, state
+from tests.support.dbt_files import DbtFiles
 from tests.support.rendered import Rendered
+from tests.unit.dbt_project.registers import PROJECT, organisations, state
 
 CODE, OTHER, UNKNOWN = "91442000MA4W000110", "91442000MA51AB2C27", "12442000456074104Y"
 TRADER = {"entity_kind": "个体工商户"}
@@ -124,3 +125,16 @@ def test_lines_name_feeds_that_are_there(db: duckdb.DuckDBPyConnection) -> None:
     assert set(feeds) <= set(load_contracts(Settings().contracts))
     departments = db.execute("select feed, department_code from gov_mart_key_coverage").fetchall()
     assert all(feed.startswith(f"{department}.") for feed, department in departments)
+
+
+def test_a_blocked_register_of_organisations_holds_no_food_product() -> None:
+    """A product that reads another's models is blocked with it; the links are a product of their own."""
+    project = DbtFiles(PROJECT)
+    reads = {
+        name: {project.models[ref].group for ref in model.refs if ref in project.models}
+        for name, model in project.models.items()
+    }
+    food = [name for name, model in project.models.items() if model.group == "food_safety"]
+    assert len(food) > 5
+    assert [name for name in food if "organisation" in reads[name]] == []
+    assert "organisation" in reads["mart_food_business_organisation"]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.examples import a_part
-from tests.support.registers import organisations, state
+from tests.unit.dbt_project.registers import organisations, state
 
 CODE, OTHER, THIRD = "91442000MA4W000110", "91442000MA51AB2C27", "92442000MA4X12347C"
 

@@ -16,21 +16,11 @@ exceptions as (
     select * from {{ ref('ref_uscc_exception') }}
 ),
 
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by entity_no, updated_date
-            order by updated_at desc, _batch_id desc
-        ) as recency
-    from states
-),
-
--- Versions are of days: the last state of a day is the day's.
-days as (
-    select
-        *,
-        {{ natural_key([
+versions as (
+    {{ state_versions(
+        'states',
+        entity='entity_no',
+        attributes=[
             'uscc',
             'registration_no',
             'organisation_code',
@@ -44,49 +34,11 @@ days as (
             'status_date',
             'successor_uscc',
             'capital_wan',
-        ]) }} as fingerprint
-    from ranked
-    where recency = 1
-),
-
-compared as (
-    select
-        *,
-        lag(fingerprint) over (
-            partition by entity_no
-            order by updated_date
-        ) as fingerprint_before,
-        lag(updated_date) over (
-            partition by entity_no
-            order by updated_date
-        ) as updated_before
-    from days
-),
-
--- A state holds from its approval, unless that is after it was recorded or no later
--- than the day on which the state before was still recorded.
-changes as (
-    select
-        *,
-        case
-            when
-                approved_date <= updated_date
-                and (updated_before is null or approved_date > updated_before)
-                then approved_date
-            else updated_date
-        end as valid_from_date
-    from compared
-    where fingerprint is distinct from fingerprint_before
-),
-
-versions as (
-    select
-        *,
-        lead(valid_from_date) over (
-            partition by entity_no
-            order by valid_from_date
-        ) as valid_to_date
-    from changes
+        ],
+        recorded='updated_date',
+        approved='approved_date',
+        latest_by=['updated_at', '_batch_id'],
+    ) }}
 ),
 
 excepted as (

@@ -116,30 +116,16 @@ weighed as (
         claims.identifier_kind,
         claims.identifier,
         claims.known_by,
-        methods.confidence,
-        max(methods.confidence) over (
-            partition by claims.identifier_kind, claims.identifier
-        ) as best_confidence
+        methods.confidence
     from claims
     inner join methods
         on
             claims.identifier_kind = methods.identifier_kind
             and claims.known_by = methods.method
-    where claims.identifier is not null
 ),
 
--- The best claims decide; where they name several organisations, none is meant.
 resolved as (
-    select
-        identifier_kind,
-        identifier,
-        min(organisation_id) as organisation_id,
-        count(distinct organisation_id) as organisations,
-        min(known_by) as known_by,
-        max(confidence) as confidence
-    from weighed
-    where confidence = best_confidence
-    group by identifier_kind, identifier
+    {{ best_identifiers('weighed') }}
 ),
 
 final as (
@@ -148,7 +134,7 @@ final as (
             as organisation_identifier_id,
         identifier_kind,
         identifier,
-        case when organisations = 1 then organisation_id end as organisation_id,
+        organisation_id,
         -- The name that readers of the crosswalk know.
         known_by as method, -- noqa: RF04
         confidence,
