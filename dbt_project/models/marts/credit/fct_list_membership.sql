@@ -68,9 +68,9 @@ known_days as (
     from sizes
 ),
 
--- A new island begins where the member was not on the list when it was last known, unless
--- it comes back with the day of listing it had: then its row was lost in between (refused,
--- or left out by mistake), and it was never taken off.
+-- A new island begins where the member was not on the list when it was last known,
+-- unless it comes back with the day of listing it had: then its row was lost in between
+-- (refused, or left out by mistake), and it was never taken off.
 seen as (
     select
         entries.*,
