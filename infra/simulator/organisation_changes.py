@@ -118,7 +118,8 @@ def make_organisations(
     for day_no in range(first, days + 1):
         day = start + timedelta(days=day_no - 1)
         draw = rng("organisations", day_no)
-        food = np.flatnonzero((register.opened == day_no) & (register.uscc != ""))
+        # Before the run no business opens: those that were there (`opened` 0) are among the first entities.
+        food = np.flatnonzero((register.opened == day_no) & (register.uscc != "") & (day_no > 0))
         made.entered[day_no] = newcomers(draw, register, day, food, max(NEW * scale, len(food)), total)
         before = made.state(day_no - 1)
         made.changes[day_no] = _Day(draw, day, day_no, before, base, made.entered[day_no], scale).change()

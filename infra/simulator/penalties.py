@@ -88,6 +88,7 @@ _DIRT = (
     Planted("", 2, "cell", 1, "fine_wan.range", {"fine_wan": "-0.5"}),
     Planted("", 3, "duplicate", 1),
     Planted("", 3, "check", 1, "uscc_check_digit", {"uscc": ""}, "flag"),
+    Planted("", 3, "check", 1, "organisation_code_check_digit", {"organisation_code": ""}, "flag"),
     Planted("", 4, "cell", 1, "registration_no.pattern", NUMBER_IN_WRONG_PLACE),
     Planted("", 4, "cell", 1, "effect_after_decision", {"valid_until": "2015-01-01"}),
     Planted("", 4, "correction", revision=2, arrives_day=5, arrives=time(9, 50)),

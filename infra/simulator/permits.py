@@ -55,8 +55,9 @@ LAYOUT_2018 = {
 LAYOUT_2016 = {
     "行政许可决定文书号": "doc_no", "项目名称": "document_name", "审批类别": "permit_kind",
     "许可内容": "permit_content", "行政相对人名称": "party_name", "行政相对人代码_1": "uscc",
-    "行政相对人代码_2": "organisation_code", "行政相对人代码_3": "registration_no", "行政相对人代码_4": "tax_no", "居民身份证号": "party_id_no",
-    "法定代表人姓名": "legal_rep", "许可决定日期": "decision_date", "许可截止期": "valid_to", "许可机关": "authority",
+    "行政相对人代码_2": "organisation_code", "行政相对人代码_3": "registration_no",
+    "行政相对人代码_4": "tax_no", "居民身份证号": "party_id_no", "法定代表人姓名": "legal_rep",
+    "许可决定日期": "decision_date", "许可截止期": "valid_to", "许可机关": "authority",
     "当前状态": "status", "地方编码": "division", "数据更新时间戳": "reported_at", "备注": "remark",
 }  # fmt: skip
 """Identifiers _2 and _3 changed places between the layouts."""
@@ -81,6 +82,7 @@ _DIRT = (
     Planted("", 4, "cell", 1, "registration_no.pattern", NUMBER_IN_WRONG_PLACE),
     Planted("", 4, "check", 1, "party_id_check_digit", {"party_id_no": ""}, "flag"),
     Planted("", 5, "cell", 1, "person_without_uscc", {"party_kind": "自然人", "uscc": "91442000MA4W000110"}, "flag"),
+    Planted("", 5, "cell", 1, "registration_no_check_digit", {"registration_no": "442000000000120"}, "flag"),
     Planted("", 5, "cell", 1, "status.allowed", {"status": "9"}),
 )  # fmt: skip
 _WORKBOOK_DIRT = (
@@ -125,7 +127,7 @@ def _stories(city: City, day_no: int) -> Sequence[Story]:
         return ()
     rng = city.rng("permits", day_no, SANCTIONED)
     entity = sanctioned(city, rng, day_no, SANCTIONED_A_DAY * city.scale, SANCTIONED_SINCE)
-    decided = np.array(before(city.date_of(day_no), 3), dtype="datetime64[D]")[rng.integers(0, 4, len(entity))]
+    decided = np.array(before(city.date_of(day_no), 1), dtype="datetime64[D]")[rng.integers(0, 2, len(entity))]
     parties = parties_of(city.organisations.state(day_no), rng, entity, with_code=True)
     return (Story(SANCTIONED, parties, decided, FOOD),)
 
