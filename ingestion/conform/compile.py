@@ -3,8 +3,8 @@
 Its CTEs are `cleaned` (text), `found` and `typed` (values), `derived` (columns made by expressions). The result has the
 bronze columns (except pseudonyms, which are added as Arrow arrays), `_event_date`, the hashes `_key` and
 `_content`, and `_suspect`: whether any rule may be broken. A second statement, run for the suspects only, gives one bit
-per rule (set: broken). Rules are judged on typed values, before normalising and de-identification. `table` runs the
-statements.
+per rule (set: broken). Rules are judged on typed values, before normalising (but for check digits) and
+de-identification. `table` runs the statements.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from ingestion.conform import numbers
-from ingestion.conform.checks import CHECKS
+from ingestion.conform.checks import is_broken, needs_day
 from ingestion.conform.direct import arrow_type, check_arrow_value
 from ingestion.conform.pseudonym import PSEUDONYM
 from ingestion.conform.sent_text import SentText
@@ -67,7 +67,7 @@ class TablePlan:
         self.rules = tuple(self._rules())
         group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
         self.group_index = tuple(c.name for c in table.source_columns if group and c.source == group.index)
-        self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
+        self.flags = tuple(self._row_rule(rule) for rule in table.rules if rule.severity == "flag")
         self.direct = dict(self._direct())
         """Columns that Arrow may read (`direct`): name to Arrow type."""
         self.plain_decimals = frozenset(
@@ -78,7 +78,9 @@ class TablePlan:
     @cached_property
     def uses_content_date(self) -> bool:
         """Whether a rule may use the delivery's `content_date`."""
-        return any("content_date" in (rule.expression or "").lower() for rule in self.table.rules)
+        return any(
+            "content_date" in (rule.expression or "").lower() or needs_day(rule.check) for rule in self.table.rules
+        )
 
     @property
     def has_event_date(self) -> bool:
@@ -190,7 +192,7 @@ class TablePlan:
     def _rules(self) -> Iterator[Rule]:
         for column in self.table.columns:
             yield from self._column_rules(column)
-        yield from (_row_rule(rule) for rule in self.table.rules if rule.severity == "refuse")
+        yield from (self._row_rule(rule) for rule in self.table.rules if rule.severity == "refuse")
 
     def _column_rules(self, column: Column) -> Iterator[Rule]:
         value = identifier(column.name)
@@ -217,6 +219,14 @@ class TablePlan:
         if column in self.conditional and column in self.pseudonyms:
             alike = f"{_kept(column)} and regexp_full_match({self._value(column)}, {literal(PSEUDONYM)})"
             yield Rule(f"{column.name}.like_pseudonym", _broken(alike), column.name)
+
+    def _row_rule(self, rule: RowRule) -> Rule:
+        """A rule of the contract. Check digits are judged after `normalise`, which says what spellings are one code."""
+        if rule.check:
+            column = self.table.column(str(rule.column))
+            return Rule(rule.id, _broken(is_broken(rule.check, self._value(column), "content_date")), rule.column)
+        # NULL does not break a rule; an expression that fails on a row does.
+        return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
 
     def _value(self, column: Column) -> str:
         return normalised(column, identifier(column.name))
@@ -331,13 +341,6 @@ def _text_rules(column: Column, value: str) -> Iterator[Rule]:
         yield Rule(
             f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name
         )
-
-
-def _row_rule(rule: RowRule) -> Rule:
-    if rule.check:
-        return Rule(rule.id, _broken(f"not {CHECKS[rule.check]}({identifier(str(rule.column))})"), rule.column)
-    # NULL does not break a rule; an expression that fails on a row does.
-    return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
 
 
 def _masks(rules: tuple[Rule, ...]) -> Iterator[str]:

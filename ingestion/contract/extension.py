@@ -16,6 +16,7 @@ from ingestion.contract.sources import NAME, Source
 from ingestion.contract.strict import Declared
 from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.values.blanks import strip
+from ingestion.values.check_digits import Check
 
 Code = str | int | Decimal
 """A code in a column, as a contract writes it; a number keeps its digits."""
@@ -195,12 +196,12 @@ class RowRule(Declared):
     """One row rule: `expression` is SQL over the bronze columns and must not be false.
 
     `refuse` sends the row to quarantine; `flag` only counts it in the receipt.
-    `check` names a built-in instead of an expression: uscc, citizen_id, food_licence_no.
+    `check` names a built-in instead of an expression (`ingestion.values.check_digits`); it judges the normalised value.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     expression: str | None = None
-    check: Literal["uscc", "citizen_id", "food_licence_no"] | None = None
+    check: Check | None = None
     column: str | None = None
     severity: Literal["refuse", "flag"] = "refuse"
     description: str

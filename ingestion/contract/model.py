@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
+from ingestion.values.check_digits import RULES_VERSION
+from ingestion.values.uscc_exceptions import exceptions
 
 READINGS = 3
 """How parsers and conform read what is sent: raised whenever some text could become another value, or be refused where
@@ -180,13 +182,23 @@ def _spelled(spec: ColumnSpec) -> dict[str, Any]:
     return spelled
 
 
+def _judged(rule: RowRule) -> dict[str, Any]:
+    """A rule, and for a check that refuses rows how it judges; a flag is counted, and changes no bronze."""
+    spelled = rule.model_dump(mode="json", exclude={"description"})
+    if rule.check and rule.severity == "refuse":
+        spelled["judged"] = RULES_VERSION
+        if rule.check == "uscc":
+            spelled["excepted"] = sorted(asdict(one).items() for one in exceptions())
+    return spelled
+
+
 def _meaning(table: Table) -> dict[str, Any]:
     columns = []
     for column in table.columns:
         facts = asdict(column)
         facts["spec"] = _spelled(column.spec)
         columns.append({k: v for k, v in facts.items() if k not in ("title", "description", "classification")})
-    rules = [r.model_dump(mode="json", exclude={"description"}) for r in table.rules]
+    rules = [_judged(rule) for rule in table.rules]
     headers = {
         "header_variants": [v.model_dump(mode="json") for v in table.header_variants],
         "repeated_headers": table.repeated_headers,

@@ -1,8 +1,8 @@
 """Tables of a dbt project's models in an in-memory DuckDB, each made by its own SQL from rows that a test gives.
 
-For worked cases through several models: staging tables are made with the columns and types of the contracts and hold the
-rows given; every other model that is asked for, and what it reads, is rendered (tests.support.rendered) and run in the
-order of its references. Seeds are those of the project. A model in `given` is the test's table, not its own SQL.
+For worked cases through several models: staging tables have the columns and types of the contracts and hold the rows
+given; every other model that is asked for, and what it reads, is rendered (tests.support.rendered) and run in the order
+of its references. Seeds are those of the project. A test may give a table in a model's place.
 """
 
 from __future__ import annotations
@@ -24,14 +24,24 @@ from warehouse.modelling.staging import staging_models
 
 
 class ModelTables:
-    """The models of a project as tables of `connection`; `as_of` is the day the project's clock shows."""
+    """The models of a project as tables of `connection`; `as_of` is the day the project's clock shows.
+
+    As `views` they follow the rows of staging, for many examples one after the other.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, project: Path, contracts: Mapping[str, Contract], as_of: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        project: Path,
+        contracts: Mapping[str, Contract],
+        as_of: str,
+        *,
+        views: bool = False,
     ) -> None:
-        self.connection, self.files = connection, DbtFiles(project)
+        self.connection, self.files, self.made_as = connection, DbtFiles(project), "view" if views else "table"
         self.staging = staging_models(contracts.values())
-        self.rendered = Rendered(project, as_of=lambda: f"date '{as_of}'")
+        self.as_of = as_of
+        self.rendered = Rendered(project, as_of=lambda: f"date '{self.as_of}'")
         self.made: set[str] = set()
 
     def give(self, model: str, columns: Mapping[str, str]) -> None:
@@ -50,6 +60,16 @@ class ModelTables:
         self._make(model)
         return self.connection.sql(f"select {columns} from {identifier(model)} where {where} order by all").fetchall()
 
+    def rows_on(self, day: str, model: str, columns: str) -> list[tuple[Any, ...]]:
+        """Rows that a model which asks for the date has on another day; what it reads stays as it is."""
+        self._make(model)
+        usual, self.as_of = self.as_of, day
+        try:
+            sql = self.rendered.model(model)
+        finally:
+            self.as_of = usual
+        return self.connection.sql(f"select {columns} from ({sql}) order by all").fetchall()
+
     def _make(self, model: str) -> None:
         if model in self.made:
             return
@@ -61,7 +81,7 @@ class ModelTables:
         else:
             for read in sorted(self.files.models[model].refs):
                 self._make(read)
-            self.connection.execute(f"create table {identifier(model)} as {self.rendered.model(model)}")
+            self.connection.execute(f"create {self.made_as} {identifier(model)} as {self.rendered.model(model)}")
 
     def _staging_columns(self, model: str) -> dict[str, str]:
         one = self.staging[model]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def tables() -> Iterator[ModelTables]:
         found.insert("stg_fgj__admin_permits", reports("permit", PERMIT, ""))
         found.insert(
             "stg_fgj__credit_repairs",
-            """select 'R' || case_no as repair_id, case_no as penalty_doc_no, repair_uscc as uscc, repair_result as result,
+            """select repair_id: 'R' || case_no, penalty_doc_no: case_no, uscc: repair_uscc, result: repair_result,
                 decided_date: cast(repair_date as date), reported_at: timestamptz '2026-02-01 00:00:00+08',
                 reported_date: date '2026-02-01', _batch_id: 'r'
             from penalty_case where repair_result is not null""",
@@ -100,6 +101,55 @@ def test_penalty(tables: ModelTables, case: dict[str, str]) -> None:
 def test_permit(tables: ModelTables, case: dict[str, str]) -> None:
     names = {name: column for name, column in EXPECTED.items() if name in case}
     assert found(tables, "fct_permit", case, list(names.values())) == [case[name] for name in names], case["reasoning"]
+
+
+def test_a_record_is_shown_to_its_last_day_and_not_on_the_next(tables: ModelTables) -> None:
+    """C1: what the open edition holds the day before each end and on it, by the cases alone."""
+    for model, every in (("pub_credit_penalty", PENALTIES), ("pub_credit_permit", PERMITS)):
+        for end in {date.fromisoformat(case["publicity_end"]) for case in every}:
+            for day in (str(end - timedelta(days=1)), str(end)):
+                shown = [c["case_no"] for c in every if c["decision_date"] <= day < c["publicity_end"]]
+                assert [doc_no for (doc_no,) in tables.rows_on(day, model, "doc_no")] == sorted(shown), (model, day)
+
+
+def test_the_open_edition_has_no_person_and_no_free_text(tables: ModelTables) -> None:
+    contracts = load_contracts(Settings().contracts).values()
+    kept_back = {
+        column.name
+        for contract in contracts
+        for table in contract.tables
+        for column in table.columns
+        if column.classification in ("personal", "sensitive") or column.name in ("tax_no", "basis", "licence_revoked")
+    }
+    for model, every in (("pub_credit_penalty", PENALTIES), ("pub_credit_permit", PERMITS)):
+        tables.rows(model)
+        columns = {name for name, *_ in tables.connection.execute(f"describe {model}").fetchall()}
+        assert not {name for name in columns if name in kept_back or "pseudonym" in name or name.startswith("_")}
+        persons = {case["case_no"] for case in every if case["party_kind"] == "自然人"}
+        assert persons
+        assert not persons & {doc_no for (doc_no,) in tables.rows_on("2025-06-01", model, "doc_no")}
+
+
+def test_gaps_are_counted(tables: ModelTables) -> None:
+    found = {
+        (kind, gap): number for kind, gap, number in tables.rows("gov_mart_credit_gap", "record_kind, gap, gaps_found")
+    }
+    assert found["penalty", "rule_missing"] == 1
+    assert found["penalty", "class_unknown"] == 1
+    assert found["repair", "party_different"] == 1
+    assert found["repair", "granted_before_minimum"] == len({"C02", "C04", "C14", "C36"})
+    assert found["penalty", "declared_end_different"] == len({"C13"})
+    assert found["authority", "authority_unknown"] == 1
+
+
+def test_nothing_is_lost_on_the_way(tables: ModelTables) -> None:
+    for fact, reported in (("fct_penalty", "int_penalty_reported"), ("fct_permit", "int_permit_reported")):
+        assert tables.rows(fact, "sum(reports)") == tables.rows(reported, "count(*)")
+    received = tables.rows("mart_double_publicity", "sum(received), sum(late)")
+    late = [case for case in (*PENALTIES, *PERMITS) if case["is_late"] == "true"]
+    assert received == [(len(PENALTIES) + len(PERMITS), len(late))]
+    areas = tables.rows("mart_credit_area", "sum(permits), sum(penalties), sum(list_memberships)")
+    assert areas == [(len(PERMITS), len(PENALTIES), 0)]
 
 
 def test_cases_say_why_and_are_all_different() -> None:

@@ -56,6 +56,12 @@ def db() -> Iterator[duckdb.DuckDBPyConnection]:
             select unnest(['by former code', null]) as food_business_id, md5('{HERE}') as place_id;
         create table fct_weather_hourly as select unnest([md5('{THERE}'), null, 'unknown']) as place_id;
         create table fct_traffic_incident as select unnest(['{HERE}', null, '442000999']) as town_code;
+        create table fct_permit as
+            select * from (values (md5('{CODE}'), 'uscc', '法人及非法人组织'),
+                (md5('{CODE}'), 'registration_no', '个体工商户'),
+                (null, null, '个体工商户'), (null, null, '自然人')) as t(organisation_id, resolved_by, party_kind);
+        create table fct_penalty as from fct_permit;
+        create table fct_list_membership as from fct_permit;
         """
     )
     for name in ("mart_food_business_organisation", "gov_mart_key_coverage"):
@@ -86,6 +92,10 @@ def test_every_row_is_resolved_or_counted(db: duckdb.DuckDBPyConnection) -> None
         "resolved_share::double from gov_mart_key_coverage"
     ).fetchall()
     assert sorted(found) == [
+        # Natural persons are not looked for; a number that is no credit code is counted apart.
+        ("fgj.admin_penalty", "organisation", 3, 2, 1, 0, 1, 0.6667),
+        ("fgj.admin_permit", "organisation", 3, 2, 1, 0, 1, 0.6667),
+        ("fgj.credit_list", "organisation", 4, 2, 1, 0, 2, 0.5),
         ("gaj.traffic_incident", "place", 3, 1, 1, 0, 2, 0.3333),
         ("gsj.market_entity", "place", 6, 6, 6, 0, 0, 1.0),
         ("qxj.wx_station_hourly", "place", 3, 1, 1, 0, 2, 0.3333),

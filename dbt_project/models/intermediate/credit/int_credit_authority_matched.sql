@@ -28,7 +28,7 @@ authorities as (
 ranked as (
     select
         authorities.authority,
-        known.domain,
+        known.domain as known_domain,
         known.area_code,
         known.department_code,
         row_number() over (
@@ -47,10 +47,10 @@ ranked as (
 final as (
     select
         authority,
-        coalesce(domain, 'general') as domain,
+        coalesce(known_domain, 'general') as credit_domain,
         coalesce(area_code, 'commerce') as area_code,
         department_code,
-        domain is not null as is_authority_known
+        known_domain is not null as is_authority_known
     from ranked
     where precedence = 1
 )

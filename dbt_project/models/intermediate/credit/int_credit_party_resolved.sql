@@ -38,7 +38,8 @@ parties as (
     from penalties
 ),
 
--- A natural person is no organisation, whatever number came with it.
+-- A natural person is no organisation, whatever number came with it; the layout of 2016
+-- does not say the kind of a party.
 given as (
     select
         party_key,
@@ -46,7 +47,7 @@ given as (
         1 as precedence,
         {{ identifier_text('uscc') }} as identifier
     from parties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         party_key,
@@ -54,7 +55,7 @@ given as (
         2 as precedence,
         {{ identifier_text('registration_no') }} as identifier
     from parties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         party_key,
@@ -62,7 +63,7 @@ given as (
         3 as precedence,
         {{ identifier_text('organisation_code') }} as identifier
     from parties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         party_key,
@@ -70,7 +71,7 @@ given as (
         4 as precedence,
         {{ identifier_text('tax_no') }} as identifier
     from parties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
 ),
 
 ranked as (
@@ -108,10 +109,12 @@ named as (
 judged as (
     select
         parties.*,
-        coalesce({{ is_citizen_id('parties.uscc') }}, false) as is_identity_number,
         coalesce({{ is_uscc('parties.uscc') }}, false)
-        and not coalesce({{ is_citizen_id('parties.uscc') }}, false)
-            as has_public_code,
+        and not {{ is_like_identity_number('parties.uscc') }} as has_public_code,
+        {{ is_like_identity_number('parties.uscc') }} as is_identity_number,
+        -- A code that begins with 92 is a sole trader's, whatever the report calls it.
+        parties.party_kind = '个体工商户'
+        or coalesce(parties.uscc like '92%', false) as is_sole_trader,
         -- A name is a business's where it says a trade and is longer than a person's:
         -- names of persons have two to four characters. In doubt it is a person's.
         coalesce(named.business_words, 0) = 1
@@ -132,16 +135,18 @@ final as (
             when '自然人' then judged.uscc is null
             when '个体工商户'
                 then judged.has_public_code or judged.registration_no is not null
-            else judged.has_public_code
+            when '法人及非法人组织' then judged.has_public_code
+            else false
         end as is_party_compliant,
         case
+            when judged.party_kind is null then 'kind_unknown'
             when judged.party_kind = '自然人' then 'natural_person'
             when judged.party_name is null then 'no_name'
             when
-                judged.party_kind = '个体工商户' and not judged.has_public_code
+                judged.is_sole_trader and not judged.has_public_code
                 then 'sole_trader_without_code'
             when
-                judged.party_kind = '个体工商户' and not judged.has_business_name
+                judged.is_sole_trader and not judged.has_business_name
                 then 'sole_trader_named_as_person'
             -- A code that was issued and fails its check is known by the register.
             when

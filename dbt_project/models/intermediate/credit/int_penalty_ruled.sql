@@ -21,7 +21,7 @@ parts as (
         penalties.penalty_id,
         penalties.decision_date,
         penalties.declared_publicity_end,
-        coalesce(authorities.domain, 'general') as domain,
+        coalesce(authorities.credit_domain, 'general') as credit_domain,
         {{ split_rows("translate(penalties.penalty_class, '；、，,', ';;;;')", ';') }}
             as class_text
     from penalties
@@ -34,7 +34,7 @@ classed as (
         parts.penalty_id,
         parts.decision_date,
         parts.declared_publicity_end,
-        parts.domain,
+        parts.credit_domain,
         trim(parts.class_text) as class_text,
         coalesce(classes.penalty_class, 'other') as penalty_class,
         classes.penalty_class is null as is_class_unknown
@@ -50,8 +50,8 @@ classed as (
     where trim(parts.class_text) <> ''
 ),
 
--- The rule of each class: one of the class goes before one for any class, then one of the
--- domain before a general one.
+-- The rule of each class: one of the class goes before one for any class, then one of
+-- the domain before a general one.
 candidates as (
     select
         classed.*,
@@ -72,7 +72,7 @@ candidates as (
     left join rules
         on
             rules.record_kind = 'penalty'
-            and rules.domain in (classed.domain, 'general')
+            and rules.domain in (classed.credit_domain, 'general')
             and rules.penalty_class in (classed.penalty_class, 'any')
             and classed.decision_date >= rules.valid_from
             and (
@@ -117,8 +117,8 @@ final as (
             when is_publishable
                 then {{ add_months('decision_date', 'min_months') }}
         end as publicity_min_end_date,
-        -- Where a record chooses its period, a declared last day within the minimum means
-        -- the minimum; nothing else that is declared is taken over.
+        -- Where a record chooses its period, a declared last day within the minimum
+        -- means the minimum; nothing else that is declared is taken over.
         case
             when
                 is_publishable

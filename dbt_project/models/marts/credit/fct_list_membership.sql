@@ -48,8 +48,8 @@ sizes as (
     group by entries.list_code, entries.list_date, list_days.next_sent_date
 ),
 
--- The day a list is known again. A list that is not among those sent is missing and says
--- nothing of its members; one whose single member went has become empty.
+-- The day a list is known again. A list that is not among those sent is missing and
+-- says nothing of its members; one whose single member went has become empty.
 known_days as (
     select
         list_code,
@@ -147,8 +147,8 @@ final as (
         bounds.list_kind,
         bounds.uscc,
         bounds.party_name,
-        -- The day of listing counts where it lies after the day on which the list was last
-        -- known without the member; a list that was not sent hides it until the next.
+        -- The day of listing counts where it lies after the day on which the list was
+        -- last known without the member; a list that was not sent hides it.
         case
             when
                 bounds.listed_date <= bounds.first_list_date

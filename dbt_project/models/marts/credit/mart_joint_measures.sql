@@ -8,6 +8,7 @@ memberships as (
     select * from {{ ref('fct_list_membership') }}
 ),
 
+-- A permit that was revoked afterwards was granted all the same.
 final as (
     select
         {{ natural_key(['permits.permit_id', 'memberships.list_membership_id']) }}
@@ -35,7 +36,6 @@ final as (
                 memberships.valid_to_date is null
                 or permits.decision_date < memberships.valid_to_date
             )
-    -- A permit that was revoked afterwards was granted all the same.
 )
 
 select * from final

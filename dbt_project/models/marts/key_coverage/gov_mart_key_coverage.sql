@@ -32,6 +32,18 @@ incidents as (
     select * from {{ ref('fct_traffic_incident') }}
 ),
 
+permits as (
+    select * from {{ ref('fct_permit') }}
+),
+
+penalties as (
+    select * from {{ ref('fct_penalty') }}
+),
+
+memberships as (
+    select * from {{ ref('fct_list_membership') }}
+),
+
 organisations as (
     select distinct organisation_id
     from known_organisations
@@ -56,6 +68,23 @@ placed_incidents as (
     from incidents
 ),
 
+-- A natural person is no organisation and is not looked for.
+permit_holders as (
+    select
+        organisation_id,
+        resolved_by
+    from permits
+    where coalesce(party_kind, 'unknown') <> '自然人'
+),
+
+penalised as (
+    select
+        organisation_id,
+        resolved_by
+    from penalties
+    where coalesce(party_kind, 'unknown') <> '自然人'
+),
+
 -- A line a feed and key, as the macro reads it.
 lines as (
     {{ key_coverage([
@@ -70,6 +99,9 @@ lines as (
          'resolved_by', 'licence_organisations', 'food_business_id'],
         ['qxj', 'wx_station_hourly', 'place', 'station_hours'],
         ['gaj', 'traffic_incident', 'place', 'placed_incidents'],
+        ['fgj', 'admin_permit', 'organisation', 'permit_holders', 'resolved_by'],
+        ['fgj', 'admin_penalty', 'organisation', 'penalised', 'resolved_by'],
+        ['fgj', 'credit_list', 'organisation', 'memberships', 'resolved_by'],
     ]) }}
 ),
 

@@ -12,6 +12,10 @@ licences as (
     select * from {{ ref('dim_food_business') }}
 ),
 
+operators as (
+    select * from {{ ref('mart_food_business_organisation') }}
+),
+
 credit as (
     select * from {{ ref('mart_credit_profile') }}
 ),
@@ -22,7 +26,7 @@ places as (
 
 food_totals as (
     select
-        licences.organisation_id,
+        operators.organisation_id,
         count(*) as food_licences,
         cast(
             sum(
@@ -41,10 +45,12 @@ food_totals as (
         max(businesses.last_inspected_date) as last_food_inspected_date,
         cast(sum(businesses.complaints) as bigint) as food_complaints
     from licences
+    inner join operators
+        on licences.food_business_id = operators.food_business_id
     left join businesses
         on licences.food_business_id = businesses.food_business_id
-    where licences.organisation_id is not null
-    group by licences.organisation_id
+    where operators.organisation_id is not null
+    group by operators.organisation_id
 ),
 
 current_places as (

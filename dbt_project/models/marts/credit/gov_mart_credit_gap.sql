@@ -26,14 +26,14 @@ gaps as (
         'organisation_unresolved' as gap,
         organisation_id is null as is_gap
     from permits
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         'penalty' as record_kind,
         'organisation_unresolved' as gap,
         organisation_id is null as is_gap
     from penalties
-    where party_kind <> '自然人'
+    where coalesce(party_kind, 'unknown') <> '自然人'
     union all
     select
         'list_membership' as record_kind,
@@ -90,8 +90,8 @@ final as (
         {{ natural_key(['record_kind', 'gap']) }} as credit_gap_id,
         record_kind,
         gap,
-        count(*) as checked,
-        cast(sum(case when is_gap then 1 else 0 end) as bigint) as found
+        count(*) as records_checked,
+        cast(sum(case when is_gap then 1 else 0 end) as bigint) as gaps_found
     from gaps
     group by record_kind, gap
 )
