@@ -68,7 +68,9 @@ known_days as (
     from sizes
 ),
 
--- A new island begins where the member was not on the list when it was last known.
+-- A new island begins where the member was not on the list when it was last known,
+-- unless it comes back with the day of listing it had: then its row was lost in between
+-- (refused, or left out by mistake), and it was never taken off.
 seen as (
     select
         entries.*,
@@ -77,7 +79,11 @@ seen as (
         lag(known_days.next_list_date) over (
             partition by entries.list_code, entries.uscc
             order by entries.list_date
-        ) as expected_date
+        ) as expected_date,
+        lag(entries.listed_date) over (
+            partition by entries.list_code, entries.uscc
+            order by entries.list_date
+        ) as previous_listed_date
     from entries
     inner join known_days
         on
@@ -88,7 +94,13 @@ seen as (
 numbered as (
     select
         *,
-        sum(case when expected_date = list_date then 0 else 1 end) over (
+        sum(
+            case
+                when expected_date = list_date then 0
+                when previous_listed_date = listed_date then 0
+                else 1
+            end
+        ) over (
             partition by list_code, uscc
             order by list_date
             rows between unbounded preceding and current row
