@@ -26,6 +26,7 @@ from ingestion.parsers.block_limits import max_records_per_block
 from ingestion.parsers.blocks import Array, Segment, readable
 from ingestion.parsers.header import check_header
 from ingestion.parsers.parquet_file import damage_refused, damaged, opened, unsafe
+from ingestion.parsers.source_types import check_source_types
 from ingestion.parsers.text import block_of_texts
 from ingestion.settings import Settings
 from ingestion.sql import literal
@@ -84,6 +85,7 @@ class ParquetRecords:
                 rule="column_type",
                 next_step="ask the department for one value a column, text as UTF-8 strings",
             )
+        check_source_types(self._table, schema)
 
     def _batches(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         rows = min(_ROWS, max_records_per_block(len(self._sources)))
