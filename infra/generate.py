@@ -14,21 +14,24 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def generated() -> dict[Path, str]:
-    """Path to the text it must have: docs/cli.md, and of the dbt project what contracts and declarations give."""
+    """Path to the text it must have: docs/cli.md, and in the dbt project what contracts, declarations, checks give."""
     from infra.cli import application
     from ingestion.contract.load import load_contracts
     from warehouse.cli.reference import reference
     from warehouse.modelling.files import generated_files
+    from warehouse.modelling.identifier_macros import identifier_files
 
-    models = generated_files(load_contracts(ROOT / "ingestion" / "contracts"), ROOT / "dbt_project")
-    return {ROOT / "docs" / "cli.md": reference(application()), **models}
+    project = ROOT / "dbt_project"
+    models = generated_files(load_contracts(ROOT / "ingestion" / "contracts"), project)
+    return {ROOT / "docs" / "cli.md": reference(application()), **models, **identifier_files(project)}
 
 
 def stale(files: dict[Path, str], project: Path = ROOT / "dbt_project") -> list[Path]:
     """Those whose text on disk differs or that are missing, and generated dbt files that nothing asks for any more."""
     from warehouse.modelling.files import generated_paths
+    from warehouse.modelling.identifier_macros import identifier_paths
 
-    present = generated_paths(project)
+    present = generated_paths(project) | identifier_paths(project)
     differing = [path for path, text in files.items() if not path.is_file() or path.read_text("utf-8") != text]
     return sorted({*differing, *(present - files.keys())})
 

@@ -19,14 +19,14 @@ class Feed:
     """One feed of one department: when files come and how one is made.
 
     `filename` is a format string over `start` and `suffix` (empty, or `_r2` and so on).
-    `arrives` is measured from the interval's start. `only_days` limits a daily feed to some
+    `arrives` is measured from the interval's start; a week begins on Monday. `only_days` limits a daily feed to some
     days of the run, counted from 1. `dirt` is what a declared feed plants in itself.
     `history` is how the past is handed over (infra.simulator.history).
     """
 
     department: str
     name: str
-    every: Literal["hour", "day"]
+    every: Literal["hour", "day", "week"]
     filename: str
     arrives: timedelta
     render: Render

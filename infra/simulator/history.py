@@ -36,7 +36,7 @@ class HandedOver:
 
 def hand_over(city: City, days: int, out: Path, *, feeds: Sequence[Feed] = FEEDS) -> list[HandedOver]:
     """Write the `days` before the city's start below `out/drop/history/`; a rerun writes the same bytes."""
-    cleaned = City(city.seed, city.start, city.days, city.scale, plan=())
+    cleaned = City(city.seed, city.start, city.days, city.scale, plan=(), history=days)
     return [_of_feed(cleaned, feed, days, out) for feed in feeds if feed.history != "none"]
 
 

@@ -18,12 +18,12 @@ import yaml
 from ingestion.authoring.odcs import standard_problems
 from ingestion.conform import bind
 from ingestion.conform.engine import conform_session
-from ingestion.contract.identifiers import is_uscc
 from ingestion.contract.load import Feeds, read_feeds
 from ingestion.contract.model import ACTIVE, Column, Contract, Table, not_active
 from ingestion.contract.problem import KeyPath, Problem, Report
 from ingestion.contract.schedule import cycle_problem
 from ingestion.contract.yaml_text import read_yaml
+from ingestion.values.check_digits import is_uscc
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _PLACEHOLDER = re.compile(r"as delivered\.$|^Records of |^to be decided$", re.IGNORECASE)

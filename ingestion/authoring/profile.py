@@ -14,9 +14,9 @@ import duckdb
 
 from ingestion.authoring.tables import SampledTable, Source
 from ingestion.conform.legacy_dates import DATE_MACROS
-from ingestion.contract.identifiers import is_citizen_id, is_food_licence_no, is_uscc
 from ingestion.sql import identifier, literal
 from ingestion.values.blanks import stripped_sql
+from ingestion.values.check_digits import is_citizen_id, is_food_licence_no, is_uscc
 from ingestion.values.numbers import NUMBER
 
 NULL_CODES = ("NA", "N/A", "n/a", "NULL", "null", "\\N", "/", "-", "--", "nan", "NaN", "None", "无")
@@ -177,7 +177,7 @@ def _identifier(connection: duckdb.DuckDBPyConnection, cleaned: str, distinct: i
             f"{cleaned} select v from cells where length(v) between 16 and 18 order by v limit {MAX_CHECKED}"
         ).fetchall()
         for name, check in _CHECKS.items():
-            if sum(check(value) for (value,) in values) >= _SHARE * len(values):
+            if sum(check(value.upper()) for (value,) in values) >= _SHARE * len(values):
                 return name
     for name, count in zip(_SHAPES, counts, strict=False):
         if count >= _SHARE * distinct:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ingestion.conform import rowwise
 from ingestion.conform.compile import CONTENT_DATE, TablePlan
+from ingestion.contract.conditions import condition_column
 from ingestion.contract.date_formats import GTFS_TIME, LEGACY
 from ingestion.contract.headers import in_variant
 from ingestion.contract.model import Column, Contract, Table
@@ -189,6 +190,7 @@ def _run(connection: duckdb.DuckDBPyConnection, plan: TablePlan) -> str | None:
     if plan.uses_content_date:
         text[CONTENT_DATE] = pa.array([], pa.date32())
     made = {f"_p_{column.name}": pa.array([], pa.uint64()) for column in plan.pseudonyms}
+    made |= {f"_kept_{column.name}": pa.array([], pa.bool_()) for column in plan.conditional}
     typed = {f"_raw_{name}": pa.array([], kind) for name, kind in plan.direct.items()}
     trials = [
         (plan.statement(), "segment", text | made),
@@ -197,6 +199,10 @@ def _run(connection: duckdb.DuckDBPyConnection, plan: TablePlan) -> str | None:
         *(
             (plan.pseudonym_input(column), "distinct_values", {f"_raw_{column.name}": pa.array([], pa.string())})
             for column in plan.pseudonyms
+        ),
+        *(
+            (plan.kept_statement(column), "odd_values", {f"_raw_{condition_column(column)}": pa.array([], pa.string())})
+            for column in plan.conditional
         ),
     ]
     for statement, relation, columns in trials:

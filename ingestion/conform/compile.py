@@ -1,16 +1,16 @@
 """Compile a table of a contract to one SQL statement over a segment of text columns.
 
 Its CTEs are `cleaned` (text), `found` and `typed` (values), `derived` (columns made by expressions). The result has the
-bronze columns (except pseudonyms, which are added as Arrow dictionaries), `_event_date`, the hashes `_key` and
+bronze columns (except pseudonyms, which are added as Arrow arrays), `_event_date`, the hashes `_key` and
 `_content`, and `_suspect`: whether any rule may be broken. A second statement, run for the suspects only, gives one bit
-per rule (set: broken). Rules are judged on typed values, before normalising and de-identification. `table` runs the
-statements.
+per rule (set: broken). Rules are judged on typed values, before normalising (but for check digits) and
+de-identification. `table` runs the statements.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from functools import cached_property
@@ -18,10 +18,12 @@ from functools import cached_property
 import pyarrow as pa
 
 from ingestion.conform import numbers
-from ingestion.conform.checks import CHECKS
+from ingestion.conform.checks import is_broken, needs_day
 from ingestion.conform.direct import arrow_type, check_arrow_value
+from ingestion.conform.pseudonym import PSEUDONYM
 from ingestion.conform.sent_text import SentText
 from ingestion.conform.typing import checked, cleaned, derived, generalised, is_number, kind, normalised, read
+from ingestion.contract.conditions import condition_column, kept_words
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.table_formats import FixedWidthFormat
@@ -59,11 +61,13 @@ class TablePlan:
         self.table = table
         self.with_moment = with_moment
         self.zone = contract.calendar.timezone
+        self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
+        self.conditional = tuple(c for c in table.bronze_columns if c.spec.deidentify and c.spec.deidentify.when)
+        """Columns de-identified on some rows only: `kept_statement` tells which rows keep the value."""
         self.rules = tuple(self._rules())
         group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
         self.group_index = tuple(c.name for c in table.source_columns if group and c.source == group.index)
-        self.flags = tuple(_row_rule(rule) for rule in table.rules if rule.severity == "flag")
-        self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
+        self.flags = tuple(self._row_rule(rule) for rule in table.rules if rule.severity == "flag")
         self.direct = dict(self._direct())
         """Columns that Arrow may read (`direct`): name to Arrow type."""
         self.plain_decimals = frozenset(
@@ -74,7 +78,9 @@ class TablePlan:
     @cached_property
     def uses_content_date(self) -> bool:
         """Whether a rule may use the delivery's `content_date`."""
-        return any("content_date" in (rule.expression or "").lower() for rule in self.table.rules)
+        return any(
+            "content_date" in (rule.expression or "").lower() or needs_day(rule.check) for rule in self.table.rules
+        )
 
     @property
     def has_event_date(self) -> bool:
@@ -82,12 +88,14 @@ class TablePlan:
         return self.table.event_time in {c.name for c in self.table.bronze_columns}
 
     def statement(self, direct: frozenset[str] = frozenset(), plain: frozenset[str] = frozenset()) -> str:
-        """The statement over the relation `segment` (columns `_raw_<name>` and, for pseudonyms, `_p_<name>`).
+        """The statement over the relation `segment`: columns `_raw_<name>`, for pseudonyms `_p_<name>`, for columns
+        de-identified on some rows `_kept_<name>`.
 
-        The columns named in `direct` are typed already, the others text; those in `plain` contain digits only.
+        The columns named in `direct` are typed already, the others text; those in `plain` contain digits only. A column
+        of pseudonyms on some rows is given without them.
         """
-        passed_through = self.passed_through(direct)
-        names = [c for c in self.table.bronze_columns if c not in self.pseudonyms and c.name not in passed_through]
+        left_out = self.passed_through(direct) | {c.name for c in self.pseudonyms if c not in self.conditional}
+        names = [c for c in self.table.bronze_columns if c.name not in left_out]
         outputs = [f"{self._bronze(c)} as {identifier(c.name)}" for c in names]
         if self.has_event_date:
             outputs.append(f"{self._event_date()} as _event_date")
@@ -127,6 +135,21 @@ class TablePlan:
             f"(select {self._cleaned(column)} as {_text(column)} from odd_values))"
         )
 
+    def kept_statement(self, column: Column) -> str:
+        """SQL over the relation `odd_values` (of `condition_column`): whether rows with each text keep the value.
+
+        A row keeps it where the condition's column has a declared value that is not among those of the condition.
+        """
+        decides = self.table.column(condition_column(column))
+        words = self._words(decides, kept_words(self.table, column))
+        return f"select coalesce(value in ({words}), false) as kept from ({self.value_statement(decides.name)})"
+
+    def _words(self, column: Column, words: Iterable[str]) -> str:
+        """SQL for a list of values of the column, from how a contract spells them."""
+        if kind(column) != "text":
+            return ", ".join(f"try_cast({literal(word)} as {column.type})" for word in words)
+        return ", ".join(literal(word if column.name in self.sent.kept else strip(word)) for word in words)
+
     def _direct(self) -> Iterator[tuple[str, pa.DataType]]:
         for column in self.table.source_columns:
             to = arrow_type(column)
@@ -136,6 +159,7 @@ class TablePlan:
     def _layers(self, direct: frozenset[str] = frozenset(), plain: frozenset[str] = frozenset()) -> str:
         sources = self.table.source_columns
         keep = [f"{identifier(f'_p_{c.name}')}" for c in self.pseudonyms]
+        keep += [_kept(c) for c in self.conditional]
         keep += [CONTENT_DATE] if self.uses_content_date else []
         texts, found, values = [], [], []
         for column in sources:
@@ -168,7 +192,7 @@ class TablePlan:
     def _rules(self) -> Iterator[Rule]:
         for column in self.table.columns:
             yield from self._column_rules(column)
-        yield from (_row_rule(rule) for rule in self.table.rules if rule.severity == "refuse")
+        yield from (self._row_rule(rule) for rule in self.table.rules if rule.severity == "refuse")
 
     def _column_rules(self, column: Column) -> Iterator[Rule]:
         value = identifier(column.name)
@@ -185,13 +209,35 @@ class TablePlan:
             yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
         if is_number(column) and (column.minimum is not None or column.maximum is not None):
             yield Rule(f"{column.name}.range", _broken(_out_of_range(column, value)), column.name)
-        yield from _text_rules(column, value, kept=column.name in self.sent.kept)
+        yield from _text_rules(column, value)
+        if column.allowed:
+            yield Rule(
+                f"{column.name}.allowed",
+                _broken(f"{value} not in ({self._words(column, column.allowed)})"),
+                column.name,
+            )
+        if column in self.conditional and column in self.pseudonyms:
+            alike = f"{_kept(column)} and regexp_full_match({self._value(column)}, {literal(PSEUDONYM)})"
+            yield Rule(f"{column.name}.like_pseudonym", _broken(alike), column.name)
+
+    def _row_rule(self, rule: RowRule) -> Rule:
+        """A rule of the contract. Check digits are judged after `normalise`, which says what spellings are one code."""
+        if rule.check:
+            column = self.table.column(str(rule.column))
+            return Rule(rule.id, _broken(is_broken(rule.check, self._value(column), "content_date")), rule.column)
+        # NULL does not break a rule; an expression that fails on a row does.
+        return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
 
     def _value(self, column: Column) -> str:
         return normalised(column, identifier(column.name))
 
     def _bronze(self, column: Column) -> str:
-        return generalised(column, self._value(column))
+        """SQL for the column's value in bronze; of a column of pseudonyms on some rows, for the others only."""
+        value = self._value(column)
+        if column not in self.conditional:
+            return generalised(column, value)
+        instead = "null" if column in self.pseudonyms else generalised(column, value)
+        return f"case when {_kept(column)} then {value} else {instead} end"
 
     def _key_hash(self) -> str:
         """SQL for the hash of the key; for a table without key, a second hash of the whole row."""
@@ -206,8 +252,16 @@ class TablePlan:
         return row_identity.row(self._pseudonym(c) or row_identity.value(self._bronze(c), c.type) for c in columns)
 
     def _pseudonym(self, column: Column) -> str | None:
-        """The column with the first 64 bits of the pseudonym, which need no further hash; None for other columns."""
-        return identifier(f"_p_{column.name}") if column in self.pseudonyms else None
+        """SQL for the first 64 bits of the pseudonym, which need no further hash, or for the hash of a value that is
+        kept; None for columns without pseudonyms.
+        """
+        if column not in self.pseudonyms:
+            return None
+        short = identifier(f"_p_{column.name}")
+        if column not in self.conditional:
+            return short
+        value = row_identity.value(self._value(column), column.type)
+        return f"case when {_kept(column)} then {value} else {short} end"
 
     def _event_date(self) -> str:
         """SQL for the local event date, from the bronze value: a generalised time must not reveal its day."""
@@ -237,6 +291,10 @@ def _text(column: Column) -> str:
 
 def _found(column: Column) -> str:
     return identifier(f"_found_{column.name}")
+
+
+def _kept(column: Column) -> str:
+    return identifier(f"_kept_{column.name}")
 
 
 def _method(column: Column) -> str | None:
@@ -273,7 +331,7 @@ def _beyond(column: Column, value: str, sign: str, bound: Decimal | float, inwar
     return f"{value} {sign} cast({literal(f'{number:f}')} as decimal({precision},{scale}))"
 
 
-def _text_rules(column: Column, value: str, *, kept: bool) -> Iterator[Rule]:
+def _text_rules(column: Column, value: str) -> Iterator[Rule]:
     text = value if kind(column) == "text" else f"cast({value} as varchar)"
     if column.min_length is not None or column.max_length is not None:
         low = [f"length({text}) < {column.min_length}"] if column.min_length is not None else []
@@ -283,18 +341,6 @@ def _text_rules(column: Column, value: str, *, kept: bool) -> Iterator[Rule]:
         yield Rule(
             f"{column.name}.pattern", _broken(f"not regexp_matches({text}, {literal(column.pattern)})"), column.name
         )
-    if column.allowed:
-        allowed = ", ".join(literal(word if kept else strip(word)) for word in column.allowed)
-        if kind(column) != "text":
-            allowed = ", ".join(f"try_cast({literal(word)} as {column.type})" for word in column.allowed)
-        yield Rule(f"{column.name}.allowed", _broken(f"{value} not in ({allowed})"), column.name)
-
-
-def _row_rule(rule: RowRule) -> Rule:
-    if rule.check:
-        return Rule(rule.id, _broken(f"not {CHECKS[rule.check]}({identifier(str(rule.column))})"), rule.column)
-    # NULL does not break a rule; an expression that fails on a row does.
-    return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
 
 
 def _masks(rules: tuple[Rule, ...]) -> Iterator[str]:

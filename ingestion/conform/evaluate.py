@@ -20,6 +20,8 @@ from ingestion.conform.compile import CONTENT_DATE, TablePlan
 from ingestion.conform.direct import odd_rows, plain_digits, read_directly
 from ingestion.conform.pseudonym import PseudonymKeys
 from ingestion.conform.pseudonymise import Pseudonymiser
+from ingestion.contract.conditions import condition_column
+from ingestion.contract.model import Column
 from ingestion.parsers.blocks import Array, Segment
 
 _MANY = 2**14
@@ -94,14 +96,32 @@ class Evaluator:
         if self.plan.uses_content_date:
             dates = np.repeat(np.array(content_dates, "datetime64[D]"), counts or [columns.num_rows])
             named = named.append_column(CONTENT_DATE, pa.array(dates))
+        kept = {column.name: self._kept(column, columns) for column in self.plan.conditional}
+        for name, rows in kept.items():
+            named = named.append_column(f"_kept_{name}", rows)
         pseudonyms = {}
         for name, pseudonymiser in self._pseudonymisers.items():
-            pseudonyms[name], short = pseudonymiser.apply(columns[name])
+            raw = columns[name]
+            personal = pc.if_else(kept[name], pa.scalar(None, raw.type), raw) if name in kept else raw
+            pseudonyms[name], short = pseudonymiser.apply(pa.chunked_array(personal))
             named = named.append_column(f"_p_{name}", short)
         values, passed_through, unread = self._values(named)
+        for name in pseudonyms.keys() & kept.keys():
+            both = pc.if_else(kept[name], values[name], pseudonyms.pop(name).dictionary_decode())
+            values = values.set_column(values.schema.get_field_index(name), name, both)
         suspect = np.union1d(np.flatnonzero(values["_suspect"].to_numpy()), unread)
         masks = self._query(self._masks, named.take(pa.array(suspect))) if len(suspect) else None
         return Evaluated(values, passed_through, pseudonyms, suspect, masks)
+
+    def _kept(self, column: Column, columns: pa.Table) -> pa.BooleanArray:
+        """Whether each row keeps the value of a column that is de-identified on some rows. Never NULL."""
+        name = condition_column(column)
+        encoded = pc.dictionary_encode(columns[name].combine_chunks())
+        texts = pa.table({f"_raw_{name}": encoded.dictionary})
+        self._connection.register("odd_values", texts)
+        kept = self._connection.execute(self.plan.kept_statement(column)).to_arrow_table()["kept"].combine_chunks()
+        self._connection.unregister("odd_values")
+        return pc.fill_null(kept.take(encoded.indices), False)
 
     def _values(self, named: pa.Table) -> tuple[pa.Table, dict[str, pa.ChunkedArray], Array]:
         """The result of `TablePlan.statement`, the columns read by Arrow that go to bronze unchanged, and the rows in

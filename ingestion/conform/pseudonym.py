@@ -20,6 +20,10 @@ from typing import Any
 from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings
 
+PSEUDONYM = "[0-9a-f]{64}"
+"""What every pseudonym looks like, in full. In a column de-identified on some rows nothing else does: such a value that
+would be kept is refused (`<column>.like_pseudonym`)."""
+
 _BLOCK = 64
 _KEY_BYTES = 32
 _MIN_KEY_BYTES = 16

@@ -266,7 +266,7 @@ class _Session:
         self, tables: dict[str, ConformedTable], sources: Sequence[Source], ignored_members: tuple[str, ...]
     ) -> Conformed:
         conformed = Conformed(tables, ignored_members, self._keys.version, rows_of_all(tables))
-        _check_delivery(self._contract, conformed, [s.table.name for s in sources if s.required])
+        _check_delivery(self._contract, conformed, sources)
         return conformed
 
     @contextmanager
@@ -329,13 +329,15 @@ def _check_counts(table: Table, counts: Counts) -> None:
         )
 
 
-def _check_delivery(contract: Contract, conformed: Conformed, required: list[str]) -> None:
+def _check_delivery(contract: Contract, conformed: Conformed, sources: Sequence[Source]) -> None:
     """Refuse the delivery as a whole where a required table is empty or too many rows are refused."""
     limit = contract.citylake.max_refused_share
-    for table in conformed.tables.values():
+    for source in sources:
+        table = conformed.tables[source.table.name]
         if table.refused_share > limit:
-            raise _too_many_refused(table, limit, without_bronze(conformed))
+            raise _too_many_refused(table, limit, _header_read(source.table), without_bronze(conformed))
     if contract.citylake.empty == "refuse":
+        required = [source.table.name for source in sources if source.required]
         empty_tables = [name for name in required if not conformed.tables[name].received]
         if empty_tables:
             raise DeliveryRefused(
@@ -345,13 +347,24 @@ def _check_delivery(contract: Contract, conformed: Conformed, required: list[str
             )
 
 
-def _too_many_refused(table: ConformedTable, limit: float, conformed: Conformed) -> DeliveryRefused:
+def _header_read(table: Table) -> str:
+    """By which of several declared headers the columns were found: values under the wrong one break patterns."""
+    if not table.header_variants:
+        return ""
+    read = f"the variant {table.variant!r}" if table.variant else "the contract's own"
+    return f"; its columns were found by their names in the header, which is {read}"
+
+
+def _too_many_refused(table: ConformedTable, limit: float, header: str, conformed: Conformed) -> DeliveryRefused:
     top = sorted(table.rules.items(), key=lambda item: (-item[1], item[0]))[:_TOP_RULES]
     rule = "encoding" if table.rules.get("encoding", 0) > limit * table.received else "refused_share"
     hint = "; the file is probably not in the declared encoding" if rule == "encoding" else ""
     refusal = DeliveryRefused(
         f"{table.quarantined:,} of {table.received:,} rows of {table.name} are refused "
-        f"({table.refused_share:.1%}, limit {limit:.1%}): " + ", ".join(f"{name} {n:,}" for name, n in top) + hint,
+        f"({table.refused_share:.1%}, limit {limit:.1%}): "
+        + ", ".join(f"{name} {n:,}" for name, n in top)
+        + hint
+        + header,
         rule=rule,
         next_step="send the steward the refused rows; the corrected file is taken in as a new delivery",
     )

@@ -263,11 +263,15 @@ class DeclaredColumn:
             )
 
     def personal(self) -> None:
-        """Direct identifiers never pass to bronze as they are."""
+        """Direct identifiers never pass to bronze as they are, an identity document's number on no row."""
+        kind = personal.kind_of(self.prop.name, self.prop.physicalName, self.prop.businessName)
         if self.spec.deidentify is not None or not self.extended:
+            if self.spec.deidentify and self.spec.deidentify.when and kind and personal.never_passes(kind):
+                self.wrong_spec(
+                    "deidentify", "looks like an identity document number, personal on every row: no `when`"
+                )
             return
         classification = self.prop.classification
-        kind = personal.kind_of(self.prop.name, self.prop.physicalName, self.prop.businessName)
         if classification in ("personal", "sensitive"):
             self.wrong("classification", f"`{classification}` needs a `deidentify` in {self._spec_name()}")
         elif kind and personal.never_passes(kind):

@@ -16,6 +16,7 @@ from ingestion.contract.sources import NAME, Source
 from ingestion.contract.strict import Declared
 from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.values.blanks import strip
+from ingestion.values.check_digits import Check
 
 Code = str | int | Decimal
 """A code in a column, as a contract writes it; a number keeps its digits."""
@@ -109,12 +110,24 @@ Format = Annotated[
 ]
 
 
+class Condition(Declared):
+    """Rows by the value of another column: `{column: party_kind, in: [自然人]}`.
+
+    It holds where that column has one of these values, and wherever it has none of the other values of its `enum`:
+    where it is NULL, cannot be read, or is a value that nobody has declared (docs/adr/0029).
+    """
+
+    column: str
+    values: list[str | int] = Field(alias="in", min_length=1)
+
+
 class Deidentify(Declared):
     """What happens to a personal column at conform (GB/T 37964-2019 techniques).
 
     `pseudonym`: HMAC-SHA256, key per purpose, of the normalised value. `drop`: not in bronze.
     `generalise`: `to` is one of birth_band_5y, hour, date, month, year, division_6.
-    `mask`: keeps `keep_first`/`keep_last` characters.
+    `mask`: keeps `keep_first`/`keep_last` characters. `when`: only on rows for which the condition holds; the value of
+    the others is not personal (the name of a company) and stays as sent.
     """
 
     method: Literal["pseudonym", "drop", "generalise", "mask"]
@@ -122,9 +135,12 @@ class Deidentify(Declared):
     to: Literal["birth_band_5y", "hour", "date", "month", "year", "division_6"] | None = None
     keep_first: int = 0
     keep_last: int = 0
+    when: Condition | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Deidentify:
+        if self.when and self.method not in ("pseudonym", "mask"):
+            raise ValueError(f"`when` goes with the methods pseudonym and mask, not {self.method}")
         if self.method == "pseudonym" and not self.purpose:
             raise ValueError("method pseudonym needs a purpose (its key namespace)")
         if self.method == "generalise" and not self.to:
@@ -180,12 +196,12 @@ class RowRule(Declared):
     """One row rule: `expression` is SQL over the bronze columns and must not be false.
 
     `refuse` sends the row to quarantine; `flag` only counts it in the receipt.
-    `check` names a built-in instead of an expression: uscc, citizen_id, food_licence_no.
+    `check` names a built-in instead of an expression (`ingestion.values.check_digits`); it judges the normalised value.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     expression: str | None = None
-    check: Literal["uscc", "citizen_id", "food_licence_no"] | None = None
+    check: Check | None = None
     column: str | None = None
     severity: Literal["refuse", "flag"] = "refuse"
     description: str

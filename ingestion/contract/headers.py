@@ -8,6 +8,7 @@ from ingestion.contract.column_types import column_type
 from ingestion.contract.extension import CsvFormat, Format, HeaderVariant, VariantColumn, ZipFormat
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
+from ingestion.contract.table_formats import XlsxFormat
 
 _AS_DECLARED = VariantColumn()
 
@@ -48,9 +49,9 @@ def check(spec: Format, table: Table, path: KeyPath, report: Report) -> None:
     """Report all problems of a table's declared headers. `path` leads to its entry in the citylake tables."""
     text = spec.member if isinstance(spec, ZipFormat) else spec
     for key, declared in (("header_variants", table.header_variants), ("repeated_headers", table.repeated_headers)):
-        if declared and not (isinstance(text, CsvFormat) and text.header):
-            report.add((*path, key), "is for delimited text with a header")
-    if table.header_variants and isinstance(text, CsvFormat) and text.lenient_extra_columns:
+        if declared and not _has_header(text):
+            report.add((*path, key), "is for delimited text with a header and for workbooks")
+    if table.header_variants and isinstance(text, CsvFormat | XlsxFormat) and text.lenient_extra_columns:
         report.add((*path, "header_variants"), "cannot be told apart by name with lenient_extra_columns: true")
     names = [column.name for column in table.source_columns]
     for index, cells in enumerate(table.repeated_headers):
@@ -67,6 +68,10 @@ def check(spec: Format, table: Table, path: KeyPath, report: Report) -> None:
             ) and has_names_of(table, variant, both):
                 title = f"variant {other.id!r}" if other else "the contract's own header"
                 report.add(here, f"cannot be told from {title}: a file could have the names of both")
+
+
+def _has_header(text: Format) -> bool:
+    return isinstance(text, XlsxFormat) or (isinstance(text, CsvFormat) and text.header)
 
 
 def _check_variant(variant: HeaderVariant, table: Table, path: KeyPath, report: Report) -> None:

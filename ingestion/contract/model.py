@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from ingestion.contract.extension import Citylake, ColumnSpec, HeaderVariant, RowRule
 from ingestion.intervals import Calendar
+from ingestion.values.check_digits import RULES_VERSION
+from ingestion.values.uscc_exceptions import exceptions
 
 READINGS = 3
 """How parsers and conform read what is sent: raised whenever some text could become another value, or be refused where
@@ -64,7 +66,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a feed. `source` names the ZIP member; `key` is the natural key, in order."""
+    """One table of a feed. `source` names the ZIP member; `key` is the natural key, in order.
+
+    `variant`, of a table as one payload has it: the header variant whose names and formats its columns have.
+    """
 
     name: str
     title: str
@@ -77,6 +82,7 @@ class Table:
     header_variants: tuple[HeaderVariant, ...] = ()
     repeated_headers: tuple[dict[str, str], ...] = ()
     repeats: Literal["drop", "keep"] = "drop"
+    variant: str | None = None
 
     @property
     def keeps_repeats(self) -> bool:
@@ -170,7 +176,20 @@ def _spelled(spec: ColumnSpec) -> dict[str, Any]:
     """Keys that came later are left out while unset, so that adding one re-makes nobody's bronze."""
     later = {key for key in ("formats", "implied_decimals", "blanks") if getattr(spec, key) is None}
     later |= {"ambiguous_time"} if spec.ambiguous_time == "refuse" else set()
-    return spec.model_dump(mode="json", exclude=later)
+    spelled = spec.model_dump(mode="json", exclude=later)
+    if spec.deidentify is not None and spec.deidentify.when is None:
+        del spelled["deidentify"]["when"]
+    return spelled
+
+
+def _judged(rule: RowRule) -> dict[str, Any]:
+    """A rule, and for a check that refuses rows how it judges; a flag is counted, and changes no bronze."""
+    spelled = rule.model_dump(mode="json", exclude={"description"})
+    if rule.check and rule.severity == "refuse":
+        spelled["judged"] = RULES_VERSION
+        if rule.check == "uscc":
+            spelled["excepted"] = sorted(asdict(one).items() for one in exceptions())
+    return spelled
 
 
 def _meaning(table: Table) -> dict[str, Any]:
@@ -179,7 +198,7 @@ def _meaning(table: Table) -> dict[str, Any]:
         facts = asdict(column)
         facts["spec"] = _spelled(column.spec)
         columns.append({k: v for k, v in facts.items() if k not in ("title", "description", "classification")})
-    rules = [r.model_dump(mode="json", exclude={"description"}) for r in table.rules]
+    rules = [_judged(rule) for rule in table.rules]
     headers = {
         "header_variants": [v.model_dump(mode="json") for v in table.header_variants],
         "repeated_headers": table.repeated_headers,

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from datetime import timedelta
 
-from ingestion.contract import expressions, headers, xml_paths
+from ingestion.contract import conditions, expressions, headers, xml_paths
 from ingestion.contract.database_checks import database_problems
 from ingestion.contract.extension import (
     Catalogue,
@@ -153,6 +153,7 @@ def check_table(table: Table, spec: TableSpec, index: int, path: KeyPath, report
     _check_key(table, here, report)
     _check_event_time(table, path, report)
     _check_rules(table, path, report)
+    conditions.check(table, path, report)
     _check_staging(table, spec.staging, (*path, "staging"), report)
     if spec.fact is not None and (table.event_time is None or not table.key):
         report.add((*path, "fact"), "is for a table with a key and an event time; write a model that reads its staging")

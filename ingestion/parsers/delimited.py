@@ -24,7 +24,7 @@ from ingestion.parsers.block_limits import max_records_per_block
 from ingestion.parsers.blocks import Array, Block, Segment, readable
 from ingestion.parsers.encoding import Utf8Detector, to_utf8
 from ingestion.parsers.faults import unreadable
-from ingestion.parsers.header import Header, check_header, repeated_headers
+from ingestion.parsers.header import Header, check_header, without_headers
 from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.quoting import Dialect, find_quoted, with_literal_escapes
 from ingestion.parsers.records import RecordReader
@@ -163,11 +163,7 @@ class Delimited:
                 left="nothing was written",
                 next_step="keep the file and report it: the record counter and the reader disagree",
             )
-        heads = repeated_headers(self._table, columns)
-        if heads is not None:
-            refused += (("repeated_header", rows[heads]),)
-            rows, columns = rows[~heads], columns.filter(pa.array(~heads))
-        return Segment(block, rows, columns, refused)
+        return without_headers(self._table, block, rows, columns, refused)
 
     def _text(self, block: Block, rows: Array) -> bytes:
         """The UTF-8 text of the given records, line ends included."""

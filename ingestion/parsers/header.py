@@ -1,9 +1,9 @@
 """Compare the header of a file with its contract, and choose among declared header variants.
 
-`check_header` reports the exact difference between a header and the contract's column names. A delimited feed may
-declare header variants: `match_header` finds the declared header that a file has by its names, and never guesses; a
-header that is none of them is refused with its difference from the nearest. `repeated_headers` finds header lines that
-stand among the records. Reading the records is left to `delimited` and `xlsx`.
+`check_header` reports the exact difference between a header and the contract's column names. A feed of delimited text
+or workbooks may declare header variants: `match_header` finds the declared header that a file has by its names, and
+never guesses; a header that is none of them is refused with its difference from the nearest. `without_headers` refuses
+headers that stand among the records. Reading the records is left to `delimited` and `xlsx`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ingestion.contract.headers import absent_names, has_names_of, header_names,
 from ingestion.contract.model import Table
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.blank_cells import stripped
-from ingestion.parsers.blocks import Array
+from ingestion.parsers.blocks import Array, Block, Refusals, Segment
 from ingestion.values.blanks import strip
 
 _LISTED = 20
@@ -118,12 +118,21 @@ def _difference(table: Table, variant: HeaderVariant, found: frozenset[str]) -> 
 
 
 def _variant_header(table: Table, variant: HeaderVariant) -> Header:
-    renamed = replace(table, columns=tuple(in_variant(column, variant) for column in table.columns))
+    renamed = replace(table, columns=tuple(in_variant(column, variant) for column in table.columns), variant=variant.id)
     title = f"its nearest declared header, the variant {variant.id!r}"
     return Header(renamed, title, absent_names(table, variant), frozenset(variant.ignored))
 
 
-def repeated_headers(table: Table, columns: pa.Table) -> Array | None:
+def without_headers(table: Table, block: Block, rows: Array, columns: pa.Table, refused: Refusals) -> Segment:
+    """The block as text columns, in which records that repeat a declared header are refused (`repeated_header`)."""
+    heads = _repeated_headers(table, columns)
+    if heads is not None:
+        refused += (("repeated_header", rows[heads]),)
+        rows, columns = rows[~heads], columns.filter(pa.array(~heads))
+    return Segment(block, rows, columns, refused)
+
+
+def _repeated_headers(table: Table, columns: pa.Table) -> Array | None:
     """Mask of the rows that repeat a declared header among the data; None where there is none."""
     found = np.zeros(columns.num_rows, dtype=bool)
     for declared in table.repeated_headers:

@@ -24,7 +24,7 @@ from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XlsxFormat | XmlFormat | JsonFormat | ParquetFormat
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,17 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
     """The tables of one payload; `content_date` says which header variants are still accepted.
 
     A table of the payload may name and format its source columns as a header variant does. Raises DeliveryRefused:
-    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and `header` where variants are declared.
+    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and, where header variants are declared, `header` and whatever
+    keeps a header from being read.
     """
     spec = contract.citylake.format
     size = path.stat().st_size
     if isinstance(spec, ZipFormat):
         return _archive(contract, spec, path, settings, content_date)
     table = contract.tables[0]
+    if isinstance(spec, XlsxFormat):
+        workbook = Xlsx(table, spec, path, settings, content_date)
+        return Payload((Source(workbook.table, workbook.segments, size),))
     if isinstance(spec, CsvFormat):
         found = _delimited(table, spec, lambda: path.open("rb"), "the file", settings.max_record_bytes, content_date)
         return Payload((Source(found.table, found.segments, size),))
@@ -53,11 +57,9 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
 
 
 def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -> Callable[[], Iterator[Segment]]:
-    """The `segments` function for the one table of a payload that is not delimited text."""
+    """The `segments` function for the one table of a payload without a header line."""
     if isinstance(spec, FixedWidthFormat):
         return FixedWidth(table, spec, path, settings).segments
-    if isinstance(spec, XlsxFormat):
-        return Xlsx(table, spec, path, settings).segments
     if isinstance(spec, XmlFormat):
         return XmlRecords(table, spec, path, settings).segments
     if isinstance(spec, ParquetFormat):

@@ -1,5 +1,7 @@
 """Read one sheet of an Excel workbook: columns by the names in the heading, cells as text, rows counted.
 
+Which of the contract's headers a heading is decides `header`.
+
 Cells are read as text, so that a number in an identifier column stays as the file has it and a date stays a serial,
 whose format the contract declares (docs/adr/0009). The value of a formula is the saved one; hidden rows and columns are
 data like others. `sheet_shape` and `sheet_values` read the cells, `sheet_types` compares them with the columns' types;
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -22,7 +25,7 @@ from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.machine.engines import restrict
 from ingestion.parsers.blocks import Array, Segment, readable
-from ingestion.parsers.header import check_header
+from ingestion.parsers.header import Header, check_header, match_header, without_headers
 from ingestion.parsers.sheet_cells import RULES, Fault, column_letters
 from ingestion.parsers.sheet_merges import Merges
 from ingestion.parsers.sheet_shape import Shape, SheetReader
@@ -58,19 +61,49 @@ class _Layout:
     first: int
 
     @property
+    def named(self) -> list[str]:
+        """The names of the columns that have one."""
+        return [name for name in self.names if name]
+
+    @property
     def letters(self) -> list[str]:
         """The letters of the columns."""
         return [column_letters(column) for column in self.columns]
 
 
-class Xlsx:
-    """Reader of one workbook."""
+@dataclass(frozen=True)
+class _Opened:
+    """A workbook whose sheet was found and measured."""
 
-    def __init__(self, table: Table, spec: XlsxFormat, path: Path, settings: Settings) -> None:
-        self._table = table
+    book: Workbook
+    sheet: Sheet
+    reader: SheetReader
+    shape: Shape
+    layout: _Layout
+
+
+class Xlsx:
+    """Reader of one workbook. `table` is the contract's, or as the header variant of the workbook names its columns."""
+
+    def __init__(self, table: Table, spec: XlsxFormat, path: Path, settings: Settings, content_date: date) -> None:
+        """Where the table has header variants, the heading is read and matched at once.
+
+        Raises DeliveryRefused then, as `segments`.
+        """
         self._spec = spec
         self._path = path
         self._settings = settings
+        self._as_sent = Header(table)
+        self._opened = self._open() if table.header_variants else None
+        if self._opened is not None:
+            self._as_sent = match_header(
+                table, self._opened.layout.named, _what(self._opened.sheet, spec), content_date
+            )
+
+    @property
+    def table(self) -> Table:
+        """The table with the source names and formats that the workbook's header has."""
+        return self._as_sent.table
 
     def segments(self) -> Iterator[Segment]:
         """Every row with a value, in order, once.
@@ -78,24 +111,30 @@ class Xlsx:
         Raises DeliveryRefused: those of `workbook`, and `sheet`, `header`, `formula_without_value`,
         `date_system`, `footer`, `sheet_order`.
         """
-        book = Workbook(self._path, self._settings)
-        self._check_dates(book)
-        sheet = book.sheet(self._spec)
-        reader = book.reader(sheet)
-        top = self._spec.header_row
-        shape = reader.shape(top, top + self._spec.header_rows - 1)
-        layout = self._layout(sheet, shape)
-        places = self._places(layout, sheet, shape)
+        # Not kept longer than it is read: payloads that are conformed together hold their readers.
+        opened, self._opened = self._opened or self._open(), None
+        self._check_dates(opened.book)
+        places = self._places(opened.layout, opened.sheet, opened.shape)
         with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
             connection.execute(f"set threads = {self._settings.threads}")
             connection.execute(f"set memory_limit = {literal(self._settings.memory_limit)}")
             restrict(connection)
-            yield from self._rows(connection, _Rows(self._table, self._spec, book, layout, places, shape), reader)
+            rows = _Rows(self.table, self._spec, opened.book, opened.layout, places, opened.shape)
+            yield from self._rows(connection, rows, opened.reader)
+
+    def _open(self) -> _Opened:
+        book = Workbook(self._path, self._settings)
+        sheet = book.sheet(self._spec)
+        reader = book.reader(sheet)
+        top = self._spec.header_row
+        shape = reader.shape(top, top + self._spec.header_rows - 1)
+        return _Opened(book, sheet, reader, shape, self._layout(sheet, shape))
 
     def _check_dates(self, book: Workbook) -> None:
         """Refuse a workbook whose date system (1900 or 1904) is not the declared one: dates would be 4 years off."""
         declared = "excel_serial" if book.date_1904 else "excel_serial_1904"
-        wrong = [c.name for c in self._table.source_columns if declared in c.spec.readings]
+        read = (c for c in self.table.source_columns if c.source not in self._as_sent.absent)
+        wrong = [c.name for c in read if declared in c.spec.readings]
         if wrong:
             raise DeliveryRefused(
                 f"the workbook counts days from {1904 if book.date_1904 else 1900}, "
@@ -119,15 +158,18 @@ class Xlsx:
 
     def _places(self, layout: _Layout, sheet: Sheet, shape: Shape) -> dict[str, int]:
         """Index in the layout of each source name. Raises DeliveryRefused (`header`, `formula_without_value`)."""
-        wanted = list(dict.fromkeys(str(column.source) for column in self._table.source_columns))
-        places = check_header(
-            [name for name in layout.names if name],
+        as_sent = self._as_sent
+        sources = dict.fromkeys(str(column.source) for column in self.table.source_columns)
+        wanted = [name for name in sources if name not in as_sent.absent]
+        check_header(
+            [name for name in layout.named if name not in as_sent.ignored],
             wanted,
-            what=f"sheet {sheet.name!r} (row {self._spec.header_row})",
+            what=_what(sheet, self._spec),
+            expected=as_sent.title,
             lenient=self._spec.lenient_extra_columns,
         )
         filled = [index for index, name in enumerate(layout.names) if name]
-        found = {name: filled[place] for name, place in places.items()}
+        found = {name: filled[layout.named.index(name)] for name in wanted}
         self._check_formulas({name: layout.columns[place] for name, place in found.items()}, sheet, shape)
         return found
 
@@ -183,8 +225,8 @@ class Xlsx:
         )
         refused = tuple((rule, np.flatnonzero(rows)) for rule, rows in judged if rows.any())
         rows = readable(len(block), refused)
-        columns = found.select([column.name for column in self._table.source_columns])
-        return Segment(block, rows, columns.take(pa.array(rows)) if refused else columns, refused)
+        columns = found.select([column.name for column in self.table.source_columns])
+        return without_headers(self.table, block, rows, columns.take(pa.array(rows)) if refused else columns, refused)
 
 
 class _Rows:
@@ -196,7 +238,7 @@ class _Rows:
         self._spec = spec
         self._layout = layout
         self._judges: dict[int, list[ColumnJudge]] = {}
-        for column in table.source_columns:
+        for column in (column for column in table.source_columns if column.source in places):
             at = layout.columns[places[str(column.source)]]
             self._judges.setdefault(at, []).append(ColumnJudge(column, spec, book.shown, date_1904=book.date_1904))
         fill = spec.merged == "fill"
@@ -244,9 +286,10 @@ class _Rows:
         nulls = ", ".join(literal(word) for word in self._spec.null_values) or "null"
         values = {name: letters[index] for name, index in places.items()}
         kept = [
-            f"case when {values[str(c.source)]} in ({nulls}) then null "
-            f"else {values[str(c.source)]} end as {identifier(c.name)}"
-            for c in table.source_columns
+            f"case when {value} in ({nulls}) then null else {value} end as {identifier(column.name)}"
+            for column, value in (
+                (column, values.get(str(column.source), "cast(null as varchar)")) for column in table.source_columns
+            )
         ]
         errors = ", ".join(literal(word) for word in _ERRORS if word not in self._spec.null_values)
         wrong = " or ".join(f"coalesce({value} in ({errors}), false)" for value in values.values())
@@ -298,6 +341,11 @@ def _grid(shape: Shape, sheet: Sheet, top: int, rows: int) -> list[list[str | No
         if column in places:
             grid[row - top][places[column]] = text
     return grid
+
+
+def _what(sheet: Sheet, spec: XlsxFormat) -> str:
+    """The sheet as messages about its heading name it."""
+    return f"sheet {sheet.name!r} (row {spec.header_row})"
 
 
 def _bit(fault: Fault) -> int:

@@ -1,6 +1,7 @@
-"""Write the files of a release: `warehouse.duckdb` (tables, views over fact files, comments) and `open.sql`.
+"""Write the files of a release: `warehouse.duckdb` (tables, views over fact files, comments, macros) and `open.sql`.
 
-The file of a public edition holds tables only, because the text of a view names the store (ADR 0022).
+The file of a public edition holds no view, because the text of a view names the store (ADR 0022). The macros are the
+checks of identifiers under the names that the dbt project has for them: `is_uscc(code)`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from ingestion.errors import CitylakeError, IntegrityError
 from ingestion.sql import identifier, literal
 from ingestion.store.base import Store
 from ingestion.store.reading import store_errors
+from ingestion.values.check_digit_sql import is_valid
+from ingestion.values.check_digits import CHECKS
 from warehouse.publish.comments import Comment, write
 from warehouse.release import layout
 from warehouse.release.manifest import Manifest, TableEntry
@@ -68,6 +71,9 @@ def write_warehouse(
                 if not entry.is_view:
                     _require_rows(connection, name, target, entry.rows)
                 write(connection, target, kind, entry.columns, comments[name])
+        for check in CHECKS:
+            macro = identifier(NEW, "main", f"is_{check}")
+            connection.execute(f"create macro {macro}(code) as {is_valid(check, 'code')}")
         connection.commit()
     except BaseException:
         connection.rollback()

@@ -19,7 +19,7 @@ from ingestion.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = load_contracts(Settings().contracts)
 FEEDS = set(CONTRACTS)
-CHORES = {f"maintenance.{name}" for name in ("incidents", "compaction", "retention", "orphans", "docs")}
+CHORES = {f"maintenance.{name}" for name in ("incidents", "unpublish", "compaction", "retention", "orphans", "docs")}
 HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx")
 
 

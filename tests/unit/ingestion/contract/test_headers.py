@@ -47,12 +47,16 @@ def test_variants(citylake: Any, problems: Any, variant: Any, where: str, messag
         assert message in found[f"{VISIT}.header_variants[0]{where}"]
 
 
-def test_headers_are_for_delimited_text_with_one(citylake: Any, problems: Any) -> None:
+def test_headers_are_for_formats_with_one(citylake: Any, problems: Any) -> None:
     citylake["tables"]["visit"] |= {"header_variants": [OLD, {**copy.deepcopy(OLD), "id": "b"}]}
     assert set(problems()) == {f"{VISIT}.header_variants[1]"}
     citylake["tables"]["visit"]["repeated_headers"] = [{"nobody": "x"}]
     assert set(problems()) == {f"{VISIT}.header_variants[1]", f"{VISIT}.repeated_headers[0].nobody"}
     citylake["format"] = {"type": "csv", "lenient_extra_columns": True}
+    assert "told apart" in problems()[f"{VISIT}.header_variants"]
+    citylake["format"] = {"type": "xlsx"}
+    assert set(problems()) == {f"{VISIT}.header_variants[1]", f"{VISIT}.repeated_headers[0].nobody"}
+    citylake["format"] = {"type": "xlsx", "lenient_extra_columns": True}
     assert "told apart" in problems()[f"{VISIT}.header_variants"]
     citylake["format"] = {"type": "csv", "header": False}
     found = problems()
