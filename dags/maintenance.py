@@ -1,4 +1,4 @@
-"""The Airflow DAGs that keep the lake in order: incidents, compaction, retention, orphans, docs."""
+"""The Airflow DAGs that keep the lake in order: incidents, expired records, compaction, retention, orphans, docs."""
 
 from dags.factory.maintenance import maintenance_dags
 

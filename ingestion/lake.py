@@ -32,6 +32,7 @@ from ingestion.store import LocalStore, Store, open_store
 if TYPE_CHECKING:
     from ingestion.conform.pseudonym import PseudonymKeys
     from ingestion.connections import Connection
+    from ingestion.database_connection import DatabaseConnection
 
 FEED_LOCK_SECONDS = 600.0
 KEY_LOCK_SECONDS = 30.0
@@ -54,6 +55,8 @@ class Lake:
     clock: Callable[[], datetime] = now
     connections: Callable[[str], Connection] | None = None
     """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
+    databases: Callable[[str], DatabaseConnection] | None = None
+    """As `connections`, for databases (ingestion.database_connection)."""
     broken: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     """Feeds whose contract file cannot be used, and why (ingestion.contract.load.Feeds)."""
     on_step: Callable[[str], None] = _no_step
@@ -95,6 +98,12 @@ class Lake:
         from ingestion.connections import from_settings
 
         return self.connections(name) if self.connections else from_settings(self.settings, name)
+
+    def database(self, name: str) -> DatabaseConnection:
+        """The database connection a contract names. Raises ConfigurationError."""
+        from ingestion.database_connection import from_settings
+
+        return self.databases(name) if self.databases else from_settings(self.settings, name)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -15,7 +15,8 @@ from ingestion.store.reading import reading
 from warehouse.publish.comments import from_catalogue, write
 from warehouse.publish.compose import facts_query
 from warehouse.release import layout
-from warehouse.release.manifest import Manifest
+from warehouse.release.manifest import Expiry, Manifest
+from warehouse.release.retained import require_data
 from warehouse.sql import released
 
 if TYPE_CHECKING:
@@ -25,13 +26,17 @@ _RELEASE, _COPY = "released", "copied"
 
 
 def export(lake: Lake, target: Path, *, edition: str = "internal", release: str | None = None) -> Manifest:
-    """Write the file, with comments and a table `_release` (id, edition, created_at, is_synthetic).
+    """Write the file, with comments and the tables `_release` (id, edition, created_at, is_synthetic) and `_expires`.
 
+    `_expires` (table_name, end_column, show_until, notice) has a row for each table whose records may not be shown for
+    ever: none from its date in `end_column` on, and the whole file unchanged only before `show_until`.
     A copy of the open edition can be read by every account, one of the internal edition by its owner only (0600).
-    Raises ConfigurationError when the target exists or nothing was released, IntegrityError when rows differ
-    from the manifest; a half-written file is removed.
+    Raises ConfigurationError when the target exists, nothing was released or the release holds records whose last day
+    is over, IntegrityError when rows differ from the manifest; a half-written file is removed.
     """
     manifest = released(lake, edition, release)
+    require_data(lake, manifest)
+    _require_no_ended(lake, manifest)
     if target.exists():
         raise ConfigurationError(f"{target} exists", left="it was not changed", next_step="choose another file name")
     partial = target.with_name(f".{target.name}.partial")
@@ -56,6 +61,16 @@ def export(lake: Lake, target: Path, *, edition: str = "internal", release: str 
     return manifest
 
 
+def _require_no_ended(lake: Lake, manifest: Manifest) -> None:
+    due = manifest.due(lake.city_time().date())
+    if due:
+        raise ConfigurationError(
+            f"release {manifest.id} holds records of {', '.join(due)} whose last day is over",
+            left="no file was written",
+            next_step="citylake maintain unpublish, then export again",
+        )
+
+
 def _copy(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
     comments = from_catalogue(connection, _RELEASE)
     for name, entry in manifest.tables.items():
@@ -77,3 +92,19 @@ def _copy(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest)
             cast($3 as timestamp with time zone) as created_at, $4 as is_synthetic""",
         facts,
     )
+    target = identifier(_COPY, "main", "_expires")
+    connection.execute(
+        f"create table {target} (table_name varchar, end_column varchar, show_until date, notice varchar)"
+    )
+    for name, entry in manifest.tables.items():
+        if entry.expiry is not None:
+            ends = [name, entry.expiry.rule.column, entry.expiry.next_end, _notice(entry.expiry)]
+            connection.execute(f"insert into {target} values ($1, $2, $3, $4)", ends)
+
+
+def _notice(expiry: Expiry) -> str:
+    """What whoever has the file must do, in Chinese and English."""
+    column, day = expiry.rule.column, expiry.next_end
+    chinese = f"本文件自 {day} 起须更换或删去到期记录" if day else "目前没有记录载明到期日"
+    english = f"from {day} on replace this file or delete what has ended" if day else "no record has such a date now"
+    return f"{column} 当日起该记录不得再公示；{chinese}。 A record may not be shown from its {column} on; {english}."

@@ -1,4 +1,5 @@
-"""Maintenance of the whole lake, one function for each task: retention, orphans, compaction, the receipt log.
+"""Maintenance of the whole lake, one function for each task: retention, orphans, compaction, the receipt log, and
+records that leave the open edition (`unpublish`, of warehouse.publish.leave).
 
 Owns the loop over feeds and the locks; the functions it calls decide what is deleted. Each may run at any time, and
 again after a crash. `dry_run` changes nothing and returns what would be done.
@@ -17,8 +18,11 @@ from ingestion.upkeep import collect as raw_side
 from ingestion.upkeep.compaction.compact import Compacted
 from ingestion.upkeep.compaction.compact import compact as compact_feed
 from warehouse.build.lock import building
+from warehouse.publish.leave import unpublish
 from warehouse.release import collect as releases
 from warehouse.release.layout import EDITIONS
+
+__all__ = ["Removed", "collect", "compact", "expire", "rebuild_log", "unpublish"]
 
 if TYPE_CHECKING:
     from ingestion.contract.model import Contract

@@ -21,6 +21,7 @@ from ingestion.store.reading import reading
 from warehouse.publish.compose import facts_query
 from warehouse.release import layout, pointer
 from warehouse.release.manifest import Manifest
+from warehouse.release.retained import require_data
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -59,12 +60,7 @@ def connect(lake: Lake, edition: str = "internal", release: str | None = None) -
     """A DuckDB session whose default schema is the release; the caller closes it. Raises ConfigurationError."""
     manifest = released(lake, edition, release)
     lake.settings.scratch_root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if lake.store.head(manifest.warehouse.key) is None:
-        raise ObjectNotFound(
-            f"{manifest.warehouse.key} of release {manifest.id} is not in the store",
-            left="the pointer still names that release",
-            next_step=f"restore it from backup, or: citylake rollback --edition {edition}",
-        )
+    require_data(lake, manifest)
     connection = duckdb.connect(config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit})
     try:
         with reading(lake.store, connection, f"open release {manifest.id}"):

@@ -41,6 +41,15 @@ CHORES = (
         "Finds what is late, refused, held or blocked, notifies each steward once, and again when it is over.",
     ),
     Chore(
+        "unpublish",
+        "到期下架",
+        "5 * * * *",
+        "unpublish",
+        "citylake maintain unpublish",
+        "Takes records whose last day is over out of the open edition, also where nothing was delivered or built; just "
+        "after midnight, and every hour in case that one failed.",
+    ),
+    Chore(
         "compaction",
         "小文件合并",
         "10 2 * * *",

@@ -32,6 +32,16 @@ def retention(lake: Lake) -> None:
     _log_objects(expire(lake).keys)
 
 
+def unpublish(lake: Lake) -> None:
+    """Take records whose last day is over out of the open edition."""
+    from warehouse.maintenance import unpublish
+
+    for left in unpublish(lake):
+        log.info("%s left; current: %s", left, left.release)
+        if left.without_build:
+            log.warning("by their own dates alone, without the last build: %s", left.without_build)
+
+
 def orphans(lake: Lake) -> None:
     """Delete objects that no receipt and no release names."""
     from warehouse.maintenance import collect
@@ -61,7 +71,7 @@ def docs(lake: Lake) -> None:
 
 
 OPERATIONS: dict[str, Callable[[Lake], None]] = {
-    operation.__name__: operation for operation in (incidents, compaction, retention, orphans, docs)
+    operation.__name__: operation for operation in (incidents, unpublish, compaction, retention, orphans, docs)
 }
 
 

@@ -18,6 +18,7 @@ from ingestion.isolation import as_known_error
 
 if TYPE_CHECKING:
     from ingestion.connections import Connection
+    from ingestion.database_connection import DatabaseConnection
     from ingestion.lake import Lake
     from ingestion.settings import Settings
 
@@ -58,30 +59,38 @@ def open_lake() -> Lake:
     from ingestion.settings import Settings
 
     settings = Settings()
-    return replace(open_lake(settings), connections=partial(connection, settings))
+    return replace(
+        open_lake(settings), connections=partial(connection, settings), databases=partial(database, settings)
+    )
 
 
 def connection(settings: Settings, name: str) -> Connection:
     """The connection of that id in Airflow; where there is none, `CITYLAKE_CONN_<NAME>`. Raises ConfigurationError."""
+    from ingestion.connections import Connection, from_settings
+
+    stored = _stored(name)
+    return from_settings(settings, name) if stored is None else Connection.from_fields(name=name, **stored)
+
+
+def database(settings: Settings, name: str) -> DatabaseConnection:
+    """As `connection`, for a database: an Airflow connection of the type Postgres."""
+    from ingestion.database_connection import DatabaseConnection, from_settings
+
+    stored = _stored(name)
+    return from_settings(settings, name) if stored is None else DatabaseConnection.from_fields(name=name, **stored)
+
+
+def _stored(name: str) -> dict[str, Any] | None:
+    """The fields of the Airflow connection of that id; None where there is none."""
     from airflow.sdk import Connection as AirflowConnection
     from airflow.sdk.exceptions import AirflowNotFoundException
-
-    from ingestion.connections import Connection, from_settings
 
     try:
         stored = AirflowConnection.get(name)
     except AirflowNotFoundException:
-        return from_settings(settings, name)
-    return Connection.from_fields(
-        name=name,
-        host=stored.host,
-        conn_type=stored.conn_type,
-        port=stored.port,
-        schema=stored.schema,
-        login=stored.login,
-        password=stored.password,
-        extra=stored.extra_dejson,
-    )
+        return None
+    fields = ("host", "conn_type", "port", "schema", "login", "password")
+    return {**{field: getattr(stored, field) for field in fields}, "extra": stored.extra_dejson}
 
 
 def folded(text: str, *, indent: int = 2) -> list[str]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
 from infra.simulator.businesses import Businesses, make_businesses
+from infra.simulator.credit_lists import Lists, make_lists
 from infra.simulator.model import LOCAL
 from infra.simulator.network import Network, make_network
+from infra.simulator.organisation_changes import Organisations, make_organisations
 from infra.simulator.planted import PLAN, PLAN_DAYS, Planted, of_file
 from infra.simulator.rows import Texts
 from infra.simulator.towns import NATIONAL_STATION_TOWN, TOWNS
@@ -42,7 +45,8 @@ class City:
     """A simulated city over `days` local days from `start`.
 
     `scale` (1 to 300) multiplies stations, businesses, trips and daily rows, and planted
-    counts with them. A `plan` replaces all that is planted, also by declared feeds; it may be empty.
+    counts with them. A `plan` replaces all that is planted, also by declared feeds; it may be empty. `history` days
+    before the run are handed over; it changes nothing but what is sent whole at their beginning.
     """
 
     def __init__(
@@ -52,16 +56,27 @@ class City:
         days: int = DAYS,
         scale: int = 1,
         plan: tuple[Planted, ...] | None = None,
+        history: int = 0,
     ) -> None:
         """Make what is shared; feeds make the rest when asked."""
         if scale < 1 or days < 1:
             raise ValueError("scale and days are at least 1")
-        self.seed, self.start, self.days, self.scale = seed, start, days, scale
+        self.seed, self.start, self.days, self.scale, self.history = seed, start, days, scale, history
         self.plan, self._is_given = (PLAN, False) if plan is None else (plan, True)
         newcomers = [self.rng("newcomers", day) for day in range(1, days + 1)]
         self.businesses: Businesses = make_businesses(self.rng("businesses"), newcomers, start, scale)
         self.network: Network = make_network(self.rng("network"))
         self.stations: Stations = _make_stations(self.rng("stations"), scale)
+
+    @property
+    def organisations(self) -> Organisations:
+        """The market entities, made when first asked for."""
+        return _organisations(self.seed, self.start, self.days, self.scale)
+
+    @property
+    def lists(self) -> Lists:
+        """The lists of incentives and sanctions."""
+        return _lists(self.seed, self.start, self.days, self.scale)
 
     def rng(self, *names: object) -> np.random.Generator:
         """The generator of these names: stable over runs, machines and order."""
@@ -93,6 +108,19 @@ class City:
     def plan_of(self, feed: str, own: tuple[Planted, ...] = ()) -> tuple[Planted, ...]:
         """Everything planted in one feed; `own` is what a declared feed brings."""
         return (*(entry for entry in self.plan if entry.feed == feed), *(() if self._is_given else own))
+
+
+@lru_cache(maxsize=2)
+def _organisations(seed: int, start: date, days: int, scale: int) -> Organisations:
+    """Of all cities with these arguments: making them takes longer than the rest of a city."""
+    city = City(seed, start, days, scale)
+    return make_organisations(city.rng, city.businesses, start, days, scale)
+
+
+@lru_cache(maxsize=2)
+def _lists(seed: int, start: date, days: int, scale: int) -> Lists:
+    city = City(seed, start, days, scale)
+    return make_lists(city.rng, city.organisations, start, days, scale)
 
 
 def _make_stations(rng: np.random.Generator, scale: int) -> Stations:

@@ -16,8 +16,6 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from infra.simulator.city import City
 from infra.simulator.columns import Draw, Generator
@@ -26,10 +24,9 @@ from infra.simulator.feed import Feed
 from infra.simulator.model import Slot, TableTruth
 from infra.simulator.planted import Planted, of_file
 from infra.simulator.rows import Rows, Texts
-from infra.simulator.writers import csv_bytes, json_texts, ndjson_bytes
+from infra.simulator.writers import csv_bytes, is_number, json_texts, ndjson_bytes
 
 Cells = Mapping[str, str]
-_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
 def refused(day: int, count: int, rule: str, cells: Cells, *, hour: int = 0) -> Planted:
@@ -102,7 +99,6 @@ def _json(rows: Rows, columns: Mapping[str, Generator]) -> bytes:
     """Cells as JSON literals: numbers as they are, what dirt left empty is null, all else a string."""
     for column, generator in columns.items():
         values = rows.cells[column]
-        numeric = pc.match_substring_regex(pa.array(values, pa.string()), _NUMBER).to_numpy(zero_copy_only=False)
-        literal = np.where(numeric & (not generator.quoted), values, json_texts(values))
+        literal = np.where(is_number(values) & (not generator.quoted), values, json_texts(values))
         rows.cells[column] = np.where(values == "", "null", literal).astype(object)
     return ndjson_bytes(rows, {column: column for column in columns})

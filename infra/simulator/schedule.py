@@ -16,7 +16,8 @@ def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
 
     Only intervals of the plan week before are considered, since no plan entry delays a file for longer.
     """
-    first = max(1, day_no - PLAN_DAYS)
+    # The week before the run is read on its first Monday.
+    first = day_no - PLAN_DAYS if feed.every == "week" else max(1, day_no - PLAN_DAYS)
     started = range(first, min(day_no, city.days) + 1)
     slots = [slot for start_day in started for slot in _starting(city, feed, start_day)]
     here = [slot for slot in slots if city.day_no(slot.arrives_at) == day_no]
@@ -25,6 +26,8 @@ def arriving(city: City, feed: Feed, day_no: int) -> list[Slot]:
 
 def _starting(city: City, feed: Feed, day_no: int) -> Iterator[Slot]:
     if feed.only_days and day_no not in feed.only_days:
+        return
+    if feed.every == "week" and city.date_of(day_no).weekday() != 0:
         return
     events = [entry for entry in feed.plan(city) if entry.kind in FILE_KINDS]
     today = [entry for entry in events if entry.day == city.plan_day(day_no)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.simulator.city import City
+from infra.simulator.credit_truth import credit_effects
 from infra.simulator.deliver import arrivals, write_whole
 from infra.simulator.effects import CLUSTER, FRONT, RAIN
 from infra.simulator.model import Delivery
@@ -98,4 +99,5 @@ def _effects(city: City) -> Json:
             "dates": [city.date_of(day).isoformat() for day in days if city.plan_day(day) >= CLUSTER.first_day],
             "licence_no": sorted(city.businesses.licence_no[city.businesses.cluster()].tolist()),
         },
+        "credit": credit_effects(city),
     }

@@ -11,6 +11,8 @@ from typing import Union
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from infra.simulator.rows import Rows, Texts
 
@@ -40,6 +42,38 @@ def ndjson_bytes(rows: Rows, template: Template) -> bytes:
         pa.array(np.full(size, part, dtype=object) if isinstance(part, str) else part, pa.string()) for part in parts
     ]
     return _joined(pc.binary_join_element_wise(*arrays, "").to_pylist(), "utf-8", "\n")
+
+
+def json_bytes(rows: Rows, members: Mapping[str, str], *, numbers: Sequence[str] = ()) -> bytes:
+    """One flat object a line, member to column: cells are plain texts, an empty one is null, a number in a column of
+    `numbers` stands as it is."""
+    cells = {}
+    for column in members.values():
+        values = rows.cells[column]
+        literal = json_texts(values)
+        if column in numbers:
+            literal = np.where(is_number(values), values, literal)
+        cells[column] = np.where(values == "", "null", literal).astype(object)
+    return ndjson_bytes(Rows(cells), members)
+
+
+def is_number(values: Texts) -> NDArray[np.bool_]:
+    """Whether each text is a plain decimal number."""
+    matched: NDArray[np.bool_] = pc.match_substring_regex(
+        pa.array(values, pa.string()), r"^-?[0-9]+(\.[0-9]+)?$"
+    ).to_numpy(zero_copy_only=False)
+    return matched
+
+
+def parquet_bytes(rows: Rows) -> bytes:
+    """Parquet of text columns; an empty cell is NULL. The bytes depend on the cells only."""
+    columns = {}
+    for name, cells in rows.cells.items():
+        values = pa.array(cells, pa.string())
+        columns[name] = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd", store_schema=False)
+    return buffer.getvalue()
 
 
 def json_texts(values: Texts) -> Texts:

@@ -19,7 +19,18 @@ from pathlib import Path
 
 import psycopg2
 
-from infra.stack.postgres_roles import ADMINISTRATOR, DATABASE, OWNER, WRONG_PASSWORD, Server, ensure_roles
+from infra.stack.postgres_roles import (
+    ADMINISTRATOR,
+    DATABASE,
+    EXCHANGE,
+    EXCHANGE_READER,
+    EXCHANGE_WRITER,
+    OWNER,
+    WRONG_PASSWORD,
+    Server,
+    ensure_exchange,
+    ensure_roles,
+)
 from infra.stack.processes import Service, StackError
 from infra.stack.secrets import StackSecrets
 
@@ -129,6 +140,18 @@ class Postgres:
         """SQLAlchemy address of Airflow's database with its role's password: for environments of services only."""
         password = self.secrets.postgres.get_secret_value()
         return f"postgresql+psycopg2://{OWNER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
+
+    def ensure_exchange(self) -> dict[str, str]:
+        """Make the exchange database; its addresses with passwords by role (`writer`, `reader`)."""
+        passwords = {
+            EXCHANGE_WRITER: self.secrets.exchange_writer.get_secret_value(),
+            EXCHANGE_READER: self.secrets.exchange_reader.get_secret_value(),
+        }
+        ensure_exchange(self._server, *passwords.values())
+        return {
+            role.removeprefix(f"{EXCHANGE}_"): f"postgresql://{role}:{word}@127.0.0.1:{self.port}/{EXCHANGE}"
+            for role, word in passwords.items()
+        }
 
     @property
     def _server(self) -> Server:

@@ -3,8 +3,9 @@
 Airflow's role is no superuser: it can read no file of the server, create no role and connect to no other database. The
 administrator (the account that `initdb` made) has a password of its own, which no service gets. `ensure_roles` brings a
 server to this state, also one of an earlier version, where Airflow was the administrator. `ensure_locks` adds the
-database of the lake's locks (ingestion.locks.postgres), whose role may connect to it and nothing else. Both are safe to
-repeat.
+database of the lake's locks (ingestion.locks.postgres), whose role may connect to it and nothing else.
+`ensure_exchange` adds the departments' exchange database of a simulated city: one role writes it, another may only read
+its tables. All are safe to repeat.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ OWNER = "airflow"
 DATABASE = "airflow"
 LOCKS = "citylake_locks"
 """Role and database of the lake's locks."""
+EXCHANGE, EXCHANGE_SCHEMA = "exchange", "qzk"
+"""The departments' exchange database (前置库), and the schema of its tables."""
+EXCHANGE_WRITER, EXCHANGE_READER = "exchange_writer", "exchange_reader"
 WRONG_PASSWORD = "password authentication failed"  # noqa: S105 - what the server says
 CONNECT_SECONDS = 2
 
@@ -130,6 +134,33 @@ def ensure_locks(server: Server, password: str) -> None:
         cursor.execute(sql.SQL("grant connect on database {} to {}").format(locks, locks))
     with server.administer(LOCKS) as cursor:
         cursor.execute("revoke all on schema public from public")
+
+
+def ensure_exchange(server: Server, writer_password: str, reader_password: str) -> None:
+    """Make the exchange database, the role that owns it and the lake's role, which may select from its tables only.
+
+    Call it after `ensure_roles`. Raises OperationalError.
+    """
+    database, schema = sql.Identifier(EXCHANGE), sql.Identifier(EXCHANGE_SCHEMA)
+    writer, reader = sql.Identifier(EXCHANGE_WRITER), sql.Identifier(EXCHANGE_READER)
+    with server.administer("postgres") as cursor:
+        _ensure_role(cursor, EXCHANGE_WRITER, writer_password)
+        _ensure_role(cursor, EXCHANGE_READER, reader_password)
+        cursor.execute("select 1 from pg_database where datname = %s", [EXCHANGE])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("create database {} owner {} template template0").format(database, writer))
+        _close_databases(cursor)
+        cursor.execute(sql.SQL("grant connect on database {} to {}, {}").format(database, writer, reader))
+    with server.administer(EXCHANGE) as cursor:
+        for statement in (
+            "revoke all on schema public from public",
+            "create schema if not exists {schema} authorization {writer}",
+            "grant usage on schema {schema} to {reader}",
+            "grant select on all tables in schema {schema} to {reader}",
+            # What the writer creates later is readable, too.
+            "alter default privileges for role {writer} in schema {schema} grant select on tables to {reader}",
+        ):
+            cursor.execute(sql.SQL(statement).format(schema=schema, writer=writer, reader=reader))
 
 
 def _ensure_role(cursor: psycopg2.extensions.cursor, name: str, password: str) -> None:

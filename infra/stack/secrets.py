@@ -24,12 +24,15 @@ class StackSecrets(BaseModel):
     """What the services of one stack share. `accounts` maps accounts of the Airflow page to passwords.
 
     `postgres` is the password of Airflow's role, `postgres_admin` the administrator's, which no service is given.
+    `exchange_writer` and `exchange_reader` are those of a simulated city's exchange database.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     postgres: SecretStr
     postgres_admin: SecretStr
+    exchange_writer: SecretStr
+    exchange_reader: SecretStr
     fernet_key: SecretStr
     jwt_secret: SecretStr
     session_key: SecretStr
@@ -42,6 +45,8 @@ def stack_secrets(path: Path) -> StackSecrets:
     made = {
         "postgres": secrets.token_urlsafe(24),
         "postgres_admin": secrets.token_urlsafe(24),
+        "exchange_writer": secrets.token_urlsafe(24),
+        "exchange_reader": secrets.token_urlsafe(24),
         "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "jwt_secret": secrets.token_urlsafe(48),
         "session_key": secrets.token_urlsafe(32),

@@ -16,6 +16,7 @@ import duckdb
 
 from ingestion.authoring.guess import DraftedTable, draft_table, table_name, with_serials
 from ingestion.authoring.known import NOTHING, Known
+from ingestion.authoring.parquet_sample import read_parquet
 from ingestion.authoring.render import comment, quoted, scalar, settings_lines, table_lines
 from ingestion.authoring.sample import Sample, is_workbook, read_sample
 from ingestion.authoring.tables import load_tables
@@ -26,6 +27,7 @@ from ingestion.contract.schedule import CYCLES
 from ingestion.errors import ContractError
 from ingestion.intervals import Step
 from ingestion.machine.engines import restrict
+from ingestion.parsers.parquet_file import is_parquet
 
 TIMEZONE = "Asia/Shanghai"
 _STAMPS: tuple[tuple[re.Pattern[str], str, Step], ...] = (
@@ -44,7 +46,7 @@ def draft(path: Path, *, department: str, feed: str, known: Known = NOTHING) -> 
     for role, name in (("department", department), ("feed", feed)):
         if not NAME.fullmatch(name):
             raise ContractError(f"{role} {name!r}: lower-case letters, digits and _, a letter first")
-    sample = read_workbook(path) if is_workbook(path) else read_sample(path)
+    sample = _sample(path)
     with (
         tempfile.TemporaryDirectory() as scratch,
         duckdb.connect(config={"memory_limit": "1GB", "threads": 2}) as connection,
@@ -67,6 +69,12 @@ def draft(path: Path, *, department: str, feed: str, known: Known = NOTHING) -> 
         *_extension(path, sample, known, department, feed, tables),
     ]
     return "\n".join(lines).replace("{timezone}", TIMEZONE) + "\n"
+
+
+def _sample(path: Path) -> Sample:
+    if is_workbook(path):
+        return read_workbook(path)
+    return read_parquet(path) if is_parquet(path) else read_sample(path)
 
 
 def _head(path: Path, known: Known, department: str, feed: str, left_out: dict[str, str]) -> list[str]:
@@ -156,6 +164,8 @@ def _records_of(sample: Sample, member: str, encoding: str) -> list[str]:
         if sample.namespaces:
             lines += ["namespaces:", *(f"  {prefix}: {quoted(uri)}" for prefix, uri in sample.namespaces.items())]
         return lines
+    if sample.kind == "parquet":
+        return []
     if sample.kind == "xlsx":
         lines = [f"sheet: {scalar(member)}{comment(guess='the first visible sheet with headings')}"]
         if sample.header_row > 1:

@@ -29,7 +29,7 @@ _ALIKE, _LONG = 5, 20
 _TYPES = "[content_types].xml"
 _DELIMITED = (".csv", ".txt", ".tsv", ".tab")
 
-Kind = Literal["csv", "zip", "ndjson", "json", "xlsx", "xml"]
+Kind = Literal["csv", "zip", "ndjson", "json", "xlsx", "xml", "parquet"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def read_sample(path: Path) -> Sample:
         raise _refusal(path, "is empty")
     if head.startswith(b"PK\x03\x04"):
         return _zip(path)
-    if head.startswith((b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PDF", b"\xff\xfe", b"\xfe\xff", b"PAR1")):
+    if head.startswith((b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PDF", b"\xff\xfe", b"\xfe\xff")):
         raise _refusal(path, "is compressed, binary or UTF-16; formats: CSV/TSV, ZIP of CSV, NDJSON, JSON, XML")
     encoded = _encoded(head)
     start = encoded.text.lstrip()[:200].casefold()

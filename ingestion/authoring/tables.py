@@ -66,7 +66,7 @@ def load_tables(
         file.write_text(text.text, encoding="utf-8", newline="")
         relation = f"sample_{index}"
         try:
-            if sample.kind in ("csv", "zip", "xlsx"):
+            if sample.kind in ("csv", "zip", "xlsx", "parquet"):
                 tables.append(_delimited(connection, file, relation, member, text))
             else:
                 tables.append(_records(connection, file, relation, member, sample))

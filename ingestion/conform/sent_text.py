@@ -1,7 +1,8 @@
 """Strip the text columns of a segment, and replace blank values and null words by NULL.
 
 This precedes everything else that is done to a value: codes, types, keys, pseudonyms and rules (docs/adr/0017). The
-parsers have replaced exact null words already; here those with surrounding blanks, and those in JSON, are replaced.
+parsers have replaced exact null words already; here those with surrounding blanks, and those in JSON and Parquet, are
+replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from ingestion.contract.extension import Format, JsonFormat, ZipFormat
 from ingestion.contract.model import Column
-from ingestion.contract.table_formats import FixedWidthFormat
+from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat
 from ingestion.parsers.blank_cells import stripped
 from ingestion.parsers.blocks import Array
 from ingestion.values.blanks import is_blank, strip
@@ -29,7 +30,7 @@ class SentText:
         """Names of columns whose values keep the blanks around them."""
         words = dict.fromkeys(strip(word) for word in text.null_values if not is_blank(word))
         self._words = pa.array(list(words), pa.string())
-        self._every = isinstance(text, JsonFormat)
+        self._every = isinstance(text, JsonFormat | ParquetFormat)
 
     def read(self, columns: pa.Table) -> pa.Table:
         """The prepared columns (VARCHAR), with the same rows."""

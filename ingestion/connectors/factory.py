@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestion.connectors.base import Connector
 from ingestion.connectors.file_drop import FileDropConnector
 from ingestion.contract.model import Contract
-from ingestion.contract.sources import HttpFile, JsonApi
+from ingestion.contract.sources import Database, HttpFile, JsonApi
 from ingestion.contract.usable import require_active
 from ingestion.lake import Lake
 
@@ -17,7 +17,7 @@ def connector_for(lake: Lake, contract: Contract) -> Connector:
     """
     require_active(contract)
     source = contract.citylake.source
-    # The HTTP connectors are imported here: a file drop needs no HTTP client.
+    # The other connectors are imported here: a file drop needs no HTTP client and no database driver.
     if isinstance(source, HttpFile):
         from ingestion.connectors.http_file import HttpFileConnector
 
@@ -26,4 +26,8 @@ def connector_for(lake: Lake, contract: Contract) -> Connector:
         from ingestion.connectors.json_api import JsonApiConnector
 
         return JsonApiConnector(lake, contract, source)
+    if isinstance(source, Database):
+        from ingestion.connectors.exchange import DatabaseConnector
+
+        return DatabaseConnector(lake, contract, source)
     return FileDropConnector(lake.settings.drop_root)

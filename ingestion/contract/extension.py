@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ingestion.contract.sources import NAME, Source
 from ingestion.contract.strict import Declared
-from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.values.blanks import strip
 from ingestion.values.check_digits import Check
 
@@ -105,7 +105,7 @@ class XmlFormat(Declared):
 
 
 Format = Annotated[
-    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat,
+    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat | ParquetFormat,
     Field(discriminator="type"),
 ]
 

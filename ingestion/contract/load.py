@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ingestion.contract.database_checks import pair_problems
 from ingestion.contract.model import Contract
 from ingestion.contract.problem import InvalidContract, Problem, choices
 from ingestion.contract.resolve import resolve
@@ -76,6 +77,9 @@ def read_feeds(folder: Path) -> Feeds:
             feeds.broken[_feed_name(path, folder)] = problems
         else:
             feeds.contracts[contract.name] = contract
+    for name, problems in pair_problems(feeds.contracts, frozenset(feeds.broken)).items():
+        feeds.broken[name] = problems
+        del feeds.contracts[name]
     return Feeds(dict(sorted(feeds.contracts.items())), feeds.broken)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import timedelta
 
 from ingestion.contract import conditions, expressions, headers, xml_paths
+from ingestion.contract.database_checks import database_problems
 from ingestion.contract.extension import (
     Catalogue,
     Citylake,
@@ -36,7 +37,7 @@ def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: R
     for key, problem in found.items():
         if problem:
             report.add((*path, *key), problem)
-    for where, message in source_problems(citylake):
+    for where, message in (*source_problems(citylake), *database_problems(citylake, tables)):
         report.add((*path, *where), message)
     for name in citylake.tables:
         if name not in {table.name for table in tables}:

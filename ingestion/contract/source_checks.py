@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ingestion.contract.extension import Citylake, JsonFormat
 from ingestion.contract.problem import KeyPath
 from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour, repeats_midnight
-from ingestion.contract.sources import FileDrop, HttpFile, JsonApi
+from ingestion.contract.sources import Database, FileDrop, HttpFile, JsonApi
 from ingestion.values.hosts import declared_host
 
 ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
@@ -30,6 +30,8 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
         problem = path_problem(source.path, citylake.calendar.every)
         if problem:
             yield ("source", "path"), problem
+        return
+    if isinstance(source, Database):
         return
     yield from _url(source, citylake)
     for name in source.headers:

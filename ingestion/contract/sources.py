@@ -6,6 +6,7 @@ A source names a connection; login and token belong to the connection, never to 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -136,6 +137,33 @@ class JsonApi(_Web):
         return self
 
 
+class Database(Document):
+    """A table of a PostgreSQL database, such as the exchange database (前置库) a department writes for others.
+
+    A snapshot reads the whole table, an interval the rows whose `cursor` (a column, by its bronze or physical name)
+    lies in it or in the `overlap` before it, where rows turn up that were committed late; the calendar's first interval
+    reads all that is older, too. `full_snapshot` is the feed (`department.feed`) that reads the same table whole, which
+    alone shows what was deleted. Columns that the contract does not have are landed, and refuse the delivery;
+    `columns: declared` leaves them where they are. A table of more than `max_rows` or `max_bytes` (bytes of text) is
+    not taken. `batch_bytes` is what the driver holds at a time. Of the timeouts, `read` is how long the server may be
+    silent and `total` also limits the server's statement.
+    """
+
+    connector: Literal["database"]
+    connection: str = Field(pattern=NAME)
+    schema_name: str = Field(alias="schema", min_length=1)
+    table: str = Field(min_length=1)
+    cursor: str | None = None
+    overlap: timedelta = Field(default=timedelta(0), ge=timedelta(0), le=timedelta(days=366))
+    full_snapshot: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")
+    columns: Literal["all", "declared"] = "all"
+    timeouts: Timeouts = Timeouts()
+    attempts: int = Field(default=3, ge=1, le=20, description="Of one delivery, each in a snapshot of its own.")
+    max_rows: int = Field(default=20_000_000, gt=0)
+    max_bytes: int = Field(default=8 * 2**30, gt=0)
+    batch_bytes: int = Field(default=8 * 2**20, ge=2**16, le=2**28)
+
+
 def connector(raw: Any) -> str:
     """The connector a source names; a bare `path` is a file drop."""
     named = raw.get("connector", "file_drop") if isinstance(raw, dict) else getattr(raw, "connector", "file_drop")
@@ -143,6 +171,9 @@ def connector(raw: Any) -> str:
 
 
 Source = Annotated[
-    Annotated[FileDrop, Tag("file_drop")] | Annotated[HttpFile, Tag("http")] | Annotated[JsonApi, Tag("json_api")],
+    Annotated[FileDrop, Tag("file_drop")]
+    | Annotated[HttpFile, Tag("http")]
+    | Annotated[JsonApi, Tag("json_api")]
+    | Annotated[Database, Tag("database")],
     Discriminator(connector),
 ]

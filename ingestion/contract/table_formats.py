@@ -1,6 +1,6 @@
-"""Models of the formats whose tables are laid out by position: fixed-width text and spreadsheets.
+"""Models of the formats that are no delimited text and no document: fixed-width text, spreadsheets, Parquet.
 
-They are read by `ingestion.parsers.fixed_width` and `ingestion.parsers.xlsx`.
+They are read by `ingestion.parsers.fixed_width`, `ingestion.parsers.xlsx` and `ingestion.parsers.parquet_records`.
 """
 
 from __future__ import annotations
@@ -169,6 +169,20 @@ class XlsxFormat(Declared):
         if self.sheet is not None and self.sheet_number is not None:
             raise ValueError("a sheet is named by `sheet` or by `sheet_number`, not by both")
         return self
+
+
+class ParquetFormat(Declared):
+    """A Parquet file, its columns found by name and taken as text.
+
+    Text columns are taken as sent. Other types become their exact text: ISO 8601 dates and times (moments in UTC, with
+    `+00`), decimals and doubles with all their digits, `true` and `false`. A column that is nested or bytes is refused
+    by name.
+    """
+
+    type: Literal["parquet"] = "parquet"
+    null_values: list[str] = Field(default=[""])
+    trim: bool = True
+    lenient_extra_columns: bool = False
 
 
 def unknown_fields(spec: object, sources: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:

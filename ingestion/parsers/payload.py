@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.model import Contract, Table
-from ingestion.contract.table_formats import FixedWidthFormat, XlsxFormat
+from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment, Source
@@ -19,11 +19,12 @@ from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header import match_header
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
+from ingestion.parsers.parquet_records import ParquetRecords
 from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,13 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
 
 
 def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -> Callable[[], Iterator[Segment]]:
-    """The `segments` function for the one table of a payload without a header."""
+    """The `segments` function for the one table of a payload without a header line."""
     if isinstance(spec, FixedWidthFormat):
         return FixedWidth(table, spec, path, settings).segments
     if isinstance(spec, XmlFormat):
         return XmlRecords(table, spec, path, settings).segments
+    if isinstance(spec, ParquetFormat):
+        return ParquetRecords(table, spec, path, settings).segments
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 

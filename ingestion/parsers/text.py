@@ -1,4 +1,4 @@
-"""The original text of selected records of a block, as Arrow strings."""
+"""The original text of selected records of a block, as Arrow strings, and a block of such texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ import pyarrow as pa
 from ingestion.parsers.blocks import Array, Block
 from ingestion.parsers.encoding import to_utf8
 from ingestion.parsers.records import KEPT_TEXT
+
+
+def block_of_texts(texts: pa.ChunkedArray, first: int, lengths: Array | None = None) -> Block:
+    """A block of records whose text was made here, as they were no bytes of the payload; its offsets mean nothing.
+
+    `lengths`: true lengths in bytes, where the texts are cut.
+    """
+    text = texts.combine_chunks().cast(pa.large_string())
+    offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
+    starts, ends = offsets[:-1], offsets[1:]
+    made = ends - starts if lengths is None else lengths
+    return Block(text.buffers()[2].to_pybytes(), None, first, starts, ends, made, "utf-8")
 
 
 def strings(block: Block, rows: Array) -> pa.Array:

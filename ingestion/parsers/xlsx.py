@@ -24,13 +24,14 @@ from ingestion.contract.model import Table
 from ingestion.contract.table_formats import XlsxFormat
 from ingestion.errors import DeliveryRefused
 from ingestion.machine.engines import restrict
-from ingestion.parsers.blocks import Array, Block, Segment, readable
+from ingestion.parsers.blocks import Array, Segment, readable
 from ingestion.parsers.header import Header, check_header, match_header, without_headers
 from ingestion.parsers.sheet_cells import RULES, Fault, column_letters
 from ingestion.parsers.sheet_merges import Merges
 from ingestion.parsers.sheet_shape import Shape, SheetReader
 from ingestion.parsers.sheet_types import ColumnJudge
 from ingestion.parsers.sheet_values import Values, concat_values
+from ingestion.parsers.text import block_of_texts
 from ingestion.parsers.workbook import Sheet, Workbook
 from ingestion.settings import Settings
 from ingestion.sql import identifier, literal
@@ -215,10 +216,7 @@ class Xlsx:
             )
 
     def _segment(self, found: pa.Table, number: int) -> Segment:
-        text = found["_text"].combine_chunks().cast(pa.large_string())
-        offsets = np.frombuffer(text.buffers()[1], np.int64)[text.offset : text.offset + len(text) + 1]
-        starts, ends = offsets[:-1], offsets[1:]
-        block = Block(text.buffers()[2].to_pybytes(), None, number, starts, ends, ends - starts, "utf-8")
+        block = block_of_texts(found["_text"], number)
         faults = found["_faults"].to_numpy()
         judged = (
             ("cell_error", _true(found["_cell_error"]) | (faults & _bit(Fault.ERROR) > 0)),

@@ -16,8 +16,8 @@ from _tree import ROOT, shown, tracked
 from ingestion.contract.load import load_contracts
 from ingestion.settings import Settings
 
-SUBJECT = ("tests/acceptance/", "tests/integration/airflow/", "tests/unit/infra/simulator/")
-"""The story of one bad file, days through Airflow, the simulated departments themselves."""
+SUBJECT = ("tests/acceptance/", "tests/integration/airflow/", "tests/unit/dbt_project/", "tests/unit/infra/simulator/")
+"""The story of one bad file, days through Airflow, what single models compute, the simulated departments themselves."""
 
 
 @cache

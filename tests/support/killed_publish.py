@@ -1,4 +1,7 @@
-"""Publish in a process that is killed just before its n-th write to the store: `killed_publish.py HOME N`."""
+"""Publish in a process that is killed just before its n-th write to the store: `killed_publish.py HOME N`.
+
+With a third argument `unpublish` it only takes expired records out. A deletion is a write too.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from pathlib import Path
 from ingestion.settings import Settings
 from ingestion.store import Store, open_store
 from ingestion.store.base import ObjectInfo
+from tests.support.notices import CITY_TIME, settings_of
 from tests.support.small_city import open_small_lake
 from warehouse.build.report import BuildReport
+from warehouse.publish.leave import unpublish
 from warehouse.publish.run import publish
 from warehouse.verdict import Verdict
 
@@ -44,13 +49,21 @@ class KillingStore:
         self._step()
         self._store.replace(key, data)
 
+    def delete(self, key: str) -> None:
+        self._step()
+        self._store.delete(key)
 
-def main(home: Path, kill_before: int) -> None:
-    lake = open_small_lake(home, KillingStore(open_store(Settings(home=home)), kill_before))  # type: ignore[arg-type]
+
+def main(home: Path, kill_before: int, what: str = "publish") -> None:
+    settings = settings_of(home) if (home / CITY_TIME).is_file() else Settings(home=home)
+    lake = open_small_lake(home, KillingStore(open_store(settings), kill_before), settings)  # type: ignore[arg-type]
+    if what == "unpublish":
+        unpublish(lake)
+        return
     report = BuildReport.load(lake.settings.state_root / "report.json")
     verdicts = [Verdict.model_validate(v) for v in json.loads((lake.settings.state_root / "verdicts.json").read_text())]
     publish(lake, report, verdicts, approver="duty officer")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

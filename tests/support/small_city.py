@@ -1,7 +1,8 @@
 """A small lake for tests of the gate and the release: real store, real DuckDB files, three products.
 
-`weather` (fact by day, mart, pub table), `food` (fact by day, refers to towns) and `places` (a
-dimension). `SmallCity.build()` writes build.duckdb and returns the report dbt's runner would have left.
+`weather` (fact by day, mart, pub table), `food` (fact by day, refers to towns) and `places` (a dimension). With
+`notices` there is a fourth of that name, whose open table's rows have a last day. `SmallCity.build()` writes
+build.duckdb and returns the report dbt's runner would have left.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from ingestion.receipts.log import ReceiptLog
 from ingestion.receipts.model import BronzeFile, Receipt, Span, TableReceipt
 from ingestion.settings import Settings
 from ingestion.store import Store, open_store
-from warehouse.build.report import REPORT, BuildReport, CheckRun, ModelBuilt
+from warehouse.build.report import REPORT, BuildReport, CheckRun, Expires, ModelBuilt
 
 DELIVERY: dict[str, Any] = {"office.reading": "interval", "office.visit": "interval", "office.town": "snapshot"}
+NOTICES = "office.notice"
+EXPIRES = Expires(column="notice_end_date", key=["notice_id"], ended_by="fct_notice")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class SmallCity:
     receipts: int = 0
     digest: str = "code-1"
     settings: Settings | None = None
+    notices: dict[str, date | None] | None = None
+    """Last days of the notices that the build would show, by id; None for a city without any."""
+    endings: dict[str, date | None] = field(default_factory=dict)
+    """Last days by the internal fact `fct_notice`, where it has the notice."""
+    expires: Expires | None = EXPIRES
 
     def __post_init__(self) -> None:
         self.lake = open_small_lake(self.home, settings=self.settings)
@@ -71,6 +79,9 @@ class SmallCity:
         (self.home / "accepted_failures.yaml").write_text("accepted_failures: []\n", encoding="utf-8")
         self.inputs = {feed: [] for feed in DELIVERY}
         self.deliver("office.town", "2026-03-02")
+        if self.notices is not None:
+            self.inputs[NOTICES] = []
+            self.deliver(NOTICES, "2026-03-02")
         for day in ("2026-03-02", "2026-03-03", "2026-03-04"):
             self.add_day(day)
 
@@ -99,15 +110,15 @@ class SmallCity:
         committed_at = datetime(2026, 3, 8, tzinfo=UTC) + timedelta(seconds=self.receipts)
         tables: dict[str, TableReceipt] = {}
         if outcome == "accepted":
-            days = {} if DELIVERY[feed] == "snapshot" else {day: 1}
+            days = {} if _delivery(feed) == "snapshot" else {day: 1}
             bronze = self._bronze(keys.table_object(keys.BRONZE, department, name, "t", dt, batch, "v1", "a"), days)
             tables["t"] = TableReceipt(received=1, accepted=1, quarantined=0, duplicates=0, bronze=[bronze])
-            same = f"/dt={day}/" if DELIVERY[feed] == "interval" else "/"
+            same = f"/dt={day}/" if _delivery(feed) == "interval" else "/"
             self.inputs[feed] = [*(k for k in self.inputs[feed] if same not in k), bronze.key]
         receipt = Receipt(
             department=department, feed=name, batch=batch, attempt="a", outcome=outcome, message=message,
             rule=rule if outcome == "refused" else None,
-            delivery=DELIVERY[feed], correction="full" if DELIVERY[feed] == "interval" else None,
+            delivery=_delivery(feed), correction="full" if _delivery(feed) == "interval" else None,
             interval=Span(start=interval.start, end=interval.end), dt=dt, contract=feed, revision="v1", key_version=1,
             raw_key=keys.raw_payload(prefix, "x.csv"), raw_sha256=sha256, raw_bytes=len(payload),
             content_as_of=committed_at, loaded_at=committed_at, committed_at=committed_at, tables=tables,
@@ -133,13 +144,17 @@ class SmallCity:
         with contextlib.closing(duckdb.connect(str(path))) as build:
             self._tables(build)
             names = ["fct_weather", "mart_weather", "pub_weather", "fct_inspection", "dim_town", "stg_wx"]
+            if self.notices is not None:
+                self._notices(build, self.notices)
+                names += ["fct_notice", "pub_notice"]
             build.execute("create schema _citylake")
             build.execute("create table _citylake.run as select $id as build_id", {"id": f"build{self.builds:04}"})
             rows = {n: build.execute(f"select count(*) from {n}").fetchone()[0] for n in names}
         report = BuildReport(
             build_id=f"build{self.builds:04}", as_of=date(2026, 3, 6), started_at=datetime.now(UTC),
             finished_at=datetime.now(UTC), full_refresh=False, nothing_new=False, dbt_version="1.11", invocation_id="i",
-            project_digest=self.digest, models=self._models(rows), checks=checks(), affected=affected or {},
+            project_digest=self.digest, models=self._models(rows), affected=affected or {},
+            checks=checks() if self.notices is None else [*checks(), *_checks_of("notices", "fct_notice")],
             inputs={feed: list(keys) for feed, keys in self.inputs.items()},
         )  # fmt: skip
         report = report.model_copy(update=changes)
@@ -166,9 +181,24 @@ class SmallCity:
         )
         build.execute("create view stg_wx as select * from fct_weather")
 
+    def _notices(self, build: duckdb.DuckDBPyConnection, notices: dict[str, date | None]) -> None:
+        build.execute("create table pub_notice (notice_id varchar, notice_end_date date, title varchar)")
+        build.execute("create table fct_notice (notice_id varchar, notice_end_date date)")
+        rows = [[name, day, f"告示 {name}"] for name, day in notices.items()]
+        # The first is no notice of the open edition, so that the fact is never empty.
+        endings = [["internal", None], *([name, day] for name, day in self.endings.items())]
+        build.executemany("insert into fct_notice values (?, ?)", endings)
+        if rows:
+            build.executemany("insert into pub_notice values (?, ?, ?)", rows)
+
     def _models(self, rows: dict[str, int]) -> list[ModelBuilt]:
         wx, food = ["office.reading"], ["office.visit"]
+        notices = [] if self.notices is None else [
+            model("fct_notice", "notices", "fact", [NOTICES], rows),
+            model("pub_notice", "notices", "pub", [NOTICES], rows, expires=self.expires),
+        ]  # fmt: skip
         return [
+            *notices,
             model("stg_wx", None, None, wx, None, public=False, materialized="view"),
             model("fct_weather", "weather", "fact", wx, rows, day_column="observed_date", upstream=["model.c.stg_wx"]),
             model("mart_weather", "weather", "mart", wx, rows),
@@ -201,7 +231,7 @@ def checks() -> list[CheckRun]:
     """The full set for the three products, all passed."""
     found = []
     for product, table in (("weather", "fct_weather"), ("food", "fct_inspection"), ("places", "dim_town")):
-        found += [check(f"{kind}_{table}", kind, product, table) for kind in ("key", "freshness", "reconciliation")]
+        found += _checks_of(product, table)
     total = (
         'select 1 where (select count(*) from "build"."main"."fct_weather")'
         ' <> (select sum(readings) from "build"."main"."mart_weather")'
@@ -210,6 +240,14 @@ def checks() -> list[CheckRun]:
     relation = {"child": "fct_inspection", "column": "town_code", "parent": "dim_town", "parent_column": "town_code"}
     found.append(check("town_known", "relationship", "food", "fct_inspection", "dim_town", relation=relation))
     return found
+
+
+def _checks_of(product: str, table: str) -> list[CheckRun]:
+    return [check(f"{kind}_{table}", kind, product, table) for kind in ("key", "freshness", "reconciliation")]
+
+
+def _delivery(feed: str) -> Any:
+    return "snapshot" if feed == NOTICES else DELIVERY[feed]
 
 
 def changed(report: BuildReport, name: str, **facts: Any) -> BuildReport:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from warehouse.build.lineage import Lineage, arguments_of, check_of, citylake_meta, group, kind_of
+from warehouse.build.lineage import Lineage, arguments_of, check_of, citylake_meta, expires_of, group, kind_of
 from warehouse.build.report import CheckRun, ModelBuilt, NodeResult, Relation, Status
 
 _STATUS: dict[str, Status] = {
@@ -60,6 +60,7 @@ def _model(lineage: Lineage, unique_id: str, result: NodeResult | None, rows: in
         message=None if status == "passed" else _message(result),
         rows=rows,
         day_column=citylake_meta(node).get("day_column"),
+        expires=expires_of(node),
         feeds=lineage.feeds(unique_id),
         upstream=[lineage.node(parent)["name"] for parent in lineage.upstream(unique_id)],
         upstream_products=lineage.products(unique_id),

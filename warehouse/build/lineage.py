@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
 
+from pydantic import ValidationError
+
 from warehouse.build.errors import BuildFailed
-from warehouse.build.report import CheckKind, Kind
+from warehouse.build.report import CheckKind, Expires, Kind
 
 _KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
 _CHECKS: dict[str, CheckKind] = {
@@ -131,6 +133,19 @@ def citylake_meta(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a node declares under `config.meta.citylake`."""
     meta: Mapping[str, Any] = ((node.get("config") or {}).get("meta") or {}).get("citylake") or {}
     return meta
+
+
+def expires_of(node: Mapping[str, Any]) -> Expires | None:
+    """When rows of a model leave the open edition; None where they stay. Raises BuildFailed where it cannot be read."""
+    declared = citylake_meta(node).get("expires")
+    try:
+        return None if declared is None else Expires.model_validate(declared)
+    except ValidationError as error:
+        raise BuildFailed(
+            f"model {node['name']} says what cannot be read under config.meta.citylake.expires: {declared}",
+            left="tables were built, the watermark was not moved",
+            next_step="say `expires: {column: …}` in <model>.yml, then: make generate",
+        ) from error
 
 
 def group(node: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,18 @@ CheckKind = Literal["key", "freshness", "reconciliation", "relationship", "rule"
 Status = Literal["passed", "warned", "failed", "error", "skipped"]
 
 
+class Expires(Document):
+    """When rows of a public table leave the open edition: on the local date in `column` (docs/adr/0030).
+
+    `ended_by` names an internal model of the build that has `key`, the table's key, and `column` too: where its date is
+    earlier, that date counts.
+    """
+
+    column: str
+    key: list[str]
+    ended_by: str | None = None
+
+
 class ModelBuilt(Document):
     """One dbt model after a build.
 
@@ -44,6 +56,7 @@ class ModelBuilt(Document):
     message: str | None = None
     rows: int | None = None
     day_column: str | None = None
+    expires: Expires | None = None
     feeds: list[str] = Field(default=[])
     upstream: list[str] = Field(default=[])
     upstream_products: list[str] = Field(default=[])

@@ -56,6 +56,25 @@ def expire_command(context: typer.Context, dry_run: DryRun = False, as_json: AsJ
     _show(removed, dry_run=dry_run, as_json=as_json)
 
 
+@app.command("unpublish")
+def unpublish_command(context: typer.Context, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Take records whose last day is over out of the open edition. Older releases that hold one are withdrawn."""
+    from warehouse.maintenance import unpublish
+
+    session: Session = context.obj
+    with progress("look for records whose last day is over"):
+        lefts = unpublish(session.lake, dry_run=dry_run)
+    if as_json:
+        write_json(lefts)
+        return
+    for left in lefts:
+        write(f"{left} {'would leave' if dry_run else 'left'}; current: {left.release or 'no release'}")
+        if left.without_build:
+            write(f"by their own dates alone, without the last build: {left.without_build}")
+        for release in left.withdrawn:
+            write(f"{'would be ' if dry_run else ''}withdrawn: {release}")
+
+
 @app.command("compact")
 def compact_command(context: typer.Context, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Merge small bronze files. Of settled days and months, so that builds open fewer; no row changes."""

@@ -134,6 +134,10 @@ def show_releases(releases: Sequence[Published], console: Console) -> None:
                 console.print(f"{released.edition}: {what}: {', '.join(products)}", style="yellow", markup=False)
         if released.outcome == "on_hold":
             console.print(released.message, style="yellow", markup=False)
+        for table, count in released.expired.items():
+            console.print(f"{released.edition}: {count} expired records of {table} left", markup=False)
+        for release in released.withdrawn:
+            console.print(f"{released.edition}: withdrawn, as it holds expired records: {release}", markup=False)
 
 
 def show_build(report: BuildReport, console: Console) -> None:

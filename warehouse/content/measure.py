@@ -113,7 +113,7 @@ def measure(
     A table whose reading raises an unexpected exception is left out, so that only its product is refused; the crash
     log says why. Raises IntegrityError when the build file is not the one the report describes, StoreError.
     """
-    _require_build(connection, report)
+    require_build(connection, report)
     cache = lake.settings.state_root / "content.json"
     cached = _read_cache(cache)
     identity = (report.build_id, baseline.id if baseline else None, ENGINE)
@@ -122,7 +122,7 @@ def measure(
     comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
     measured = cached.tables if cached is not None and cached.engine == ENGINE else {}
     public = [model for model in report.models if model.public and model.product and model.status == "passed"]
-    tables, columns = {}, _columns(connection)
+    tables, columns = {}, columns_of_build(connection)
     with closing(lake.log.connect()) as log:
         for model in public:
             try:
@@ -139,7 +139,7 @@ def measure(
     return content
 
 
-def _require_build(connection: duckdb.DuckDBPyConnection, report: BuildReport) -> None:
+def require_build(connection: duckdb.DuckDBPyConnection, report: BuildReport) -> None:
     """Raises IntegrityError unless the report is of the build that began last, since a later one may have
     changed rows."""
     try:
@@ -200,14 +200,11 @@ class _Reader:
         model, rows = self.model, self._count()
         facts = self._facts(rows)
         if model.day_column is None:
-            query = f"select {row_identity.rows(self.columns)} from {relation(model.name)}"
-            row = self.connection.execute(query).fetchone()
-            return TableContent(**facts, content=_digest(self.columns, row or ()))
+            return TableContent(**facts, content=_whole(self.connection, relation(model.name), self.columns))
         base = baseline.tables.get(model.name) if baseline else None
         days, read = self._days(base, candidates, rows)
-        lines = [f"{day} {content.content}" for day, content in sorted(days.items())]
         undated = rows - sum(content.rows for content in days.values())
-        content = _digest(self.columns, lines)
+        content = _of_days(self.columns, days)
         return TableContent(**facts, content=content, days=days, read=sorted(read), undated=undated)
 
     def _days(
@@ -230,13 +227,7 @@ class _Reader:
     def _read(self, days: set[str] | None) -> dict[str, DayContent]:
         if days is not None and not days:
             return {}
-        day = day_expression(self.model.day_column or "", self.columns)
-        rows = self.connection.execute(
-            f"""select strftime({day}, '%Y-%m-%d') as day, {row_identity.rows(self.columns)}
-                from {relation(self.model.name)}
-                where {day} is not null and {days_filter(day, days)} group by {day}"""
-        ).fetchall()
-        return {row[0]: DayContent(rows=row[1], content=_digest(self.columns, row[1:])) for row in rows}
+        return _by_day(self.connection, relation(self.model.name), self.columns, self.model.day_column or "", days)
 
     def _count_days(self) -> dict[str, int]:
         day = day_expression(self.model.day_column or "", self.columns)
@@ -258,6 +249,40 @@ class _Reader:
                 next_step="citylake build",
             )
         return rows
+
+
+def content_of(
+    connection: duckdb.DuckDBPyConnection, query: str, columns: dict[str, str], day_column: str | None
+) -> tuple[str, dict[str, DayContent]]:
+    """The hash of a query's rows as that of a table of these columns, and of a fact the content of each day."""
+    if day_column is None:
+        return _whole(connection, f"({query}) as hashed", columns), {}
+    days = _by_day(connection, f"({query}) as hashed", columns, day_column, None)
+    return _of_days(columns, days), days
+
+
+def _whole(connection: duckdb.DuckDBPyConnection, source: str, columns: dict[str, str]) -> str:
+    row = connection.execute(f"select {row_identity.rows(columns)} from {source}").fetchone()
+    return _digest(columns, row or ())
+
+
+def _by_day(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    columns: dict[str, str],
+    day_column: str,
+    days: Iterable[str] | None,
+) -> dict[str, DayContent]:
+    day = day_expression(day_column, columns)
+    rows = connection.execute(
+        f"""select strftime({day}, '%Y-%m-%d') as day, {row_identity.rows(columns)} from {source}
+            where {day} is not null and {days_filter(day, days)} group by {day}"""
+    ).fetchall()
+    return {row[0]: DayContent(rows=row[1], content=_digest(columns, row[1:])) for row in rows}
+
+
+def _of_days(columns: dict[str, str], days: dict[str, DayContent]) -> str:
+    return _digest(columns, [f"{day} {content.content}" for day, content in sorted(days.items())])
 
 
 def _rows(days: dict[str, DayContent], day: str) -> int | None:
@@ -288,8 +313,8 @@ def _digest(columns: dict[str, str], parts: Iterable[object]) -> str:
     return sha256_of_bytes(text.encode())[:32]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """Table to its columns, name to type, in order."""
+def columns_of_build(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Table or view of the build to its columns, name to type, in order."""
     rows = connection.execute(
         """select table_name, column_name, data_type from duckdb_columns()
            where database_name = $1 and schema_name = 'main' order by column_index""",

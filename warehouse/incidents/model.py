@@ -23,6 +23,7 @@ Kind = Literal[
     "delivery_held",
     "delivery_late",
     "product_blocked",
+    "records_expired",
     "task_failed",
 ]
 NoticeEvent = Literal["opened", "resolved"]

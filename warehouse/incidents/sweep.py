@@ -1,14 +1,16 @@
 """The sweep: open and resolve incidents by what receipts and verdicts say now, and send unsent notices again.
 
 It runs after ingest, after the gate and on a timer, and may run at any time: where nothing changed, nothing is written.
-Every incident that follows from data (refused, held, late, blocked) is found here even if no task reported it.
+Every incident that follows from data (refused, held, late, blocked, expired records still public) is found here even
+if no task reported it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
@@ -18,7 +20,12 @@ from warehouse.incidents.conditions import LOOK_BACK, Condition, conditions
 from warehouse.incidents.model import BY_INTERVAL, Incident
 from warehouse.incidents.notify import Notified, new_notices, notify
 from warehouse.incidents.report import IncidentChange, end, report, resolve
+from warehouse.release import layout
+from warehouse.release.retained import overdue
 from warehouse.verdict import Verdict
+
+UNPUBLISHED_WITHIN = timedelta(hours=2)
+"""After midnight, in which records of the day before may still be public: the hourly task had two tries."""
 
 
 @dataclass
@@ -46,6 +53,8 @@ def sweep(lake: Lake, now: datetime | None = None) -> Swept:
     _end_runs(book, conditions_now, active, swept)
     for verdict in _verdicts(lake):
         _report_verdict(lake, verdict, swept)
+    for edition in filter(layout.is_public, layout.EDITIONS):
+        _report_expired(lake, edition, now, swept)
     _notify_pending(book, now, swept)
     swept.open = sum(incident.is_open for incident in book.active())
     return swept
@@ -118,6 +127,17 @@ def _report_verdict(lake: Lake, verdict: Verdict, swept: Swept) -> None:
     failed = [f"{c.kind} {c.name}: {c.status}" for c in verdict.checks if not c.good]
     message = f"{len(failed)} checks refuse, judged for {verdict.as_of}: {'; '.join(failed[:3])}"
     _add(swept, report(lake, "product_blocked", verdict.product, message, occurrence=verdict.build_id))
+
+
+def _report_expired(lake: Lake, edition: str, now: datetime, swept: Swept) -> None:
+    today = (now - UNPUBLISHED_WITHIN).astimezone(ZoneInfo(lake.settings.timezone)).date()
+    found = overdue(lake, edition, today)
+    if not found:
+        for change in resolve(lake, "records_expired", edition, "they left"):
+            _add(swept, change)
+        return
+    message = f"{len(found)} releases: {'; '.join(f'{release} {problem}' for release, problem in found[:3])}"
+    _add(swept, report(lake, "records_expired", edition, message, occurrence=f"{edition} {today}"))
 
 
 def _add(swept: Swept, change: IncidentChange | None) -> None:

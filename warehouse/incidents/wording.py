@@ -79,6 +79,17 @@ WORDS: dict[Kind, Words] = {
             "Why: citylake gate --explain {subject}",
         ),
     ),
+    "records_expired": Words(
+        ("到期记录仍在公开", "Expired records are still public"),
+        (
+            "开放版中仍有公示期已满的记录，须立即下架。",
+            "The open edition, or an older release of it, still shows records whose last day is over.",
+        ),
+        (
+            "请执行：citylake maintain unpublish；若失败，请执行：citylake withdraw --edition {subject}",
+            "Run citylake maintain unpublish; if it fails: citylake withdraw --edition {subject}",
+        ),
+    ),
     "task_failed": Words(
         ("处理任务失败", "Task failed"),
         ("已提交的数据不变，上一次发布照常可用。", "What was committed stays; the last release stays in service."),

@@ -78,6 +78,17 @@ class FullRebuild(Declared):
     why: str
 
 
+class Expiring(Declared):
+    """Rows of a public table leave the open edition on the local date in `column`, whatever the gate says.
+
+    `ended_by` is an internal model with the table's key and `column`: a record that it ends earlier leaves earlier. A
+    key that it does not have changes nothing.
+    """
+
+    column: str
+    ended_by: str | None = None
+
+
 class Declaration(Declared):
     """One model. `description` is `title · text`; `grain` goes on after "Grain: ".
 
@@ -93,6 +104,7 @@ class Declaration(Declared):
     feeds: list[str] = Field(default=[])
     full_rebuild: FullRebuild | None = None
     fresh: Fresh | None = None
+    expires: Expiring | None = None
     reconciled: list[Reconciled] = Field(default=[])
     columns: dict[str, Annotated[ColumnSaid, BeforeValidator(_mapping)]] = Field(default={})
     config: dict[str, Any] = Field(default={})

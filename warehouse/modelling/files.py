@@ -17,6 +17,7 @@ from ingestion.contract.problem import InvalidContract, Problem, Report
 from ingestion.errors import ConfigurationError
 from warehouse.modelling.checks import column_tests, key_test, model_tests
 from warehouse.modelling.declaration import Declaration, read_declaration
+from warehouse.modelling.expiry import expires_meta, expiry_problems
 from warehouse.modelling.facts import CALENDAR, facts
 from warehouse.modelling.inheritance import Inheritance, Node, Texts
 from warehouse.modelling.select_list import NotReadable, refs, selected
@@ -92,6 +93,8 @@ class _Project:
         texts |= {self.sql[name]: fact.sql() for name, fact in self.facts.items()}
         for name, node in sorted(self.nodes.items()):
             folders.setdefault(self.sql[name].parent, []).append(self._entry(name, node))
+            for key, message in expiry_problems(name, self.nodes):
+                self._wrong(self.sql[name].with_suffix(".yml"), f"expires.{key}", message)
         self._raise()
         for folder, entries in folders.items():
             origin = "contracts and declarations" if folder.parent.name == "staging" else "declarations (<model>.yml)"
@@ -202,5 +205,6 @@ def _config(said: Declaration, feeds: list[str]) -> dict[str, Any]:
         meta |= {"spread": said.spread} if said.spread else {}
     if said.full_rebuild:
         meta["full_rebuild"] = said.full_rebuild.model_dump()
+    meta |= expires_meta(said)
     grows = {"materialized": "incremental", "incremental_strategy": "affected_days"} if said.day_column else {}
     return {**grows, **({"meta": {"citylake": meta}} if meta else {})}

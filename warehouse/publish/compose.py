@@ -2,8 +2,9 @@
 
 Fresh tables come from the build file, kept ones from the parent release. dbt never tested both together, so
 relationship and reconciliation checks that span a fresh and a kept product run here. Where one fails, the newer
-product is held back (its older tables stay), and checking starts again until none fails. Relationship checks read only
-what changed: new days of the child, and keys that the parent table lost.
+product is held back (its older tables stay), and checking starts again until none fails. Totals of a kept product are
+not held against the newer tables it is made of: a blocked mart would block what it reads (docs/adr/0031).
+Relationship checks read only what changed: new days of the child, and keys that the parent table lost.
 """
 
 from __future__ import annotations
@@ -89,10 +90,14 @@ class Composer:
         """Query text that gives a released table's rows; None when it is absent."""
         source = self.plan.source(table)
         if source == "build":
-            return f"select * from {relation(table)}"
+            return self.build_select(table)
         if source == "parent":
-            return self._parent_select(table)
+            return self.parent_select(table)
         return None
+
+    def build_select(self, table: str) -> str:
+        """Query text that gives a table's rows in the build."""
+        return f"select * from {relation(table)}"
 
     def changed(self, table: str) -> str | None:
         """Query text that gives the rows of a fresh table that the parent does not have, by whole days."""
@@ -101,7 +106,8 @@ class Composer:
         query = self.select(table)
         return f"select * from ({query}) where {self._changed_days(content)}" if query and content else query
 
-    def _parent_select(self, table: str) -> str:
+    def parent_select(self, table: str) -> str:
+        """Query text that gives a table's rows in the parent release."""
         entry = self._released(table)
         if entry is not None and entry.is_view:
             return facts_query(self.lake, entry)
@@ -133,7 +139,8 @@ class Composer:
             p.name: p for p in map(self.plan.product_of, filter(self._is_public_table, check.models)) if p is not None
         }
         fresh = [p for p in sides.values() if p.choice == "fresh"]
-        if not fresh or all(p.current for p in sides.values()):
+        older = [p for p in sides.values() if not p.current]
+        if not fresh or all(self._reads_all(product, fresh) for product in older):
             return None
         newer = next((p for p in fresh if p.name == check.product), fresh[0])
         if check.compiled_sql is None or not all(self.plan.source(m) for m in check.models):
@@ -141,6 +148,14 @@ class Composer:
         statement = check.compiled_sql.strip().rstrip(";")
         failures = self._count(f"select count(*) from ({statement}) as failing")
         return self._verdict(check, newer, failures)
+
+    def _reads_all(self, product: ProductPlan, others: list[ProductPlan]) -> bool:
+        """Is the product made of all the others? What is kept of it is then older than they are, not in conflict."""
+        found, new = {product.name}, {product.name}
+        while new:
+            new = {up for m in self.plan.models.values() if m.product in new for up in m.upstream_products} - found
+            found |= new
+        return all(other.name in found for other in others)
 
     def _judge_relation(self, check: CheckRun, rel: Relation) -> tuple[ProductPlan, str] | None:
         """As `_judge`, for a relationship between a fresh table and one that is not of this build; dbt tested all
@@ -192,7 +207,7 @@ class Composer:
         now = f"select {key} from {relation(rel.parent)} where {key} is not null"
         if self._released(rel.parent) is None:
             return self._count(f"select count(*) from {child} where {column} is not null and {column} not in ({now})")
-        lost = f"select {key} from ({self._parent_select(rel.parent)}) where {key} is not null except {now}"
+        lost = f"select {key} from ({self.parent_select(rel.parent)}) where {key} is not null except {now}"
         if not self._count(f"select count(*) from ({lost}) as lost"):
             return 0
         return self._count(f"select count(*) from {child} where {column} in ({lost})")

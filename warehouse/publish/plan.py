@@ -115,7 +115,10 @@ def _refusals(edition: str, report: BuildReport, verdict: Verdict | None, tables
 
 
 def _changed(entry: ProductEntry, parent: Manifest | None, tables: list[TableContent], inputs: Inputs) -> bool:
-    """Does the product have other tables, other rows, or other deliveries behind the same rows than the parent?"""
+    """Does the product have other tables, other rows, or other deliveries behind the same rows than the parent?
+
+    Rows that left the parent on their day (warehouse.publish.ended) are no change.
+    """
     released = {name: parent.tables[name] for name in entry.tables} if parent else {}
     now = {t.name: (t.content, t.columns) for t in tables}
-    return now != {n: (t.content, t.columns) for n, t in released.items()} or inputs != entry.inputs
+    return now != {n: (t.built_content, t.columns) for n, t in released.items()} or inputs != entry.inputs

@@ -1,15 +1,15 @@
 """Publish: compose, write immutable objects, then move one pointer.
 
-Order: fact files → warehouse.duckdb → open.sql → manifest → pointer → ledger; of a public edition the private
-record comes before the manifest that names it (ADR 0022). Until the pointer moves, readers see the old release.
+Fact files come first, then what warehouse.publish.writing puts; until the pointer moves, readers see the old release.
 Objects that a crash leaves before that are deleted by warehouse.release.collect; a missing ledger entry is added by
-the next publish.
+the next publish. In public editions no row is published whose last day is over by the city's date, whatever the gate
+says of its product, and older releases that hold one are withdrawn (docs/adr/0030).
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -18,40 +18,46 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 from pydantic import Field
 
-from ingestion.errors import CitylakeError, LakeBusy
+from ingestion.errors import CitylakeError
 from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
 from ingestion.store.reading import store_errors
 from ingestion.values.document import Document
-from ingestion.values.hashes import sha256_of_bytes, sha256_of_file
 from warehouse.build.lock import building
 from warehouse.build.report import BuildReport
-from warehouse.content.measure import ENGINE, TableContent, measure, open_build
+from warehouse.content.measure import ENGINE, measure, open_build
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
-from warehouse.publish import comments, legacy
-from warehouse.publish.assemble import TableFailed, making, open_sql, write_warehouse
+from warehouse.publish import comments, legacy, withdraw
+from warehouse.publish.assemble import TableFailed, making
 from warehouse.publish.compose import PARENT, Accepts, Composer, facts_query
+from warehouse.publish.ended import Ended, Shown
+from warehouse.publish.entry import materialised, table_entry
 from warehouse.publish.facts import FactExport
 from warehouse.publish.internal_facts import keep_out
+from warehouse.publish.leave import described, leave
 from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
+from warehouse.publish.showing import Showing
+from warehouse.publish.writing import FILE, Composed, make_current, put_file, put_manifest
 from warehouse.release import layout, ledger, pointer
 from warehouse.release.lineage import lineage, require_no_older
 from warehouse.release.lock import publisher
-from warehouse.release.manifest import FactDay, Manifest, ProductEntry, PublicManifest, StoredFile, TableEntry
+from warehouse.release.manifest import Manifest, ProductEntry, TableEntry
 from warehouse.verdict import Verdict
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-_FILE = "warehouse.duckdb"
-
 Outcome = Literal["published", "nothing_new", "nothing_releasable", "on_hold"]
 
 
 class Published(Document):
-    """What happened to one edition. `release` is what readers see afterwards."""
+    """What happened to one edition. `release` is what readers see afterwards.
+
+    `expired` counts the rows by table that readers saw until now and whose last day is over, `withdrawn` are the older
+    releases that were withdrawn because they hold such rows.
+    """
 
     edition: str
     outcome: Outcome
@@ -62,6 +68,8 @@ class Published(Document):
     kept: dict[str, list[str]] = Field(default={})
     held_back: dict[str, list[str]] = Field(default={})
     never_released: dict[str, list[str]] = Field(default={})
+    expired: dict[str, int] = Field(default={})
+    withdrawn: list[str] = Field(default=[])
 
 
 def publish(
@@ -115,6 +123,7 @@ class _Release:
         self.candidate = candidate
         self.report = candidate.report
         self.approver = approver
+        self.today = lake.city_time().date()
         self.created_at: datetime = ledger.next_time(lake, layout.EDITIONS)
         self.id = layout.new_release_id(self.created_at, self.report.build_id)
 
@@ -125,17 +134,38 @@ class _Release:
         legacy_ids = legacy.find_legacy(lake.store, edition)
         held = pointer.hold(lake, edition)
         if held is not None:
-            deleted = legacy.remove(lake, edition, legacy_ids)
-            parent = pointer.current(lake, edition)
-            removed = f"; what an earlier version released of it was withdrawn: {legacy.REASON}" if deleted else ""
-            message = (
-                f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
-                f"`citylake resume --edition {edition}` lifts it{removed}"
-            )
-            return self._result(edition, "on_hold", parent, message)
+            return self._on_hold(edition, held, legacy_ids)
         result = self._compose(edition, legacy_ids)
         legacy.remove(lake, edition, legacy_ids)
-        return result
+        return self._withdraw_ended(edition, result)
+
+    def _on_hold(self, edition: str, held: pointer.Hold, legacy_ids: list[str]) -> Published:
+        """Publish nothing new; what has ended leaves the release that is held."""
+        lake = self.lake
+        deleted = legacy.remove(lake, edition, legacy_ids)
+        visible = pointer.current(lake, edition)
+        left: dict[str, int] = {}
+        if layout.is_public(edition):
+            with closing(open_build(lake)) as connection:
+                visible, left = leave(lake, edition, Ended.by_build(connection, self.report, self.today))
+        removed = f"; what an earlier version released of it was withdrawn: {legacy.REASON}" if deleted else ""
+        gone = f"; {described(left)} left it all the same" if left else ""
+        message = (
+            f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
+            f"`citylake resume --edition {edition}` lifts it{removed}{gone}"
+        )
+        result = self._result(edition, "on_hold", visible, message).model_copy(update={"expired": left})
+        return self._withdraw_ended(edition, result)
+
+    def _withdraw_ended(self, edition: str, result: Published) -> Published:
+        """Withdraw what still holds rows that have ended."""
+        if not layout.is_public(edition):
+            return result
+        with closing(open_build(self.lake)) as connection:
+            ended = Ended.by_build(connection, self.report, self.today)
+            withdrawn = withdraw.withdraw_ended(self.lake, edition, ended)
+        said = f"; {len(withdrawn)} older releases are withdrawn: {withdraw.REASON}" if withdrawn else ""
+        return result.model_copy(update={"withdrawn": withdrawn, "message": result.message + said})
 
     def _compose(self, edition: str, legacy_ids: Sequence[str]) -> Published:
         """Publish on top of the current release, or nothing where nothing is new; a legacy one is always replaced."""
@@ -151,40 +181,43 @@ class _Release:
                 connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
             composer = Composer(lake, connection, plan, self.report, self._accepts())
             is_parent_legacy = parent is not None and parent.id in legacy_ids
+            showing = Showing(composer, Ended.by_build(connection, self.report, self.today))
             earlier = comments.from_catalogue(connection, PARENT) if parent else {}
             descriptions = comments.Descriptions(plan, comments.from_build(self.report), earlier)
-            manifest = self._compose_and_write(plan, composer, scratch, descriptions, is_parent_legacy=is_parent_legacy)
+            manifest = self._compose_and_write(showing, scratch, descriptions, is_parent_legacy=is_parent_legacy)
             if manifest is None:
                 current = None if is_parent_legacy else parent
                 outcome: Outcome = "nothing_new" if current else "nothing_releasable"
                 return self._result(edition, outcome, current, _idle_message(edition, current), plan)
-        sha256 = self._put_manifest(manifest)
-        self._move(edition, pointing, manifest.id, sha256)
+            left = showing.left()
+        expired = described(left)
+        sha256 = put_manifest(lake, manifest)
+        make_current(lake, manifest, sha256, pointing, reason=expired or None, by=self.approver)
         fresh = ", ".join(p.name for p in plan.chosen("fresh")) or "the same tables again"
         cleaned = f"; {parent.id} is withdrawn: {legacy.REASON}" if parent is not None and is_parent_legacy else ""
-        return self._result(edition, "published", manifest, f"released {fresh}{cleaned}", plan)
+        gone = f"; {expired} left" if expired else ""
+        result = self._result(edition, "published", manifest, f"released {fresh}{gone}{cleaned}", plan)
+        return result.model_copy(update={"expired": left})
 
     def _compose_and_write(
-        self,
-        plan: Plan,
-        composer: Composer,
-        scratch: Path,
-        descriptions: comments.Descriptions,
-        *,
-        is_parent_legacy: bool,
+        self, showing: Showing, scratch: Path, descriptions: comments.Descriptions, *, is_parent_legacy: bool
     ) -> Manifest | None:
-        """Check the composition and write its objects; None where nothing of it is new.
+        """Check the composition and write its objects; None where nothing of it is new and nothing has to leave.
 
         A product one of whose tables cannot be made is held back, and the others are composed without it.
         """
+        composer, plan = showing.composer, showing.composer.plan
+        showing.choose()
         while True:
             keep_out(self.lake, composer, descriptions, is_parent_legacy=is_parent_legacy)
-            if not plan.chosen("fresh") and not (is_parent_legacy and plan.chosen("kept")):
-                return None
             try:
-                return self._write(plan, composer, scratch, descriptions)
+                shown = showing.shown()
+                again = (is_parent_legacy and plan.chosen("kept")) or showing.is_changed(shown)
+                if not plan.chosen("fresh") and not again:
+                    return None
+                return self._write(composer, shown, scratch, descriptions)
             except TableFailed as failure:
-                for unfinished in scratch.glob(f"{_FILE}*"):
+                for unfinished in scratch.glob(f"{FILE}*"):
                     unfinished.unlink()
                 product, cause = plan.product_of(failure.table), failure.__cause__
                 raised = cause if isinstance(cause, Exception) else failure
@@ -192,15 +225,6 @@ class _Release:
                 if product is None or product.choice != "fresh":
                     raise defect from failure
                 product.hold_back(defect.message)
-
-    def _put_manifest(self, manifest: Manifest) -> str:
-        """Put what readers see of the manifest; its sha256."""
-        data = manifest.model_dump_json(indent=1).encode()
-        if layout.is_public(manifest.edition):
-            self.lake.store.put_bytes(layout.record(manifest.edition, manifest.id), data)
-            data = PublicManifest.of(manifest, data).model_dump_json(indent=1).encode()
-        self.lake.store.put_bytes(layout.manifest(manifest.edition, manifest.id), data)
-        return sha256_of_bytes(data)
 
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
@@ -213,21 +237,20 @@ class _Release:
 
         return find
 
-    def _write(self, plan: Plan, composer: Composer, scratch: Path, descriptions: comments.Descriptions) -> Manifest:
-        """Put every object of the release but the manifest."""
-        lake, edition = self.lake, plan.edition
-        tables = self._tables(plan, composer.connection, scratch)
+    def _write(
+        self, composer: Composer, shown: Mapping[str, Shown], scratch: Path, descriptions: comments.Descriptions
+    ) -> Manifest:
+        """Put the release's fact files and its file; its manifest."""
+        lake, plan = self.lake, composer.plan
+        edition = plan.edition
+        tables = self._tables(plan, composer.connection, scratch) | {name: one.entry for name, one in shown.items()}
         queries = {
             name: facts_query(lake, entry) if entry.is_view else composer.select(name) or ""
             for name, entry in tables.items()
-        }
-        path = scratch / _FILE
-        write_warehouse(
-            composer.connection, path, tables, queries, {name: descriptions.of(name) for name in tables}, lake.store
-        )
-        key = layout.warehouse(edition, self.id)
-        info = lake.store.put_file(key, path)
-        manifest = Manifest(
+        } | {name: one.query for name, one in shown.items()}
+        composed = Composed(tables, queries, {name: descriptions.of(name) for name in tables})
+        stored = put_file(lake, composer.connection, composed, layout.warehouse(edition, self.id), scratch)
+        return Manifest(
             id=self.id,
             edition=edition,
             parent=plan.parent.id if plan.parent else None,
@@ -238,13 +261,11 @@ class _Release:
             privacy_rules=RULES_VERSION,
             tools={"duckdb": duckdb.__version__, "dbt": self.report.dbt_version, "python": platform.python_version()},
             root=lake.store.url(PUBLISHED).removesuffix(f"/{PUBLISHED}"),
-            warehouse=StoredFile(key=key, bytes=info.size, sha256=sha256_of_file(path)),
+            warehouse=stored,
             products={p.name: self._product(p) for p in [*plan.chosen("fresh"), *plan.chosen("kept")]},
             tables=tables,
             never_released={p.name: p.reasons for p in plan.chosen("absent")},
         )
-        lake.store.put_bytes(layout.open_sql(edition, self.id), open_sql(manifest).encode())
-        return manifest
 
     def _tables(self, plan: Plan, connection: duckdb.DuckDBPyConnection, scratch: Path) -> dict[str, TableEntry]:
         parent_tables = plan.parent.tables if plan.parent else {}
@@ -252,7 +273,7 @@ class _Release:
             name: parent_tables[name] for p in plan.chosen("kept") for name in (p.parent.tables if p.parent else [])
         }
         if layout.is_public(plan.edition):
-            fresh = [_materialised(table) for product in plan.chosen("fresh") for table in product.tables]
+            fresh = [materialised(table) for product in plan.chosen("fresh") for table in product.tables]
             tables = {name: entry.as_table() for name, entry in tables.items()} | dict(fresh)
             return dict(sorted(tables.items()))
         export = FactExport(self.lake, connection, plan.edition, self.id, scratch)
@@ -260,7 +281,7 @@ class _Release:
             for table in product.tables:
                 with making(table.name, self.lake.store):
                     files = export.files(table, parent_tables.get(table.name)) if table.day_column else []
-                tables[table.name] = _table_entry(table).model_copy(update={"files": files})
+                tables[table.name] = table_entry(table).model_copy(update={"files": files})
         return dict(sorted(tables.items()))
 
     def _product(self, plan: ProductPlan) -> ProductEntry:
@@ -285,17 +306,6 @@ class _Release:
         feeds = {feed for entry in tables.values() for feed in entry.feeds}
         return any(c.citylake.synthetic for name, c in self.lake.contracts.items() if name in feeds)
 
-    def _move(self, edition: str, expected: pointer.Pointer | None, release: str, sha256: str) -> None:
-        """Move the pointer to the new release. Raises LakeBusy where it is not at the release that was built on."""
-        if pointer.pointer(self.lake.store, edition) != expected:
-            raise LakeBusy(
-                f"the current release of {edition} changed while {release} was being made",
-                left="the pointer was not moved; the new release's objects are collectable",
-                next_step="citylake publish",
-            )
-        pointer.move(self.lake, edition, release, sha256, self.created_at)
-        ledger.append(self.lake, edition, "published", ledger.Move(release, sha256, None, self.approver))
-
     def _result(
         self, edition: str, outcome: Outcome, visible: Manifest | None, message: str, plan: Plan | None = None
     ) -> Published:
@@ -311,27 +321,6 @@ class _Release:
             held_back={p.name: p.reasons for p in products if p.decision == "held_back"},
             never_released={p.name: p.reasons for p in products if p.choice == "absent"},
         )
-
-
-def _table_entry(table: TableContent) -> TableEntry:
-    return TableEntry(
-        product=table.product,
-        kind=table.kind,
-        rows=table.rows,
-        content=table.content,
-        columns=table.columns,
-        feeds=table.feeds,
-        day_column=table.day_column,
-        identity=table.identity,
-    )
-
-
-def _materialised(table: TableContent) -> tuple[str, TableEntry]:
-    """Name and entry of a table of a public edition: its rows are in the release file, whatever its kind."""
-    if not table.day_column:
-        return table.name, _table_entry(table)
-    days = [FactDay(day=day, rows=c.rows, content=c.content) for day, c in sorted(table.days.items())]
-    return table.name, _table_entry(table).model_copy(update={"materialised": True, "days": days})
 
 
 def _idle_message(edition: str, parent: Manifest | None) -> str:

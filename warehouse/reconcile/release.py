@@ -17,6 +17,7 @@ from warehouse.reconcile.steps import Row, compare, parquet_rows
 from warehouse.release import ledger, pointer
 from warehouse.release.layout import EDITIONS
 from warehouse.release.manifest import FactFile, Manifest, StoredFile, TableEntry
+from warehouse.release.retained import overdue
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -35,6 +36,9 @@ def release(lake: Lake, *, deep: bool) -> Iterator[Row]:
             continue
         if manifest is not None:
             yield from _release(lake, manifest, report, deep=deep)
+        for release_id, problem in overdue(lake, edition, lake.city_time().date()):
+            reason = f"release {release_id} {problem}: `citylake maintain unpublish`"
+            yield compare("release", None, None, table=f"{edition} {release_id}", is_ok=False, reason=reason)
 
 
 def _release(lake: Lake, manifest: Manifest, report: BuildReport | None, *, deep: bool) -> Iterator[Row]:
@@ -54,8 +58,20 @@ def _release(lake: Lake, manifest: Manifest, report: BuildReport | None, *, deep
             yield from _table(lake, connection, manifest.edition, name, entry, deep=deep)
             product = manifest.products[entry.product]
             if report and product.build_id == report.build_id and built.get(name) is not None:
-                reason = f"the release has {entry.rows} rows, the build {built[name]}: `citylake publish`"
-                yield compare("release", built[name], entry.rows, table=f"{manifest.edition}.{name}", reason=reason)
+                table, made_of = f"{manifest.edition}.{name}", entry.built_rows
+                reason = f"the release is made of {made_of} rows, the build has {built[name]}: `citylake publish`"
+                yield compare("release", built[name], made_of, table=table, reason=reason)
+            if entry.expiry is not None:
+                yield _ended(lake, connection, f"{manifest.edition}.{name}", name, entry.expiry.rule.column)
+
+
+def _ended(lake: Lake, connection: duckdb.DuckDBPyConnection, table: str, name: str, column: str) -> Row:
+    """No row in the file of a release is one whose last day is over, whatever its manifest says."""
+    query = f"select count(*) from {identifier('released', 'main', name)} where {identifier(column)} <= $1"
+    row = connection.execute(query, [lake.city_time().date()]).fetchone()
+    found = row[0] if row else None
+    reason = f"{found} records whose last day is over are still shown: `citylake maintain unpublish`"
+    return compare("release", 0, found, table=table, reason=reason)
 
 
 def _table(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_bytes
-from warehouse.build.report import Kind
+from warehouse.build.report import Expires, Kind
 from warehouse.verdict import AcceptedUse
 
 
@@ -46,12 +46,26 @@ class FactDay(Document):
     content: str
 
 
+class Expiry(Document):
+    """When rows of an open table leave, and what the table was before any left.
+
+    `next_end` is the earliest date of the rows in it (the day that row leaves), None where none has a date.
+    `built_rows` and `built_content` are count and hash of the rows as they were built.
+    """
+
+    rule: Expires
+    next_end: date | None
+    built_rows: int
+    built_content: str
+
+
 class TableEntry(Document):
     """One released table. `columns` maps name to DuckDB type, in order; `feeds` are the feeds it is made from.
 
     The rows of a fact lie in `files`, of which the release file has a view; or, where it is `materialised`, in a table
     of the release file, and `days` holds their counts and hashes. `identity` is that of the code that made it
-    (warehouse.build.identity); empty in releases that did not know it.
+    (warehouse.build.identity); empty in releases that did not know it. `expiry` is set in public editions, for tables
+    whose rows leave on a day.
     """
 
     product: str
@@ -65,6 +79,21 @@ class TableEntry(Document):
     materialised: bool = False
     days: list[FactDay] = Field(default=[])
     identity: str = ""
+    expiry: Expiry | None = None
+
+    @property
+    def built_rows(self) -> int:
+        """How many rows the table had as it was built."""
+        return self.expiry.built_rows if self.expiry else self.rows
+
+    @property
+    def built_content(self) -> str:
+        """The hash of the rows as they were built."""
+        return self.expiry.built_content if self.expiry else self.content
+
+    def is_due(self, today: date) -> bool:
+        """Does it hold a row whose last day is over, by its own date?"""
+        return self.expiry is not None and self.expiry.next_end is not None and self.expiry.next_end <= today
 
     @property
     def is_view(self) -> bool:
@@ -140,13 +169,28 @@ class Manifest(Document):
         """The product's entry; None when the release does not hold it."""
         return self.products.get(product)
 
+    def due(self, today: date) -> list[str]:
+        """Tables with rows that are not to be shown on this local day, by their own dates."""
+        return [name for name, entry in sorted(self.tables.items()) if entry.is_due(today)]
+
 
 class PublicTable(Document):
-    """A released table as its readers see it; `columns` maps name to DuckDB type, in order."""
+    """A released table as its readers see it; `columns` maps name to DuckDB type, in order.
+
+    Rows are not to be shown from the date in `end_column` on; `next_end` is the first such date.
+    """
 
     product: str
     rows: int
     columns: dict[str, str]
+    end_column: str | None = None
+    next_end: date | None = None
+
+    @classmethod
+    def of(cls, entry: TableEntry) -> PublicTable:
+        """The public part of an entry."""
+        ends = (entry.expiry.rule.column, entry.expiry.next_end) if entry.expiry else (None, None)
+        return cls(product=entry.product, rows=entry.rows, columns=entry.columns, end_column=ends[0], next_end=ends[1])
 
 
 class PublicManifest(Document):
@@ -177,10 +221,7 @@ class PublicManifest(Document):
             duckdb=manifest.tools["duckdb"],
             warehouse=manifest.warehouse,
             as_of={name: entry.as_of for name, entry in manifest.products.items()},
-            tables={
-                name: PublicTable(product=entry.product, rows=entry.rows, columns=entry.columns)
-                for name, entry in manifest.tables.items()
-            },
+            tables={name: PublicTable.of(entry) for name, entry in manifest.tables.items()},
             record_sha256=sha256_of_bytes(record),
         )
 

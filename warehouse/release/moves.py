@@ -11,13 +11,16 @@ from ingestion.errors import ConfigurationError, ObjectNotFound
 from warehouse.release import layout, ledger, pointer
 from warehouse.release.lock import publisher, require_publisher
 from warehouse.release.manifest import Manifest
+from warehouse.release.retained import require_data
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
 
 def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Manifest:
-    """Make release `to` current again and hold the edition. Raises ConfigurationError for an unknown release."""
+    """Make release `to` current again and hold the edition. Raises ConfigurationError for a release that is unknown,
+    was withdrawn, or holds records whose last day is over.
+    """
     with publisher(lake):
         entries = ledger.repair(lake, edition)
         published = {e.release: e.manifest_sha256 for e in entries if e.event == "published"}
@@ -29,6 +32,7 @@ def rollback(lake: Lake, edition: str, to: str, *, reason: str, by: str) -> Mani
                 next_step=f"citylake releases --edition {edition}",
             )
         manifest = _load_published(lake, edition, to, published[to], entries)
+        _require_showable(lake, manifest)
         _set_hold(lake, edition, reason, by)
         pointer.move(lake, edition, to, published[to], lake.clock())
         ledger.append(lake, edition, "rollback", ledger.Move(to, published[to], reason, by))
@@ -60,6 +64,18 @@ def resume(lake: Lake, edition: str, *, by: str) -> None:
         ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
         for key in {layout.hold(edition), layout.earlier_hold(edition)}:
             lake.store.delete(key)
+
+
+def _require_showable(lake: Lake, manifest: Manifest) -> None:
+    due = manifest.due(lake.city_time().date())
+    if due:
+        raise ConfigurationError(
+            f"release {manifest.id} of edition {manifest.edition} holds records of {', '.join(due)} whose last day is "
+            "over; they may not be shown again",
+            left="the current release is unchanged, no hold was set",
+            next_step=f"citylake releases --edition {manifest.edition}, and choose a later one; or citylake withdraw",
+        )
+    require_data(lake, manifest)
 
 
 def _load_published(lake: Lake, edition: str, to: str, sha256: str | None, entries: list[ledger.Entry]) -> Manifest:

@@ -19,7 +19,7 @@ from ingestion.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = load_contracts(Settings().contracts)
 FEEDS = set(CONTRACTS)
-CHORES = {f"maintenance.{name}" for name in ("incidents", "compaction", "retention", "orphans", "docs")}
+CHORES = {f"maintenance.{name}" for name in ("incidents", "unpublish", "compaction", "retention", "orphans", "docs")}
 HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx")
 
 
@@ -121,6 +121,14 @@ def test_what_needs_the_build_file_goes_to_its_hosts_queue_and_feeds_to_any(monk
     there = {name for name, found in queues().items() if found == {"build-host"}}
     assert there == {"warehouse", *CHORES}
     assert all(found == {"default"} for name, found in queues().items() if name in FEEDS)
+
+
+def test_records_leave_just_after_midnight_whatever_is_delivered(dags: dict[str, Any]) -> None:
+    """Their day begins in the city; no feed, no build and no release has to come for it."""
+    timetable = dags["maintenance.unpublish"].timetable
+    assert type(timetable).__name__ == "CronTriggerTimetable"
+    assert timetable.expression == "5 * * * *"
+    assert str(timetable.timezone) == Settings().timezone
 
 
 def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags: dict[str, Any]) -> None:

@@ -10,6 +10,9 @@ final as (
         licence_no,
         operator_name,
         uscc,
+        case
+            when uscc is not null then {{ natural_key(['uscc']) }}
+        end as organisation_id,
         business_kind,
         licensed_items,
         address,

@@ -9,7 +9,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import pyarrow.parquet as pq
 import pytest
 
 from infra.simulator.city import City
@@ -17,6 +19,8 @@ from infra.simulator.deliver import deliver
 from infra.simulator.truth import write_truth
 from tests.support import baked
 
+GB18030 = ("food_licence", "credit_list")
+MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
@@ -66,12 +70,16 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
 
 
 def read(path: str, content: bytes) -> Tables:
-    """Tables of one file; a ragged CSV line is a row with the key `None`."""
+    """Tables of one file, by its ending; a ragged CSV line is a row with the key `None`."""
     feed = path.split("/")[1]
     if path.endswith(".ndjson"):
         return {feed: [json.loads(line) for line in content.decode("utf-8").splitlines()]}
     if path.endswith(".csv"):
-        return {feed: _csv(content.decode("gb18030" if feed == "food_licence" else "utf-8"))}
+        return {feed: _csv(content.decode("gb18030" if feed in GB18030 else "utf-8"))}
+    if path.endswith(".parquet"):
+        return {feed: pq.read_table(io.BytesIO(content)).to_pylist()}
+    if path.endswith(".xlsx"):
+        return {feed: _sheet(content)}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = [name for name in archive.namelist() if name != "notes.txt"]
         return {name.removesuffix(".txt"): _csv(archive.read(name).decode("utf-8")) for name in names}
@@ -79,3 +87,14 @@ def read(path: str, content: bytes) -> Tables:
 
 def _csv(text: str) -> list[Row]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def _sheet(content: bytes) -> list[Row]:
+    """Rows of a workbook's first sheet by the texts of its first row; a cell that is not there is None."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sheet = ElementTree.fromstring(archive.read("xl/worksheets/sheet1.xml"))  # noqa: S314 - the city wrote it
+    lines = [
+        {cell.attrib["r"].rstrip("0123456789"): "".join(cell.itertext()) for cell in row}
+        for row in sheet.iter(f"{MAIN}row")
+    ]
+    return [{title: line.get(place) for place, title in lines[0].items()} for line in lines[1:]]

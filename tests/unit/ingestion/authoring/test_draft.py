@@ -7,8 +7,11 @@ import json
 import random
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +21,8 @@ from ingestion.authoring.sample import read_sample
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
 from ingestion.contract.load import load_contract
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.sources import FileDrop
+from ingestion.contract.table_formats import ParquetFormat
 from ingestion.errors import ContractError
 from tests.support.examples import a_part
 
@@ -303,11 +308,32 @@ def test_zip_gives_a_table_per_member(drafted: Drafter) -> None:
     assert "# left out: notes.txt: cannot be read as a table" in text
 
 
+def _parquet(columns: dict[str, object]) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer)
+    return buffer.getvalue()
+
+
+def test_parquet_columns_are_typed_by_their_texts(drafted: Drafter) -> None:
+    days = [date(2026, 3, day) for day in range(1, 29)]
+    columns = {"persons": range(28), "visited_on": days, "site": ['a "b", c\nd'] * 28, "fee": [None, *[1.5] * 27]}
+    _, contract = drafted(_parquet({name: pa.array(values) for name, values in columns.items()}), "v_20260302.parquet")
+    assert isinstance(contract.citylake.format, ParquetFormat)
+    assert isinstance(contract.citylake.source, FileDrop)
+    assert contract.citylake.source.path == "office/visit/v_{interval:%Y%m%d}*.parquet"
+    assert {column.name: column.type for column in _table(contract).columns} == {
+        "persons": "INTEGER", "visited_on": "DATE", "site": "VARCHAR", "fee": "DOUBLE",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         (b"", "is empty"),
         (b"  \n", "is empty"),
+        (b"PAR1 and no more", "its end is missing"),
+        (_parquet({"a": [[1]]}), "nested or bytes: 'a'"),
+        (_parquet({"a": pa.array([], pa.string())}), "has no rows"),
         (b"<!DOCTYPE html><html><body>Not found</body></html>", "is an HTML page"),
         (b"<?xml version='1.0'?>\n<html><body/></html>", "is an HTML page"),
         (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a><b/></a>", "it has a DOCTYPE"),

@@ -1,0 +1,109 @@
+with
+
+documents as (
+    select *
+    from {{ ref('stg_fgj__admin_penalties') }}
+    where {{ only_affected_days('reported_date') }}
+),
+
+workbooks as (
+    select *
+    from {{ ref('stg_fgj__admin_penalty_workbooks') }}
+    where {{ only_affected_days('reported_date') }}
+),
+
+reports as (
+    select
+        doc_no,
+        party_name,
+        party_kind,
+        uscc,
+        registration_no,
+        organisation_code,
+        tax_no,
+        violation_kind,
+        basis,
+        penalty_class,
+        fine_wan,
+        confiscated_wan,
+        licence_revoked,
+        decision_date,
+        valid_until,
+        declared_publicity_end,
+        authority,
+        authority_code,
+        status,
+        source_unit,
+        source_unit_code,
+        reported_at,
+        reported_date,
+        _batch_id,
+        _loaded_at,
+        'fgj.admin_penalty' as source_feed
+    from documents
+    union all
+    select
+        doc_no,
+        party_name,
+        party_kind,
+        uscc,
+        registration_no,
+        organisation_code,
+        tax_no,
+        violation_kind,
+        basis,
+        penalty_class,
+        fine_wan,
+        confiscated_wan,
+        licence_revoked,
+        decision_date,
+        valid_until,
+        declared_publicity_end,
+        authority,
+        authority_code,
+        status,
+        source_unit,
+        source_unit_code,
+        reported_at,
+        reported_date,
+        _batch_id,
+        _loaded_at,
+        'fgj.admin_penalty_workbook' as source_feed
+    from workbooks
+),
+
+final as (
+    select
+        {{ natural_key(['source_feed', 'doc_no', '_batch_id']) }} as penalty_report_id,
+        {{ natural_key(['doc_no']) }} as penalty_id,
+        {{ party_key() }} as party_key,
+        source_feed,
+        doc_no,
+        party_name,
+        party_kind,
+        uscc,
+        registration_no,
+        organisation_code,
+        tax_no,
+        violation_kind,
+        basis,
+        penalty_class,
+        fine_wan,
+        confiscated_wan,
+        licence_revoked,
+        decision_date,
+        valid_until,
+        declared_publicity_end,
+        authority,
+        authority_code,
+        status,
+        source_unit,
+        source_unit_code,
+        reported_at,
+        reported_date,
+        _batch_id,
+        _loaded_at
+    from reports
+)
+
+select * from final

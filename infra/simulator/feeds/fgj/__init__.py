@@ -1,0 +1,1 @@
+"""Credit platform (发展改革局): one module per feed."""

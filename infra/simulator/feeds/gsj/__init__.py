@@ -1,0 +1,1 @@
+"""Register of market entities (工商局): one module per feed."""
