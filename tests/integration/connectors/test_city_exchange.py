@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from infra.simulator import exchange
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
 from infra.simulator.exchange import write_day, write_history
@@ -32,6 +33,8 @@ DAYS = 4
 CITY = City(days=DAYS, plan=())
 CHANGES, WHOLE = (name.removesuffix(".yaml").replace("/", ".") for name in EXCHANGE)
 """The feed of daily changes, and that of the whole table."""
+(CONNECTION,) = {change["source"]["connection"] for change in EXCHANGE.values()}
+TABLE = f"{exchange.SCHEMA}.{exchange.TABLE}"
 TEXTS = ", ".join(f"coalesce({name}::text, '')" for name in PHYSICAL)
 
 
@@ -44,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeDatabas
 def held(server: ExchangeDatabase) -> list[tuple[str, ...]]:
     """The table's rows as PostgreSQL's texts, by entity."""
     server.execute("alter database exchange set timezone = 'UTC'")
-    return server.execute(f"select {TEXTS} from qzk.market_entity order by 1")
+    return server.execute(f"select {TEXTS} from {TABLE} order by 1")
 
 
 def rows(day_no: int, city: City = CITY) -> list[tuple[str, ...]]:
@@ -59,13 +62,11 @@ def test_the_table_is_the_citys_on_each_day_and_a_day_written_again_changes_noth
     for day_no in (1, 2, 3, 3):
         write_day(server.writer, CITY, CITY.date_of(day_no))
         assert held(server) == rows(day_no)
-    written = server.execute("select max(xmin::text::bigint) from qzk.market_entity")
+    written = server.execute(f"select max(xmin::text::bigint) from {TABLE}")
     write_day(server.writer, CITY, CITY.date_of(3))
-    assert server.execute("select max(xmin::text::bigint) from qzk.market_entity") == written, (
-        "no row was written again"
-    )
+    assert server.execute(f"select max(xmin::text::bigint) from {TABLE}") == written, "no row was written again"
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        server.execute("delete from qzk.market_entity", role="reader")
+        server.execute(f"delete from {TABLE}", role="reader")
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +75,12 @@ def lakes(server: ExchangeDatabase, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("city")
     given = {"drop": folder / "drop", "pseudonym_key": "5a" * 32}
     overlay = web_contracts(tmp_path_factory.mktemp("overlay") / "contracts", exchange=True)
-    connection = DatabaseConnection.from_text(server.reader, name="gsj_exchange")
+    connection = DatabaseConnection.from_text(server.reader, name=CONNECTION)
     made = {
         "folder": open_lake(Settings(home=tmp_path_factory.mktemp("folder"), **given)),  # type: ignore[arg-type]
         "database": replace(
             open_lake(Settings(home=tmp_path_factory.mktemp("database"), contracts=overlay, **given)),  # type: ignore[arg-type]
-            databases={"gsj_exchange": connection}.__getitem__,
+            databases={CONNECTION: connection}.__getitem__,
         ),
     }
     for day_no in range(1, DAYS + 1):
