@@ -62,7 +62,7 @@ class Office:
 
     def contract(self, delivery: str = "interval", *, feed: dict[str, Any] | None = None, **said: Any) -> Contract:
         """Increments by `gxsj`, or a snapshot; `said` changes the source."""
-        source = {"connector": "database", "connection": "gsj_exchange", "schema": "qzk", "table": "zt", **FAST}
+        source = {"connector": "database", "connection": "office_db", "schema": "qzk", "table": "zt", **FAST}
         if delivery == "interval":
             source |= {"cursor": "changed", "full_snapshot": "office.register"}
         facts: dict[str, Any] = {"source": source | said, "format": {"type": "parquet"}, **(feed or {})}
@@ -122,8 +122,8 @@ class Office:
 def office(server: ExchangeDatabase, tmp_path: Path) -> Office:
     server.execute("drop table if exists qzk.zt")
     server.execute(TABLE)
-    connection = DatabaseConnection.from_text(server.reader, name="gsj_exchange")
-    return Office(server, lakes.lake(tmp_path, databases={"gsj_exchange": connection}.__getitem__))
+    connection = DatabaseConnection.from_text(server.reader, name="office_db")
+    return Office(server, lakes.lake(tmp_path, databases={"office_db": connection}.__getitem__))
 
 
 def test_an_increment_is_the_rows_of_its_interval(office: Office) -> None:
@@ -297,7 +297,7 @@ def test_a_table_that_cannot_be_read_is_named(office: Office, change: str, said:
 @pytest.mark.parametrize(
     ("facts", "said", "step"),
     [
-        ({"password": "wrong"}, "password authentication failed", "renew the credential: CITYLAKE_CONN_GSJ_EXCHANGE"),
+        ({"password": "wrong"}, "password authentication failed", "renew the credential: CITYLAKE_CONN_OFFICE_DB"),
         ({"login": "nobody"}, "password authentication failed", "renew the credential"),
         ({"database": "airflow"}, "permission denied for database", "correct the connection"),
         ({"database": "nope"}, 'database "nope" does not exist', "correct the database's name"),
@@ -307,9 +307,9 @@ def test_a_table_that_cannot_be_read_is_named(office: Office, change: str, said:
     ],
 )
 def test_a_server_that_does_not_let_the_lake_in(office: Office, facts: dict[str, Any], said: str, step: str) -> None:
-    given = DatabaseConnection.from_text(office.server.reader, name="gsj_exchange")
+    given = DatabaseConnection.from_text(office.server.reader, name="office_db")
     changed = DatabaseConnection.model_validate({**given.model_dump(), **facts})
-    broken = Office(office.server, replace(office.lake, databases={"gsj_exchange": changed}.__getitem__))
+    broken = Office(office.server, replace(office.lake, databases={"office_db": changed}.__getitem__))
     message = broken.fails(office.contract(attempts=1))
     assert said in message and step in message
 
@@ -401,6 +401,6 @@ def test_memory_is_bounded_by_the_batch(office: Office, monkeypatch: pytest.Monk
 
 
 def test_a_connection_that_is_not_there(office: Office) -> None:
-    with pytest.raises(ConfigurationError, match="CITYLAKE_CONN_GSJ_EXCHANGE=postgresql://"):
+    with pytest.raises(ConfigurationError, match="CITYLAKE_CONN_OFFICE_DB=postgresql://"):
         ingest_interval(replace(office.lake, databases=None), office.contract(), lakes.day(0))
     assert exchange.NAME == "database/1"
