@@ -8,7 +8,7 @@ from pathlib import Path
 
 import infra.simulator
 
-ALLOWED = {"infra", "numpy", "pyarrow", "duckdb", "typer", "stdnum", "starlette", "uvicorn"}
+ALLOWED = {"infra", "numpy", "psycopg2", "pyarrow", "duckdb", "typer", "stdnum", "starlette", "uvicorn"}
 
 
 def test_imports_are_the_outside_worlds() -> None:
