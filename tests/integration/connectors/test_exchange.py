@@ -347,6 +347,7 @@ def test_a_restart_in_the_middle_of_a_snapshot_is_read_again_from_a_new_one(
     assert delivery.accepted == 300_000
     assert len(seen) == 1 and 0 < seen[0] < 300_000
     assert "ended the snapshot while it was read" in caplog.text and "attempt 2 of 3" in caplog.text
+    assert office.server.postgres.secrets.exchange_reader.get_secret_value() not in caplog.text
 
 
 def test_a_server_that_restarts_every_time_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
