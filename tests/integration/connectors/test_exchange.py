@@ -256,6 +256,19 @@ def test_changed_columns_are_refused_by_name_and_nothing_is_lost(
     assert pq.read_table(office.raw(delivery)).num_rows == 1
 
 
+def test_what_was_refused_is_judged_by_the_revised_contract(office: Office) -> None:
+    office.insert(("A", "甲", 1, "2026-03-02 08:00:00+00"))
+    office.server.execute("alter table qzk.zt alter column je type double precision")
+    refused = office.ingest(office.contract(), lakes.day(0))
+    contract = office.contract()
+    (table,) = contract.tables
+    columns = tuple(replace(one, type="DOUBLE") if one.name == "amount" else one for one in table.columns)
+    revised = replace(contract, version="1.1.0", tables=(replace(table, columns=columns),))
+    accepted = office.ingest(revised, lakes.day(0))
+    assert (refused.outcome, accepted.outcome) == ("refused", "accepted")
+    assert refused.batch == accepted.batch  # the same bytes
+
+
 def test_undeclared_columns_stay_where_they_are_if_the_contract_says_so(office: Office) -> None:
     office.insert(("A", "甲", 1, "2026-03-02 08:00:00+00"))
     office.server.execute("alter table qzk.zt add column sfzh text default '442000'")
