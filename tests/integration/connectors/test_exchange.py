@@ -32,7 +32,9 @@ from ingestion.lake import Lake
 from ingestion.receipts.manifests import read_manifest
 from ingestion.receipts.model import Receipt
 from tests.support import lakes
+from tests.support.authority import Authority
 from tests.support.exchange_database import ExchangeDatabase, exchange_database
+from tests.support.tls_in_front import tls_in_front
 from warehouse.effective import create_views
 
 FAST = {"timeouts": {"connect": 3, "read": 5, "total": 60}, "attempts": 3}
@@ -325,6 +327,32 @@ def test_a_server_that_does_not_let_the_lake_in(office: Office, facts: dict[str,
     broken = Office(office.server, replace(office.lake, databases={"gsj_exchange": changed}.__getitem__))
     message = broken.fails(office.contract(attempts=1))
     assert said in message and step in message
+
+
+@pytest.mark.parametrize(
+    ("called", "trusted", "mode", "said"),
+    [
+        ("127.0.0.1", True, "verify-full", None),
+        ("127.0.0.1", False, "verify-full", "certificate verify failed"),
+        ("db.example.org", True, "verify-full", "does not match host name"),
+        ("127.0.0.1", True, "disable", "cannot be connected to"),
+    ],
+)
+def test_tls_is_the_connections(
+    office: Office, tmp_path: Path, called: str, trusted: bool, mode: str, said: str | None
+) -> None:
+    office.insert(("A", None, 1, "2026-03-02 08:00:00+00"))
+    own, other = Authority.made(tmp_path / "ca"), Authority.made(tmp_path / "other", "Other CA")
+    given = DatabaseConnection.from_text(office.server.reader, name="gsj_exchange").model_dump()
+    parameters = {"sslmode": mode, "sslrootcert": str((own if trusted else other).file)}
+    with tls_in_front(office.server.postgres.port, own.context(called)) as port:
+        connection = DatabaseConnection.model_validate({**given, "port": port, "parameters": parameters})
+        secured = Office(office.server, replace(office.lake, databases={"gsj_exchange": connection}.__getitem__))
+        if said is None:
+            assert secured.ingest(office.contract(), lakes.day(0)).outcome == "accepted"
+        else:
+            message = secured.fails(office.contract(attempts=1))
+            assert said in message
 
 
 def test_a_reader_has_no_right_but_to_select(office: Office) -> None:
