@@ -20,6 +20,8 @@ from ingestion.settings import Settings
 PARAMETERS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "target_session_attrs", "gssencmode")
 """What a connection may say beside address and role, as libpq names it; the rest is the connector's own."""
 _SCHEMES = ("postgresql", "postgres")
+_CONNECTION_TYPES = (None, "", "generic", *_SCHEMES)
+"""Airflow's forms offer the type Postgres only where its provider is installed."""
 
 
 class DatabaseConnection(BaseModel):
@@ -101,11 +103,11 @@ class DatabaseConnection(BaseModel):
         password: str | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> DatabaseConnection:
-        """What an Airflow connection of the type Postgres has: `schema` is the database, `extra` the parameters.
+        """What an Airflow connection (Postgres or Generic) has: `schema` is the database, `extra` the parameters.
 
         Raises ConfigurationError, which shows no value.
         """
-        if conn_type not in (None, *_SCHEMES):
+        if conn_type not in _CONNECTION_TYPES:
             raise _wrong(name, f"is of the type {conn_type}, and the contract reads a PostgreSQL database")
         given: dict[str, Any] = {"host": host or "", "database": schema or "", "login": login or ""}
         given |= {key: value for key, value in (("port", port), ("password", password)) if value}
@@ -142,7 +144,7 @@ def from_settings(settings: Settings, name: str) -> DatabaseConnection:
             f"there is no connection named {name!r}",
             left="nothing was fetched",
             next_step=f"set CITYLAKE_CONN_{name.upper()}=postgresql://login:password@host:5432/database, or add an "
-            f"Airflow connection of the type Postgres with the id {name!r} (docs/runbooks/source-unreachable.md)",
+            f"Airflow connection (Postgres or Generic) with the id {name!r} (docs/runbooks/source-unreachable.md)",
         )
     return DatabaseConnection.from_text(text.get_secret_value(), name=name)
 

@@ -73,7 +73,7 @@ def connection(settings: Settings, name: str) -> Connection:
 
 
 def database(settings: Settings, name: str) -> DatabaseConnection:
-    """As `connection`, for a database: an Airflow connection of the type Postgres."""
+    """As `connection`, for a database: an Airflow connection of the type Postgres or Generic."""
     from ingestion.database_connection import DatabaseConnection, from_settings
 
     stored = _stored(name)

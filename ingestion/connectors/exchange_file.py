@@ -8,6 +8,7 @@ stands in the metadata of its field, for `ingestion.parsers.source_types` to com
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ingestion.parsers.source_types import SourceType
 
 GROUP_ROWS = 65_536
 GROUP_BYTES = 64 * 2**20
-"""A row group ends with the row that reaches one of these, so memory is bounded by one group and one batch."""
+"""A row group ends with the row that reaches one of these, so memory is bounded by two groups and one batch."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class RawFile:
             path, self._schema, compression="zstd", use_dictionary=False, write_statistics=False,
             write_page_checksum=True,
         )  # fmt: skip
+        # A group is packed while the server sends the next one.
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._packing: Future[None] | None = None
         self._held: list[pa.RecordBatch] = []
         self._held_rows = self._held_bytes = 0
         self.rows = self.size = 0
@@ -67,19 +71,32 @@ class RawFile:
 
     def close(self) -> None:
         """Write what is held, and the footer. Raises OSError."""
-        if self._held:
-            self._write_group()
-        self._writer.close()
+        try:
+            if self._held:
+                self._write_group()
+            self._wait()
+        finally:
+            self._pool.shutdown()
+            self._writer.close()
 
     def _write_group(self) -> None:
+        held, self._held = self._held, []
+        self._held_rows = self._held_bytes = 0
+        self._wait()
+        self._packing = self._pool.submit(self._pack, held)
+
+    def _wait(self) -> None:
+        packing, self._packing = self._packing, None
+        if packing is not None:
+            packing.result()
+
+    def _pack(self, held: list[pa.RecordBatch]) -> None:
         columns = [
-            pa.chunked_array([batch.column(place) for batch in self._held], pa.string()).combine_chunks()
+            pa.chunked_array([batch.column(place) for batch in held], pa.string()).combine_chunks()
             for place in range(len(self._schema))
         ]
         # Pages end where the arrays do: of one array, never of the driver's batches.
         self._writer.write_table(pa.table(columns, schema=self._schema), row_group_size=GROUP_ROWS)
-        self._held = []
-        self._held_rows = self._held_bytes = 0
 
 
 def _lengths(column: pa.Array) -> Array:

@@ -239,6 +239,13 @@ def test_the_interval_in_a_file_name(name: str, number: int | None) -> None:
     assert interval_in_name(contract(), name) == (None if number is None else day(number))
 
 
+@pytest.mark.parametrize(("name", "number"), [("readings_20260305.parquet", 3), ("readings_2026-03.parquet", None)])
+def test_files_of_a_feed_that_reads_a_table_are_named_by_feed_and_date(name: str, number: int | None) -> None:
+    source = {"connector": "database", "connection": "office", "schema": "qzk", "table": "reading", "cursor": "seen"}
+    feed = contract("interval", "delta", source=source, format={"type": "parquet"})
+    assert interval_in_name(feed, name) == (None if number is None else day(number))
+
+
 def test_the_span_is_of_whole_intervals_that_have_ended(tmp_path: Path) -> None:
     made = lake(tmp_path, clock=lambda: datetime(2026, 3, 5, 7, tzinfo=UTC))
     assert span(made, contract(), date(2026, 3, 2), None) == Interval(day(0).start, day(2).end)

@@ -32,7 +32,9 @@ from ingestion.lake import Lake
 from ingestion.receipts.manifests import read_manifest
 from ingestion.receipts.model import Receipt
 from tests.support import lakes
+from tests.support.authority import Authority
 from tests.support.exchange_database import ExchangeDatabase, exchange_database
+from tests.support.tls_in_front import tls_in_front
 from warehouse.effective import create_views
 
 FAST = {"timeouts": {"connect": 3, "read": 5, "total": 60}, "attempts": 3}
@@ -256,6 +258,19 @@ def test_changed_columns_are_refused_by_name_and_nothing_is_lost(
     assert pq.read_table(office.raw(delivery)).num_rows == 1
 
 
+def test_what_was_refused_is_judged_by_the_revised_contract(office: Office) -> None:
+    office.insert(("A", "甲", 1, "2026-03-02 08:00:00+00"))
+    office.server.execute("alter table qzk.zt alter column je type double precision")
+    refused = office.ingest(office.contract(), lakes.day(0))
+    contract = office.contract()
+    (table,) = contract.tables
+    columns = tuple(replace(one, type="DOUBLE") if one.name == "amount" else one for one in table.columns)
+    revised = replace(contract, version="1.1.0", tables=(replace(table, columns=columns),))
+    accepted = office.ingest(revised, lakes.day(0))
+    assert (refused.outcome, accepted.outcome) == ("refused", "accepted")
+    assert refused.batch == accepted.batch  # the same bytes
+
+
 def test_undeclared_columns_stay_where_they_are_if_the_contract_says_so(office: Office) -> None:
     office.insert(("A", "甲", 1, "2026-03-02 08:00:00+00"))
     office.server.execute("alter table qzk.zt add column sfzh text default '442000'")
@@ -314,6 +329,32 @@ def test_a_server_that_does_not_let_the_lake_in(office: Office, facts: dict[str,
     assert said in message and step in message
 
 
+@pytest.mark.parametrize(
+    ("called", "trusted", "mode", "said"),
+    [
+        ("127.0.0.1", True, "verify-full", None),
+        ("127.0.0.1", False, "verify-full", "certificate verify failed"),
+        ("db.example.org", True, "verify-full", "does not match host name"),
+        ("127.0.0.1", True, "disable", "cannot be connected to"),
+    ],
+)
+def test_tls_is_the_connections(
+    office: Office, tmp_path: Path, called: str, trusted: bool, mode: str, said: str | None
+) -> None:
+    office.insert(("A", None, 1, "2026-03-02 08:00:00+00"))
+    own, other = Authority.made(tmp_path / "ca"), Authority.made(tmp_path / "other", "Other CA")
+    given = DatabaseConnection.from_text(office.server.reader, name="gsj_exchange").model_dump()
+    parameters = {"sslmode": mode, "sslrootcert": str((own if trusted else other).file)}
+    with tls_in_front(office.server.postgres.port, own.context(called)) as port:
+        connection = DatabaseConnection.model_validate({**given, "port": port, "parameters": parameters})
+        secured = Office(office.server, replace(office.lake, databases={"gsj_exchange": connection}.__getitem__))
+        if said is None:
+            assert secured.ingest(office.contract(), lakes.day(0)).outcome == "accepted"
+        else:
+            message = secured.fails(office.contract(attempts=1))
+            assert said in message
+
+
 def test_a_reader_has_no_right_but_to_select(office: Office) -> None:
     office.server.postgres.ensure_exchange()  # safe to repeat
     office.insert(("A", None, 1, "2026-03-02 08:00:00+00"))
@@ -347,6 +388,7 @@ def test_a_restart_in_the_middle_of_a_snapshot_is_read_again_from_a_new_one(
     assert delivery.accepted == 300_000
     assert len(seen) == 1 and 0 < seen[0] < 300_000
     assert "ended the snapshot while it was read" in caplog.text and "attempt 2 of 3" in caplog.text
+    assert office.server.postgres.secrets.exchange_reader.get_secret_value() not in caplog.text
 
 
 def test_a_server_that_restarts_every_time_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,10 @@ FIELDS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [URI, json.dumps(FIELDS), json.dumps(FIELDS | {"extra": json.dumps(FIELDS["extra"])})])
+@pytest.mark.parametrize(
+    "text",
+    [URI, json.dumps(FIELDS), json.dumps(FIELDS | {"conn_type": "generic", "extra": json.dumps(FIELDS["extra"])})],
+)
 def test_a_uri_and_the_fields_of_airflow_are_one_connection(text: str) -> None:
     found = DatabaseConnection.from_text(text, name="office")
     assert found.where == "db.example.org:5433/exchange"
