@@ -54,13 +54,18 @@ class Left(Document):
     def __str__(self) -> str:
         """One line for the person at the console."""
         rows = described(self.rows) or "no record"
-        withdrawn = f", {len(self.withdrawn)} older releases" if self.withdrawn else ""
+        withdrawn = f", {counted(len(self.withdrawn), 'older release')}" if self.withdrawn else ""
         return f"{self.edition}: {rows}{withdrawn}"
 
 
 def described(rows: dict[str, int]) -> str:
     """Counts of the rows that left, by table, as text; empty where none did."""
-    return ", ".join(f"{count} expired records of {table}" for table, count in sorted(rows.items()) if count)
+    return ", ".join(f"{counted(count, 'expired record')} of {table}" for table, count in sorted(rows.items()) if count)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 release`, `2 releases`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def unpublish(lake: Lake, *, dry_run: bool = False) -> list[Left]:

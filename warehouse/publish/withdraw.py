@@ -21,7 +21,8 @@ from warehouse.release.retained import Ends, ends_of, retained, withdrawal
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-REASON = "expired records: it held records whose last day is over"
+REASON = "expired records"
+"""Its rows have a last day, which was over for some of them."""
 BY = "citylake"
 _EARLIER = "earlier"
 

@@ -241,13 +241,22 @@ def test_a_code_that_another_owns_means_its_owner_and_a_former_code_who_had_it()
         organisations(
             [
                 state("2026-03-02 10:00", entity_no="owner", uscc=CODE, approved_date=date(2026, 3, 2)),
-                state("2026-03-02 10:00", entity_no="other", uscc=CODE, approved_date=date(2020, 3, 2)),
+                state(
+                    "2026-03-02 10:00",
+                    entity_no="other",
+                    uscc=CODE,
+                    organisation_code=CODE[8:17],
+                    tax_no=CODE,
+                    approved_date=date(2020, 3, 2),
+                ),
                 state("2026-03-02 10:00", entity_no="renumbered", uscc=OTHER),
                 state("2026-03-05 10:00", entity_no="renumbered", uscc=THIRD),
             ]
         )
     )
     assert found["uscc", CODE] == ("owner", "registered", 1.0, 1)
+    assert found["organisation_code", CODE[8:17]] == ("owner", "from_uscc", 1.0, 1)
+    assert found["tax_no", CODE] == ("owner", "from_uscc", 1.0, 1)
     assert found["uscc", OTHER] == ("renumbered", "former", 0.9, 1)
     assert found["uscc", THIRD] == ("renumbered", "registered", 1.0, 1)
 

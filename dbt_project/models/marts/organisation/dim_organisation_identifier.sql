@@ -12,15 +12,29 @@ methods as (
     select * from {{ ref('ref_identifier_method') }}
 ),
 
--- The tax number of a sole trader is made of the trader's identity number: personal.
+-- Left out: the tax number of a sole trader, since it is made of the trader's identity
+-- number, and numbers that repeat a credit code which another entity owns.
 held as (
     select
         entities.organisation_id,
         entities.is_code_conflict,
         states.uscc,
         states.registration_no,
-        states.organisation_code,
-        case when states.entity_kind <> '个体工商户' then states.tax_no end as tax_no,
+        case
+            when
+                not entities.is_code_conflict
+                or states.organisation_code <> substr(entities.claimed_uscc, 9, 9)
+                then states.organisation_code
+        end as organisation_code,
+        case
+            when
+                states.entity_kind <> '个体工商户'
+                and (
+                    not entities.is_code_conflict
+                    or states.tax_no <> entities.claimed_uscc
+                )
+                then states.tax_no
+        end as tax_no,
         states.entity_name,
         states.former_name,
         case

@@ -67,15 +67,15 @@ def test_a_row_leaves_on_its_day(city: SmallCity, blocked: bool) -> None:
     set_date(city.lake, day(1))
     result = published(city, built(city, blocked=blocked))
     assert (result.outcome, result.expired, result.withdrawn) == ("published", {"pub_notice": 1}, [first])
-    assert "1 expired records of pub_notice left" in result.message
+    assert "1 expired record of pub_notice left" in result.message
     assert set(shown(city.lake)) == {"two", "nine", "never"}
     entry = current(city).tables["pub_notice"]
     assert entry.expiry is not None
     assert (entry.rows, entry.built_rows, entry.expiry.next_end) == (3, 4, day(2))
     lines = ledger.verify_ledger(city.lake, "open")
     assert [(line.event, line.reason) for line in lines[1:]] == [
-        ("published", "1 expired records of pub_notice"),
-        ("withdrawn", "expired records: it held records whose last day is over"),
+        ("published", "1 expired record of pub_notice"),
+        ("withdrawn", "expired records"),
     ]
     # Analysts keep history.
     with sql.connect(city.lake) as connection:
