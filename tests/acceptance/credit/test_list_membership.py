@@ -91,3 +91,17 @@ def test_memberships_are_those_of_a_walk_through_the_days(
     assert len(found) == len(set(found))
     assert set(found) == (walked(days) if is_listed_anew else bridged(walked(days)))
     assert entries == [(len(rows),)]
+
+
+def test_a_list_that_is_not_among_those_sent_is_counted(tables: ModelTables) -> None:
+    tables.insert(ENTRIES, "select null as list_code where false")
+    tables.connection.execute(f"delete from {ENTRIES}")
+    sent = [("A", 1), ("B", 2), ("A", 2), ("B", 4)]
+    for name, number in sent:
+        tables.connection.execute(
+            f"insert into {ENTRIES} (list_code, uscc, list_date) values ($1, 'U', $2)",
+            [name, FIRST + timedelta(days=number)],
+        )
+    found = tables.rows("gov_mart_credit_gap", "records_checked, gaps_found", "record_kind = 'list'")
+    # A on the first, second and fourth day; B, which is new, on the second and fourth.
+    assert found == [(5, 1)]

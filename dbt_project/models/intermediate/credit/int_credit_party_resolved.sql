@@ -109,8 +109,8 @@ trader_names as (
     where is_sole_trader and party_name is not null
 ),
 
--- A name is a business's where it says a trade, has no word of persons and is longer than
--- a person's: those have two to four characters. In doubt it is a person's.
+-- A name is a business's where it says a trade, has no word of persons and is longer
+-- than a person's: those have two to four characters. In doubt it is a person's.
 business_names as (
     select trader_names.party_name
     from trader_names

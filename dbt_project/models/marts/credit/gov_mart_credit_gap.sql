@@ -20,7 +20,42 @@ authorities as (
     select * from {{ ref('int_credit_authority_matched') }}
 ),
 
+entries as (
+    select * from {{ ref('int_list_entry_listed') }}
+),
+
+list_days as (
+    select distinct list_date
+    from entries
+),
+
+lists as (
+    select
+        list_code,
+        min(list_date) as first_list_date
+    from entries
+    group by list_code
+),
+
+sent_lists as (
+    select distinct
+        list_code,
+        list_date
+    from entries
+),
+
 gaps as (
+    select
+        'list' as record_kind,
+        'list_not_among_those_sent' as gap,
+        sent_lists.list_code is null as is_gap
+    from lists
+    inner join list_days on lists.first_list_date <= list_days.list_date
+    left join sent_lists
+        on
+            lists.list_code = sent_lists.list_code
+            and list_days.list_date = sent_lists.list_date
+    union all
     select
         'permit' as record_kind,
         'organisation_unresolved' as gap,
