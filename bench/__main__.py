@@ -20,6 +20,7 @@ SCRIPTS = (
     ("small_files",),
     ("load",),
     ("locks",),
+    ("exchange",),
     ("store",),
     ("airflow",),
 )

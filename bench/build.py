@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from warehouse.modelling.sources import source_files
 
 from ingestion.contract.load import load_contracts
 from ingestion.delivery.ingest import ingest_file
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.support import office
+from warehouse.modelling.sources import source_files
 
 GROUPS = 25
 FIRST = date(2026, 3, 2)

@@ -1,9 +1,10 @@
-"""The shipped contracts with three feeds read from the departments' web servers in place of the drop folder.
+"""The shipped contracts with some feeds read from the departments' servers in place of the drop folder.
 
     python -m infra.web_contracts FOLDER      # then: CITYLAKE_CONTRACTS=FOLDER and a running `infra.simulator serve`
 
-Weather is one file an hour over HTTP, complaints and traffic incidents are paged JSON APIs. Only `source` changes, and
-with it how the records are wrapped (`format`): what the rows mean is the shipped contracts' business.
+Weather is one file an hour over HTTP; complaints, traffic incidents, permits and penalties are paged JSON APIs. With
+`--exchange`, market entities and their weekly list are read from one table of the exchange database. Only `source`
+changes, and with it how the records are wrapped (`format`): what the rows mean is the shipped contracts' business.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ def _paged(department: str, feed: str) -> dict[str, Any]:
     }
 
 
+def _table(**more: Any) -> dict[str, Any]:
+    """The table of market entities in the exchange database, which `infra.simulator.exchange` writes."""
+    source = {"connector": "database", "connection": "gsj_exchange", "schema": "qzk", "table": "market_entity"}
+    return {"source": {**source, **more}}
+
+
 CHANGES: dict[str, dict[str, Any]] = {
     "qxj/wx_station_hourly.yaml": {
         "source": {
@@ -52,13 +59,23 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "syj/complaint.yaml": _paged("syj", "complaint"),
     "gaj/traffic_incident.yaml": _paged("gaj", "traffic_incident"),
+    "fgj/admin_permit.yaml": _paged("fgj", "admin_permit"),
+    "fgj/admin_penalty.yaml": _paged("fgj", "admin_penalty"),
 }
 """By file below the contracts folder, what replaces the keys of its `citylake` value."""
 
 
-def web_contracts(folder: Path) -> Path:
-    """Write the shipped contracts with `CHANGES` below `folder`, replacing what lies there; the folder."""
-    return overlaid(SHIPPED, CHANGES, folder)
+EXCHANGE: dict[str, dict[str, Any]] = {
+    "gsj/market_entity.yaml": _table(cursor="gxsj", overlap="PT2H", full_snapshot="gsj.market_entity_register"),
+    "gsj/market_entity_register.yaml": _table(columns="declared"),
+}
+"""The same of what is read from the exchange database."""
+
+
+def web_contracts(folder: Path, *, exchange: bool = False) -> Path:
+    """Write the shipped contracts with `CHANGES`, and with `EXCHANGE` where there is such a database, below `folder`,
+    replacing what lies there; the folder."""
+    return overlaid(SHIPPED, CHANGES | EXCHANGE if exchange else CHANGES, folder)
 
 
 def overlaid(contracts: Path, changes: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
@@ -75,4 +92,4 @@ def overlaid(contracts: Path, changes: Mapping[str, Mapping[str, Any]], folder: 
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{web_contracts(Path(sys.argv[1]))}\n")
+    sys.stdout.write(f"{web_contracts(Path(sys.argv[1]), exchange='--exchange' in sys.argv[2:])}\n")

@@ -80,7 +80,7 @@ def demo_settings(home: Path, city: City) -> Settings:
     own_folder(home / "city")
     return Settings(
         home=home,
-        contracts=web_contracts(home / "city" / "contracts"),
+        contracts=web_contracts(home / "city" / "contracts", exchange=True),
         drop=home / "city" / "drop",
         city_time=home / "city" / "time.txt",
         schedule_until=city.date_of(city.days),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from infra.demo.departments import share_day
 from infra.simulator.deliver import deliver
 from infra.simulator.history import FOLDER, hand_over
 from infra.stack.airflow_api import AirflowApi
@@ -105,6 +106,7 @@ class Days:
         """Run one day. Raises StackError where one of the tasks in WORKING failed, or the day takes too long."""
         started = time.monotonic()
         files = deliver(self.city, self.city.day_no(day), self.folder)
+        share_day(self.stack, self.city, day)
         # All feeds run in the morning of the day: judged in the evening, every feed but the first would be late.
         self.set_time(day, MORNING)
         notes = Counter(delivery.note for delivery in files if delivery.note)

@@ -71,8 +71,8 @@ def _reported(city: City) -> list[Json]:
 def _while_sanctioned(city: City) -> list[Json]:
     lists, found = city.lists, []
     for day, rows in _days(city, permits.BY_INTERFACE):
-        told = rows.take(np.flatnonzero(rows.cells[STORY] == permits.SANCTIONED))
-        for doc_no, uscc, decided, entity in _records(told, "doc_no", "uscc", "decision_date", ENTITY):
+        planted = rows.take(np.flatnonzero(rows.cells[STORY] == permits.SANCTIONED))
+        for doc_no, uscc, decided, entity in _records(planted, "doc_no", "uscc", "decision_date", ENTITY):
             day_no = city.day_no(date.fromisoformat(decided))
             held = lists.sanctions & (lists.entity == int(entity)) & (lists.first <= day_no) & (lists.last > day_no)
             codes = sorted(LISTS[number].code for number in lists.number[held])
@@ -85,7 +85,7 @@ def _while_sanctioned(city: City) -> list[Json]:
 def _three_years(city: City) -> list[Json]:
     """Decisions whose longest publicity of three years ends in the run."""
     rows = accepted(city, penalties.BY_INTERFACE, 1)
-    told = rows.take(np.flatnonzero(rows.cells[STORY] == penalties.ENDING))
+    planted = rows.take(np.flatnonzero(rows.cells[STORY] == penalties.ENDING))
     return [
         {
             "doc_no": doc_no,
@@ -93,7 +93,7 @@ def _three_years(city: City) -> list[Json]:
             "date": f"{int(decided[:4]) + penalties.ENDING_YEARS}{decided[4:]}",
             "reported_date": str(city.date_of(1)),
         }
-        for doc_no, decided in _records(told, "doc_no", "decision_date")
+        for doc_no, decided in _records(planted, "doc_no", "decision_date")
     ]
 
 
@@ -102,7 +102,7 @@ def _repaired(city: City) -> list[Json]:
     found = []
     for day_no in range(1, city.days + 1):
         rows = repairs(city, day_no)
-        told = rows.take(np.flatnonzero(rows.cells[STORY] == penalties.OLD))
+        planted = rows.take(np.flatnonzero(rows.cells[STORY] == penalties.OLD))
         found += [
             {
                 "doc_no": doc_no,
@@ -110,7 +110,7 @@ def _repaired(city: City) -> list[Json]:
                 "date": str(city.date_of(day_no)),
                 "reported_date": str(city.date_of(1)),
             }
-            for (doc_no,) in _records(told, "penalty_doc_no")
+            for (doc_no,) in _records(planted, "penalty_doc_no")
         ]
     return found
 
@@ -122,10 +122,10 @@ def _revoked(city: City) -> list[Json]:
         for day_no in range(1 + REVOKED_AFTER, city.days + 1):
             midnight = city.midnight(day_no)
             rows = reported(city, form, Slot(midnight, 1, midnight))
-            told = rows.take(np.flatnonzero(rows.cells[STORY] == REVOKED))
+            planted = rows.take(np.flatnonzero(rows.cells[STORY] == REVOKED))
             found += [
                 {"feed": form.feed, "doc_no": doc_no, "date": f"{midnight:%Y-%m-%d}"}
-                for (doc_no,) in _records(told, "doc_no")
+                for (doc_no,) in _records(planted, "doc_no")
             ]
     return found
 

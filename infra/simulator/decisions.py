@@ -93,10 +93,10 @@ def first_reports(city: City, form: Form, day_no: int, revision: int = 1) -> Row
     if day_no < 1:
         return rows  # what is handed over of the past was cleaned
     plan = of_file(city.plan_of(form.feed, form.plan), city.plan_day(day_no), 0, revision)
-    reach, told = rows.cells[STORY] == "", {name: cells.copy() for name, cells in rows.cells.items()}
+    reach, original = rows.cells[STORY] == "", {name: cells.copy() for name, cells in rows.cells.items()}
     rng = city.rng(form.feed, day_no, revision, "dirt")
     spoil(rows, plan, rng, scale=city.scale, day=city.date_of(day_no).isoformat(), reach=reach)
-    changed = np.any([rows.cells[name][: len(reach)] != cells for name, cells in told.items()], axis=0)
+    changed = np.any([rows.cells[name][: len(reach)] != cells for name, cells in original.items()], axis=0)
     rows.cells[STORY][: len(reach)][changed] = PLANTED
     return rows
 

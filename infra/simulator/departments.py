@@ -29,7 +29,13 @@ from infra.simulator.outages import App, Message, Outages, Receive, Send, failur
 LABEL = (b"x-data-status", b"SYNTHETIC")
 PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 _REVISION = re.compile(r"_r(\d+)$")
-_MEDIA = {".csv": "text/csv", ".ndjson": "application/x-ndjson", ".zip": "application/zip"}
+_MEDIA = {
+    ".csv": "text/csv",
+    ".ndjson": "application/x-ndjson",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".zip": "application/zip",
+}
 
 
 class Departments:

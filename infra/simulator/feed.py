@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -12,6 +12,7 @@ from infra.simulator.model import Delivery, Slot, TableTruth
 from infra.simulator.planted import Planted
 
 Render = Callable[[City, Slot], tuple[bytes, dict[str, TableTruth]]]
+Bulk = Callable[[City, Sequence[Slot]], bytes]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Feed:
     `filename` is a format string over `start` and `suffix` (empty, or `_r2` and so on).
     `arrives` is measured from the interval's start; a week begins on Monday. `only_days` limits a daily feed to some
     days of the run, counted from 1. `dirt` is what a declared feed plants in itself.
-    `history` is how the past is handed over (infra.simulator.history).
+    `history` is how the past is handed over (infra.simulator.history): in `bulk`, by joining the lines of the files
+    unless `bulk` makes one file of several.
     """
 
     department: str
@@ -33,6 +35,7 @@ class Feed:
     only_days: tuple[int, ...] = ()
     history: Literal["bulk", "files", "none"] = "bulk"
     dirt: tuple[Planted, ...] = ()
+    bulk: Bulk | None = None
 
     @property
     def id(self) -> str:

@@ -45,7 +45,7 @@ def _of_feed(city: City, feed: Feed, days: int, out: Path) -> HandedOver:
     handed_over = city.midnight(1).timestamp()
     rows = 0
     written: dict[Path, None] = {}
-    by_month: dict[str, list[bytes]] = defaultdict(list)
+    by_month: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in _deliveries(city, feed, days):
         rows += sum(table.rows for table in delivery.tables.values())
         if feed.history == "files":
@@ -54,9 +54,9 @@ def _of_feed(city: City, feed: Feed, days: int, out: Path) -> HandedOver:
             written[path] = None
         else:
             suffix = Path(delivery.filename).suffix
-            by_month[f"{feed.name}_{delivery.start:%Y-%m}{suffix}"].append(delivery.content)
-    for name, contents in by_month.items():
-        write_whole(folder / name, _joined(contents, headed=name.endswith(".csv")), handed_over)
+            by_month[f"{feed.name}_{delivery.start:%Y-%m}{suffix}"].append(delivery)
+    for name, deliveries in by_month.items():
+        write_whole(folder / name, _month(city, feed, deliveries), handed_over)
         written[folder / name] = None
     return HandedOver(feed.id, tuple(written), city.date_of(1 - days), city.date_of(0), rows)
 
@@ -67,6 +67,12 @@ def _deliveries(city: City, feed: Feed, days: int) -> Iterator[Delivery]:
         for hour in range(24) if feed.every == "hour" else (0,):
             start = midnight + timedelta(hours=hour)
             yield feed.deliver(city, Slot(start, 1, start + feed.arrives))
+
+
+def _month(city: City, feed: Feed, deliveries: Sequence[Delivery]) -> bytes:
+    if feed.bulk is not None:
+        return feed.bulk(city, [Slot(one.start, 1, one.arrives_at) for one in deliveries])
+    return _joined([one.content for one in deliveries], headed=feed.filename.endswith(".csv"))
 
 
 def _joined(contents: Sequence[bytes], *, headed: bool) -> bytes:

@@ -106,12 +106,12 @@ _WORKBOOK_DIRT = (
 
 def _details(rng: np.random.Generator, cells: Cells) -> Cells:
     count = len(cells["doc_no"])
-    told = cells[STORY] != ""
+    planted = cells[STORY] != ""
     classes = rng.choice(list(_CLASSES), count, p=list(_CLASSES.values())).astype(object)
-    classes[told] = "罚款"
+    classes[planted] = "罚款"
     contains = np.char.find
     fined, seized = (contains(classes.astype(str), word) >= 0 for word in ("罚款", "没收"))
-    fine = np.where(told, rng.integers(20, 90, count), np.round(rng.lognormal(0, 1.2, count), 2) + 0.05)
+    fine = np.where(planted, rng.integers(20, 90, count), np.round(rng.lognormal(0, 1.2, count), 2) + 0.05)
     licence = (contains(classes.astype(str), "吊销") >= 0) | (contains(classes.astype(str), "暂扣") >= 0)
     decided = cells["decision_date"].astype("datetime64[D]")
     month = decided.astype("datetime64[M]") + rng.choice([3, 12, 36], count).astype("timedelta64[M]")
@@ -140,11 +140,11 @@ def _stories(city: City, day_no: int) -> Sequence[Story]:
     per_day = RUN_DAYS if day_no == 1 else 1
     ending = _years_before(city.start, ENDING_YEARS)
     chosen = [ending + timedelta(days=(number if day_no == 1 else day_no) % RUN_DAYS) for number in range(per_day)]
-    told = [_story(city, day_no, ENDING, chosen)]
+    stories = [_story(city, day_no, ENDING, chosen)]
     if day_no == 1:
         old = city.start - timedelta(days=OLD_DAYS)
-        told.append(_story(city, day_no, OLD, [old - timedelta(days=number) for number in range(RUN_DAYS - 1)]))
-    return told
+        stories.append(_story(city, day_no, OLD, [old - timedelta(days=number) for number in range(RUN_DAYS - 1)]))
+    return stories
 
 
 def _story(city: City, day_no: int, name: str, days: list[date]) -> Story:

@@ -17,7 +17,7 @@ from infra.simulator.planted import Planted
 from infra.simulator.rows import Texts, texts
 from infra.simulator.workdays import before
 
-SANCTIONED, SANCTIONED_DAYS, SANCTIONED_A_DAY, SANCTIONED_SINCE = "sanctioned", (2, 4), 2, 15
+SANCTIONED, SANCTIONED_DAYS, SANCTIONED_A_DAY, SANCTIONED_SINCE = "sanctioned", (1, 2, 4), 2, 15
 """Permits granted to who has been on a list of sanctions for so many days: on which days of the plan week, how many."""
 _KINDS = {"普通": 0.55, "核准": 0.2, "登记": 0.12, "认可": 0.08, "特许": 0.03, "其他": 0.02}
 _YEARS = (1, 3, 5, 10)

@@ -66,8 +66,8 @@ def _old(city: City, day_no: int) -> Rows | None:
     if not 1 < day_no <= RUN_DAYS:
         return None
     reported = first_reports(city, BY_INTERFACE, 1)
-    told = np.flatnonzero(reported.cells[STORY] == OLD)
-    return reported.take(told[(day_no - 2) * city.scale : (day_no - 1) * city.scale])
+    planted = np.flatnonzero(reported.cells[STORY] == OLD)
+    return reported.take(planted[(day_no - 2) * city.scale : (day_no - 1) * city.scale])
 
 
 def _some(rng: np.random.Generator, index: Ints, count: int) -> Ints:

@@ -141,16 +141,25 @@ class Postgres:
         password = self.secrets.postgres.get_secret_value()
         return f"postgresql+psycopg2://{OWNER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
-    def ensure_exchange(self) -> dict[str, str]:
-        """Make the exchange database; its addresses with passwords by role (`writer`, `reader`)."""
-        passwords = {
-            EXCHANGE_WRITER: self.secrets.exchange_writer.get_secret_value(),
-            EXCHANGE_READER: self.secrets.exchange_reader.get_secret_value(),
-        }
-        ensure_exchange(self._server, *passwords.values())
+    @property
+    def exchange(self) -> dict[str, str]:
+        """Addresses of the exchange database, with passwords, by what the role may do: `writer`, `reader`."""
         return {
-            role.removeprefix(f"{EXCHANGE}_"): f"postgresql://{role}:{word}@127.0.0.1:{self.port}/{EXCHANGE}"
-            for role, word in passwords.items()
+            role.removeprefix(f"{EXCHANGE}_"): f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{EXCHANGE}"
+            for role, password in self._exchange_passwords.items()
+        }
+
+    def ensure_exchange(self) -> None:
+        """Make the exchange database and its roles, once the server answers."""
+        writer, reader = self._exchange_passwords.values()
+        ensure_exchange(self._server, writer, reader)
+
+    @property
+    def _exchange_passwords(self) -> dict[str, str]:
+        secrets = self.secrets
+        return {
+            EXCHANGE_WRITER: secrets.exchange_writer.get_secret_value(),
+            EXCHANGE_READER: secrets.exchange_reader.get_secret_value(),
         }
 
     @property

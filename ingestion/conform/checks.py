@@ -18,8 +18,8 @@ CHECKS: dict[Check, str] = {check: f"citylake_{check}" for check in RULES}
 
 
 def is_broken(check: Check, value: str, day: str) -> str:
-    """SQL (boolean or NULL): whether a value fails a check on the DATE expression `day`."""
-    failed = f"not {CHECKS[check]}({value})"
+    """SQL (boolean or NULL): whether a value, which is a column, fails a check on the DATE expression `day`."""
+    failed = f"not {is_valid(check, value)}"
     return f"{failed} and not {uscc_exceptions.is_listed(value, day)}" if needs_day(check) else failed
 
 

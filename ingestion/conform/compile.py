@@ -183,7 +183,12 @@ class TablePlan:
                 made.append(f"{value} as {identifier(column.name)}")
                 made.append(f"{shown} is null as {identifier(f'_failed_{column.name}')}")
         made.append(f"{CONTENT_DATE if self.uses_content_date else 'cast(null as date)'} as content_date")
-        layers.append(f"derived as (select *{''.join(', ' + sql for sql in made)} from typed)")
+        layers.append(f"made as (select *{''.join(', ' + sql for sql in made)} from typed)")
+        # Once: the session keeps equal expressions apart, and bronze, hashes and checks all need the value.
+        normal = [
+            f", {normalised(c, identifier(c.name))} as {_normal(c)}" for c in self.table.columns if c.spec.normalise
+        ]
+        layers.append(f"derived as (select *{''.join(normal)} from made)")
         return ", ".join(layers)
 
     def _cleaned(self, column: Column) -> str:
@@ -229,7 +234,8 @@ class TablePlan:
         return Rule(rule.id, f"(try(coalesce(({rule.expression}), true)) is distinct from true)", rule.column)
 
     def _value(self, column: Column) -> str:
-        return normalised(column, identifier(column.name))
+        """SQL for the normalised value. In parentheses it is an expression, so that row hashes in receipts hold."""
+        return f"({_normal(column)})" if column.spec.normalise else identifier(column.name)
 
     def _bronze(self, column: Column) -> str:
         """SQL for the column's value in bronze; of a column of pseudonyms on some rows, for the others only."""
@@ -291,6 +297,10 @@ def _text(column: Column) -> str:
 
 def _found(column: Column) -> str:
     return identifier(f"_found_{column.name}")
+
+
+def _normal(column: Column) -> str:
+    return identifier(f"_normal_{column.name}")
 
 
 def _kept(column: Column) -> str:

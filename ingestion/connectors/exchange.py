@@ -54,15 +54,18 @@ class DatabaseConnector:
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
         """The interval's rows, or the whole table; empty where the interval has not ended.
 
-        An increment that was taken in is not read again, as its rows may have changed and moved on to a later one:
-        `known` names it then.
+        An increment that was taken in is not read again, as its rows may have changed and moved on to a later one, nor
+        is a snapshot older than one that was: `known` names it then.
         """
         is_snapshot = contract.citylake.delivery == "snapshot"
         if not is_snapshot and interval.end > now:
             return []
-        known = None if is_snapshot else self._read.batch(interval)
-        if known is not None:
-            return [self._fetched(Path(os.devnull), interval, now, now, known=known)]
+        if not is_snapshot or self._read.is_over(interval):
+            known = self._read.batch(interval)
+            if known is not None:
+                return [self._fetched(Path(os.devnull), interval, now, now, known=known)]
+            if is_snapshot:
+                return []
         with scratch_folder(self.lake, contract, interval) as scratch:
             query = Query(contract, self.source, interval)
             path = scratch.folder / "table.parquet"

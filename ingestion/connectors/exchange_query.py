@@ -26,7 +26,8 @@ SESSION = (
 )
 """Settings on which the text of values depends."""
 IDENTITY = (
-    "select cast(pg_current_snapshot() as text), to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), "
+    "select cast(pg_current_snapshot() as text), "
+    "to_char(statement_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), "
     "current_setting('server_version')"
 )
 CURSOR_TYPES = ("date", "timestamp without time zone", "timestamp with time zone")

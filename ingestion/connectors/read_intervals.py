@@ -1,6 +1,6 @@
-"""Which intervals of a feed of increments were taken in already, by the receipts.
+"""Which intervals of a database feed were taken in already, by the receipts.
 
-A refused increment is read again, and so is every one after the contract was revised.
+A refused one is read again, and so is every one after the contract was revised.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class ReadIntervals:
     def batch(self, interval: Interval) -> str | None:
         """The batch of the interval; None where it is to be read."""
         return self._batches.get(interval.start)
+
+    def is_over(self, interval: Interval) -> bool:
+        """Whether a later interval was taken in, so that a table's present state is no longer this one's."""
+        return interval.start < max(self._batches, default=interval.start)
 
     @cached_property
     def _batches(self) -> dict[datetime, str]:

@@ -25,8 +25,8 @@ class ExchangeDatabase:
     postgres: Postgres
     log: Path
     running: Running
-    writer: str = ""
-    reader: str = ""
+    writer: str
+    reader: str
 
     def execute(self, statement: str, *values: object, role: str = "writer") -> list[tuple[Any, ...]]:
         """Run a statement of one of the roles, committed at once; its rows."""
@@ -64,12 +64,11 @@ def exchange_database(folder: Path) -> Iterator[ExchangeDatabase]:
     postgres.prepare()
     log = folder / "postgres.log"
     running = start(postgres.service(), log)
-    made = ExchangeDatabase(postgres, log, running)
+    made = ExchangeDatabase(postgres, log, running, **postgres.exchange)
     try:
         wait_until(postgres.answers, running, log, seconds=60)
         postgres.ensure_roles()
-        addresses = postgres.ensure_exchange()
-        made.writer, made.reader = addresses["writer"], addresses["reader"]
+        postgres.ensure_exchange()
         yield made
     finally:
         made.stop()

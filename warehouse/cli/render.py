@@ -135,7 +135,7 @@ def show_releases(releases: Sequence[Published], console: Console) -> None:
         if released.outcome == "on_hold":
             console.print(released.message, style="yellow", markup=False)
         for table, count in released.expired.items():
-            console.print(f"{released.edition}: {count} expired records of {table} left", markup=False)
+            console.print(f"{released.edition}: left, as their last day is over: {count} of {table}", markup=False)
         for release in released.withdrawn:
             console.print(f"{released.edition}: withdrawn, as it holds expired records: {release}", markup=False)
 

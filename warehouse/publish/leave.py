@@ -54,13 +54,18 @@ class Left(Document):
     def __str__(self) -> str:
         """One line for the person at the console."""
         rows = described(self.rows) or "no record"
-        withdrawn = f", {len(self.withdrawn)} older releases" if self.withdrawn else ""
+        withdrawn = f", {counted(len(self.withdrawn), 'older release')}" if self.withdrawn else ""
         return f"{self.edition}: {rows}{withdrawn}"
 
 
 def described(rows: dict[str, int]) -> str:
     """Counts of the rows that left, by table, as text; empty where none did."""
-    return ", ".join(f"{count} expired records of {table}" for table, count in sorted(rows.items()) if count)
+    return ", ".join(f"{counted(count, 'expired record')} of {table}" for table, count in sorted(rows.items()) if count)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 release`, `2 releases`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def unpublish(lake: Lake, *, dry_run: bool = False) -> list[Left]:
@@ -149,9 +154,12 @@ def _composed(lake: Lake, parent: Manifest, ended: Ended) -> tuple[Composed, dic
 
 
 def _leave_all(lake: Lake, edition: str, ended: Ended) -> Left:
+    """Older releases are withdrawn even where the current one cannot be composed again."""
     ledger.repair(lake, edition)
-    visible, rows = leave(lake, edition, ended)
-    withdrawn = withdraw_ended(lake, edition, ended)
+    try:
+        visible, rows = leave(lake, edition, ended)
+    finally:
+        withdrawn = withdraw_ended(lake, edition, ended)
     return Left(edition=edition, release=visible.id if visible else None, rows=rows, withdrawn=withdrawn)
 
 
@@ -186,9 +194,10 @@ def _known(lake: Lake) -> Iterator[tuple[Ended, str | None]]:
             found: tuple[Ended, str | None] = _by_last_build(lake, today, stack), None
         except Exception as error:
             known = as_known_error(error, lake.settings, "reading the last build")
-            connection = stack.enter_context(closing(duckdb.connect()))
-            connection.execute(f"set memory_limit = {literal(lake.settings.memory_limit)}")
-            connection.execute(f"set temp_directory = {literal(lake.settings.scratch_root / 'duckdb')}")
+            settings = lake.settings
+            own = duckdb.connect(config={"threads": settings.threads, "memory_limit": settings.memory_limit})
+            connection = stack.enter_context(closing(own))
+            connection.execute(f"set temp_directory = {literal(settings.scratch_root / 'duckdb')}")
             lake.store.prepare(connection)
             found = Ended(connection, today), known.message
         yield found

@@ -36,7 +36,7 @@ from warehouse.publish.ended import Ended, Shown
 from warehouse.publish.entry import materialised, table_entry
 from warehouse.publish.facts import FactExport
 from warehouse.publish.internal_facts import keep_out
-from warehouse.publish.leave import described, leave
+from warehouse.publish.leave import counted, described, leave
 from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
 from warehouse.publish.showing import Showing
 from warehouse.publish.writing import FILE, Composed, make_current, put_file, put_manifest
@@ -164,7 +164,7 @@ class _Release:
         with closing(open_build(self.lake)) as connection:
             ended = Ended.by_build(connection, self.report, self.today)
             withdrawn = withdraw.withdraw_ended(self.lake, edition, ended)
-        said = f"; {len(withdrawn)} older releases are withdrawn: {withdraw.REASON}" if withdrawn else ""
+        said = f"; {counted(len(withdrawn), 'older release')} withdrawn: {withdraw.REASON}" if withdrawn else ""
         return result.model_copy(update={"withdrawn": withdrawn, "message": result.message + said})
 
     def _compose(self, edition: str, legacy_ids: Sequence[str]) -> Published:

@@ -21,27 +21,29 @@ from warehouse.release.retained import Ends, ends_of, retained, withdrawal
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-REASON = "expired records: it held records whose last day is over"
+REASON = "expired records"
+"""Its rows have a last day, which was over for some of them."""
 BY = "citylake"
 _EARLIER = "earlier"
 
 
 def withdraw_ended(lake: Lake, edition: str, ended: Ended) -> list[str]:
-    """Withdraw every retained release with rows that have ended, and delete what was never published.
+    """Withdraw every retained release with rows that have ended; their ids.
 
-    Gives the ids of the former.
-
-    The caller holds the publisher lock and has repaired the ledger. Where one release cannot be looked at, the others
-    are withdrawn all the same; then one error names it.
+    What a publication that died left is deleted: at once where it has no manifest, else where it has such rows. The
+    caller holds the publisher lock and has repaired the ledger. Where one release cannot be looked at, the others are
+    withdrawn all the same; then one error names it.
     """
     lines = ledger.entries(lake.store, edition)
-    published = {line.release for line in lines if line.event == "published"}
-    found = retained(lake.store, edition)
-    for release in found.keys() - published:
-        _delete(lake, [key for key in found[release] if key != layout.warehouse(edition, release)], edition, release)
+    whole: list[str] = []
+    for release, keys in retained(lake.store, edition).items():
+        if layout.manifest(edition, release) in keys:
+            whole.append(release)
+        else:
+            _delete(lake, [key for key in keys if key != layout.warehouse(edition, release)], edition, release)
     withdrawn: list[str] = []
     errors: list[CitylakeError] = []
-    for release, ends in ends_of(lake, edition, [release for release in found if release in published]):
+    for release, ends in ends_of(lake, edition, whole):
         try:
             if holds_ended(lake, edition, release, ends, ended):
                 _withdraw(lake, edition, release, lines)
@@ -79,8 +81,9 @@ def holds_ended(lake: Lake, edition: str, release: str, ends: Ends | CitylakeErr
 
 
 def _withdraw(lake: Lake, edition: str, release: str, lines: list[ledger.Entry]) -> None:
-    if withdrawal(lines, release) is None:
-        sha256 = next(line.manifest_sha256 for line in lines if line.release == release and line.event == "published")
+    published = [line for line in lines if line.release == release and line.event == "published"]
+    if published and withdrawal(lines, release) is None:
+        sha256 = published[0].manifest_sha256
         ledger.append(lake, edition, "withdrawn", ledger.Move(release, sha256, REASON, BY))
     require_publisher(lake)
     lake.store.replace(layout.open_sql(edition, release), _sentence(edition, release).encode())

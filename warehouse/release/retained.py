@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from ingestion.errors import CitylakeError, ConfigurationError, ObjectNotFound
+from ingestion.machine.rights import own_folder
 from ingestion.values.document import Document
 from warehouse.release import layout, ledger, pointer
 from warehouse.release.manifest import Manifest
@@ -70,6 +71,7 @@ def ends_of(lake: Lake, edition: str, releases: list[str]) -> Iterator[tuple[str
         else:
             yield release, kept[release]
     if kept != known:
+        own_folder(path.parent)
         temporary = path.with_name(f"{path.name}.{os.getpid()}")
         temporary.write_text(_Remembered(releases=kept).model_dump_json(), encoding="utf-8")
         temporary.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-QUERIES = Path(__file__).parents[3] / "docs" / "queries"
+ROOT = Path(__file__).parents[3]
+QUERIES, README = ROOT / "docs" / "queries", ROOT / "README.md"
 USCC, OTHER = "91442000MA4W000110", "91442000MA51AB2C27"
 
 
@@ -85,7 +87,8 @@ def test_records_leaving_on_a_day(db: duckdb.DuckDBPyConnection) -> None:
     ]
 
 
-def test_departments_meet_on_organisation_town_and_day(db: duckdb.DuckDBPyConnection) -> None:
+def departments(db: duckdb.DuckDBPyConnection) -> None:
+    """Three inspections of two businesses, the weather of one of their towns, a sanction and three penalties."""
     db.execute(
         f"""
         create table fct_food_inspection as
@@ -98,6 +101,8 @@ def test_departments_meet_on_organisation_town_and_day(db: duckdb.DuckDBPyConnec
         create table dim_organisation as
         select * from (values ('o1', '{USCC}', '甲', true), ('o1', '{USCC}', '旧名', false),
             ('o2', '{OTHER}', '乙', true)) as t(organisation_id, uscc, entity_name, is_current);
+        alter table dim_organisation add column town_code text;
+        update dim_organisation set town_code = if(organisation_id = 'o1', 't1', 't2');
         create table mart_weather_daily as
         select * from (values ('t1', date '2026-03-04', 31.0, 0.0), ('t1', date '2026-03-05', 24.0, 12.5))
             as t(town_code, met_date, temperature_max_c, precipitation_mm);
@@ -107,6 +112,10 @@ def test_departments_meet_on_organisation_town_and_day(db: duckdb.DuckDBPyConnec
             as t(penalty_id, organisation_id, publicity_start_date, publicity_end_date);
         """
     )
+
+
+def test_departments_meet_on_organisation_town_and_day(db: duckdb.DuckDBPyConnection) -> None:
+    departments(db)
     found = db.sql((QUERIES / "three_departments.sql").read_text(encoding="utf-8")).fetchall()
     assert [
         (str(day), name, grade, hot, wet, listed, public) for day, name, _, grade, _, hot, wet, listed, public in found
@@ -114,6 +123,16 @@ def test_departments_meet_on_organisation_town_and_day(db: duckdb.DuckDBPyConnec
         ("2026-03-04", "甲", "A", 31, 0, 1, 2),
         ("2026-03-05", "甲", "C", 24, 12.5, 0, 1),
         ("2026-03-04", "乙", "B", None, None, 0, 0),
+    ]
+
+
+def test_the_query_of_the_readme_runs(db: duckdb.DuckDBPyConnection) -> None:
+    (query,) = re.findall(r"```sql\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    departments(db)
+    assert [(str(day), name, wet, passed, listed) for day, name, wet, passed, listed in db.sql(query).fetchall()] == [
+        ("2026-03-04", "甲", 0, True, 1),
+        ("2026-03-05", "甲", 12.5, False, 0),
+        ("2026-03-04", "乙", None, True, 0),
     ]
 
 

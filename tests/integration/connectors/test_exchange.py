@@ -177,6 +177,16 @@ def test_a_snapshot_is_the_whole_table_and_equal_content_equal_bytes(office: Off
     assert len(office.rows()) == 199
 
 
+def test_a_past_week_is_not_read_from_the_present_table(office: Office) -> None:
+    office.insert(("A", None, 1, "2026-03-02 12:00:00+00"))
+    contract = office.contract("snapshot")
+    assert office.ingest(contract, lakes.day(1)).outcome == "accepted"
+    office.insert(("B", None, 2, "2026-03-02 12:00:00+00"))
+    assert ingest_interval(office.lake, contract, lakes.day(0)) == []
+    assert office.ingest(contract, lakes.day(2)).outcome == "accepted"
+    assert office.ingest(contract, lakes.day(1)).outcome == "duplicate"
+
+
 def test_everything_is_of_one_snapshot(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are written and deleted while the table is read are of the next one."""
     office.many(50_000)
@@ -305,6 +315,7 @@ def test_a_server_that_does_not_let_the_lake_in(office: Office, facts: dict[str,
 
 
 def test_a_reader_has_no_right_but_to_select(office: Office) -> None:
+    office.server.postgres.ensure_exchange()  # safe to repeat
     office.insert(("A", None, 1, "2026-03-02 08:00:00+00"))
     assert office.ingest(office.contract(), lakes.day(0)).outcome == "accepted"
     for statement in ("delete from qzk.zt", "create table qzk.own (id int)", "create schema own"):

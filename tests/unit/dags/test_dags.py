@@ -123,6 +123,14 @@ def test_what_needs_the_build_file_goes_to_its_hosts_queue_and_feeds_to_any(monk
     assert all(found == {"default"} for name, found in queues().items() if name in FEEDS)
 
 
+def test_records_leave_just_after_midnight_whatever_is_delivered(dags: dict[str, Any]) -> None:
+    """Their day begins in the city; no feed, no build and no release has to come for it."""
+    timetable = dags["maintenance.unpublish"].timetable
+    assert type(timetable).__name__ == "CronTriggerTimetable"
+    assert timetable.expression == "5 * * * *"
+    assert str(timetable.timezone) == Settings().timezone
+
+
 def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags: dict[str, Any]) -> None:
     assert not [name for name, dag in dags.items() if "When it is red" not in (dag.doc_md or "")]
 

@@ -91,38 +91,46 @@ ranked as (
             and identifiers.organisation_id is not null
 ),
 
-named as (
+-- A code that begins with 92 is a sole trader's, whatever the report calls it.
+kinds as (
     select
-        parties.party_key,
-        max(case when name_words.word_kind = 'business' then 1 else 0 end)
-            as business_words,
-        max(case when name_words.word_kind = 'person' then 1 else 0 end)
-            as person_words
+        *,
+        party_kind = '个体工商户' or coalesce(uscc like '92%', false)
+            as is_sole_trader,
+        {{ is_like_identity_number('uscc') }} as is_identity_number
     from parties
+),
+
+trader_names as (
+    select distinct
+        party_name,
+        {{ without_brackets('party_name') }} as plain_name
+    from kinds
+    where is_sole_trader and party_name is not null
+),
+
+-- A name is a business's where it says a trade, has no word of persons and is longer than
+-- a person's: those have two to four characters. In doubt it is a person's.
+business_names as (
+    select trader_names.party_name
+    from trader_names
     inner join name_words
-        on
-            {{ without_brackets('parties.party_name') }}
-            like '%' || name_words.name_word || '%'
-    group by parties.party_key
+        on trader_names.plain_name like '%' || name_words.name_word || '%'
+    where length(trader_names.plain_name) >= 5
+    group by trader_names.party_name
+    having
+        max(case when name_words.word_kind = 'business' then 1 else 0 end) = 1
+        and max(case when name_words.word_kind = 'person' then 1 else 0 end) = 0
 ),
 
 judged as (
     select
-        parties.*,
-        coalesce({{ is_uscc('parties.uscc') }}, false)
-        and not {{ is_like_identity_number('parties.uscc') }} as has_public_code,
-        {{ is_like_identity_number('parties.uscc') }} as is_identity_number,
-        -- A code that begins with 92 is a sole trader's, whatever the report calls it.
-        parties.party_kind = '个体工商户'
-        or coalesce(parties.uscc like '92%', false) as is_sole_trader,
-        -- A name is a business's where it says a trade and is longer than a person's:
-        -- names of persons have two to four characters. In doubt it is a person's.
-        coalesce(named.business_words, 0) = 1
-        and coalesce(named.person_words, 0) = 0
-        and length({{ without_brackets('parties.party_name') }}) >= 5
-            as has_business_name
-    from parties
-    left join named on parties.party_key = named.party_key
+        kinds.*,
+        coalesce({{ is_uscc('kinds.uscc') }}, false)
+        and not kinds.is_identity_number as has_public_code,
+        business_names.party_name is not null as has_business_name
+    from kinds
+    left join business_names on kinds.party_name = business_names.party_name
 ),
 
 final as (

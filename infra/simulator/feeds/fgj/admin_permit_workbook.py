@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from infra.simulator.city import City
@@ -21,6 +22,14 @@ def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
     return xlsx_bytes(rows, layout, slot.start), {"admin_permit_workbook": rows.truth()}
 
 
+def _bulk(city: City, slots: Sequence[Slot]) -> bytes:
+    """The days of a month in one workbook."""
+    first, *others = (reported(city, BY_WORKBOOK, slot) for slot in slots)
+    for rows in others:
+        first.append(rows)
+    return xlsx_bytes(first, LAYOUT_2018, slots[0].start)
+
+
 FEED = Feed(
     department="fgj",
     name="admin_permit_workbook",
@@ -28,6 +37,6 @@ FEED = Feed(
     filename="admin_permit_workbook_{start:%Y%m%d}{suffix}.xlsx",
     arrives=timedelta(hours=20, minutes=40),
     render=_render,
-    history="files",
     dirt=BY_WORKBOOK.plan,
+    bulk=_bulk,
 )

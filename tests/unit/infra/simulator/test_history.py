@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from infra.simulator.city import City
 from infra.simulator.feeds import FEEDS
 from infra.simulator.history import FOLDER, HandedOver, hand_over
 from infra.simulator.model import LOCAL, Slot
 from infra.simulator.truth import truth
+from tests.unit.infra.simulator.conftest import read
 
 DAYS = 3
 
@@ -19,9 +21,9 @@ def handed_over(out: Path) -> dict[str, HandedOver]:
 
 
 def test_months_hold_what_the_days_files_would(tmp_path: Path) -> None:
-    city = City(days=3, plan=())
-    for feed in (feed for feed in FEEDS if feed.history == "bulk"):
-        found = handed_over(tmp_path)[feed.id]
+    city, handed = City(days=3, plan=()), handed_over(tmp_path)
+    for feed in (feed for feed in FEEDS if feed.history == "bulk" and feed.bulk is None):
+        found = handed[feed.id]
         assert [path.stem[-7:] for path in found.files] == ["2026-02", "2026-03"]
         lines = [line for path in found.files for line in path.read_bytes().splitlines(keepends=True)]
         wanted: list[bytes] = []
@@ -33,6 +35,31 @@ def test_months_hold_what_the_days_files_would(tmp_path: Path) -> None:
         assert [line for line in lines if line not in headers] == [line for line in wanted if line not in headers]
         assert sum(line in headers for line in lines) == (2 if headers else 0)
         assert found.rows == len(lines) - 2 * len(headers)
+
+
+def test_a_month_in_one_workbook_holds_the_rows_of_the_days(tmp_path: Path) -> None:
+    city, handed = City(days=3, plan=()), handed_over(tmp_path)
+    feeds = [feed for feed in FEEDS if feed.bulk is not None]
+    assert feeds
+    for feed in feeds:
+        found = handed[feed.id]
+        assert [path.stem[-7:] for path in found.files] == ["2026-02", "2026-03"]
+        starts = [city.midnight(day_no) for day_no in range(1 - DAYS, 1)]
+        files = [feed.deliver(city, Slot(start, 1, start + feed.arrives)) for start in starts]
+        # A layout may lack columns, so that the number of the decision stands for the row.
+        wanted = [number(row) for file in files for row in read(file.path, file.content)[feed.name]]
+        assert [
+            number(row)
+            for path in found.files
+            for row in read(f"x/{feed.name}/{path.name}", path.read_bytes())[feed.name]
+        ] == wanted
+        assert found.rows == len(wanted)
+
+
+def number(row: dict[str, Any]) -> str:
+    """The number of the decision that a row is about, its cell the one with 〔."""
+    (found,) = (cell for cell in row.values() if cell and "〔" in cell)
+    return str(found)
 
 
 def test_registers_come_file_by_file_and_the_rest_not_at_all(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Market entities: who there is, what happens to them, and that files, table and list tell the same."""
+"""Market entities: who there is, what happens to them, and that files, table and list agree."""
 
 from __future__ import annotations
 
@@ -86,16 +86,16 @@ def after_numbers(city: City, day_no: int, kind: str) -> list[str]:
     return numbers
 
 
-def test_the_deleted_are_told_by_the_weekly_list_alone(city: City, drop: dict[str, Any]) -> None:
+def test_the_deleted_are_missing_from_the_weekly_list_alone(city: City, drop: dict[str, Any]) -> None:
     gone = set(rows(city, 0)) - set(rows(city, 1))
     assert len(gone) == 1, "one on the first Monday"
-    told = {row["ztsfdm"] for tables in drop.values() for row in tables.get("market_entity", [])}
+    sent = {row["ztsfdm"] for tables in drop.values() for row in tables.get("market_entity", [])}
     listed = {row["ztsfdm"] for row in drop[LIST]["market_entity_register"]}
     assert listed == set(rows(city, 1))
-    assert not gone & told
+    assert not gone & sent
     later = set(rows(city, 3)) - set(rows(city, 4))
     assert len(later) == 1
-    assert later <= told
+    assert later <= sent
 
 
 def test_the_first_file_is_the_whole_table_and_the_others_what_changed(city: City, drop: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ingestion.conform.compile import TablePlan
 from ingestion.conform.run import conform, conform_small
 from ingestion.contract import model
 from ingestion.contract.load import load_contract
@@ -150,6 +151,15 @@ def test_a_penalty_without_party(make: Any, document: Any, tmp_path: Path) -> No
     assert make.rows(found.quarantine)[0]["original_text"] == "2,,,,2026-03-02"
     with pytest.raises(DeliveryRefused, match=r"3 of 3 rows of visit are refused .*: party_present 3"):
         conformed(make, loaded(document, tmp_path), *(row(n, party="") for n in range(3)))
+
+
+def test_a_value_is_normalised_once_however_often_it_is_needed(document: Any, tmp_path: Path) -> None:
+    """Bronze, the row's hash, its key and a check need it, and folding full-width characters is dear."""
+    document["schema"][0]["properties"][0]["primaryKey"] = False
+    del document["schema"][0]["properties"][0]["primaryKeyPosition"]
+    document["schema"][0]["properties"][2] |= {"primaryKey": True, "primaryKeyPosition": 1}
+    contract = loaded(document, tmp_path)
+    assert TablePlan(contract, contract.tables[0]).statement().count("nfc_normalize") == 2  # the code and the id
 
 
 def test_only_what_a_check_refuses_depends_on_how_it_judges(

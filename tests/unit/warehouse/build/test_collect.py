@@ -9,7 +9,7 @@ import pytest
 from warehouse.build import collect
 from warehouse.build.errors import BuildFailed
 from warehouse.build.lineage import Lineage
-from warehouse.build.report import NodeResult, Status
+from warehouse.build.report import Expires, NodeResult, Status
 
 
 def model(name: str, product: str, **more: Any) -> dict[str, Any]:
@@ -136,3 +136,21 @@ def test_a_source_without_a_feed_says_how_to_repair_it(lineage: Lineage) -> None
     lineage.manifest["sources"]["source.c.q.f"]["config"]["meta"] = {}
     with pytest.raises(BuildFailed, match="make generate"):
         lineage.feeds("model.c.mart_c")
+
+
+def expiring(said: Any) -> Lineage:
+    node = model("pub_d", "notices", access="public", config={"meta": {"citylake": {"expires": said}}})
+    return Lineage({"nodes": {"model.c.pub_d": node}, "sources": {}, "parent_map": {}})
+
+
+def test_when_rows_leave_is_in_the_report() -> None:
+    said = {"column": "end_date", "key": ["notice_id"], "ended_by": "fct_notice"}
+    (found,) = collect.collect_models(expiring(said), {}, {}, RUN)
+    assert found.expires == Expires(column="end_date", key=["notice_id"], ended_by="fct_notice")
+    (found,) = collect.collect_models(expiring(None), {}, {}, RUN)
+    assert found.expires is None
+
+
+def test_an_expiry_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(BuildFailed, match="pub_d says what cannot be read"):
+        collect.collect_models(expiring({"until": "end_date"}), {}, {}, RUN)

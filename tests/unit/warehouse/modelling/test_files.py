@@ -188,6 +188,64 @@ def test_checks_and_settings_follow_the_declaration(contracts: Contracts, projec
     ]
 
 
+OPEN = """with
+
+usage as (
+    select * from {{ ref('mart_usage') }}
+),
+
+final as (
+    select
+        office_code,
+        usage_date,
+        readings
+    from usage
+)
+
+select * from final
+"""
+OPEN_SAID = """description: 开放用电 · Open.
+grain: one row an office and day
+key: [office_code, usage_date]
+expires: {column: usage_date, ended_by: mart_usage}
+"""
+
+
+def test_rows_that_leave_are_declared_with_the_key(contracts: Contracts, project: Path) -> None:
+    write(project, pub_usage=OPEN, pub_usage__said=OPEN_SAID)
+    config = models(generated_files(contracts, project), "meters")["pub_usage"]["config"]
+    expires = {"column": "usage_date", "ended_by": "mart_usage", "key": ["office_code", "usage_date"]}
+    assert config["meta"] == {"citylake": {"expires": expires}}
+    write(project, pub_usage__said=OPEN_SAID.replace(", ended_by: mart_usage", ""))
+    config = models(generated_files(contracts, project), "meters")["pub_usage"]["config"]
+    assert config["meta"]["citylake"]["expires"] == {"column": "usage_date", "key": ["office_code", "usage_date"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("column: usage_date", "column: readings", "readings is no date by its name"),
+        ("column: usage_date", "column: last_date", "pub_usage does not select last_date"),
+        ("ended_by: mart_usage", "ended_by: mart_other", "mart_other is not an internal model"),
+        ("ended_by: mart_usage", "ended_by: pub_usage", "pub_usage is not an internal model"),
+        ("ended_by: mart_usage", "ended_by: fct_reading", "fct_reading does not select usage_date"),
+        ("ended_by", "until", "unknown key; allowed: column, ended_by"),
+    ],
+)
+def test_a_wrong_expiry_is_named(old: str, new: str, message: str, contracts: Contracts, project: Path) -> None:
+    write(project, pub_usage=OPEN, pub_usage__said=OPEN_SAID.replace(old, new))
+    with pytest.raises(ConfigurationError) as error:
+        generated_files(contracts, project)
+    assert message in str(error.value)
+    assert "pub_usage.yml" in str(error.value)
+
+
+def test_only_rows_of_the_open_edition_leave(contracts: Contracts, project: Path) -> None:
+    write(project, mart_usage__said=f"{MART_SAID}expires: {{column: usage_date}}\n")
+    with pytest.raises(ConfigurationError, match="mart_usage is not in the open edition"):
+        generated_files(contracts, project)
+
+
 def test_a_reference_lends_its_text_and_a_wrong_word_is_named(contracts: Contracts, project: Path) -> None:
     write(project, dim_office=FACT.replace("reading_id", "office_id"))
     write(project, dim_office__said="description: 办公点 · O.\ngrain: one\nkey: office_id\n"

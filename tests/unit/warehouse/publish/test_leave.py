@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.errors import ConfigurationError, IntegrityError
+from ingestion.errors import ConfigurationError, IntegrityError, ObjectNotFound
 from tests.support.notices import FIRST, built, notice_city, public, published, set_date, shown
 from tests.support.small_city import EXPIRES, SmallCity, changed
 from warehouse import sql
@@ -67,15 +67,15 @@ def test_a_row_leaves_on_its_day(city: SmallCity, blocked: bool) -> None:
     set_date(city.lake, day(1))
     result = published(city, built(city, blocked=blocked))
     assert (result.outcome, result.expired, result.withdrawn) == ("published", {"pub_notice": 1}, [first])
-    assert "1 expired records of pub_notice left" in result.message
+    assert "1 expired record of pub_notice left" in result.message
     assert set(shown(city.lake)) == {"two", "nine", "never"}
     entry = current(city).tables["pub_notice"]
     assert entry.expiry is not None
     assert (entry.rows, entry.built_rows, entry.expiry.next_end) == (3, 4, day(2))
     lines = ledger.verify_ledger(city.lake, "open")
     assert [(line.event, line.reason) for line in lines[1:]] == [
-        ("published", "1 expired records of pub_notice"),
-        ("withdrawn", "expired records: it held records whose last day is over"),
+        ("published", "1 expired record of pub_notice"),
+        ("withdrawn", "expired records"),
     ]
     # Analysts keep history.
     with sql.connect(city.lake) as connection:
@@ -274,6 +274,17 @@ def test_what_a_publication_left_unfinished_is_deleted(city: SmallCity) -> None:
     city.lake.store.put_bytes(left, city.lake.store.get_bytes(current(city).warehouse.key))
     unpublish(city.lake)
     assert city.lake.store.head(left) is None
+
+
+def test_a_current_release_that_is_gone_does_not_keep_the_older_ones(city: SmallCity) -> None:
+    for number in range(2):
+        city.notices = {**NOTICES, f"new{number}": day(9)}
+        published(city, built(city))
+    city.lake.store.delete(current(city).warehouse.key)
+    set_date(city.lake, day(1))
+    with pytest.raises(ObjectNotFound):
+        unpublish(city.lake)
+    assert not any(public(city.lake).values())
 
 
 def test_one_release_that_cannot_be_read_does_not_keep_the_others(city: SmallCity) -> None:
