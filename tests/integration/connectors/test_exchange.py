@@ -343,11 +343,11 @@ def test_tls_is_the_connections(
 ) -> None:
     office.insert(("A", None, 1, "2026-03-02 08:00:00+00"))
     own, other = Authority.made(tmp_path / "ca"), Authority.made(tmp_path / "other", "Other CA")
-    given = DatabaseConnection.from_text(office.server.reader, name="gsj_exchange").model_dump()
+    given = DatabaseConnection.from_text(office.server.reader, name="office_db").model_dump()
     parameters = {"sslmode": mode, "sslrootcert": str((own if trusted else other).file)}
     with tls_in_front(office.server.postgres.port, own.context(called)) as port:
         connection = DatabaseConnection.model_validate({**given, "port": port, "parameters": parameters})
-        secured = Office(office.server, replace(office.lake, databases={"gsj_exchange": connection}.__getitem__))
+        secured = Office(office.server, replace(office.lake, databases={"office_db": connection}.__getitem__))
         if said is None:
             assert secured.ingest(office.contract(), lakes.day(0)).outcome == "accepted"
         else:

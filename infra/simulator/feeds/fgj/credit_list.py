@@ -30,13 +30,9 @@ COLUMNS = (
 )
 _DIRT = (
     Planted(_ID, 1, "duplicate", 2),
-    Planted(_ID, 1, "conflict", 1, cells={"列入依据": "依据与前一条不同（模拟）"}),
-    Planted(_ID, 2, "cell", 1, "list_kind.allowed", {"名单类别": "黑名单"}),
-    Planted(_ID, 3, "cell", 1, "listed_by_then", {"列入日期": "2099-01-01"}),
-    Planted(_ID, 4, "cell", 1, "uscc.required", {"统一社会信用代码": ""}),
-    Planted(_ID, 5, "cell", 1, "listed_date.type", {"列入日期": "2026年3月1日"}),
+    Planted(_ID, 4, "duplicate", 1),
 )
-_INCENTIVES = ("I01", "I02")
+"""Repeats only: a refused row would look like an organisation taken off, so that the contract takes whole lists only."""
 
 
 def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
@@ -53,9 +49,7 @@ def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
     cells = (code, name, kind, base["uscc"][entity], base["entity_name"][entity], listed, basis, authority)
     rows = Rows(dict(zip(COLUMNS, (*cells, authority_code, date), strict=True)), event_day=date.copy())
     plan = of_file(city.plan_of(_ID, _DIRT), city.plan_day(day_no), 0, slot.revision)
-    # A refused row would look like an organisation taken off, so dirt falls on lists of incentives.
-    reach = np.isin(code.astype(str), _INCENTIVES)
-    spoil(rows, plan, city.rng(_ID, day_no, "dirt"), scale=city.scale, day=day, reach=reach)
+    spoil(rows, plan, city.rng(_ID, day_no, "dirt"), scale=city.scale, day=day)
     return csv_bytes(rows, COLUMNS, encoding="gb18030"), {"credit_list": rows.truth()}
 
 

@@ -18,10 +18,10 @@ from infra.simulator.writers import parquet_bytes
 
 _ID = "gsj.market_entity"
 _DIRT = (
-    Planted(_ID, 1, "cell", 3, "approved_date.type", {"hzrq": "2026-02-30"}),
-    Planted(_ID, 1, "cell", 2, "status.allowed", {"djzt": "开业"}),
-    Planted(_ID, 1, "check", 4, "legal_rep_id_check_digit", {"frzjhm": ""}, "flag"),
-    Planted(_ID, 1, "duplicate", 3),
+    Planted(_ID, 1, "cell", 1, "approved_date.type", {"hzrq": "2026-02-30"}),
+    Planted(_ID, 1, "cell", 1, "status.allowed", {"djzt": "开业"}),
+    Planted(_ID, 1, "check", 1, "legal_rep_id_check_digit", {"frzjhm": ""}, "flag"),
+    Planted(_ID, 1, "duplicate", 2),
     Planted(_ID, 2, "cell", 1, "approved_after_registered", {"clrq": "2026-03-01", "hzrq": "2026-02-01"}),
     Planted(_ID, 2, "cell", 1, "identified", {"tyshxydm": "", "zch": ""}),
     Planted(_ID, 3, "cell", 1, "town_code.pattern", {"zjdm": "4420"}),
