@@ -32,7 +32,7 @@ _DIRT = (
     Planted(_ID, 1, "duplicate", 2),
     Planted(_ID, 4, "duplicate", 1),
 )
-"""Repeats only: a refused row would look like an organisation taken off, so that the contract takes whole lists only."""
+"""Repeats only: a refused row would look like an organisation taken off, so the contract takes whole lists only."""
 
 
 def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
