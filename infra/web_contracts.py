@@ -64,6 +64,9 @@ CHANGES: dict[str, dict[str, Any]] = {
 }
 """By file below the contracts folder, what replaces the keys of its `citylake` value."""
 
+CONNECTIONS = sorted({change["source"]["connection"] for change in CHANGES.values()})
+"""Names of the connections to the departments' web servers that `CHANGES` needs."""
+
 
 EXCHANGE: dict[str, dict[str, Any]] = {
     "gsj/market_entity.yaml": _table(cursor="gxsj", overlap="PT2H", full_snapshot="gsj.market_entity_register"),

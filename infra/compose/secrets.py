@@ -15,9 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.web_contracts import CONNECTIONS
+
 PROJECT = Path(__file__).resolve().parents[2]
 STACK, CITY = ".env.compose", ".env.city"
-DEPARTMENTS = ("gaj", "hbj", "jtj", "qxj", "syj")
 
 _STACK_HEAD = """\
 # Secrets of docker-compose.yml, made by `make compose-secrets`. Private; keep a copy where backups of passwords go.
@@ -54,7 +55,7 @@ def texts() -> dict[str, str]:
     }
     reached = {
         f"CITYLAKE_CONN_{name.upper()}": f"http://simulator:8090/{name}?auth=bearer&token={token}"
-        for name in DEPARTMENTS
+        for name in CONNECTIONS
     }
     return {STACK: _STACK_HEAD + _lines(made), CITY: _CITY_HEAD + _lines(reached)}
 

@@ -200,8 +200,8 @@ class Native:
         said = self.services["postgres"]["environment"]
         empty = SecretStr("")
         secrets = StackSecrets(
-            postgres=empty, postgres_admin=SecretStr(said["POSTGRES_PASSWORD"]), fernet_key=empty, jwt_secret=empty,
-            session_key=empty, accounts={},
+            postgres=empty, postgres_admin=SecretStr(said["POSTGRES_PASSWORD"]), exchange_writer=empty,
+            exchange_reader=empty, fernet_key=empty, jwt_secret=empty, session_key=empty, accounts={},
         )  # fmt: skip
         self._postgres = Postgres(self.volume("postgres"), self.ports["postgres", 5432], secrets)
         self._postgres.prepare()
