@@ -57,13 +57,16 @@ def write_profile(folder: Path, *, build_path: Path, threads: int, memory_limit:
         "schema": "main",
         "threads": threads,
         "plugins": [{"module": STORE_PLUGIN}],
-        "config_options": {"autoinstall_known_extensions": False, "autoload_known_extensions": False},
-        "settings": {
-            "TimeZone": "UTC",
+        # dbt-duckdb applies `settings` to each connection anew, and DuckDB refuses to be told its folder for what does not
+        # fit in memory once it has used it: what is the engine's own is said when the file is opened.
+        "config_options": {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
             "memory_limit": memory_limit,
             "threads": threads,
             "temp_directory": str(scratch),
         },
+        "settings": {"TimeZone": "UTC"},
     }
     text = yaml.safe_dump({PROFILE: {"target": "build", "outputs": {"build": target}}}, sort_keys=False)
     folder.mkdir(parents=True, exist_ok=True)

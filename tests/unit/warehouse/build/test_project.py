@@ -10,6 +10,8 @@ from typing import cast
 
 import pytest
 import yaml
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.environments.local import LocalEnvironment
 
 from ingestion.contract.model import Contract
 from ingestion.errors import ConfigurationError
@@ -76,3 +78,26 @@ def test_the_profile_is_rewritten_only_when_it_differs(tmp_path: Path) -> None:
     write(3)
     target = yaml.safe_load(path.read_text(encoding="utf-8"))["citylake"]["outputs"]["build"]
     assert (target["threads"], target["settings"]["TimeZone"]) == (3, "UTC")
+
+
+def test_a_build_that_has_spilled_goes_on_with_other_connections(tmp_path: Path) -> None:
+    """DuckDB refuses to be told its temporary folder again once it has used it, whatever the folder."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    written = write_profile(
+        tmp_path / "p", build_path=tmp_path / "b.duckdb", threads=1, memory_limit="40MB", scratch=scratch
+    )
+    target = yaml.safe_load((written / "profiles.yml").read_text(encoding="utf-8"))["citylake"]["outputs"]["build"]
+    environment = LocalEnvironment(DuckDBCredentials.from_dict({**target, "plugins": [], "database": "b"}))
+    try:
+        first = environment.handle().cursor()
+        first.execute(
+            "create temp table many as select range as number, repeat('x', 100) as text from range(2_000_000)"
+        )
+        first.execute("select count(*) from (select text, number from many order by hash(number) limit 1_500_000)")
+        assert any(scratch.iterdir())
+        second = environment.handle().cursor()
+        found = second.execute("select current_setting('temp_directory'), current_setting('threads')").fetchone()
+        assert found == (str(scratch), 1)
+    finally:
+        environment.close()
