@@ -21,6 +21,7 @@ SCRIPTS = (
     ("load",),
     ("locks",),
     ("exchange",),
+    ("credit_history",),
     ("store",),
     ("airflow",),
 )
