@@ -57,8 +57,8 @@ def write_profile(folder: Path, *, build_path: Path, threads: int, memory_limit:
         "schema": "main",
         "threads": threads,
         "plugins": [{"module": STORE_PLUGIN}],
-        # dbt-duckdb applies `settings` to each connection anew, and DuckDB refuses to be told its folder for what does not
-        # fit in memory once it has used it: what is the engine's own is said when the file is opened.
+        # dbt-duckdb applies `settings` to each connection anew, and DuckDB refuses to be told its folder for what does
+        # not fit in memory once it has used it: what is the engine's own is said when the file is opened.
         "config_options": {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
