@@ -17,6 +17,7 @@ QUERIES = (
     "from mart_town_daily_brief limit 10",
     "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
     "select grade, count(*) as inspections from fct_food_inspection group by all",
+    "select authority, sum(received), sum(late) from mart_double_publicity group by all",
 )
 
 _SINCE = """
@@ -43,8 +44,9 @@ def show(lake: Lake, console: Console, done: dict[str, dict[str, str]], since: d
         show_broken_rules(lake, committed, console)
         show_attention(committed, console)
     products = sorted({product for verdicts in done.values() for product in verdicts})
-    rows = [(day, *(verdicts.get(p, "no verdict") for p in products)) for day, verdicts in done.items()]
-    show_grid(console, "verdicts", ("day", *products), rows)
+    # Products are more than fit beside each other in a terminal, and days are few.
+    rows = [(product, *(verdicts.get(product, "no verdict") for verdicts in done.values())) for product in products]
+    show_grid(console, "verdicts", ("product", *done), rows)
     for edition in EDITIONS:
         at = pointer(lake.store, edition)
         console.print(f"current {edition} release: {at.release if at and at.release else 'none'}")
