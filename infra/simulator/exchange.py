@@ -14,7 +14,6 @@ from psycopg2 import sql
 
 from infra.simulator.city import City
 from infra.simulator.market_register import PHYSICAL, table
-from infra.simulator.rows import Rows
 from infra.simulator.writers import csv_bytes
 
 SCHEMA, TABLE, KEY = "qzk", "market_entity", "ztsfdm"
@@ -28,15 +27,7 @@ def write_day(dsn: str, city: City, day: date) -> None:
 
     Changes are made in place and deleted entities are deleted. Raises psycopg2.Error.
     """
-    _write(dsn, table(city, city.day_no(day)))
-
-
-def write_history(dsn: str, city: City, days: int) -> None:
-    """Bring the table to its state before the run's first day, written whole `days` before. Raises psycopg2.Error."""
-    _write(dsn, table(City(city.seed, city.start, city.days, city.scale, plan=(), history=days), 0))
-
-
-def _write(dsn: str, rows: Rows) -> None:
+    rows = table(city, city.day_no(day))
     target, staged = sql.Identifier(SCHEMA, TABLE), sql.Identifier("_staged")
     columns = [sql.Identifier(name) for name in PHYSICAL]
     named = sql.SQL(", ").join(columns)

@@ -16,7 +16,7 @@ import pytest
 from infra.simulator import exchange
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
-from infra.simulator.exchange import write_day, write_history
+from infra.simulator.exchange import write_day
 from infra.simulator.market_register import PHYSICAL, table
 from infra.web_contracts import EXCHANGE, web_contracts
 from ingestion.authoring.check import check
@@ -57,8 +57,9 @@ def rows(day_no: int, city: City = CITY) -> list[tuple[str, ...]]:
 
 
 def test_the_table_is_the_citys_on_each_day_and_a_day_written_again_changes_nothing(server: ExchangeDatabase) -> None:
-    write_history(server.writer, CITY, 10)
-    assert held(server) == rows(0, City(days=DAYS, plan=(), history=10))
+    with_history = City(days=DAYS, plan=(), history=10)
+    write_day(server.writer, with_history, with_history.date_of(0))
+    assert held(server) == rows(0, with_history)
     for day_no in (1, 2, 3, 3):
         write_day(server.writer, CITY, CITY.date_of(day_no))
         assert held(server) == rows(day_no)
