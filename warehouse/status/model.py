@@ -1,0 +1,112 @@
+"""The status of a lake as data: a line per feed, a line per product, a line per edition.
+
+`warehouse.status.read` makes it from receipts, incidents, verdicts and pointers. It holds no row values. Moments are UTC;
+whoever shows them to a person converts them to the city's time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import Field
+
+from ingestion.receipts.model import Outcome, Span
+from ingestion.values.document import Document
+from warehouse.title import Title
+from warehouse.verdict import Decision
+
+FeedState = Literal["good", "late", "held", "refused", "failed", "unreachable", "never", "inactive"]
+"""`good`: nothing is asked of anyone. `failed`: a defect of the lake, `unreachable`: the source cannot be read,
+`never`: no delivery yet and none due, `inactive`: its contract is not active or its file is wrong. Where several
+hold, the one that most needs a person: unreachable, failed, refused, held, late."""
+
+
+class LastDelivery(Document):
+    """The newest receipt of a feed. Counts are rows; `rule` is why it was refused whole."""
+
+    batch: str
+    outcome: Outcome
+    rule: str | None
+    interval: Span
+    committed_at: datetime
+    received: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+
+
+class FeedLine(Document):
+    """One feed. `since` and `reason` are those of the open incident behind the state.
+
+    `late_after` is when the next delivery that is due becomes late, of a late feed when the oldest missing one did;
+    None where nothing is expected. `expected` is the interval it is about, `missing` how many intervals are late.
+    """
+
+    feed: str
+    department: str
+    title: Title
+    department_title: Title
+    steward: str
+    impact: str
+    product: str
+    synthetic: bool
+    state: FeedState
+    since: datetime | None = None
+    reason: str | None = None
+    incident: str | None = None
+    last: LastDelivery | None = None
+    last_good_at: datetime | None = None
+    expected: Span | None = None
+    late_after: datetime | None = None
+    missing: int = 0
+    held: list[str] = Field(default=[])
+
+
+class ProductLine(Document):
+    """One data product. `verdict` None: never judged. `since`: when that verdict was first reached without a break.
+
+    `content_as_of` is the newest day that its tables in the current internal release are about, `next_expected` when
+    the next content is due by its feeds' calendars. `release` is the one its tables came from, `releases_since` counts
+    the releases after that one.
+    """
+
+    product: str
+    title: Title
+    departments: list[str]
+    feeds: list[str]
+    synthetic: bool
+    verdict: Decision | None
+    reasons: list[str] = Field(default=[])
+    judged_for: date | None = None
+    since: datetime | None = None
+    content_as_of: date | None = None
+    next_expected: datetime | None = None
+    release: str | None = None
+    released_at: datetime | None = None
+    releases_since: int = 0
+    editions: list[str] = Field(default=[])
+
+
+class EditionLine(Document):
+    """One edition: its current release, and the hold that keeps new ones from being published."""
+
+    edition: str
+    release: str | None
+    released_at: datetime | None
+    approver: str | None
+    hold_reason: str | None = None
+    hold_by: str | None = None
+    hold_since: datetime | None = None
+
+
+class Status(Document):
+    """The status of a lake at one moment of the city's time. `timezone` is the city's (IANA name)."""
+
+    schema_version: Literal[1] = 1
+    at: datetime
+    timezone: str
+    synthetic: bool
+    feeds: list[FeedLine]
+    products: list[ProductLine]
+    editions: list[EditionLine]
