@@ -1,7 +1,7 @@
 """The status of a lake as data: a line per feed, a line per product, a line per edition.
 
-`warehouse.status.read` makes it from receipts, incidents, verdicts and pointers. It holds no row values. Moments are UTC;
-whoever shows them to a person converts them to the city's time.
+`warehouse.status.read` makes it from receipts, incidents, verdicts and pointers. It holds no row values. Moments are in
+UTC; whoever shows them to a person converts them to the city's time.
 """
 
 from __future__ import annotations

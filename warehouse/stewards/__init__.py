@@ -1,1 +1,1 @@
-"""What stewards get: a workbook of each refused delivery, in the department's outbox, and one mail an hour about them."""
+"""What stewards get: a workbook of each refused delivery in the department's outbox, and one mail an hour of them."""
