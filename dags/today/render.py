@@ -18,6 +18,7 @@ from dags.today.access import Caller
 from dags.today.airflow_rest import AirflowRest
 from dags.today.display import Clock, visible
 from dags.today.forms import Signer
+from dags.today.reasons import read_reason
 from dags.today.texts import LANGUAGES, Texts, language_of, texts
 from warehouse.title import Language
 
@@ -116,5 +117,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["read_reason"] = read_reason
     environment.filters["part"] = lambda text: quote(str(text), safe="")
     return environment
