@@ -54,7 +54,7 @@ def _confirm(request: Request, at: At, wanted: Asked, *, status: int = 200, erro
     return show(
         request,
         "confirm.html",
-        status=status,
+        code=status,
         clock=clock_of(request, at.lake),
         asked=wanted,
         sentence=words(request)(f"confirm.{wanted.verb}", **_named(request, wanted)),

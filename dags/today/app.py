@@ -53,17 +53,17 @@ def create_app(page: Page, identify: Callable[..., Any]) -> FastAPI:
 def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else _ERROR
     key = getattr(error, "detail", None)
-    return show(request, "error.html", status=status, key=_WORDS.get(status, key), message=None, known=key)
+    return show(request, "error.html", code=status, key=_WORDS.get(status, key), message=None, known=key)
 
 
 def _not_valid(request: Request, _: Exception) -> Response:
-    return show(request, "error.html", status=_NOT_FOUND, key="error.not_found", message=None, known=None)
+    return show(request, "error.html", code=_NOT_FOUND, key="error.not_found", message=None, known=None)
 
 
 def _lake_error(request: Request, error: Exception) -> Response:
     """What an error of the lake says is for people: it holds no values of the data."""
     log.warning("%s: %s", request.url.path, type(error).__name__)
-    return show(request, "error.html", status=_BUSY, key="error.title", message=str(error), known=None)
+    return show(request, "error.html", code=_BUSY, key="error.title", message=str(error), known=None)
 
 
 def _unexpected(scope: Scope, error: Exception) -> Response:
@@ -73,4 +73,4 @@ def _unexpected(scope: Scope, error: Exception) -> Response:
         where = where.tb_next
     line = f"{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else "unknown"
     log.error("%s failed: %s at %s", scope.get("path"), type(error).__name__, line)
-    return show(Request(scope), "error.html", status=_ERROR, key="error.internal", message=None, known=None)
+    return show(Request(scope), "error.html", code=_ERROR, key="error.internal", message=None, known=None)

@@ -24,6 +24,7 @@ _KEPT = "\n\t"
 _INERT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Unicode categories that no glyph stands for: controls, formats (direction, zero width), surrogates, separators."""
 _DAY = timedelta(days=1)
+_SAME = timedelta(minutes=5)
 _LONGEST_DAY, _SHORTEST_DAY = timedelta(hours=26), timedelta(hours=22)
 
 
@@ -42,23 +43,34 @@ def visible(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Clock:
-    """The city's time for one response, in one language. `now` is the moment that ages are counted to."""
+    """Times for one response, in one language and in the city's zone.
+
+    `now` is the city's time, to which ages of calendar moments are counted; `recorded` the machine's, which receipts,
+    releases and actions carry. They differ where the city is simulated.
+    """
 
     now: datetime
+    recorded: datetime
     zone: ZoneInfo
     language: Language
+
+    @property
+    def is_simulated(self) -> bool:
+        """Is the city's time not this machine's?"""
+        return abs(self.now - self.recorded) > _SAME
 
     def shown(self, moment: datetime | None) -> str:
         """City time to the minute; empty without a moment."""
         return "" if moment is None else clocks.shown(moment, self.zone)
 
-    def age(self, moment: datetime | None) -> str:
-        """`3 hours ago`, `in 2 days`, in words of the language."""
+    def age(self, moment: datetime | None, *, recorded: bool = False) -> str:
+        """`3 hours ago`, `in 2 days`, in words of the language; of a recorded moment by the machine's time."""
         if moment is None:
             return ""
         from babel.dates import format_timedelta
 
-        return str(format_timedelta(moment - self.now, add_direction=True, threshold=1.2, locale=self.language))
+        past = moment - (self.recorded if recorded else self.now)
+        return str(format_timedelta(past, add_direction=True, threshold=1.2, locale=self.language))
 
     def days_ago(self, day: date | None) -> str:
         """The age of a local day: `today`, `2 days ago`."""

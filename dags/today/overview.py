@@ -9,23 +9,38 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dags.today.access import Caller
-from warehouse.status.model import FeedLine, FeedState, ProductLine, Status
+from dags.today.reasons import read_reason
+from ingestion.receipts.model import Span
+from warehouse.status.model import BY_URGENCY, FeedLine, FeedState, ProductLine, Status
 from warehouse.title import Title
 
-NEEDS_A_PERSON: tuple[FeedState, ...] = ("unreachable", "failed", "refused", "held", "late")
-ORDER: tuple[FeedState, ...] = (*NEEDS_A_PERSON, "never", "good", "inactive")
+NEEDS_A_PERSON: tuple[FeedState, ...] = BY_URGENCY[: BY_URGENCY.index("never")]
 ATTENTION, BLOCKED = "attention", "blocked"
-STATES = (ATTENTION, BLOCKED, *ORDER)
+STATES = (ATTENTION, BLOCKED, *BY_URGENCY)
 """What the filter of states offers."""
+SHOWN = 3
+"""Lines of one state in the summary; the rest are counted."""
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class Problem:
+    """One line of the summary. `anchor` is where its line is on the page; `expected`, of a late feed, what is missing."""
+
+    anchor: str
+    title: Title
+    reason: str
+    since: datetime | None
+    expected: Span | None = None
+
+
+@dataclass(frozen=True)
 class Count:
-    """How many lines are in a state: `late`, with the lines to jump to as (anchor, title)."""
+    """How many lines are in a state, and the first of them."""
 
     state: str
-    lines: list[tuple[str, Title]]
+    total: int
+    lines: list[Problem]
 
 
 @dataclass(frozen=True)
@@ -67,14 +82,17 @@ def _in_state(
 
 
 def _counts(feeds: list[FeedLine], products: list[ProductLine]) -> list[Count]:
-    found = [
-        Count(state, [(f"feed-{line.feed}", line.title) for line in feeds if line.state == state])
-        for state in NEEDS_A_PERSON
-    ]
-    found.append(
-        Count(BLOCKED, [(f"product-{line.product}", line.title) for line in products if line.verdict == BLOCKED])
-    )
-    return [count for count in found if count.lines]
+    found = [(state, [_feed_problem(line) for line in feeds if line.state == state]) for state in NEEDS_A_PERSON]
+    found.append((BLOCKED, [_product_problem(line) for line in products if line.verdict == BLOCKED]))
+    return [Count(state, len(lines), lines[:SHOWN]) for state, lines in found if lines]
+
+
+def _feed_problem(line: FeedLine) -> Problem:
+    return Problem(f"feed-{line.feed}", line.title, line.reason or "", line.since, line.expected)
+
+
+def _product_problem(line: ProductLine) -> Problem:
+    return Problem(f"product-{line.product}", line.title, line.reasons[0] if line.reasons else "", line.since)
 
 
 def _departments(feeds: list[FeedLine]) -> list[tuple[str, Title]]:
@@ -82,9 +100,11 @@ def _departments(feeds: list[FeedLine]) -> list[tuple[str, Title]]:
 
 
 def _feed_order(line: FeedLine) -> tuple[int, datetime, str]:
-    return ORDER.index(line.state), line.since or _LAST, line.feed
+    return BY_URGENCY.index(line.state), line.since or _LAST, line.feed
 
 
-def _product_order(line: ProductLine) -> tuple[int, datetime, str]:
+def _product_order(line: ProductLine) -> tuple[int, bool, datetime, str]:
+    """Blocked products first, and of these last those that wait for another one only."""
     place = {BLOCKED: 0, None: 1}.get(line.verdict, 2)
-    return place, (line.since or _LAST) if place == 0 else _LAST, line.product
+    waits = all(read_reason(reason)[0] == "dependency" for reason in line.reasons)
+    return place, waits, (line.since or _LAST) if place == 0 else _LAST, line.product

@@ -60,10 +60,10 @@ def language(request: Request) -> Language:
 
 def clock_of(request: Request, lake: Lake, now: datetime | None = None) -> Clock:
     """The city's time for a response. Raises ConfigurationError."""
-    return Clock(now or lake.city_time(), ZoneInfo(lake.settings.timezone), language(request))
+    return Clock(now or lake.city_time(), lake.clock(), ZoneInfo(lake.settings.timezone), language(request))
 
 
-def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def show(request: Request, template: str, *, code: int = 200, **values: Any) -> HTMLResponse:
     """A page of a template. `values` are what it names; it also gets language, texts, base address and caller."""
     chosen = language(request)
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -82,7 +82,7 @@ def show(request: Request, template: str, *, status: int = 200, **values: Any) -
         "clock": None,
         "synthetic": False,
     }
-    response = HTMLResponse(_templates().get_template(template).render({**shared, **values}), status)
+    response = HTMLResponse(_templates().get_template(template).render({**shared, **values}), code)
     if request.query_params.get("lang") == chosen:
         path = base or "/"
         response.set_cookie(
