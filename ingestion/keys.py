@@ -179,6 +179,11 @@ def edition_hold(edition: str) -> str:
     return f"{EDITIONS}/{safe_name(edition)}/hold.json"
 
 
+def edition_candidate(edition: str) -> str:
+    """What waits for approval before it is published in an edition."""
+    return f"{EDITIONS}/{safe_name(edition)}/candidate.json"
+
+
 def incidents_active(kind: str | None = None, subject: str | None = None) -> str:
     """Folder of the incidents that last: all, or those of one subject."""
     parts = [f"{INCIDENTS}/active", *(safe_name(part) for part in (kind, subject) if part)]

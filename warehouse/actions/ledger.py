@@ -62,7 +62,7 @@ def recorded(
     Raises ConfigurationError before anything is done for a reason that cannot be recorded, StoreError where the action
     cannot be recorded; else what the block raises. Of an unexpected error only the type is recorded.
     """
-    reason = checked(reason, "reason", longest=LONGEST_REASON)
+    reason = checked(reason, "reason")
     for name, text in {"account": actor.account, "subject": subject, **(details or {})}.items():
         checked(text, name, longest=LONGEST_NAME)
     recording = Recording(secrets.token_hex(6))
@@ -88,7 +88,7 @@ def recorded(
     append(lake, _ended(lake, asked, "done", recording.message))
 
 
-def checked(text: str, what: str, *, longest: int) -> str:
+def checked(text: str, what: str, *, longest: int = LONGEST_REASON) -> str:
     """The text without blanks around it. Raises ConfigurationError where it is empty, too long, or has characters that
     are not seen: line breaks, control characters, marks that change the direction of writing.
     """
