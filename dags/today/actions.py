@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING
 from dags.today.access import Caller, not_found, require
 from dags.today.airflow_rest import AirflowRest
 from ingestion.errors import ConfigurationError
+from warehouse.actions.model import Verb
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-EDITION_VERBS = ("rollback", "withdraw", "resume", "approve", "refuse")
-FEED_VERBS = ("rerun", "accept", "reject")
-VERBS = (*FEED_VERBS, *EDITION_VERBS, "close")
+EDITION_VERBS: tuple[Verb, ...] = ("rollback", "withdraw", "resume", "approve", "refuse")
+FEED_VERBS: tuple[Verb, ...] = ("rerun", "accept", "reject")
+VERBS: tuple[Verb, ...] = (*FEED_VERBS, *EDITION_VERBS, "close")
 
 
 @dataclass(frozen=True)
 class Asked:
     """One action as a form asks for it. `details` are the fields that its verb has."""
 
-    verb: str
+    verb: Verb
     subject: str
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
@@ -42,24 +43,25 @@ class At:
     airflow: AirflowRest
 
 
-DETAILS: dict[str, tuple[str, ...]] = {
+DETAILS: dict[Verb, tuple[str, ...]] = {
     "rerun": ("from", "to"),
     "accept": ("batch",),
     "reject": ("batch",),
     "rollback": ("release",),
     "close": ("about",),
-    "approve": ("release", "run"),
-    "refuse": ("release", "run"),
+    "approve": ("candidate",),
+    "refuse": ("candidate",),
 }
 """Fields of the form beside subject and reason. Each must be filled in; of rights they decide nothing."""
 
 
 def asked(verb: str, form: Mapping[str, str]) -> Asked:
     """What a form asks for. Raises HTTPException 404 for a verb that there is not."""
-    if verb not in VERBS:
+    known = next((one for one in VERBS if one == verb), None)
+    if known is None:
         raise not_found("error.verb")
-    details = {name: form.get(name, "").strip() for name in DETAILS.get(verb, ())}
-    return Asked(verb, form.get("subject", ""), form.get("reason", "").strip(), details)
+    details = {name: form.get(name, "").strip() for name in DETAILS.get(known, ())}
+    return Asked(known, form.get("subject", ""), form.get("reason", "").strip(), details)
 
 
 def require_right(at: At, action: Asked) -> None:
@@ -148,11 +150,11 @@ def _close(at: At, action: Asked) -> dict[str, str]:
 def _answer(at: At, action: Asked) -> dict[str, str]:
     from dags.today.approval import answer
 
-    answer(at.lake, at.caller, at.airflow, action)
+    answer(at.lake, at.caller, at.airflow, action.verb, action.reason, action.details)
     return {}
 
 
-_PERFORM: dict[str, Callable[[At, Asked], dict[str, str]]] = {
+_PERFORM: dict[Verb, Callable[[At, Asked], dict[str, str]]] = {
     "rerun": _rerun,
     "accept": _decide,
     "reject": _decide,

@@ -25,13 +25,17 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Problem:
-    """One line of the summary. `anchor` is where its line is on the page; `expected`, of a late feed, what is missing."""
+    """One line of the summary. `anchor` is where its line is on the page.
+
+    `expected`, of a late feed, is what is missing; `rule` why the last delivery was refused whole.
+    """
 
     anchor: str
     title: Title
     reason: str
     since: datetime | None
     expected: Span | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ def _counts(feeds: list[FeedLine], products: list[ProductLine]) -> list[Count]:
 
 
 def _feed_problem(line: FeedLine) -> Problem:
-    return Problem(f"feed-{line.feed}", line.title, line.reason or "", line.since, line.expected)
+    rule = line.last.rule if line.last and line.state in ("refused", "failed") else None
+    return Problem(f"feed-{line.feed}", line.title, line.reason or "", line.since, line.expected, rule)
 
 
 def _product_problem(line: ProductLine) -> Problem:

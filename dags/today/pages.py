@@ -19,6 +19,7 @@ from dags.today.runs import runbook, runs_of
 if TYPE_CHECKING:
     from ingestion.lake import Lake
     from warehouse.incidents.model import Incident
+    from warehouse.release.ledger import Entry
     from warehouse.status.model import FeedLine, Status
     from warehouse.title import Language
 
@@ -87,6 +88,7 @@ def product(request: Request, product: str) -> HTMLResponse:
     if line is None:
         raise not_found()
     shown = [edition for edition in status.editions if edition.edition in (line.editions or ["internal"])]
+    newest = {edition.edition: releases(lake, edition.edition) for edition in shown}
     return show(
         request,
         "product.html",
@@ -95,7 +97,8 @@ def product(request: Request, product: str) -> HTMLResponse:
         line=line,
         is_blocked=line.verdict == BLOCKED,
         feeds=[feed for feed in caller.readable(status.feeds) if feed.feed in line.feeds],
-        editions=[(edition, releases(lake, edition.edition)) for edition in shown],
+        editions=[(edition, newest[edition.edition]) for edition in shown],
+        offered={edition.edition: _offered(newest[edition.edition], edition.release) for edition in shown},
         runbook=runbook(lake.settings, BLOCKED) if line.verdict == BLOCKED else None,
     )
 
@@ -121,6 +124,16 @@ def reconciliation(request: Request, run: Choice = None) -> HTMLResponse:
         rows = [row for row in reconcile(lake).rows if row.feed is None or caller.may_read(row.feed)]
         rows.sort(key=lambda row: row.status != "off")
     return show(request, "reconcile.html", clock=clock_of(request, lake), rows=rows)
+
+
+def _offered(entries: list[Entry], current: str | None) -> set[str]:
+    """Releases that an edition may be rolled back to, of those shown: not the current one, none that was withdrawn."""
+    withdrawn = {entry.release for entry in entries if entry.event == "withdrawn"}
+    return {
+        entry.release
+        for entry in entries
+        if entry.event == "published" and entry.release and entry.release not in withdrawn | {current}
+    }
 
 
 def read_status(lake: Lake) -> Status:

@@ -20,7 +20,7 @@ from dags.today.display import Clock, visible
 from dags.today.forms import Signer
 from dags.today.reasons import read_reason
 from dags.today.texts import LANGUAGES, Texts, language_of, texts
-from warehouse.title import Language
+from warehouse.title import Language, Title
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -107,6 +107,20 @@ def _in_language(request: Request, name: str) -> str:
     return f"?{urlencode([*kept, ('lang', name)])}"
 
 
+def _delivery_words(rule: str) -> Title:
+    """Why a delivery was refused whole."""
+    from warehouse.refused.words import delivery_words
+
+    return delivery_words(rule)[0]
+
+
+def _delivery_mend(rule: str) -> Title:
+    """What the steward can do about it."""
+    from warehouse.refused.words import delivery_words
+
+    return delivery_words(rule)[1]
+
+
 @cache
 def _templates() -> Environment:
     environment = Environment(
@@ -117,6 +131,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["read_reason"] = read_reason
+    environment.globals.update(read_reason=read_reason, delivery_words=_delivery_words, delivery_mend=_delivery_mend)
     environment.filters["part"] = lambda text: quote(str(text), safe="")
     return environment

@@ -68,20 +68,23 @@ def refused(
 def workbook(request: Request, feed: str, batch: str) -> Response:
     """The workbook of a refused delivery, for its steward."""
     from dags.today.reads import deliveries
+    from ingestion.intervals import Interval
     from warehouse.actions.ledger import recorded
-    from warehouse.stewards.workbook import workbook
+    from warehouse.stewards.workbook import workbook, workbook_name
 
     caller, lake = caller_of(request), page_of(request).lake()
     require(caller.may_read(feed), "forbidden.feed")
     require(caller.is_steward_of(feed), "forbidden.steward")
-    if feed not in lake.contracts or not deliveries(lake, feed, batch=batch):
+    found = deliveries(lake, feed, batch=batch) if feed in lake.contracts else []
+    if not found:
         raise not_found()
+    interval = Interval(found[0].interval.start, found[0].interval.end)
     with (
         recorded(lake, caller.actor, "look", feed, "workbook of refused rows downloaded", {"batch": batch}),
         TemporaryDirectory(dir=_scratch(lake.settings.scratch_root)) as folder,
     ):
         made = workbook(lake, feed, batch, Path(folder) / "workbook.xlsx")
-        content, name = made.read_bytes(), f"{feed}-{batch}.xlsx"
+        content, name = made.read_bytes(), workbook_name(lake.contract(feed), interval)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type=XLSX, headers=headers)
 
@@ -93,19 +96,19 @@ def outbox(request: Request) -> HTMLResponse:
 
     caller, lake = caller_of(request), page_of(request).lake()
     require(caller.is_operator or caller.is_steward, "forbidden.operator")
-    items = [item for item in outbox.items(lake) if _is_for(caller, item.department) and caller.may_read(item.feed)]
+    items = [item for item in outbox.items(lake) if _is_for(caller, item.feed)]
     mails = outbox.mails(lake, MAILS)
     return show(
         request,
         "outbox.html",
         clock=clock_of(request, lake),
         items=items[:FILES],
-        mails=[mail for mail in mails if any(_is_for(caller, department) for department in mail.departments)],
+        mails=[mail for mail in mails if any(_is_for(caller, one.feed) for one in [*mail.refused, *mail.corrected])],
     )
 
 
-def _is_for(caller: Caller, department: str) -> bool:
-    return caller.is_operator or department in caller.departments
+def _is_for(caller: Caller, feed: str) -> bool:
+    return caller.may_read(feed) and (caller.is_operator or caller.is_steward_of(feed))
 
 
 def _scratch(folder: Path) -> Path:
