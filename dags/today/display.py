@@ -95,7 +95,7 @@ class Clock:
             return ""
         start, end = span.start.astimezone(self.zone), span.end.astimezone(self.zone)
         if end - start < _SHORTEST_DAY:
-            last = f"{end:%H:%M}" if end.date() == start.date() or end.time().hour == 0 else f"{end:%m-%d %H:%M}"
+            last = f"{end:%H:%M}" if (end - timedelta.resolution).date() == start.date() else f"{end:%m-%d %H:%M}"
             return f"{start:%Y-%m-%d %H:%M}–{last}"
         if end - start <= _LONGEST_DAY:
             return f"{start:%Y-%m-%d}"
