@@ -125,12 +125,8 @@ def publish_command(context: typer.Context, by: By = None, as_json: AsJson = Fal
     session: Session = context.obj
     with progress("gate and publish"), leaving_anyway(session.lake):
         verdicts = _verdicts(session)
-<<<<<<< HEAD
         published = publish(session.lake, _last(session), verdicts, approver=account(by), triggered_by=account(by))
-=======
-        published = publish(session.lake, _last(session), verdicts, approver=account(by))
         rewrite(session.lake)
->>>>>>> wt-status
     if as_json:
         write_json(published)
     else:
