@@ -61,10 +61,10 @@ class Office(NamedTuple):
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             candidate = approval.pending(self.lake)
-            if candidate is not None and candidate.id != but and candidate.run is not None:
-                if self.api().tasks(DAG, candidate.run)[TASK] == "awaiting_input":
-                    time.sleep(SETTLED)
-                    return candidate
+            is_asked = candidate is not None and candidate.id != but and candidate.run is not None
+            if is_asked and self.api().tasks(DAG, candidate.run)[TASK] == "awaiting_input":
+                time.sleep(SETTLED)
+                return candidate
             time.sleep(0.5)
         raise AssertionError(f"nobody is asked: {approval.pending(self.lake)}")
 
