@@ -74,6 +74,15 @@ CHORES = (
         "Removes objects that no receipt and no release names, older than a week.",
     ),
     Chore(
+        "reconcile",
+        "逐级对账",
+        "40 3 * * *",
+        "reconcile",
+        "citylake reconcile",
+        "Compares every stage with the one before, from the departments' files to the releases; the page shows what is "
+        "off.",
+    ),
+    Chore(
         "docs",
         "数据文档",
         None,
