@@ -1,4 +1,4 @@
-"""SQL that turns receipt and decision objects into the tables of the log.
+"""SQL that turns receipt and decision objects into the tables of the log, and copies of these tables.
 
 Owns table shapes and reading of JSON. Which objects are new is the business of
 ingestion.receipts.log; what receipts mean together, of ingestion.receipts.standing.
@@ -8,7 +8,12 @@ All statements are set-based: cost follows the objects given, not those folded b
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
 
 from ingestion.receipts.model import Decision, Receipt
 from ingestion.values.document import Document
@@ -170,6 +175,59 @@ class Kind:
 
 RECEIPTS = Kind(PARSE_RECEIPTS, _unreadable(_REQUIRED_RECEIPT), ADD_RECEIPTS, Receipt)
 DECISIONS = Kind(PARSE_DECISIONS, _unreadable(_REQUIRED_DECISION), ADD_DECISIONS, Decision)
+
+# Of a bulk delivery the parts say which intervals it has; only one without any stands for its whole span.
+_COPY_SINCE = """
+create temp table scope as
+select feeds.department, feeds.feed, feeds.since, newest.delivery = 'snapshot' as is_snapshot
+from scoped_feeds as feeds
+inner join (
+    select department, feed, arg_max(delivery, key) as delivery from folded.receipt group by department, feed
+) as newest on feeds.department = newest.department and feeds.feed = newest.feed;
+create table log.part as
+select part.* from folded.part as part
+inner join scope on part.department = scope.department and part.feed = scope.feed
+where scope.is_snapshot or part.interval_end >= scope.since;
+create table log.receipt as
+select receipt.* from folded.receipt as receipt
+inner join scope on receipt.department = scope.department and receipt.feed = scope.feed
+where case
+    when receipt.is_bulk and receipt.key in (select receipt_key from folded.part)
+        then receipt.key in (select receipt_key from log.part)
+    else scope.is_snapshot or receipt.interval_end >= scope.since
+end;
+create table log.decision as
+select decision.* from folded.decision as decision
+inner join scope on decision.department = scope.department and decision.feed = scope.feed;
+drop table scope;
+"""
+_OF_RECEIPTS = ("table_receipt", "bronze_file", "bronze_day")
+
+
+def copy_all(connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy every table of the catalogue `folded` to the catalogue `log`."""
+    for table in TABLES:
+        connection.execute(f"create table log.{table} as from folded.{table}")
+
+
+def copy_since(connection: duckdb.DuckDBPyConnection, since: Mapping[str, datetime]) -> None:
+    """As `copy_all`, of these feeds (`department.feed`) only, and of intervals that end at that moment or later."""
+    names = [name.split(".", 1) for name in since]
+    feeds = pa.table(
+        {
+            "department": pa.array([department for department, _ in names], pa.string()),
+            "feed": pa.array([feed for _, feed in names], pa.string()),
+            "since": pa.array(list(since.values()), pa.timestamp("us", tz="UTC")),
+        }
+    )
+    connection.register("scoped_feeds", feeds)
+    connection.execute(_COPY_SINCE)
+    connection.unregister("scoped_feeds")
+    for table in _OF_RECEIPTS:
+        connection.execute(
+            f"create table log.{table} as from folded.{table} where receipt_key in (select key from log.receipt)"
+        )
+
 
 SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + ADD_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]
 """Names the shape a folded file has; a file of another shape is folded again from nothing."""

@@ -76,18 +76,21 @@ class ReceiptLog:
             self._file.forget()
         return self.refresh()
 
-    def connect(self, *, refresh: bool = True) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, *, refresh: bool = True, since: Mapping[str, datetime] | None = None
+    ) -> duckdb.DuckDBPyConnection:
         """A private in-memory copy of the log, with its view; the caller closes it.
 
-        The copy is consistent, is not changed by later refreshes, and holds no lock.
+        The copy is consistent, is not changed by later refreshes, and holds no lock. With `since` it holds only the
+        receipts of these feeds (`department.feed`) whose interval ends at that moment or later, and of a snapshot feed
+        all: what `standing` says of these is the same as in the whole log, and the cost does not grow with history.
         """
         if refresh:
             self.refresh()
         with self._file.locked():
             connection = self._file.private("folded")
             connection.execute("attach ':memory:' as log")
-            for table in fold.TABLES:
-                connection.execute(f"create table log.{table} as from folded.{table}")
+            fold.copy_all(connection) if since is None else fold.copy_since(connection, since)
             connection.execute("detach folded")
         connection.execute("use log")
         create_views(connection)

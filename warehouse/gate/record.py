@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,22 @@ class VerdictSet(Document):
 
 def latest(store: Store) -> VerdictSet | None:
     """The newest recorded set; None when the gate never decided."""
+    key = next(recorded_keys(store), None)
+    return None if key is None else load(store, key)
+
+
+def load(store: Store, key: str) -> VerdictSet:
+    """A recorded set. Raises ObjectNotFound."""
+    return VerdictSet.model_validate_json(store.get_bytes(key))
+
+
+def recorded_keys(store: Store, *, before: str | None = None) -> Iterator[str]:
+    """Keys of the recorded sets, newest first, or of those before one; a day is listed when it is reached."""
     for folder in reversed(list(store.list_folders(layout.VERDICTS))):
         # A gate that was killed may have left its folder empty.
-        recorded = [info.key for info in store.list(f"{layout.VERDICTS}/{folder}")]
-        if recorded:
-            return VerdictSet.model_validate_json(store.get_bytes(recorded[-1]))
-    return None
+        if before is None or folder <= before.split("/")[1]:
+            recorded = [info.key for info in store.list(f"{layout.VERDICTS}/{folder}")]
+            yield from reversed([key for key in recorded if before is None or key < before])
 
 
 def decision_time(lake: Lake) -> datetime:

@@ -25,6 +25,9 @@ from warehouse.incidents.model import Kind, kind_of
 LOOK_BACK = timedelta(days=30)
 """Intervals that fell due earlier are ignored, unless an open incident covers them."""
 
+_LOOK_AHEAD = timedelta(days=800)
+"""Enough for the next interval of a yearly feed."""
+
 _COUNTS = "state in ('accepted', 'no_data', 'unchanged', 'erased')"
 
 _REFUSED_OR_HELD = f"""
@@ -40,7 +43,8 @@ open_conditions as (
 select
     feed_id, interval_start, interval_end, arg_max(state, open_conditions.key), arg_max(rule, open_conditions.key),
     max(open_conditions.key), coalesce(arg_max(counted.received, open_conditions.key), 0),
-    coalesce(arg_max(counted.quarantined, open_conditions.key), 0), arg_max(message, open_conditions.key)
+    coalesce(arg_max(counted.quarantined, open_conditions.key), 0), arg_max(message, open_conditions.key),
+    arg_max(committed_at, open_conditions.key)
 from open_conditions
 left join (
     select receipt_key, sum(received)::bigint as received, sum(quarantined)::bigint as quarantined
@@ -53,7 +57,11 @@ order by feed_id, interval_start
 _DELIVERED = f"""
 select feed_id, interval_start from standing where {_COUNTS}
 """
-_FIRST = "select feed_id, min(interval_start) from standing group by feed_id"
+_FIRST = """
+select receipt.department || '.' || receipt.feed, min(coalesce(part.interval_start, receipt.interval_start))
+from receipt left join part on receipt.key = part.receipt_key
+group by all
+"""
 
 
 Since = Mapping[tuple[str, str], datetime]
@@ -62,13 +70,30 @@ Since = Mapping[tuple[str, str], datetime]
 
 @dataclass(frozen=True)
 class Condition:
-    """One interval of a feed in one condition. `receipt` is the key of the receipt behind it; None for a late one."""
+    """One interval of a feed in one condition. `receipt` is the key of the receipt behind it; None for a late one.
+
+    `since` is when that receipt was committed, or when the interval became late.
+    """
 
     kind: Kind
     feed: str
     interval: Interval
     message: str
+    since: datetime
     receipt: str | None = None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the receipts say at one moment. `delivered` are the starts (UTC) of intervals with a delivery that counts,
+    by feed, within the time that is looked at."""
+
+    conditions: list[Condition]
+    delivered: Mapping[str, set[datetime]]
+
+    def of(self, feed: str) -> set[datetime]:
+        """The starts of the intervals of a feed with a delivery that counts."""
+        return self.delivered.get(feed, set())
 
 
 def conditions(lake: Lake, now: datetime, since: Since) -> list[Condition]:
@@ -76,15 +101,24 @@ def conditions(lake: Lake, now: datetime, since: Since) -> list[Condition]:
 
     `since` gives the earliest interval start of open incidents, which may lie before the look-back.
     """
-    with closing(lake.log.connect()) as log:
+    return observe(lake, now, since).conditions
+
+
+def observe(lake: Lake, now: datetime, since: Since) -> Observed:
+    """As `conditions`, with what was delivered. The cost follows the look-back, not the receipts before it."""
+    with closing(lake.log.connect(since=_scope(lake, now, since))) as log:
+        # Planned and run once: the view is the expensive part.
+        log.execute("create temp table scoped_standing as from standing")
+        log.execute("create or replace temp view standing as from scoped_standing")
         open_conditions = [condition for condition in _refused_or_held(log) if _is_watched(lake, condition, now, since)]
         delivered: dict[str, set[datetime]] = {}
         for feed, start in log.execute(_DELIVERED).fetchall():
             delivered.setdefault(feed, set()).add(start.astimezone(UTC))
+    with lake.log.reading() as log:
         first = {feed: start.astimezone(UTC) for feed, start in log.execute(_FIRST).fetchall()}
     reported = {(condition.feed, condition.interval.start) for condition in open_conditions}
     late = [
-        Condition("delivery_late", feed, interval, f"due {_moment(interval.end + contract.citylake.deadline)}")
+        _late(feed, contract, interval)
         for feed, contract in sorted(lake.active.items())
         for interval in missing(
             contract,
@@ -95,7 +129,35 @@ def conditions(lake: Lake, now: datetime, since: Since) -> list[Condition]:
         )
         if (feed, interval.start) not in reported
     ]
-    return [*open_conditions, *late]
+    return Observed([*open_conditions, *late], delivered)
+
+
+def _scope(lake: Lake, now: datetime, since: Since) -> dict[str, datetime]:
+    """From when on the intervals of each feed are looked at."""
+    scope = {}
+    for feed, contract in lake.contracts.items():
+        begin = now - LOOK_BACK - contract.citylake.deadline
+        scope[feed] = min([begin, *(start for (_, subject), start in since.items() if subject == feed)])
+    return scope
+
+
+def _late(feed: str, contract: Contract, interval: Interval) -> Condition:
+    due = interval.end + contract.citylake.deadline
+    return Condition("delivery_late", feed, interval, f"due {_moment(due)}", due)
+
+
+def next_due(contract: Contract, now: datetime, delivered: set[datetime]) -> Interval | None:
+    """The first interval that is neither late at `now` nor delivered; None for a feed that sends when something
+    changes. `delivered` as for `missing`."""
+    if contract.citylake.on_change:
+        return None
+    deadline = contract.citylake.deadline
+    newest = max(delivered) if delivered and contract.citylake.delivery == "snapshot" else None
+    for interval in contract.calendar.between(now - deadline, now + _LOOK_AHEAD):
+        is_here = interval.start in delivered or (newest is not None and interval.start <= newest)
+        if interval.end + deadline > now and not is_here:
+            return interval
+    return None
 
 
 def missing(
@@ -125,13 +187,14 @@ def missing(
 
 def _refused_or_held(log: duckdb.DuckDBPyConnection) -> list[Condition]:
     current = []
-    for feed, start, end, state, rule, key, received, quarantined, why in log.execute(_REFUSED_OR_HELD).fetchall():
+    for feed, start, end, state, rule, key, received, quarantined, why, at in log.execute(_REFUSED_OR_HELD).fetchall():
         kind = kind_of(state, rule)
         if kind is None:
             continue
         # The message of a refusal may quote the file, so it is not put into an incident.
         message = f"rule {rule}; {quarantined} of {received} rows refused" if state == "refused" else held_message(why)
-        current.append(Condition(kind, feed, Interval(start.astimezone(UTC), end.astimezone(UTC)), message, key))
+        interval = Interval(start.astimezone(UTC), end.astimezone(UTC))
+        current.append(Condition(kind, feed, interval, message, at.astimezone(UTC), key))
     return current
 
 

@@ -47,7 +47,7 @@ def sweep(lake: Lake, now: datetime | None = None) -> Swept:
     now = now or lake.city_time()
     book, swept = Book(lake), Swept()
     active = book.active()
-    conditions_now = conditions(lake, now, _since(active))
+    conditions_now = conditions(lake, now, starts_of(active))
     for condition in conditions_now:
         _add(swept, _report_condition(lake, condition, active))
     _end_runs(book, conditions_now, active, swept)
@@ -60,7 +60,7 @@ def sweep(lake: Lake, now: datetime | None = None) -> Swept:
     return swept
 
 
-def _since(active: Iterable[Incident]) -> dict[tuple[str, str], datetime]:
+def starts_of(active: Iterable[Incident]) -> dict[tuple[str, str], datetime]:
     """The earliest interval start of open incidents, by kind and feed."""
     starts: dict[tuple[str, str], datetime] = {}
     for incident in active:
@@ -73,7 +73,7 @@ def _since(active: Iterable[Incident]) -> dict[tuple[str, str], datetime]:
 def _report_condition(lake: Lake, condition: Condition, active: Iterable[Incident]) -> IncidentChange | None:
     """Report a condition, unless an incident includes its interval already: that is no new occurrence."""
     for incident in active:
-        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and _includes(
+        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and includes(
             incident, condition.interval
         ):
             return None
@@ -83,7 +83,8 @@ def _report_condition(lake: Lake, condition: Condition, active: Iterable[Inciden
     )
 
 
-def _includes(incident: Incident, interval: Interval) -> bool:
+def includes(incident: Incident, interval: Interval) -> bool:
+    """Whether the interval lies in the run of an incident that is open, or that a person closed."""
     if incident.first is None or incident.last is None or not (incident.is_open or incident.closed_by):
         return False
     return incident.first.start <= interval.start and interval.end <= incident.last.end
@@ -96,7 +97,7 @@ def _end_runs(book: Book, conditions_now: Iterable[Condition], active: Iterable[
         if not listed.is_open or listed.kind not in BY_INTERVAL:
             continue
         is_lasting = any(
-            (t.kind, t.feed) == (listed.kind, listed.subject) and _includes(listed, t.interval) for t in standing
+            (t.kind, t.feed) == (listed.kind, listed.subject) and includes(listed, t.interval) for t in standing
         )
         if is_lasting:
             continue

@@ -1,6 +1,7 @@
 """Object keys of releases, their ledger and the recorded verdicts; no other module spells them.
 
 published/<edition>/current.json                                    the pointer
+published/<edition>/{status.json,banner.html}                       what its readers may know of it now, replaced
 published/internal/hold.json                                        a named hold, while it lasts
 published/<edition>/releases/<id>/{warehouse.duckdb,manifest.json,open.sql}
 published/internal/facts/<table>/day=<date>/<release id>.parquet    immutable, shared between releases
@@ -36,6 +37,16 @@ def current(edition: str) -> str:
 def hold(edition: str) -> str:
     """The hold of an edition, an object that exists while it lasts; of a public edition it is private."""
     return edition_hold(edition) if is_public(edition) else earlier_hold(edition)
+
+
+def status(edition: str) -> str:
+    """How an edition and its products stand now; outside releases, replaced by every gate and sweep."""
+    return f"{PUBLISHED}/{edition}/status.json"
+
+
+def banner(edition: str) -> str:
+    """The same for people, as a fragment of HTML."""
+    return f"{PUBLISHED}/{edition}/banner.html"
 
 
 def earlier_hold(edition: str) -> str:
@@ -107,3 +118,8 @@ def verdicts(decided_at: datetime, build_id: str) -> str:
 def new_release_id(created_at: datetime, build_id: str) -> str:
     """`20260306T010203456789Z-<build>`: sorts by time; unique because one publisher holds the lock."""
     return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{safe_name(build_id)[-12:]}"
+
+
+def release_time(release_id: str) -> datetime:
+    """When a release was made, from its id (UTC)."""
+    return datetime.strptime(release_id.split("-", 1)[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)

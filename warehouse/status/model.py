@@ -21,6 +21,11 @@ FeedState = Literal["good", "late", "held", "refused", "failed", "unreachable", 
 `never`: no delivery yet and none due, `inactive`: its contract is not active or its file is wrong. Where several
 hold, the one that most needs a person: unreachable, failed, refused, held, late."""
 
+BY_URGENCY: tuple[FeedState, ...] = (
+    "unreachable", "failed", "refused", "held", "late", "never", "inactive", "good",
+)  # fmt: skip
+"""All states, first the one that most needs a person."""
+
 
 class LastDelivery(Document):
     """The newest receipt of a feed. Counts are rows; `rule` is why it was refused whole."""
@@ -37,7 +42,8 @@ class LastDelivery(Document):
 
 
 class FeedLine(Document):
-    """One feed. `since` and `reason` are those of the open incident behind the state.
+    """One feed. `since` and `reason` are those of the open incident behind the state; of a late feed `since` is when
+    the oldest missing interval became late. Without an incident yet they follow from the receipts.
 
     `late_after` is when the next delivery that is due becomes late, of a late feed when the oldest missing one did;
     None where nothing is expected. `expected` is the interval it is about, `missing` how many intervals are late.
@@ -68,7 +74,8 @@ class ProductLine(Document):
 
     `content_as_of` is the newest day that its tables in the current internal release are about, `next_expected` when
     the next content is due by its feeds' calendars. `release` is the one its tables came from, `releases_since` counts
-    the releases after that one.
+    the releases after that one. `stands_still`: editions whose readers see older tables than the newest deliveries
+    would give (blocked, held back, or the edition on hold), and since when.
     """
 
     product: str
@@ -86,6 +93,7 @@ class ProductLine(Document):
     released_at: datetime | None = None
     releases_since: int = 0
     editions: list[str] = Field(default=[])
+    stands_still: dict[str, datetime] = Field(default={})
 
 
 class EditionLine(Document):
@@ -101,12 +109,14 @@ class EditionLine(Document):
 
 
 class Status(Document):
-    """The status of a lake at one moment of the city's time. `timezone` is the city's (IANA name)."""
+    """The status of a lake at one moment of the city's time. `timezone` is the city's (IANA name), `judged` the
+    key of the newest recorded verdicts, on which `since` of the products rests."""
 
     schema_version: Literal[1] = 1
     at: datetime
     timezone: str
     synthetic: bool
+    judged: str | None = None
     feeds: list[FeedLine]
     products: list[ProductLine]
     editions: list[EditionLine]

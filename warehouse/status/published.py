@@ -1,0 +1,93 @@
+"""What readers of an edition may know of it now, as the documents `status.json` (docs/status.md).
+
+A field is named here or it is not published.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+
+from ingestion.values.document import Document
+from warehouse.status.model import FeedState, ProductLine
+from warehouse.title import Title
+from warehouse.verdict import Decision
+
+
+class InternalProduct(Document):
+    """One product for readers of the internal edition; fields as in `ProductLine`."""
+
+    product: str
+    title: Title
+    feeds: list[str]
+    synthetic: bool
+    verdict: Decision | None
+    reasons: list[str]
+    judged_for: date | None
+    since: datetime | None
+    content_as_of: date | None
+    next_expected: datetime | None
+    release: str | None
+    released_at: datetime | None
+    releases_since: int
+    stands_still: dict[str, datetime]
+
+    @classmethod
+    def of(cls, line: ProductLine) -> InternalProduct:
+        """The part of a line that is published."""
+        return cls.model_validate({name: getattr(line, name) for name in cls.model_fields})
+
+
+class InternalFeed(Document):
+    """One feed for readers of the internal edition: fields as in `FeedLine`, without persons, reasons and batches."""
+
+    feed: str
+    title: Title
+    department_title: Title
+    synthetic: bool
+    state: FeedState
+    since: datetime | None
+    last_good_at: datetime | None
+    late_after: datetime | None
+    missing: int
+
+
+class InternalStatus(Document):
+    """`published/internal/status.json`. `judged` is the key of the verdicts that `since` rests on."""
+
+    schema_version: Literal[1] = 1
+    edition: Literal["internal"] = "internal"
+    at: datetime
+    timezone: str
+    synthetic: bool
+    release: str | None
+    released_at: datetime | None
+    on_hold_since: datetime | None
+    judged: str | None
+    products: list[InternalProduct]
+    feeds: list[InternalFeed]
+
+
+class OpenProduct(Document):
+    """One product for everybody. `stands_still_since` is set where newer content is not shown."""
+
+    product: str
+    title: Title
+    synthetic: bool
+    content_as_of: date
+    next_expected: datetime | None
+    stands_still: bool
+    stands_still_since: datetime | None
+
+
+class OpenStatus(Document):
+    """`published/open/status.json`."""
+
+    schema_version: Literal[1] = 1
+    edition: str
+    at: datetime
+    timezone: str
+    synthetic: bool
+    release: str | None
+    released_at: datetime | None
+    products: list[OpenProduct]

@@ -1,0 +1,51 @@
+"""Read the status of a lake: what is late, blocked and why, at one moment.
+
+Owns how the lines are put together and what is taken over from the status written before. Reads receipts, incidents,
+verdicts and pointers, and changes nothing in the store. The cost follows what is open now and what is new, not the
+receipts and verdicts of the years before.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ingestion.errors import ObjectNotFound
+from ingestion.lake import Lake
+from warehouse.incidents.book import Book
+from warehouse.release import layout
+from warehouse.status.feeds import read_feeds
+from warehouse.status.model import Status
+from warehouse.status.products import INTERNAL, Earlier, read_editions, read_products
+from warehouse.status.published import InternalStatus
+from warehouse.status.verdicts import Remembered
+
+
+def read_status(lake: Lake, now: datetime | None = None) -> Status:
+    """The status at `now`, by default the time in the city. Raises StoreError, LakeBusy, IntegrityError."""
+    now = now or lake.city_time()
+    feeds = read_feeds(lake, now, Book(lake).active())
+    editions = read_editions(lake)
+    products = read_products(lake, feeds, editions, earlier(lake))
+    return Status(
+        at=now,
+        timezone=lake.settings.timezone,
+        synthetic=any(line.synthetic for line in feeds.lines) or any(r.synthetic for r in editions.released.values()),
+        judged=products.judged,
+        feeds=feeds.lines,
+        products=products.lines,
+        editions=editions.lines(),
+    )
+
+
+def earlier(lake: Lake) -> Earlier:
+    """What the status written last says of the past; nothing where none was, or another version wrote it."""
+    try:
+        written = InternalStatus.model_validate_json(lake.store.get_bytes(layout.status(INTERNAL)))
+    except (ObjectNotFound, ValueError):
+        return Earlier()
+    lines = written.products
+    judged = {line.product: (line.verdict, line.since) for line in lines if line.verdict and line.since}
+    return Earlier(
+        Remembered(written.judged, judged) if written.judged else None,
+        {line.product: line.stands_still for line in lines},
+    )
