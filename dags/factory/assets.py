@@ -6,12 +6,16 @@ What an event says beside (dags.factory.events) is for people who look at Airflo
 
 from __future__ import annotations
 
+from typing import Any
+
+import yaml
 from airflow.sdk import Asset, AssetAlias
 
+from dags.factory.words import both
 from ingestion.contract.model import Contract
-from ingestion.contract.problem import InvalidContract
-from ingestion.contract.yaml_text import read_yaml
 from ingestion.settings import Settings
+from warehouse.status import titles
+from warehouse.title import Title
 
 
 def bronze(contract: Contract) -> Asset:
@@ -31,9 +35,10 @@ def release() -> Asset:
     return Asset(name="release", uri="citylake://published", group="warehouse")
 
 
-def product(name: str) -> Asset:
-    """The asset of a data product; it gets an event when a run released newer tables of it."""
-    return Asset(name=name, uri=f"citylake://product/{name}", group="product")
+def product(name: str, title: Title | None = None) -> Asset:
+    """The asset of a data product; it gets an event when a run released newer tables of it. Airflow shows the title."""
+    extra: dict[str, Any] = {"title": both(title)} if title else {}
+    return Asset(name=name, uri=f"citylake://product/{name}", group="product", extra=extra)
 
 
 def released() -> AssetAlias:
@@ -41,14 +46,12 @@ def released() -> AssetAlias:
     return AssetAlias(name="released", group="product")
 
 
-def products(settings: Settings) -> list[str]:
-    """The names of the data products: the groups that the dbt project declares, in its order.
+def products(settings: Settings) -> dict[str, Title]:
+    """The data products with their titles: the groups that the dbt project declares, in its order.
 
-    Empty where the declaration cannot be read; the next build says what is wrong with it.
+    Empty where the declaration cannot be read, which no DAG may fail for; the next build says what is wrong with it.
     """
     try:
-        raw, _ = read_yaml(settings.dbt_project / "models" / "_groups.yml")
-    except (InvalidContract, OSError):
-        return []
-    groups = raw.get("groups") if isinstance(raw, dict) else None
-    return [str(group["name"]) for group in groups or [] if isinstance(group, dict) and "name" in group]
+        return titles.products(settings.dbt_project)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):
+        return {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dags.factory.assets import products
 from dags.factory.settings import has_ended
-from dags.factory.words import STEPS, duration_words, schedule_words, zone_words
+from dags.factory.words import STEPS, both, duration_words, schedule_words, zone_words
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import Database, FileDrop, HttpFile
 from ingestion.settings import Settings
@@ -90,14 +91,14 @@ def feed_doc(contract: Contract, settings: Settings) -> str:
         email=spec.steward.email,
         provider=spec.catalogue.provider,
         department=contract.department,
-        delivery=_both(_DELIVERIES[spec.delivery]),
+        delivery=both(_DELIVERIES[spec.delivery]),
         every=_every(contract),
         schedule=_schedule(contract, settings),
         recapture=_recapture(contract),
         deadline=_deadline(contract),
         source=_source(contract),
-        product=contract.product,
-        impact=_both(_IMPACTS[spec.impact]),
+        product=_product(contract, settings),
+        impact=both(_IMPACTS[spec.impact]),
         path=contract.path.name,
         version=contract.version,
         connection=_connection(contract, settings),
@@ -118,10 +119,6 @@ def connection_kind(contract: Contract) -> Title | None:
     if isinstance(source, Database):
         return Title(zh="数据库", en="database")
     return Title(zh="网络服务器", en="web server")
-
-
-def _both(title: Title) -> str:
-    return f"{title.en} {title.zh}"
 
 
 def _every(contract: Contract) -> str:
@@ -169,13 +166,18 @@ def _source(contract: Contract) -> str:
     return f"pages of an interface 分页接口: `{source.url}`"
 
 
+def _product(contract: Contract, settings: Settings) -> str:
+    title = products(settings).get(contract.product)
+    return f"{both(title)} ({contract.product})" if title else contract.product
+
+
 def _connection(contract: Contract, settings: Settings) -> str:
     kind, name = connection_kind(contract), getattr(contract.citylake.source, "connection", None)
     if kind is None or name is None:
         return ""
     return _CONNECTION.format(
         connection=name,
-        kind=_both(kind),
+        kind=both(kind),
         variable=f"CITYLAKE_CONN_{name.upper()}",
         unreachable=runbook_link(settings, "source-unreachable"),
     )

@@ -175,7 +175,7 @@ def _when(chore: Chore, settings: Settings) -> str:
 
 def _task(chore: Chore, settings: Settings) -> Callable[[], Any]:
     # The documentation shows what was released, so the assets of the products have a reader and are never without one.
-    inlets = [product(name) for name in products(settings)] if chore.when is None else []
+    inlets = [] if chore.when else [product(name, title) for name, title in products(settings).items()]
 
     @task(task_id=chore.operation, inlets=inlets)
     def run(operation: str) -> None:

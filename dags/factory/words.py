@@ -54,6 +54,11 @@ def zone_words(timezone: str, city: str) -> Title:
     return Title(zh=f"{timezone} 时间", en=f"{timezone} time")
 
 
+def both(title: Title) -> str:
+    """A text in both languages, English first; once where they say the same."""
+    return title.en if title.en == title.zh else f"{title.en} {title.zh}"
+
+
 def listed(names: Sequence[str], most: int = 10) -> str:
     """The first names, and how many more there are."""
     more = len(names) - most

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from dags.factory.words import duration_words, listed, schedule_words, zone_words
+from dags.factory.words import both, duration_words, listed, schedule_words, zone_words
+from warehouse.title import Title
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,11 @@ def test_a_duration_is_in_the_largest_whole_unit(duration: timedelta, en: str, z
 def test_only_the_citys_own_zone_is_city_time() -> None:
     assert zone_words("Asia/Shanghai", "Asia/Shanghai").en == "city time"
     assert zone_words("Asia/Urumqi", "Asia/Shanghai").zh == "Asia/Urumqi 时间"
+
+
+def test_both_languages_stand_once_where_they_say_the_same() -> None:
+    assert both(Title(zh="天气", en="weather")) == "weather 天气"
+    assert both(Title(zh="weather", en="weather")) == "weather"
 
 
 def test_a_long_list_says_how_many_are_left() -> None:
