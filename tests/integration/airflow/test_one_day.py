@@ -40,7 +40,9 @@ def test_runs_and_assets_say_what_came_and_what_was_released(running: Running) -
     running.lake.log.refresh()
     with running.lake.log.reading() as log:
         receipts = log.execute(
-            "select department || '.' || feed, count(*), sum(accepted), list(batch) from receipt group by all"
+            "select receipt.department || '.' || receipt.feed, count(distinct receipt.key), sum(accepted)::bigint, "
+            "list(receipt.batch) "
+            "from receipt inner join table_receipt on receipt.key = table_receipt.receipt_key group by all"
         ).fetchall()
     assert receipts
     for feed, count, accepted, batches in receipts:
