@@ -94,6 +94,15 @@ CHORES = (
         "retention-and-erasure",
     ),
     Chore(
+        "reconcile",
+        "逐级对账",
+        "40 3 * * *",
+        "reconcile",
+        "citylake reconcile",
+        "Compares every stage with the one before, from the departments' files to the releases; the page shows what is "
+        "off.",
+    ),
+    Chore(
         "docs",
         "数据文档",
         None,

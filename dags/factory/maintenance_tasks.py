@@ -51,6 +51,18 @@ def orphans(lake: Lake) -> None:
     log.info("%d pieces of residue", removed.residue)
 
 
+def reconcile(lake: Lake) -> None:
+    """Compare every stage with the one before; the result is kept for the page, and what is off is logged."""
+    from warehouse.reconcile.last import keep
+    from warehouse.reconcile.run import reconcile as compare
+
+    kept = keep(lake, compare(lake), deep=False)
+    for step in kept.steps:
+        log.info("%s: %d compared, %d off", step.step, step.compared, step.off)
+    for row in kept.off:
+        log.warning("off: %s %s %s %s: %s", row.step, row.feed, row.interval, row.table, row.reason)
+
+
 def docs(lake: Lake) -> None:
     """Write dbt's documentation and the runbooks where the pages are served.
 
@@ -76,7 +88,8 @@ def docs(lake: Lake) -> None:
 
 
 OPERATIONS: dict[str, Callable[[Lake], None]] = {
-    operation.__name__: operation for operation in (incidents, unpublish, compaction, retention, orphans, docs)
+    operation.__name__: operation
+    for operation in (incidents, unpublish, compaction, retention, orphans, reconcile, docs)
 }
 
 

@@ -81,8 +81,14 @@ def publish() -> bool:
         with leaving_anyway(lake):
             report = _report(lake)
             verdicts = _verdicts(lake, report)
-            run = get_current_context()["run_id"]
-            published = publish(lake, report, verdicts, approver=f"airflow warehouse {run}")
+            context = get_current_context()
+            published = publish(
+                lake,
+                report,
+                verdicts,
+                approver=f"airflow warehouse {context['run_id']}",
+                triggered_by=context["dag_run"].triggering_user_name,
+            )
         lines = [f"{p.edition}: {p.outcome} {p.release or ''} {p.message or ''}" for p in published]
         for line in lines:
             log.info(line)

@@ -19,7 +19,10 @@ from ingestion.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = load_contracts(Settings().contracts)
 FEEDS = set(CONTRACTS)
-CHORES = {f"maintenance.{name}" for name in ("incidents", "unpublish", "compaction", "retention", "orphans", "docs")}
+CHORES = {
+    f"maintenance.{name}"
+    for name in ("incidents", "unpublish", "compaction", "retention", "orphans", "reconcile", "docs")
+}
 HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx")
 
 
@@ -162,12 +165,34 @@ def test_the_list_shows_feeds_by_department_first_and_maintenance_last(dags: dic
     assert all(dag.dag_display_name.endswith(dag.dag_id.removeprefix("maintenance.")) for dag in ordered)
 
 
+def test_only_a_lake_that_asks_has_the_dag_of_the_approval(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dags.factory.approval import approval_dags
+
+    assert approval_dags() == {}
+    monkeypatch.setenv("CITYLAKE_OPEN_APPROVAL", "true")
+    monkeypatch.setenv("CITYLAKE_APPROVAL_TIMEOUT", "PT2H")
+    monkeypatch.setenv("CITYLAKE_WAREHOUSE_QUEUE", "build-host")
+    (dag,) = approval_dags().values()
+    assert dag.dag_id == "open_release"
+    assert "When it is red" in (dag.doc_md or "")
+    for before, after in itertools.pairwise(["candidate", "approval", "publish_open"]):
+        assert dag.task_dict[before].downstream_task_ids == {after}
+    asks = dag.task_dict["approval"]
+    assert (asks.response_timeout, asks.execution_timeout, asks.retries) == (timedelta(hours=2), None, 0)
+    assert asks.defaults is None
+    assert dag.max_active_runs > 1
+    assert {task.queue for task in dag.tasks} == {"build-host"}
+    assert "build" not in {task.pool for task in dag.tasks}
+
+
 def test_files_are_thin() -> None:
     for path in (ROOT / "dags").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
 
 
-@pytest.mark.parametrize("name", ["feeds", "city_warehouse", "history", "maintenance", "contract_problems"])
+@pytest.mark.parametrize(
+    "name", ["feeds", "city_warehouse", "history", "maintenance", "contract_problems", "open_release"]
+)
 def test_reading_a_file_imports_nothing_heavy(name: str, tmp_path: Path) -> None:
     program = (
         "import sys; import airflow.sdk; from airflow.sdk import task; task.short_circuit, task.python;"
