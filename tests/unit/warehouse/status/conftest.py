@@ -84,8 +84,13 @@ def _contract(name: str) -> Any:
 
 @pytest.fixture
 def days(tmp_path: Path) -> Days:
-    home = tmp_path / "lake-home"
-    project = tmp_path / "project"
+    return begin(tmp_path)
+
+
+def begin(folder: Path) -> Days:
+    """A city that nobody built yet, with a product nobody made a model for, and a title that is no title."""
+    home = folder / "lake-home"
+    project = folder / "project"
     (project / "models").mkdir(parents=True)
     titles = "config: {meta: {title: {zh: '<script>alert(1)</script>气象', en: Weather & wind}}}"
     groups = f"groups:\n- name: weather\n  {titles}\n  owner: {{name: a}}\n- name: planned\n  owner: {{name: a}}\n"
