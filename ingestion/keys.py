@@ -6,6 +6,7 @@ quarantine/<department>/<feed>/<table>/dt=<date>/<batch>/<revision>-<attempt>.pa
 merged/<department>/<feed>/<table>/<day or month>/<members>-<attempt>.{parquet,json}
 receipts/committed=<date>/<time>-<department>.<feed>-<batch>-<attempt>.json
 decisions/<time>-<batch>-<verb>.json
+actions/at=<date>/<time>-<action>-<event>.json     append-only: what people do
 published/<edition>/…                       (see warehouse.release)
 editions/<edition>/…                        what an edition's readers may not know (see warehouse.release)
 ledger/<edition>/<sequence>-<event>.json
@@ -31,6 +32,7 @@ QUARANTINE = "quarantine"
 MERGED = "merged"
 RECEIPTS = "receipts"
 DECISIONS = "decisions"
+ACTIONS = "actions"
 PUBLISHED = "published"
 PUBLISHED_INTERNAL = f"{PUBLISHED}/internal"
 PUBLISHED_OPEN = f"{PUBLISHED}/open"
@@ -39,7 +41,20 @@ LEDGER = "ledger"
 INCIDENTS = "incidents"
 VERDICTS = "verdicts"
 KEY_CHECKS = "pseudonym-keys"
-PRIVATE = (RAW, BRONZE, QUARANTINE, MERGED, RECEIPTS, DECISIONS, EDITIONS, LEDGER, INCIDENTS, VERDICTS, KEY_CHECKS)
+PRIVATE = (
+    RAW,
+    BRONZE,
+    QUARANTINE,
+    MERGED,
+    RECEIPTS,
+    DECISIONS,
+    ACTIONS,
+    EDITIONS,
+    LEDGER,
+    INCIDENTS,
+    VERDICTS,
+    KEY_CHECKS,
+)
 """Every zone but what is published."""
 
 
@@ -140,6 +155,17 @@ def receipt(committed_at: datetime, department: str, feed: str, batch: str, atte
 def decision(decided_at: datetime, batch: str, verb: str) -> str:
     """A person's word on one batch."""
     return f"{DECISIONS}/{decided_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{batch}-{verb}.json"
+
+
+def action_folder(day: str) -> str:
+    """One day's entries in the ledger of actions; `day` is `at=<date>` (UTC)."""
+    return f"{ACTIONS}/{day}"
+
+
+def action_entry(at: datetime, action: str, event: str) -> str:
+    """One entry of the ledger of actions; sorts by time."""
+    moment = at.astimezone(UTC)
+    return f"{action_folder(f'at={moment:%Y-%m-%d}')}/{moment:%Y%m%dT%H%M%S%fZ}-{safe_name(action)}-{event}.json"
 
 
 def edition_record(edition: str, release: str | None = None) -> str:

@@ -56,7 +56,7 @@ def demo(
     # SIGINT too, because a shell script that starts this in the background has it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    city = City(seed=seed, start=START, days=days)
+    city = City(seed=seed, start=START, days=days, unresolved=True)
     stack = None
     try:
         lake = open_lake(demo_settings(home, city))
@@ -104,8 +104,10 @@ def _run(days: Days, history: int, *, once: bool) -> None:
     days.stack.up()
     days.console.print(f"            Airflow answers after {(clocks.now() - started).total_seconds():.0f} s")
     days.load_history(history)
+    days.catch_up()
     for day in days.remaining:
         days.run(day)
+    days.sweep()
     summary.show(days.lake, days.console, days.done, since)
     summary.show_next_steps(days.lake, days.console)
     if not once:

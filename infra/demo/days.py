@@ -74,6 +74,19 @@ class Days:
         if self._done_path.is_file():
             self.done = json.loads(self._done_path.read_text(encoding="utf-8"))
 
+    def catch_up(self) -> None:
+        """Have the departments send what the last day of an earlier, shorter run kept back; nothing else changes."""
+        if self.done and self.remaining:
+            deliver(self.city, self.city.day_no(date.fromisoformat(max(self.done))), self.folder)
+
+    def sweep(self) -> None:
+        """Find what is late by the evening of the last day, and write the status and the stewards' mail about it."""
+        from warehouse.incidents.sweep import sweep
+
+        with self._step("status") as say:
+            swept = sweep(self.lake)
+            say(f"{swept.open} incidents are open on the evening of the last day")
+
     def load_history(self, days: int) -> None:
         """Have the departments hand over the days before the first, and load them; once a day is done, not again.
 

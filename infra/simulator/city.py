@@ -19,7 +19,7 @@ from infra.simulator.credit_lists import Lists, make_lists
 from infra.simulator.model import LOCAL
 from infra.simulator.network import Network, make_network
 from infra.simulator.organisation_changes import Organisations, make_organisations
-from infra.simulator.planted import PLAN, PLAN_DAYS, Planted, of_file
+from infra.simulator.planted import LAST_DAY, PLAN, PLAN_DAYS, UNRESOLVED, Planted, of_file
 from infra.simulator.rows import Texts
 from infra.simulator.towns import NATIONAL_STATION_TOWN, TOWNS
 from infra.simulator.words import MARK
@@ -46,7 +46,8 @@ class City:
 
     `scale` (1 to 300) multiplies stations, businesses, trips and daily rows, and planted
     counts with them. A `plan` replaces all that is planted, also by declared feeds; it may be empty. `history` days
-    before the run are handed over; it changes nothing but what is sent whole at their beginning.
+    before the run are handed over; it changes nothing but what is sent whole at their beginning. With `unresolved`,
+    what `planted.UNRESOLVED` has is planted on the last day too; other days stay as they are.
     """
 
     def __init__(
@@ -57,11 +58,14 @@ class City:
         scale: int = 1,
         plan: tuple[Planted, ...] | None = None,
         history: int = 0,
+        *,
+        unresolved: bool = False,
     ) -> None:
         """Make what is shared; feeds make the rest when asked."""
         if scale < 1 or days < 1:
             raise ValueError("scale and days are at least 1")
         self.seed, self.start, self.days, self.scale, self.history = seed, start, days, scale, history
+        self.unresolved = unresolved
         self.plan, self._is_given = (PLAN, False) if plan is None else (plan, True)
         newcomers = [self.rng("newcomers", day) for day in range(1, days + 1)]
         self.businesses: Businesses = make_businesses(self.rng("businesses"), newcomers, start, scale)
@@ -108,6 +112,12 @@ class City:
     def plan_of(self, feed: str, own: tuple[Planted, ...] = ()) -> tuple[Planted, ...]:
         """Everything planted in one feed; `own` is what a declared feed brings."""
         return (*(entry for entry in self.plan if entry.feed == feed), *(() if self._is_given else own))
+
+    def unresolved_in(self, feed: str, day_no: int, revision: int | None = None) -> list[Planted]:
+        """What is planted in a feed on a day for people to act on, in one revision of its file or in all."""
+        if not self.unresolved or day_no - self.days != LAST_DAY:
+            return []
+        return [entry for entry in UNRESOLVED if entry.feed == feed and revision in (None, entry.revision)]
 
 
 @lru_cache(maxsize=2)

@@ -28,6 +28,9 @@ Start = Annotated[datetime, typer.Option(formats=_DATE, help="First local day.")
 Days = Annotated[int, typer.Option(min=1, help="Days of the run.")]
 Scale = Annotated[int, typer.Option(min=1, help="Multiplies rows and planted counts.")]
 Clock = Annotated[Path | None, typer.Option(help="File for the city's time: the evening of the last day delivered.")]
+Unresolved = Annotated[
+    bool, typer.Option("--unresolved", help="End the last day with a late feed and a correction to decide about.")
+]
 EVENING = time(23, tzinfo=LOCAL)
 
 
@@ -47,11 +50,13 @@ def deliver_command(
     days: Days = DAYS,
     scale: Scale = 1,
     clock: Clock = None,
+    *,
+    unresolved: Unresolved = False,
 ) -> None:
     """Write what arrives on a day (late files and corrections with it) below OUT/drop."""
     if (day is None) == (not every_day):
         raise typer.BadParameter("give either --day or --all")
-    city = City(seed, start.date(), days, scale)
+    city = City(seed, start.date(), days, scale, unresolved=unresolved)
     wanted = range(1, days + 1) if day is None else (city.day_no(day.date()),)
     for day_no in wanted:
         if not 1 <= day_no <= days:
@@ -98,10 +103,15 @@ def serve_command(
 
 @app.command("truth")
 def truth_command(
-    out: Out, seed: Seed = SEED, start: Start = _DEFAULT_START, days: Days = DAYS, scale: Scale = 1
+    out: Out,
+    seed: Seed = SEED,
+    start: Start = _DEFAULT_START,
+    days: Days = DAYS,
+    scale: Scale = 1,
+    unresolved: Unresolved = False,
 ) -> None:
     """Write OUT/truth/truth.json: exact counts of what `deliver` writes, for tests."""
-    typer.echo(str(write_truth(City(seed, start.date(), days, scale), out)))
+    typer.echo(str(write_truth(City(seed, start.date(), days, scale, unresolved=unresolved), out)))
 
 
 def _write_time(day: date, clock: Path | None) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from infra.simulator.authorities import DECIDING, PLATFORM, Authority
 from infra.simulator.city import City
-from infra.simulator.dirt import spoil
+from infra.simulator.dirt import lose, spoil
 from infra.simulator.model import Slot
 from infra.simulator.organisations import Cells, Ints
 from infra.simulator.parties import Parties, draw_parties
@@ -78,12 +78,14 @@ class Form:
 
 
 def reported(city: City, form: Form, slot: Slot) -> Rows:
-    """The rows of one file: first reports with dirt, then what was revoked."""
+    """The rows of one file: first reports with dirt, then what was revoked; without what an incomplete one loses."""
     day_no = city.day_no(slot.start)
     rows = first_reports(city, form, day_no, slot.revision)
     earlier = day_no - REVOKED_AFTER
     if earlier >= 1 or day_no < 1:
         rows.append(_revoked(city, form, day_no, first_reports(city, form, earlier)))
+    lost = city.unresolved_in(form.feed, day_no, slot.revision)
+    lose(rows, lost, city.rng(form.feed, day_no, slot.revision, "lost"))
     return rows
 
 

@@ -51,6 +51,14 @@ def spoil(
     return rows
 
 
+def lose(rows: Rows, plan: Sequence[Planted], rng: np.random.Generator) -> None:
+    """Leave out the share of rows that the `lost` entries of `plan` say, whatever their fate; in place."""
+    for entry in plan:
+        if entry.kind == "lost" and entry.share is not None:
+            kept = len(rows) - round(entry.share * len(rows))
+            rows.keep(np.sort(rng.permutation(len(rows))[:kept]))
+
+
 def _usable(rows: Rows, entry: Planted, index: Index) -> NDArray[np.bool_]:
     usable = rows.fate[index] == CLEAN
     if entry.kind == "check":

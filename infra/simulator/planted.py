@@ -6,6 +6,8 @@ the city's start (1 = the first day), so a run of any length has known dirt. `co
 
 `rule` is the rule id the receiving side is expected to name: `<bronze column>.<check>` or
 the id of a contract rule. Each planted row breaks that rule and no other.
+
+`UNRESOLVED` is a second plan, for the last day of a run that is to end with something left to do (`City.unresolved`).
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from typing import Literal
 
 PLAN_DAYS = 7
 
-RowKind = Literal["cell", "check", "duplicate", "conflict", "ragged", "repeat", "update", "add"]
-FileKind = Literal["late", "correction", "redelivery"]
+RowKind = Literal["cell", "check", "duplicate", "conflict", "ragged", "repeat", "update", "add", "lost"]
+FileKind = Literal["late", "correction", "redelivery", "absent"]
 FILE_KINDS: tuple[FileKind, ...] = ("late", "correction", "redelivery")
 
 
@@ -29,8 +31,9 @@ class Planted:
     Row kinds: `cell` overwrites `cells`; `check` spoils the last character of the columns in
     `cells`; `duplicate` appends identical rows; `conflict` appends rows with the same key and
     other `cells`; `ragged` appends the raw lines in `cells`; `repeat` appends rows of the day
-    before; `update` and `add` shape a delta. File kinds: `late` moves a delivery, `correction`
-    and `redelivery` add one as `revision`; all three say when it arrives.
+    before; `update` and `add` shape a delta; `lost` leaves out the `share` of rows. File kinds: `late`
+    moves a delivery, `correction` and `redelivery` add one as `revision`; all three say when it
+    arrives. `absent` keeps back the day's files from `hour` on; they never come.
 
     `effect` is what a correct receiver does with the row: refuse it, flag it, or accept it.
     """
@@ -163,6 +166,19 @@ _COMPLAINT = (
     Planted(COMPLAINT, 5, "cell", 1, "phone.pattern", {"phone": '"不详"'}),
     Planted(COMPLAINT, 5, "repeat", 3, effect="accept"),
 )
+
+AIR_QUALITY = "hbj.air_quality_hourly"
+PERMIT_WORKBOOK = "fgj.admin_permit_workbook"
+LAST_DAY = 0
+"""`day` of the entries of `UNRESOLVED`: the last day of the run, whichever of the plan week that is."""
+UNRESOLVED: tuple[Planted, ...] = (
+    # The line to the stations is down from seven in the morning: the feed is late in the evening.
+    Planted(AIR_QUALITY, LAST_DAY, "absent", hour=7),
+    # The clerk sends the rows that changed where the whole day was asked for: the correction would lose the others.
+    Planted(PERMIT_WORKBOOK, LAST_DAY, "correction", revision=2, arrives=time(21, 30)),
+    Planted(PERMIT_WORKBOOK, LAST_DAY, "lost", share=0.7, revision=2, effect="accept"),
+)
+"""What a run leaves to people: a feed that is late, a correction that is held."""
 
 PLAN: tuple[Planted, ...] = _WEATHER + _GTFS + _LICENCE + _INSPECTION + _COMPLAINT
 

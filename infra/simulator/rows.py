@@ -51,6 +51,11 @@ class Rows:
         day = None if self.event_day is None else self.event_day[index]
         return Rows({name: column[index] for name, column in self.cells.items()}, day, self.fate[index])
 
+    def keep(self, index: NDArray[np.int64]) -> None:
+        """Leave out every row but these; remarks about the whole file stay."""
+        kept = self.take(index)
+        self.cells, self.event_day, self.fate = kept.cells, kept.event_day, kept.fate
+
     def append(self, other: Rows, fate: str | None = None) -> None:
         """Put rows of the same columns at the end, all with `fate` if one is given."""
         self.cells = {name: np.concatenate([column, other.cells[name]]) for name, column in self.cells.items()}

@@ -31,9 +31,11 @@ def _starting(city: City, feed: Feed, day_no: int) -> Iterator[Slot]:
         return
     events = [entry for entry in feed.plan(city) if entry.kind in FILE_KINDS]
     today = [entry for entry in events if entry.day == city.plan_day(day_no)]
+    today += city.unresolved_in(feed.id, day_no)
     late = {entry.hour: entry for entry in today if entry.kind == "late"}
+    absent = min((entry.hour for entry in today if entry.kind == "absent"), default=24)
     midnight = city.midnight(day_no)
-    for hour in range(24) if feed.every == "hour" else (0,):
+    for hour in range(absent) if feed.every == "hour" else (0,)[:absent]:
         start = midnight + timedelta(hours=hour)
         if hour in late:
             yield Slot(start, 1, _arrival(city, day_no, late[hour]), "late")

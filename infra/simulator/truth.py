@@ -13,6 +13,7 @@ from infra.simulator.city import City
 from infra.simulator.credit_truth import credit_effects
 from infra.simulator.deliver import arrivals, write_whole
 from infra.simulator.effects import CLUSTER, FRONT, RAIN
+from infra.simulator.feeds import FEEDS
 from infra.simulator.model import Delivery
 
 Json = dict[str, Any]
@@ -30,6 +31,7 @@ def truth(city: City) -> Json:
         "feeds": {feed: _feed([f for f in files if f["feed"] == feed]) for feed in sorted({f["feed"] for f in files})},
         "files": files,
         "effects": _effects(city),
+        "unresolved": _unresolved(city),
     }
 
 
@@ -73,6 +75,18 @@ def _summed(values: list[Any]) -> Any:
             total.update(value)
         return dict(sorted(total.items()))
     return sum(values)
+
+
+def _unresolved(city: City) -> Json:
+    """What the last day leaves to people, by feed: first local hours without a file, and files that lose rows."""
+    last, found = city.days, [entry for feed in FEEDS for entry in city.unresolved_in(feed.id, city.days)]
+    day = city.date_of(last).isoformat()
+    return {
+        "absent": {entry.feed: f"{day}T{entry.hour:02d}:00" for entry in found if entry.kind == "absent"},
+        "lost": {
+            entry.feed: {"revision": entry.revision, "share": entry.share} for entry in found if entry.kind == "lost"
+        },
+    }
 
 
 def _effects(city: City) -> Json:

@@ -136,6 +136,12 @@ def _table(table: Table, here: KeyPath) -> Iterator[Finding]:
             f"set `repeats: keep` under tables.{table.name}",
         )
     yield from _prose(table.title, table.description, here)
+    for place, rule in enumerate(table.rules):
+        if rule.expression and rule.severity == "refuse" and not _CHINESE.search(rule.title or ""):
+            yield (
+                (*bind.EXTENSION, "tables", table.name, "rules", place),
+                "needs a Chinese `title`: the steward of a refused row reads it",
+            )
     for position, column in enumerate(table.columns):
         at = (*here, "properties", position)
         yield from _prose(column.title, column.description, at)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from functools import cached_property
 
@@ -26,6 +26,7 @@ from ingestion.conform.typing import checked, cleaned, derived, generalised, is_
 from ingestion.contract.conditions import condition_column, kept_words
 from ingestion.contract.extension import RowRule
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.rules import sent_columns
 from ingestion.contract.table_formats import FixedWidthFormat
 from ingestion.sql import identifier, literal
 from ingestion.values import row_identity
@@ -42,13 +43,15 @@ _EXACT = Context(prec=2000)
 class Rule:
     """A rule that a row can break. `broken` is an SQL condition over the `derived` CTE, never NULL.
 
-    `suspect` is a cheaper condition that is true wherever `broken` is, and possibly elsewhere.
+    `suspect` is a cheaper condition that is true wherever `broken` is, and possibly elsewhere. `sent` are the columns
+    of the delivery that it judges.
     """
 
     id: str
     broken: str
     column: str | None = None
     suspect: str = ""
+    sent: tuple[str, ...] = ()
 
 
 class TablePlan:
@@ -64,7 +67,7 @@ class TablePlan:
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
         self.conditional = tuple(c for c in table.bronze_columns if c.spec.deidentify and c.spec.deidentify.when)
         """Columns de-identified on some rows only: `kept_statement` tells which rows keep the value."""
-        self.rules = tuple(self._rules())
+        self.rules = tuple(replace(rule, sent=sent_columns(table, rule.id)) for rule in self._rules())
         group = spec.repeat if isinstance(spec, FixedWidthFormat) else None
         self.group_index = tuple(c.name for c in table.source_columns if group and c.source == group.index)
         self.flags = tuple(self._row_rule(rule) for rule in table.rules if rule.severity == "flag")

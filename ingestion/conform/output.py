@@ -36,10 +36,13 @@ QUARANTINE_SCHEMA = pa.schema(
         ("original_text", pa.string()),
         ("rules", pa.list_(pa.string())),
         ("detail", pa.string()),
+        ("sent", pa.map_(pa.string(), pa.string())),
     ]
 )
 """`record` is 1-based, header excluded; `byte_offset` and `byte_length` are those of the bytes sent
-(of the unpacked member in an archive); NULL offset in pages, and in a JSON or XML document that is not UTF-8."""
+(of the unpacked member in an archive); NULL offset in pages, and in a JSON or XML document that is not UTF-8. `sent`
+has the text, cut, of every column that a broken rule is about, as its parser read it (NULL: none, or a word that stands
+for none); files of earlier versions lack it."""
 
 
 class ParquetFile:
@@ -157,7 +160,7 @@ class QuarantineFile:
         self._batch = batch
         self._table_name = table_name
 
-    def write(self, places: Places, rules: pa.Array, detail: pa.Array) -> None:
+    def write(self, places: Places, rules: pa.Array, detail: pa.Array, sent: pa.Array) -> None:
         """One row per refused record; arrays are aligned with `places`."""
         count = len(places.record)
         columns = [
@@ -169,6 +172,7 @@ class QuarantineFile:
             places.text,
             rules,
             detail,
+            sent,
         ]
         self._file.write(pa.Table.from_arrays(columns, schema=QUARANTINE_SCHEMA))
 

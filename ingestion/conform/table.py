@@ -8,7 +8,7 @@ bytes, records and cells (`parsers.block_limits`). So memory grows with the payl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,7 +23,7 @@ from ingestion.conform.compile import BITS, Rule, TablePlan
 from ingestion.conform.duplicates import KeyIndex
 from ingestion.conform.evaluate import Evaluated, Evaluator
 from ingestion.conform.held_rows import HeldRows
-from ingestion.conform.output import BronzeFile, Places, QuarantineFile
+from ingestion.conform.output import QUARANTINE_SCHEMA, BronzeFile, Places, QuarantineFile
 from ingestion.conform.split import OUTSIDE, PART, PartCounts, Split, SplitBronze
 from ingestion.parsers.blocks import Array, Block, Segment, Source
 from ingestion.parsers.records import KEPT_TEXT
@@ -32,6 +32,8 @@ from ingestion.parsers.text import readable_texts
 _T = TypeVar("_T")
 _EXTRA = "\x00"
 """Prefix of helper columns; no bronze column's name contains a NUL."""
+SENT_TEXT = 1000
+"""Characters kept of a value that broke a rule; the record itself has it whole."""
 _TEXT_AT_ONCE = 16 * 2**20
 """Bytes of original text processed together: the text of a line with many groups is repeated for each of them."""
 
@@ -154,7 +156,8 @@ class TableConform:
                 value = pc.fill_null(segment.columns[name].take(pa.array(outside)).combine_chunks(), "")
                 detail = pc.binary_join_element_wise(f"{name}=", pc.utf8_slice_codeunits(value, 0, 200), "")
             broken = np.ones((len(outside), 1), dtype=bool)
-            self._refuse(segment.block, segment.rows[outside], broken, [OUTSIDE], detail)
+            sent = self._sent(segment, outside, {name: broken[:, 0]})
+            self._refuse(segment.block, segment.rows[outside], broken, [OUTSIDE], detail, sent)
         return np.asarray(good[numbers[good] >= 0])
 
     def _hold(self, segment: Segment, judged: _Judged, rows: Array) -> None:
@@ -189,7 +192,8 @@ class TableConform:
                 self.counts.rules["key_conflict"] += len(conflict)
                 earlier = pa.array(verdicts.first_record[part][conflict]).cast(pa.string())
                 detail = pc.binary_join_element_wise("same key, other content than record", earlier, " ")
-                self._quarantine.write(held.places.take(conflict), _lists(len(conflict), ["key_conflict"]), detail)
+                lists, nothing = _lists(len(conflict), ["key_conflict"]), _nothing_sent(len(conflict))
+                self._quarantine.write(held.places.take(conflict), lists, detail, nothing)
 
     def _accept(self, rows: _Judged) -> None:
         counts = self.counts
@@ -226,7 +230,7 @@ class TableConform:
         broken = np.zeros((len(rows), len(rules)), dtype=bool)
         for i, (_, found) in enumerate(segment.refused):
             broken[np.searchsorted(rows, found), i] = True
-        self._refuse(segment.block, rows, broken, rules, pa.nulls(len(rows), pa.string()))
+        self._refuse(segment.block, rows, broken, rules, pa.nulls(len(rows), pa.string()), _nothing_sent(len(rows)))
 
     def _refuse_judged(self, segment: Segment, judged: Evaluated) -> Array:
         """Quarantine the records that break rules; returns the indices of the other rows."""
@@ -246,6 +250,7 @@ class TableConform:
                 broken,
                 [r.id for r in rules],
                 self._detail(segment, bad, broken),
+                self._sent(segment, bad, self._concerned(broken)),
             )
         return np.flatnonzero(everything)
 
@@ -266,7 +271,30 @@ class TableConform:
         # Not null_handling="skip": pyarrow 26 then loses the rows in which every part is null.
         return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*notes, ""), 2)
 
-    def _refuse(self, block: Block, rows: Array, broken: Array, rules: list[str], detail: pa.Array) -> None:
+    def _concerned(self, broken: Array) -> dict[str, Array]:
+        """By column of the delivery: the rows in which a rule about it is broken."""
+        found: dict[str, Array] = {}
+        for place, rule in enumerate(self._plan.rules):
+            for name in rule.sent if broken[:, place].any() else ():
+                found[name] = found[name] | broken[:, place] if name in found else broken[:, place]
+        return found
+
+    def _sent(self, segment: Segment, rows: Array, concerned: Mapping[str, Array]) -> pa.Array:
+        """The text of each concerned column as it was read, one map a row."""
+        names = [name for name in concerned if name in segment.columns.column_names]
+        if not names:
+            return _nothing_sent(len(rows))
+        chosen = pa.array(rows)
+        texts = [pc.utf8_slice_codeunits(segment.columns[n].take(chosen).combine_chunks(), 0, SENT_TEXT) for n in names]
+        masks = np.column_stack([concerned[name] for name in names])
+        row, place = np.nonzero(masks)
+        items = pa.concat_arrays(texts).take(pa.array(place * len(rows) + row))
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(masks.sum(axis=1)))).astype(np.int32)
+        return pa.MapArray.from_arrays(pa.array(offsets), pa.array(names, pa.string()).take(pa.array(place)), items)
+
+    def _refuse(
+        self, block: Block, rows: Array, broken: Array, rules: list[str], detail: pa.Array, sent: pa.Array
+    ) -> None:
         self.counts.quarantined += len(rows)
         for rule, count in zip(rules, broken.sum(axis=0).tolist(), strict=True):
             if count:
@@ -276,7 +304,13 @@ class TableConform:
             _, rule_index = np.nonzero(broken[part])
             offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(broken[part].sum(axis=1)))).astype(np.int32)
             lists = pa.ListArray.from_arrays(pa.array(offsets), named.take(pa.array(rule_index)))
-            self._quarantine.write(_places(block, rows[part]), lists, detail.take(pa.array(part)))
+            chosen = pa.array(part)
+            self._quarantine.write(_places(block, rows[part]), lists, detail.take(chosen), sent.take(chosen))
+
+
+def _nothing_sent(count: int) -> pa.Array:
+    """No text of any column, for `count` rows whose rules are about the whole record."""
+    return pa.nulls(count, QUARANTINE_SCHEMA.field("sent").type)
 
 
 def _in_parts(block: Block, rows: Array) -> list[Array]:

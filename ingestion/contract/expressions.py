@@ -58,6 +58,26 @@ def problems(expression: str, columns: Collection[str], dropped: Collection[str]
     return list(dict.fromkeys(found))
 
 
+def columns_of(expression: str, columns: Collection[str]) -> tuple[str, ...]:
+    """The names among `columns` that an expression uses, as they are spelled there, in the expression's order.
+
+    A column may be named like a keyword (`day`, `at`): it is found except where the keyword is plain.
+    """
+    known = {column.casefold(): column for column in columns}
+    tokens = ["", *(token.group() for token in _TOKEN.finditer(expression)), ""]
+    used = [
+        known[word.strip('"').casefold()]
+        for before, word, after in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if word.strip('"').casefold() in known and after != "(" and not _is_plain_keyword(before, word, after)
+    ]
+    return tuple(dict.fromkeys(used))
+
+
+def _is_plain_keyword(before: str, word: str, after: str) -> bool:
+    """Whether a word is a type after AS, or the AT of AT TIME ZONE."""
+    return before.casefold() == "as" or (word.casefold() == "at" and after.casefold() == "time")
+
+
 def _names(expression: str, found: list[str]) -> list[str]:
     """The words that must be column names: all but functions, types and SQL keywords. Adds problems to `found`."""
     names = []

@@ -197,6 +197,7 @@ class RowRule(Declared):
 
     `refuse` sends the row to quarantine; `flag` only counts it in the receipt.
     `check` names a built-in instead of an expression (`ingestion.values.check_digits`); it judges the normalised value.
+    `title` says in Chinese, `description` in English what must hold; stewards read one of them.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -204,6 +205,7 @@ class RowRule(Declared):
     check: Check | None = None
     column: str | None = None
     severity: Literal["refuse", "flag"] = "refuse"
+    title: str | None = None
     description: str
 
     @model_validator(mode="after")
@@ -322,10 +324,11 @@ class Retention(Declared):
 
 
 class Steward(Declared):
-    """Who hears of a refused or late delivery."""
+    """Who hears of a refused or late delivery, and in which language: Chinese or English."""
 
     name: str
     email: str
+    language: Literal["zh", "en"] = "zh"
 
 
 class Citylake(Declared):

@@ -184,7 +184,7 @@ def _spelled(spec: ColumnSpec) -> dict[str, Any]:
 
 def _judged(rule: RowRule) -> dict[str, Any]:
     """A rule, and for a check that refuses rows how it judges; a flag is counted, and changes no bronze."""
-    spelled = rule.model_dump(mode="json", exclude={"description"})
+    spelled = rule.model_dump(mode="json", exclude={"title", "description"})
     if rule.check and rule.severity == "refuse":
         spelled["judged"] = RULES_VERSION
         if rule.check == "uscc":

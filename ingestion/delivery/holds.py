@@ -15,6 +15,8 @@ from ingestion.errors import NothingToDecide
 from ingestion.lake import Lake
 from ingestion.receipts.model import Decision
 
+Verb = Literal["accept", "reject"]
+
 
 @dataclass(frozen=True)
 class Held:
@@ -45,10 +47,8 @@ def held(lake: Lake) -> list[Held]:
     return [hold for hold in _all(lake) if hold.state == "held"]
 
 
-def decide(
-    lake: Lake, batch: str, verb: Literal["accept", "reject"], reason: str, by: str, *, feed: str | None = None
-) -> str:
-    """Store the steward's decision on a held batch; its object key.
+def find(lake: Lake, batch: str, *, feed: str | None = None) -> Held:
+    """The delivery of that batch that was held, whatever was decided since.
 
     `feed` (`department.feed`) is needed only where several feeds share a batch id. Raises NothingToDecide.
     """
@@ -61,7 +61,12 @@ def decide(
             left="nothing was decided",
             next_step="name the feed too" if found else "list what waits with `citylake held`",
         )
-    return put_decision(lake, found[0].feed, batch, verb, why=(reason, by))
+    return found[0]
+
+
+def decide(lake: Lake, batch: str, verb: Verb, reason: str, by: str, *, feed: str | None = None) -> str:
+    """Store the steward's decision on a held batch; its object key. Raises as `find`."""
+    return put_decision(lake, find(lake, batch, feed=feed).feed, batch, verb, why=(reason, by))
 
 
 def put_decision(

@@ -208,7 +208,7 @@ def test_rollback_holds_until_someone_resumes(
     assert cli([*home, "publish"]) == 0
     assert "on hold" in capsys.readouterr().out
     assert pointer.current(lake, "internal") == manifest
-    assert cli([*home, "resume"]) == 0
+    assert cli([*home, "resume", "--reason", "repaired"]) == 0
     assert cli([*home, "publish"]) == 0
     after = pointer.current(lake, "internal")
     assert after is not None

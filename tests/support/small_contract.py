@@ -59,7 +59,8 @@ customProperties:
             visited_on: {format: "%Y-%m-%d"}
             badge: {deidentify: {method: pseudonym, purpose: staff}}
           rules:
-            - {id: passable, expression: "score >= 0 or badge is null", description: Scores are not negative.}
+            - {id: passable, expression: "score >= 0 or badge is null", title: 得分不得为负,
+               description: Scores are not negative.}
       catalogue: {resource_code: 2/07, category: 食品, provider: 食药监局, share_type: 无条件共享,
         open_attribute: 无条件开放, update_cycle: 每日, published: 2026-03-01}
       licence: CC-BY-4.0

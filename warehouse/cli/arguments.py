@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ingestion.contract.model import Contract
     from ingestion.intervals import Interval
     from ingestion.settings import Settings
+    from warehouse.actions.model import Actor
 
 Feed = Annotated[str, typer.Argument(metavar="FEED", help="department.feed, as in `citylake contracts list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -73,3 +74,10 @@ def account(by: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown account"
+
+
+def actor(by: str | None) -> Actor:
+    """Who acts on the command line, for the ledger of actions."""
+    from warehouse.actions.model import Actor
+
+    return Actor(account=account(by), role="command line", via="command line")

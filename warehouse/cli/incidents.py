@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warehouse.cli.arguments import AsJson, By, Reason, account
+from warehouse.cli.arguments import AsJson, By, Reason, actor
 from warehouse.cli.output import results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
@@ -68,10 +68,10 @@ def close_command(
     by: By = None,
 ) -> None:
     """End an incident by hand. For an interval that will never come; its intervals open no other."""
-    from warehouse.incidents.report import close
+    from warehouse.actions.perform import close_incident
 
     session: Session = context.obj
-    change = close(session.lake, incident, reason=reason, by=account(by))
+    change = close_incident(session.lake, actor(by), incident, reason)
     write(f"{change.incident.id} is closed")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warehouse.cli.arguments import AsJson, By, Day, Feed, account, local_day, parse_interval
+from warehouse.cli.arguments import AsJson, By, Day, Feed, actor, local_day, parse_interval
 from warehouse.cli.output import progress, results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
@@ -124,7 +124,8 @@ def held_command(
     as_json: AsJson = False,
 ) -> None:
     """List or decide deliveries that wait. They would lose too many keys, or may be incomplete."""
-    from ingestion.delivery.holds import decide, held
+    from ingestion.delivery.holds import held
+    from warehouse.actions.perform import decide_held
 
     session: Session = context.obj
     batch = accept or reject
@@ -139,9 +140,9 @@ def held_command(
         return
     if (accept and reject) or not reason:
         raise typer.BadParameter("decide one batch at a time, with --reason")
-    verb = "accept" if accept else "reject"
-    decide(session.lake, batch, verb, reason, account(by), feed=feed)  # type: ignore[arg-type]
-    write(f"{batch}: {verb}ed; the next `citylake run` or `citylake build` takes it into account")
+    decide_held(session.lake, actor(by), feed, batch, bool(accept), reason)
+    decided = "accepted" if accept else "rejected"
+    write(f"{batch}: {decided}; the next `citylake run` or `citylake build` takes it into account")
 
 
 def collect_command(context: typer.Context, as_json: AsJson = False) -> None:

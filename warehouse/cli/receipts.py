@@ -15,8 +15,10 @@ from warehouse.cli.session import Session
 if TYPE_CHECKING:
     import duckdb
 
-    from warehouse.cli.refused_rows import RefusedRow
+    from ingestion.contract.model import Contract
+    from warehouse.refused.quarantine import QuarantinedRow
 
+_COUNTED = ("batch", "outcome", "table", "rule", "rows", "what it says")
 _DELIVERIES = """
 select
     receipt.department || '.' || receipt.feed as feed, receipt.interval_start, receipt.outcome,
@@ -94,12 +96,7 @@ def quarantine_command(
     if as_json:
         write_json([{"batch": name, **vars(row)} for name, row in refused])
         return
-    counts = [
-        (r["batch"], r["outcome"], r["table_name"], rule, count)
-        for r in records
-        for rule, count in sorted(r["rules"].items(), key=lambda item: -item[1])
-    ]
-    show_grid(results(), "rules broken", ("batch", "outcome", "table", "rule", "rows"), counts, right="rows")
+    show_grid(results(), "rules broken", _COUNTED, _counts(contract, records), right="rows")
     cells = [(name, row.table, row.record, ", ".join(row.rules), row.text) for name, row in refused]
     show_grid(results(), "refused rows", ("batch", "table", "record", "rules", "text"), cells, right="record")
     total = sum(r["quarantined"] for r in records)
@@ -107,18 +104,29 @@ def quarantine_command(
     write(f"{len(refused)} of {total} refused rows shown{masked}")
 
 
+def _counts(contract: Contract, records: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    """The rules that rows of each delivery broke, in words."""
+    from warehouse.refused.read import counts_of
+
+    return [
+        (record["batch"], record["outcome"], one.table, one.rule, one.rows, one.words.en)
+        for record in records
+        for one in counts_of(contract, {record["table_name"]: record["rules"]})
+    ]
+
+
 def _refused(
     session: Session, records: list[dict[str, Any]], limit: int, *, show: bool
-) -> list[tuple[str, RefusedRow]]:
-    from warehouse.cli.refused_rows import read_refused
+) -> list[tuple[str, QuarantinedRow]]:
+    from warehouse.refused.quarantine import read_quarantine
 
     store = session.lake.store
-    refused: list[tuple[str, RefusedRow]] = []
+    refused: list[tuple[str, QuarantinedRow]] = []
     for entry in records:
         remaining = limit - len(refused)
         # Past its retention a quarantine object is gone; its counts stay in the receipt.
         urls = [store.url(key) for key in entry["quarantine"] if remaining > 0 and store.head(key)]
-        rows = read_refused(entry["table_name"], urls, limit=remaining, show=show, store=store)
+        rows = read_quarantine({entry["table_name"]: urls}, limit=remaining, show=show, store=store)
         refused += [(entry["batch"], row) for row in rows]
     return refused
 

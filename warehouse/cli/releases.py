@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from warehouse.cli.arguments import AsJson, By, Edition, Reason, account
+from warehouse.cli.arguments import AsJson, By, Edition, Reason, actor
 from warehouse.cli.output import results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
@@ -59,26 +59,26 @@ def rollback_command(
     by: By = None,
 ) -> None:
     """Make an older release current. Holds the edition until `citylake resume`."""
-    from warehouse.release.moves import rollback
+    from warehouse.actions.perform import roll_back
 
     session: Session = context.obj
-    manifest = rollback(session.lake, edition, to, reason=reason, by=account(by))
+    manifest = roll_back(session.lake, actor(by), edition, to, reason)
     write(f"{edition}: {manifest.id} is current; on hold until: citylake resume --edition {edition}")
 
 
 def withdraw_command(context: typer.Context, reason: Reason, edition: Edition = "internal", by: By = None) -> None:
     """Take an edition out of service. Holds it until `citylake resume`."""
-    from warehouse.release.moves import withdraw
+    from warehouse.actions.perform import withdraw
 
     session: Session = context.obj
-    withdraw(session.lake, edition, reason=reason, by=account(by))
+    withdraw(session.lake, actor(by), edition, reason)
     write(f"{edition}: no release is current; on hold until: citylake resume --edition {edition}")
 
 
-def resume_command(context: typer.Context, edition: Edition = "internal", by: By = None) -> None:
+def resume_command(context: typer.Context, reason: Reason, edition: Edition = "internal", by: By = None) -> None:
     """Lift the hold of an edition. The next publish goes on from the current release."""
-    from warehouse.release.moves import resume
+    from warehouse.actions.perform import resume
 
     session: Session = context.obj
-    resume(session.lake, edition, by=account(by))
+    resume(session.lake, actor(by), edition, reason)
     write(f"{edition}: the hold is lifted; the next `citylake run` or `citylake publish` releases again")

@@ -22,7 +22,7 @@ from ingestion.errors import DeliveryRefused
 from ingestion.intervals import Interval
 from ingestion.settings import Settings
 from warehouse.cli.output import grid, show_grid
-from warehouse.cli.refused_rows import RefusedRow, read_refused
+from warehouse.refused.quarantine import QuarantinedRow, read_quarantine
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,7 @@ class Trial:
     refused: str | None = None
     rule: str | None = None
     tables: dict[str, dict[str, object]] = field(default_factory=dict)
-    rows: list[RefusedRow] = field(default_factory=list)
+    rows: list[QuarantinedRow] = field(default_factory=list)
     ignored_members: list[str] = field(default_factory=list)
 
     def show(self, console: Console) -> None:
@@ -103,4 +103,5 @@ def _fill(trial: Trial, conformed: Conformed, *, limit: int, show_text: bool) ->
             "flags": dict(table.flags),
         }
         if table.quarantine is not None and len(trial.rows) < limit:
-            trial.rows += read_refused(name, [str(table.quarantine)], limit=limit - len(trial.rows), show=show_text)
+            remaining = limit - len(trial.rows)
+            trial.rows += read_quarantine({name: [str(table.quarantine)]}, limit=remaining, show=show_text)

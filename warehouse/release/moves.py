@@ -51,17 +51,16 @@ def withdraw(lake: Lake, edition: str, *, reason: str, by: str) -> None:
         ledger.append(lake, edition, "withdrawn", ledger.Move(current.release, current.manifest_sha256, reason, by))
 
 
-def resume(lake: Lake, edition: str, *, by: str) -> None:
+def resume(lake: Lake, edition: str, *, reason: str, by: str) -> None:
     """Lift the hold; the next publish composes on the current release. Raises ConfigurationError without a hold."""
     with publisher(lake):
         ledger.repair(lake, edition)
-        held = pointer.hold(lake, edition)
-        if held is None:
+        if pointer.hold(lake, edition) is None:
             raise ConfigurationError(f"edition {edition} is not on hold", left="nothing changed")
         current = pointer.pointer(lake.store, edition)
         # The ledger first: a crash in between leaves the hold, and resuming again only repeats the entry.
         release, sha256 = (current.release, current.manifest_sha256) if current else (None, None)
-        ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, held.reason, by))
+        ledger.append(lake, edition, "resumed", ledger.Move(release, sha256, reason, by))
         for key in {layout.hold(edition), layout.earlier_hold(edition)}:
             lake.store.delete(key)
 

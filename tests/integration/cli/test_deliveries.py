@@ -128,7 +128,7 @@ def test_before_the_first_build_every_later_step_says_what_to_run(run: Run) -> N
         code, out, err = run(*words)
         assert (code, out) == (1, ""), words
         assert "next:  citylake run" in err, words
-    code, _, err = run("resume")
+    code, _, err = run("resume", "--reason", "repaired")
     assert code == 1
     assert "not on hold" in err
 

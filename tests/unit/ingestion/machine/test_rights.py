@@ -74,7 +74,7 @@ def lived(home: Path) -> SmallCity:
     city.add_day("2026-03-05")
     release(city)
     moves.withdraw(city.lake, "open", reason="a test", by="li.si")
-    moves.resume(city.lake, "open", by="li.si")
+    moves.resume(city.lake, "open", reason="repaired", by="li.si")
     release(city)
     assert reconcile(city.lake).ok
     return city

@@ -135,7 +135,7 @@ def test_on_hold_the_rows_leave_and_the_hold_stays(city: SmallCity) -> None:
     assert current(city).parent == first
     assert pointer.hold(city.lake, "open") is not None
     assert published(city, built(city)).expired == {}
-    moves.resume(city.lake, "open", by="duty officer")
+    moves.resume(city.lake, "open", reason="repaired", by="duty officer")
     published(city, built(city))
     assert set(shown(city.lake)) == {"two", "nine", "never", "new"}
     assert findings(city) == []

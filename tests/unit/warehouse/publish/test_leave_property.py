@@ -117,7 +117,7 @@ class Story:
 
     def _resume(self, number: int) -> None:
         if pointer.hold(self.city.lake, "open") is not None:
-            moves.resume(self.city.lake, "open", by="officer")
+            moves.resume(self.city.lake, "open", reason="repaired", by="officer")
 
     def _withdraw(self, number: int) -> None:
         if pointer.current(self.city.lake, "open") is not None:

@@ -102,7 +102,7 @@ def test_no_byte_of_the_open_edition_tells_of_the_lake(city: SmallCity) -> None:
     through_everything(city)
     assert rows(city) == 3
     assert leaks(city) == []
-    moves.resume(city.lake, "open", by=PERSON)
+    moves.resume(city.lake, "open", reason="repaired", by=PERSON)
     assert run(city).outcome == "published"
     moves.withdraw(city.lake, "open", reason=WHY, by=PERSON)
     assert leaks(city) == []
@@ -224,7 +224,7 @@ def test_a_held_edition_loses_what_an_earlier_version_released_and_stays_held(ci
     assert open_edition.keys(city.lake) == [layout.current("open")]
     assert leaks(city) == []
     ledger.verify_ledger(city.lake, "open")
-    moves.resume(city.lake, "open", by=PERSON)
+    moves.resume(city.lake, "open", reason="repaired", by=PERSON)
     assert run(city).outcome == "published"
     assert rows(city) == 5
     assert leaks(city) == []

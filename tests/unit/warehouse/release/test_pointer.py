@@ -55,7 +55,7 @@ def test_rollback_serves_the_old_release_and_holds_the_edition_until_resumed(cit
     assert held.outcome == "on_hold"
     assert "wrong totals" in held.message
     assert held.release == first
-    moves.resume(city.lake, "internal", by="duty officer")
+    moves.resume(city.lake, "internal", reason="repaired", by="duty officer")
     again = run(city)
     assert (again.outcome, again.parent) == ("published", first)
     assert days(city) == 4
@@ -80,7 +80,7 @@ def test_withdraw_leaves_nothing_to_read_and_says_so(city: SmallCity) -> None:
     assert run(city).outcome == "on_hold"
     with pytest.raises(ConfigurationError, match="no current release"):
         moves.withdraw(city.lake, "internal", reason="again", by="privacy officer")
-    moves.resume(city.lake, "internal", by="privacy officer")
+    moves.resume(city.lake, "internal", reason="repaired", by="privacy officer")
     assert run(city).outcome == "published"
     assert days(city) == 4
 
@@ -93,7 +93,7 @@ def test_rollback_needs_a_release_that_was_published(city: SmallCity) -> None:
 
 def test_resume_without_a_hold_is_an_error(city: SmallCity) -> None:
     with pytest.raises(ConfigurationError, match="not on hold"):
-        moves.resume(city.lake, "internal", by="y")
+        moves.resume(city.lake, "internal", reason="repaired", by="y")
 
 
 def test_one_publisher_at_a_time(city: SmallCity) -> None:
