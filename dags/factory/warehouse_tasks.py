@@ -132,6 +132,6 @@ def _report(lake: Lake) -> BuildReport:
 
 
 def _verdicts(lake: Lake, report: BuildReport) -> list[Verdict]:
-    from warehouse.gate.decide import gate
+    from warehouse.status.refresh import judge
 
-    return gate(lake, report)
+    return judge(lake, report)

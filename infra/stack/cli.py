@@ -41,9 +41,28 @@ def down_command(context: typer.Context) -> None:
     write(f"ended: {', '.join(ended)}" if ended else "nothing was running")
 
 
-def status_command(context: typer.Context, as_json: AsJson = False) -> None:
-    """Show the stack: processes, Airflow's health, addresses, runs. Exit 1 when it is not healthy."""
-    stack = _stack(context)
+def status_command(
+    context: typer.Context,
+    department: Annotated[str | None, typer.Option("--department", help="Only its feeds and their products.")] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only feeds in this state, such as late; or blocked.")
+    ] = None,
+    processes: Annotated[bool, typer.Option("--processes", help="The local stack instead: processes, health.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is late, blocked and why. Feeds, products and editions, in city time; changes nothing.
+
+    With --processes it shows Airflow's processes, health and addresses; exit 1 when they are not healthy.
+    """
+    if processes:
+        _show_processes(_stack(context), as_json=as_json)
+        return
+    from warehouse.cli.status import show_status
+
+    show_status(context.obj, department=department, state=state, as_json=as_json)
+
+
+def _show_processes(stack: Stack, *, as_json: bool) -> None:
     running = stack.running()
     health = stack.api().health() if running else {}
     bad = sorted(name for name, status in health.items() if status == "unhealthy")

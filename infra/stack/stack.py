@@ -235,7 +235,9 @@ class Stack:
         own_folder(self.root)
 
         def busy() -> StackError:
-            return StackError("another process is starting or ending this stack", next_step="citylake status")
+            return StackError(
+                "another process is starting or ending this stack", next_step="citylake status --processes"
+            )
 
         with exclusive(self.root / "stack.lock", busy=busy):
             yield
