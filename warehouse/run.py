@@ -61,9 +61,17 @@ class RunReport:
         return SOME_BLOCKED if blocked else ALL_PASSED
 
 
-def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress = silent) -> RunReport:
+def run(
+    lake: Lake,
+    day: date,
+    *,
+    approver: str = "citylake run",
+    triggered_by: str | None = None,
+    progress: Progress = silent,
+) -> RunReport:
     """Ingest every interval that meets the local `day` (and those within each feed's recapture), then one
-    build, gate and publish of every edition.
+    build, gate and publish of every edition. `triggered_by` is the person who started it, who may not approve what
+    waits for approval then.
 
     Raises CitylakeError where the build, the gate or the release itself cannot be done; what was
     ingested before stays committed and the next run goes on from it. Records whose last day is over leave the open
@@ -93,7 +101,7 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
             report.verdicts = judge(lake, report.build)
         with _timed(report, "publish"):
             progress("publish")
-            report.releases = publish(lake, report.build, report.verdicts, approver=approver)
+            report.releases = publish(lake, report.build, report.verdicts, approver=approver, triggered_by=triggered_by)
             rewrite(lake)
     return report
 

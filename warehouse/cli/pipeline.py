@@ -37,7 +37,13 @@ def run_command(context: typer.Context, day: Day = None, by: By = None, as_json:
 
     session: Session = context.obj
     with progress("open the lake") as say:
-        report = run(session.lake, local_day(day, session.settings), approver=account(by), progress=say)
+        report = run(
+            session.lake,
+            local_day(day, session.settings),
+            approver=account(by),
+            triggered_by=account(by),
+            progress=say,
+        )
     if as_json:
         write_json({**vars(report), "exit_code": report.exit_code})
     else:
@@ -119,7 +125,7 @@ def publish_command(context: typer.Context, by: By = None, as_json: AsJson = Fal
     session: Session = context.obj
     with progress("gate and publish"), leaving_anyway(session.lake):
         verdicts = _verdicts(session)
-        published = publish(session.lake, _last(session), verdicts, approver=account(by))
+        published = publish(session.lake, _last(session), verdicts, approver=account(by), triggered_by=account(by))
         rewrite(session.lake)
     if as_json:
         write_json(published)
