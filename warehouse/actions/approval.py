@@ -68,6 +68,7 @@ def approve(lake: Lake, actor: Actor, candidate: str, reason: str, *, asked_by: 
             report = _last_report(lake)
             verdicts = judge(lake, report)
             (result,) = publish(lake, report, verdicts, approver=actor.signature, editions=[EDITION], approved=approved)
+            rewrite(lake)
         if result.outcome != "published" or not result.fresh:
             raise _not_published(lake, candidate, result)
         rewrite(lake)
