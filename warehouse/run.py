@@ -1,9 +1,10 @@
 """Run one local day of the city: ingest, build, gate, publish.
 
-Owns the order of the four steps and the report. No feed stops another: a refused delivery is an outcome; a source that
-cannot be read and an unexpected exception are reported as incidents and failures, a contract file that is wrong as a
-failure; a feed whose contract is not active is skipped. The gate then judges the products by what was ingested. Exit
-codes: 0 all passed, 3 some product is blocked and the rest was published, 1 a feed or a step failed.
+Owns the order of the four steps and the report; the last two also write the status of each edition. No feed stops
+another: a refused delivery is an outcome; a source that cannot be read and an unexpected exception are reported as
+incidents and failures, a contract file that is wrong as a failure; a feed whose contract is not active is skipped. The
+gate then judges the products by what was ingested. Exit codes: 0 all passed, 3 some product is blocked and the rest was
+published, 1 a feed or a step failed.
 """
 
 from __future__ import annotations
@@ -77,10 +78,10 @@ def run(
     edition even then.
     """
     from warehouse.build.runner import build
-    from warehouse.gate.decide import gate
     from warehouse.publish.leave import leaving_anyway
     from warehouse.publish.run import publish
     from warehouse.release.pointer import released_inputs
+    from warehouse.status.refresh import judge, rewrite
 
     report = RunReport(day)
     report.failures |= {name: str(InvalidContract(problems)) for name, problems in lake.broken.items()}
@@ -97,10 +98,11 @@ def run(
             report.build = build(lake, day, released=released_inputs(lake), progress=progress)
         with _timed(report, "gate"):
             progress("gate")
-            report.verdicts = gate(lake, report.build)
+            report.verdicts = judge(lake, report.build)
         with _timed(report, "publish"):
             progress("publish")
             report.releases = publish(lake, report.build, report.verdicts, approver=approver, triggered_by=triggered_by)
+            rewrite(lake)
     return report
 
 

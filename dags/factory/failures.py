@@ -78,8 +78,8 @@ def _kind(task: str) -> Kind:
 
 
 def notify(lake: Lake) -> None:
-    """Run the sweep of incidents (warehouse.incidents.sweep) and log its counts."""
-    from warehouse.incidents.sweep import sweep
+    """Run the sweep of incidents, which writes the status too (warehouse.status.refresh), and log its counts."""
+    from warehouse.status.refresh import sweep
 
     try:
         swept = sweep(lake)

@@ -64,12 +64,17 @@ def reconcile(lake: Lake) -> None:
 
 
 def docs(lake: Lake) -> None:
-    """Write dbt's documentation where the pages are served, unless models and released tables are unchanged since."""
+    """Write dbt's documentation and the runbooks where the pages are served.
+
+    dbt's not where models and released tables are unchanged since.
+    """
     from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.report import last_report
     from warehouse.docs import write_docs
     from warehouse.release import pointer
+    from warehouse.runbooks import write_runbooks
 
+    write_runbooks(lake.settings.pages_root)
     report, release = last_report(lake.settings), pointer.current(lake, "internal")
     content = f"{report.project_digest if report else ''} {' '.join(sorted(release.tables)) if release else ''}"
     folder = lake.settings.pages_root / "dbt"

@@ -57,7 +57,8 @@ def test_each_feed_carries_what_its_contract_says(dags: dict[str, Any]) -> None:
         assert (extract.retries, extract.retry_exponential_backoff) == (spec.retries, True)
         assert extract.retry_delay == timedelta(seconds=60)
         assert [asset.name for asset in dag.task_dict["conform"].outlets] == [name]
-        for message in (spec.steward.email, spec.schedule, "When it is red", f"citylake quarantine {name}", "Backfill"):
+        assert dag.owner_links == {spec.steward.name: f"mailto:{spec.steward.email}"}
+        for message in (spec.steward.email, "When it is red", f"citylake quarantine {name}", "Backfill"):
             assert message in dag.doc_md
 
 
@@ -70,9 +71,15 @@ def test_no_date_bounds_a_run_that_is_triggered(dags: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("until", "since", "ticks"), [(-1, None, False), (0, None, True), (None, 1, False), (1, 0, True)]
+    ("until", "since", "word"), [(-1, None, "ended"), (0, None, None), (None, 1, "begins"), (1, 0, None)]
 )
-def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int | None, ticks: bool) -> None:
+def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int | None, word: str | None) -> None:
+    """Airflow then shows no next run, and why as the name of the schedule."""
+    import pendulum
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
     from dags.factory.maintenance import maintenance_dags
     from dags.factory.settings import cron_schedule
     from ingestion import clocks
@@ -80,7 +87,15 @@ def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int
     today = clocks.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
     last, first = (None if days is None else today + timedelta(days=days) for days in (until, since))
     found = cron_schedule("0 8 * * *", "Asia/Shanghai", Settings(schedule_until=last), since=first)
-    assert (found is not None) == ticks
+    with DAG("one", schedule=found, catchup=False) as made:
+        pass
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(made)).timetable
+    next_run = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+    )
+    assert (next_run is None) == (word is not None)
+    assert timetable.summary == "0 8 * * *" if word is None else timetable.summary.endswith(word)
+    assert timetable.infer_manual_data_interval(run_after=pendulum.now("UTC"))
     assert maintenance_dags()["maintenance.incidents"].schedule is not None
 
 
@@ -136,6 +151,18 @@ def test_records_leave_just_after_midnight_whatever_is_delivered(dags: dict[str,
 
 def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags: dict[str, Any]) -> None:
     assert not [name for name, dag in dags.items() if "When it is red" not in (dag.doc_md or "")]
+
+
+def test_the_list_shows_feeds_by_department_first_and_maintenance_last(dags: dict[str, Any]) -> None:
+    """Airflow sorts by display name."""
+    ordered = sorted(dags.values(), key=lambda dag: dag.dag_display_name)
+    names = [dag.dag_id for dag in ordered]
+    assert set(names[: len(FEEDS)]) == FEEDS
+    assert names[len(FEEDS) : len(FEEDS) + 2] == ["history", "warehouse"]
+    assert set(names[-len(CHORES) :]) == CHORES
+    departments = [name.partition(".")[0] for name in names[: len(FEEDS)]]
+    assert [one for one, _ in itertools.groupby(departments)] == list(dict.fromkeys(departments))
+    assert all(dag.dag_display_name.endswith(dag.dag_id.removeprefix("maintenance.")) for dag in ordered)
 
 
 def test_only_a_lake_that_asks_has_the_dag_of_the_approval(monkeypatch: pytest.MonkeyPatch) -> None:
