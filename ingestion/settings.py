@@ -133,7 +133,21 @@ class Settings(BaseSettings):
     smtp_sender: str | None = Field(default=None, description="Sender address of notices; required with smtp_host.")
     operator_email: str | None = Field(
         default=None,
-        description="Who hears of incidents that belong to no feed or product (the warehouse's own tasks).",
+        description="Who hears of what no steward can mend: unreadable sources, failed tasks, blocked products.",
+    )
+    page_url: str | None = Field(default=None, description="Address of the page `today`, for the links in mails.")
+    steward_mail_minutes: int = Field(
+        default=60,
+        ge=0,
+        le=1440,
+        description="How long refused files are gathered into one mail to their steward, from the first on.",
+    )
+    smtp_attach_workbook: bool = Field(
+        default=False,
+        description="Whether mails to stewards carry the refused rows, personal data included; else they link to them.",
+    )
+    workbook_rows: int = Field(
+        default=10_000, ge=1, le=200_000, description="Refused rows listed in a steward's workbook."
     )
     webhook_url: SecretStr | None = Field(
         default=None, description="Where notices are posted as JSON (it may be secret)."
