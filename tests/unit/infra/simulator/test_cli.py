@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 
 from infra.simulator.cli import app
 from infra.simulator.feeds import FEEDS
+from ingestion import clocks
+from ingestion.city_time import city_time, recorded_in_city
+from ingestion.settings import Settings
 
 runner = CliRunner()
 
@@ -22,6 +25,17 @@ def test_one_day(tmp_path: Path) -> None:
     assert len(lines) == len(FEEDS)
     assert "1 correction, 1 late" in lines[0]
     assert len(list((tmp_path / "drop/qxj/wx_station_hourly").iterdir())) == 26
+
+
+def test_the_citys_time_is_what_a_lake_reads(tmp_path: Path) -> None:
+    clock, before = tmp_path / "clock" / "time.txt", clocks.now()
+    options = ["--out", str(tmp_path), "--day", "2026-03-02", "--clock", str(clock)]
+    assert runner.invoke(app, ["deliver", *options]).exit_code == 0
+    settings = Settings(home=tmp_path, city_time=clock)
+    assert city_time(settings).isoformat() == "2026-03-02T23:00:00+08:00"
+    shown = recorded_in_city(settings)
+    assert shown(clocks.now()) == city_time(settings)
+    assert shown(before) == before
 
 
 def test_all_days_equal_the_library(tmp_path: Path, out: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
