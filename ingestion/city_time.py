@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -51,11 +51,10 @@ def recorded_in_city(settings: Settings, clock: Callable[[], datetime] = now) ->
     In a city that is not simulated, they are the same. A moment from before the city's time was first set, or after
     the present, is none of the machine's and stays as it is.
     """
-    noted = _settings_file(settings.city_time) if settings.city_time else None
-    if noted is None or not noted.is_file():
+    file = settings.city_time
+    if file is None or not file.is_file():
         return lambda moment: moment
-    lines = [json.loads(line) for line in noted.read_text(encoding="utf-8").splitlines()]
-    since, times = zip(*((datetime.fromisoformat(a), datetime.fromisoformat(b)) for a, b in lines), strict=True)
+    since, times = zip(*_settings(file, city_time(settings, clock)), strict=True)
     present = clock()
 
     def shown(moment: datetime) -> datetime:
@@ -63,6 +62,15 @@ def recorded_in_city(settings: Settings, clock: Callable[[], datetime] = now) ->
         return times[place - 1] if place and moment <= present else moment
 
     return shown
+
+
+def _settings(file: Path, current: datetime) -> list[tuple[datetime, datetime]]:
+    """Since when of the machine's time which time of the city holds; where nobody noted it, only the `current` one."""
+    noted = _settings_file(file)
+    if not noted.is_file():
+        return [(datetime.fromtimestamp(file.stat().st_mtime, UTC), current)]
+    lines = [json.loads(line) for line in noted.read_text(encoding="utf-8").splitlines()]
+    return [(datetime.fromisoformat(since), datetime.fromisoformat(moment)) for since, moment in lines]
 
 
 def _settings_file(file: Path) -> Path:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -117,12 +116,7 @@ def truth_command(
 
 def _write_time(day: date, clock: Path | None) -> None:
     if clock is not None:
-        evening = datetime.combine(day, EVENING).isoformat()
-        clock.parent.mkdir(parents=True, exist_ok=True)
-        # Since when of the machine's time it is so, as a lake reads it that shows both.
-        with clock.with_name(f"{clock.name}.set").open("a", encoding="utf-8") as noted:
-            noted.write(json.dumps([datetime.now(UTC).isoformat(), evening]) + "\n")
-        write_whole(clock, evening.encode())
+        write_whole(clock, datetime.combine(day, EVENING).isoformat().encode())
 
 
 def _is_later(clock: Path, day: date) -> bool:

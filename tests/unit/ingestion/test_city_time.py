@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,8 +63,11 @@ def test_a_time_written_without_a_note_is_read_all_the_same(tmp_path: Path) -> N
     assert settings.city_time is not None
     settings.city_time.parent.mkdir(parents=True)
     settings.city_time.write_text("2026-03-02T23:00:00", encoding="utf-8")
+    os.utime(settings.city_time, (NOW.timestamp(), NOW.timestamp()))
     assert city_time(settings) == EVENING
-    assert recorded_in_city(settings)(NOW) == NOW
+    shown = recorded_in_city(settings, lambda: NOW + timedelta(hours=1))
+    assert shown(NOW + timedelta(minutes=1)) == EVENING
+    assert shown(NOW - timedelta(minutes=1)) == NOW - timedelta(minutes=1)
     settings.city_time.write_text("soon", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="holds no ISO time"):
         city_time(settings)
