@@ -12,6 +12,7 @@ editions/<edition>/…                        what an edition's readers may not 
 ledger/<edition>/<sequence>-<event>.json
 incidents/active/<kind>/<subject>/<id>.json        replaced while the incident lasts, then gone
 incidents/history/<id>/<sequence>-<event>.json     append-only
+reconciliation/last.json                    the result of the last one, replaced
 pseudonym-keys/v<version>.txt               by which hosts know that they have the same key; not the key
 """
 
@@ -40,6 +41,7 @@ EDITIONS = "editions"
 LEDGER = "ledger"
 INCIDENTS = "incidents"
 VERDICTS = "verdicts"
+RECONCILIATION = "reconciliation"
 KEY_CHECKS = "pseudonym-keys"
 PRIVATE = (
     RAW,
@@ -53,6 +55,7 @@ PRIVATE = (
     LEDGER,
     INCIDENTS,
     VERDICTS,
+    RECONCILIATION,
     KEY_CHECKS,
 )
 """Every zone but what is published."""
@@ -177,6 +180,16 @@ def edition_record(edition: str, release: str | None = None) -> str:
 def edition_hold(edition: str) -> str:
     """The hold of an edition whose readers may not know who set it and why."""
     return f"{EDITIONS}/{safe_name(edition)}/hold.json"
+
+
+def edition_candidate(edition: str) -> str:
+    """What waits for approval before it is published in an edition."""
+    return f"{EDITIONS}/{safe_name(edition)}/candidate.json"
+
+
+def last_reconciliation() -> str:
+    """The result of the last reconciliation."""
+    return f"{RECONCILIATION}/last.json"
 
 
 def incidents_active(kind: str | None = None, subject: str | None = None) -> str:

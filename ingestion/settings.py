@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,8 @@ _CONNECTION = "CITYLAKE_CONN_"
 def _as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, timedelta):
+        return f"PT{value.total_seconds()}S"
     return str(value.expanduser().resolve()) if isinstance(value, Path) else str(value)
 
 
@@ -82,6 +84,16 @@ class Settings(BaseSettings):
         description="File with the ISO time a simulated city is at; default the machine's clock. Default days, ages "
         "and lateness are judged by it; receipts and retention keep the machine's time.",
     )
+    open_approval: bool = Field(
+        default=False,
+        description="Whether a person approves what is new for the open edition before it is published; the internal "
+        "edition never waits.",
+    )
+    approval_timeout: timedelta = Field(
+        default=timedelta(days=1),
+        gt=timedelta(0),
+        description="How long Airflow waits for an answer (ISO 8601); unanswered, nothing is published.",
+    )
     schedule_until: date | None = Field(
         default=None, description="Last local day of the DAGs' schedules; default none. A simulated city ends."
     )
@@ -101,6 +113,11 @@ class Settings(BaseSettings):
         default=None,
         description="PostgreSQL database of the locks, postgresql://role:password@host:port/database, where more than "
         "one host works on the lake; default files, which hold on this host.",
+    )
+    pages_url: str | None = Field(
+        default=None,
+        description="Address under which browsers reach the static pages (pages_root), such as "
+        "http://127.0.0.1:4422; Airflow's pages and messages link runbooks there; default their paths.",
     )
     warehouse_queue: str | None = Field(
         default=None,
@@ -180,7 +197,7 @@ class Settings(BaseSettings):
 
     @property
     def pages_root(self) -> Path:
-        """Static pages for a browser: dbt's documentation below `dbt`."""
+        """Static pages for a browser: dbt's documentation below `dbt`, runbooks below `runbooks`."""
         return self.state_root / "pages"
 
     @property

@@ -18,11 +18,11 @@ from ingestion.upkeep import collect as raw_side
 from ingestion.upkeep.compaction.compact import Compacted
 from ingestion.upkeep.compaction.compact import compact as compact_feed
 from warehouse.build.lock import building
-from warehouse.publish.leave import unpublish
+from warehouse.publish.leave import Left
+from warehouse.publish.leave import unpublish as leave
 from warehouse.release import collect as releases
 from warehouse.release.layout import EDITIONS
-
-__all__ = ["Removed", "collect", "compact", "expire", "rebuild_log", "unpublish"]
+from warehouse.status.refresh import rewrite
 
 if TYPE_CHECKING:
     from ingestion.contract.model import Contract
@@ -75,6 +75,14 @@ def compact(lake: Lake, *, dry_run: bool = False) -> dict[str, Compacted]:
 def rebuild_log(lake: Lake) -> int:
     """Build the receipt log again from the store; the number of objects read. Raises LakeBusy, IntegrityError."""
     return lake.log.rebuild()
+
+
+def unpublish(lake: Lake, *, dry_run: bool = False) -> list[Left]:
+    """Take records whose last day is over out of the public editions (warehouse.publish.leave)."""
+    left = leave(lake, dry_run=dry_run)
+    if left and not dry_run:
+        rewrite(lake)
+    return left
 
 
 def _for_every_feed(lake: Lake, what: str, work: Callable[[Contract], _T]) -> dict[str, _T]:

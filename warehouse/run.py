@@ -1,9 +1,10 @@
 """Run one local day of the city: ingest, build, gate, publish.
 
-Owns the order of the four steps and the report. No feed stops another: a refused delivery is an outcome; a source that
-cannot be read and an unexpected exception are reported as incidents and failures, a contract file that is wrong as a
-failure; a feed whose contract is not active is skipped. The gate then judges the products by what was ingested. Exit
-codes: 0 all passed, 3 some product is blocked and the rest was published, 1 a feed or a step failed.
+Owns the order of the four steps and the report; the last two also write the status of each edition. No feed stops
+another: a refused delivery is an outcome; a source that cannot be read and an unexpected exception are reported as
+incidents and failures, a contract file that is wrong as a failure; a feed whose contract is not active is skipped. The
+gate then judges the products by what was ingested. Exit codes: 0 all passed, 3 some product is blocked and the rest was
+published, 1 a feed or a step failed.
 """
 
 from __future__ import annotations
@@ -60,19 +61,27 @@ class RunReport:
         return SOME_BLOCKED if blocked else ALL_PASSED
 
 
-def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Progress = silent) -> RunReport:
+def run(
+    lake: Lake,
+    day: date,
+    *,
+    approver: str = "citylake run",
+    triggered_by: str | None = None,
+    progress: Progress = silent,
+) -> RunReport:
     """Ingest every interval that meets the local `day` (and those within each feed's recapture), then one
-    build, gate and publish of every edition.
+    build, gate and publish of every edition. `triggered_by` is the person who started it, who may not approve what
+    waits for approval then.
 
     Raises CitylakeError where the build, the gate or the release itself cannot be done; what was
     ingested before stays committed and the next run goes on from it. Records whose last day is over leave the open
     edition even then.
     """
     from warehouse.build.runner import build
-    from warehouse.gate.decide import gate
     from warehouse.publish.leave import leaving_anyway
     from warehouse.publish.run import publish
     from warehouse.release.pointer import released_inputs
+    from warehouse.status.refresh import judge, rewrite
 
     report = RunReport(day)
     report.failures |= {name: str(InvalidContract(problems)) for name, problems in lake.broken.items()}
@@ -89,10 +98,11 @@ def run(lake: Lake, day: date, *, approver: str = "citylake run", progress: Prog
             report.build = build(lake, day, released=released_inputs(lake), progress=progress)
         with _timed(report, "gate"):
             progress("gate")
-            report.verdicts = gate(lake, report.build)
+            report.verdicts = judge(lake, report.build)
         with _timed(report, "publish"):
             progress("publish")
-            report.releases = publish(lake, report.build, report.verdicts, approver=approver)
+            report.releases = publish(lake, report.build, report.verdicts, approver=approver, triggered_by=triggered_by)
+            rewrite(lake)
     return report
 
 

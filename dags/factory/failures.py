@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dags.factory.runtime import OutOfRange, log, open_lake
+from dags.factory.runtime import AskedWrong, log, open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,11 @@ EXTRACT = "extract"
 def report_failure(context: Any) -> None:
     """Airflow's `on_failure_callback`: open, or count again, an incident of the DAG (a feed or the warehouse).
 
-    Nothing is recorded for OutOfRange, a mistake of the person who triggered the run.
+    Nothing is recorded for AskedWrong, a mistake of the person who triggered the run or answered its question.
     """
     from warehouse.incidents.report import report
 
-    if isinstance(context.get("exception"), OutOfRange):
+    if isinstance(context.get("exception"), AskedWrong):
         return
     task = context["ti"]
     reason = str(context.get("exception") or "the process ended without an error message").splitlines()
@@ -78,8 +78,8 @@ def _kind(task: str) -> Kind:
 
 
 def notify(lake: Lake) -> None:
-    """Run the sweep of incidents (warehouse.incidents.sweep) and log its counts."""
-    from warehouse.incidents.sweep import sweep
+    """Run the sweep of incidents, which writes the status too (warehouse.status.refresh), and log its counts."""
+    from warehouse.status.refresh import sweep
 
     try:
         swept = sweep(lake)

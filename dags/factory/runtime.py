@@ -98,6 +98,13 @@ def folded(text: str, *, indent: int = 2) -> list[str]:
     return textwrap.wrap(text, LOG_WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4))
 
 
+def runbook_at(name: str) -> str:
+    """Where a person who reads a task's log finds a runbook."""
+    from warehouse.runbooks import runbook
+
+    return runbook(_settings(), name)
+
+
 def parameter(name: str) -> Any:
     """A parameter of the run, as typed into the trigger form or given on the command line."""
     return get_current_context()["params"].get(name)
@@ -114,12 +121,14 @@ def logical_day(lake: Lake) -> date:
     return min(logical.astimezone(now.tzinfo).date(), now.date()) if logical else now.date()
 
 
-class OutOfRange(AirflowFailException):
-    """The run's days have no interval or lie in the future. The task fails, since Airflow shows an empty run as a
-    success.
+class AskedWrong(AirflowFailException):
+    """What a person asked of Airflow cannot be done. They read the message; it opens no incident
+    (dags.factory.failures)."""
 
-    The person who triggered the run reads the message; it opens no incident (dags.factory.failures).
-    """
+
+class OutOfRange(AskedWrong):
+    """The run's days have no interval or lie in the future. The task fails, since Airflow shows an empty run as a
+    success."""
 
 
 def feed_days(lake: Lake, feed: str) -> tuple[date, date]:

@@ -82,7 +82,7 @@ class Days:
 
     def sweep(self) -> None:
         """Find what is late by the evening of the last day, and write the status and the stewards' mail about it."""
-        from warehouse.incidents.sweep import sweep
+        from warehouse.status.refresh import sweep
 
         with self._step("status") as say:
             swept = sweep(self.lake)

@@ -53,6 +53,14 @@ def recent(lake: Lake, limit: int) -> list[Entry]:
     return [Entry.model_validate_json(lake.store.get_bytes(key)) for key in islice(newest, limit)]
 
 
+def actions(lake: Lake, limit: int) -> list[tuple[Entry, Entry | None]]:
+    """The newest actions, newest first: what was asked, and how it ended; None where it is not known to have ended."""
+    entries = recent(lake, 2 * limit)
+    ended = {entry.action: entry for entry in entries if entry.event != "asked"}
+    asked = [entry for entry in entries if entry.event == "asked"]
+    return [(entry, ended.get(entry.action)) for entry in asked[:limit]]
+
+
 @contextmanager
 def recorded(
     lake: Lake, actor: Actor, verb: Verb, subject: str, reason: str, details: Mapping[str, str] | None = None
@@ -62,7 +70,7 @@ def recorded(
     Raises ConfigurationError before anything is done for a reason that cannot be recorded, StoreError where the action
     cannot be recorded; else what the block raises. Of an unexpected error only the type is recorded.
     """
-    reason = checked(reason, "reason", longest=LONGEST_REASON)
+    reason = checked(reason, "reason")
     for name, text in {"account": actor.account, "subject": subject, **(details or {})}.items():
         checked(text, name, longest=LONGEST_NAME)
     recording = Recording(secrets.token_hex(6))
@@ -88,7 +96,7 @@ def recorded(
     append(lake, _ended(lake, asked, "done", recording.message))
 
 
-def checked(text: str, what: str, *, longest: int) -> str:
+def checked(text: str, what: str, *, longest: int = LONGEST_REASON) -> str:
     """The text without blanks around it. Raises ConfigurationError where it is empty, too long, or has characters that
     are not seen: line breaks, control characters, marks that change the direction of writing.
     """

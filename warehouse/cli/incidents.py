@@ -45,7 +45,7 @@ def incidents_command(
 @app.command("sweep")
 def sweep_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Bring incidents in line with receipts and verdicts. Sends what was not sent; run it as often as you like."""
-    from warehouse.incidents.sweep import sweep
+    from warehouse.status.refresh import sweep
 
     session: Session = context.obj
     swept = sweep(session.lake)

@@ -37,7 +37,13 @@ def run_command(context: typer.Context, day: Day = None, by: By = None, as_json:
 
     session: Session = context.obj
     with progress("open the lake") as say:
-        report = run(session.lake, local_day(day, session.settings), approver=account(by), progress=say)
+        report = run(
+            session.lake,
+            local_day(day, session.settings),
+            approver=account(by),
+            triggered_by=account(by),
+            progress=say,
+        )
     if as_json:
         write_json({**vars(report), "exit_code": report.exit_code})
     else:
@@ -99,8 +105,10 @@ def _explained(session: Session, product: str, *, as_json: bool) -> list[Verdict
     """Write why the product passed or is blocked, unless JSON is asked for; its verdict."""
     from warehouse.build.report import last_report
     from warehouse.gate.explain import explain, verdicts_to_explain
+    from warehouse.status.refresh import rewrite
 
     explained = verdicts_to_explain(session.lake, last_report(session.settings))
+    rewrite(session.lake)
     text = explain(explained, product)
     if not as_json:
         write(text)
@@ -112,11 +120,13 @@ def publish_command(context: typer.Context, by: By = None, as_json: AsJson = Fal
     from warehouse.cli.render import show_releases
     from warehouse.publish.leave import leaving_anyway
     from warehouse.publish.run import publish
+    from warehouse.status.refresh import rewrite
 
     session: Session = context.obj
     with progress("gate and publish"), leaving_anyway(session.lake):
         verdicts = _verdicts(session)
-        published = publish(session.lake, _last(session), verdicts, approver=account(by))
+        published = publish(session.lake, _last(session), verdicts, approver=account(by), triggered_by=account(by))
+        rewrite(session.lake)
     if as_json:
         write_json(published)
     else:
@@ -126,9 +136,9 @@ def publish_command(context: typer.Context, by: By = None, as_json: AsJson = Fal
 
 
 def _verdicts(session: Session) -> list[Verdict]:
-    from warehouse.gate.decide import gate
+    from warehouse.status.refresh import judge
 
-    return gate(session.lake, _last(session))
+    return judge(session.lake, _last(session))
 
 
 def _last(session: Session) -> BuildReport:

@@ -132,7 +132,7 @@ def show_releases(releases: Sequence[Published], console: Console) -> None:
         for what, products in (stayed | {"never released": released.never_released}).items():
             if products:
                 console.print(f"{released.edition}: {what}: {', '.join(products)}", style="yellow", markup=False)
-        if released.outcome == "on_hold":
+        if released.outcome in ("on_hold", "awaiting_approval"):
             console.print(released.message, style="yellow", markup=False)
         for table, count in released.expired.items():
             console.print(f"{released.edition}: left, as their last day is over: {count} of {table}", markup=False)

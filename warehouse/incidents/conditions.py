@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ import duckdb
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
-from warehouse.incidents.model import Kind, kind_of
+from warehouse.incidents.model import BY_INTERVAL, Incident, Kind, kind_of
 
 LOOK_BACK = timedelta(days=30)
 """Intervals that fell due earlier are ignored, unless an open incident covers them."""
@@ -94,6 +94,16 @@ class Observed:
     def of(self, feed: str) -> set[datetime]:
         """The starts of the intervals of a feed with a delivery that counts."""
         return self.delivered.get(feed, set())
+
+
+def starts_of(active: Iterable[Incident]) -> Since:
+    """The earliest interval start of open incidents, by kind and feed."""
+    starts: dict[tuple[str, str], datetime] = {}
+    for incident in active:
+        if incident.is_open and incident.kind in BY_INTERVAL and incident.first is not None:
+            key = incident.kind, incident.subject
+            starts[key] = min(incident.first.start, starts.get(key, incident.first.start))
+    return starts
 
 
 def conditions(lake: Lake, now: datetime, since: Since) -> list[Condition]:

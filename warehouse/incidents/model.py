@@ -103,6 +103,12 @@ class Incident(Document):
             return True
         return interval.end >= self.first.start and interval.start <= self.last.end
 
+    def includes(self, interval: Interval) -> bool:
+        """Whether the interval lies in the run of this incident, and that is open or was closed by a person."""
+        if self.first is None or self.last is None or not (self.is_open or self.closed_by):
+            return False
+        return self.first.start <= interval.start and interval.end <= self.last.end
+
     def pending(self) -> list[Notice]:
         """Notices that are to be sent: of an open incident that it opened, of a resolved one only that it is
         resolved."""

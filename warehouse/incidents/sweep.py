@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from warehouse.gate.record import latest
 from warehouse.incidents.book import Book
-from warehouse.incidents.conditions import LOOK_BACK, Condition, conditions
+from warehouse.incidents.conditions import LOOK_BACK, Condition, conditions, starts_of
 from warehouse.incidents.model import BY_INTERVAL, Incident
 from warehouse.incidents.notify import Notified, new_notices, notify
 from warehouse.incidents.report import IncidentChange, end, report, resolve
@@ -60,34 +59,17 @@ def sweep(lake: Lake, now: datetime | None = None) -> Swept:
     return swept
 
 
-def starts_of(active: Iterable[Incident]) -> dict[tuple[str, str], datetime]:
-    """The earliest interval start of open incidents, by kind and feed."""
-    starts: dict[tuple[str, str], datetime] = {}
-    for incident in active:
-        if incident.is_open and incident.kind in BY_INTERVAL and incident.first is not None:
-            key = incident.kind, incident.subject
-            starts[key] = min(incident.first.start, starts.get(key, incident.first.start))
-    return starts
-
-
 def _report_condition(lake: Lake, condition: Condition, active: Iterable[Incident]) -> IncidentChange | None:
     """Report a condition, unless an incident includes its interval already: that is no new occurrence."""
     for incident in active:
-        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and includes(
-            incident, condition.interval
+        if (incident.kind, incident.subject) == (condition.kind, condition.feed) and incident.includes(
+            condition.interval
         ):
             return None
     occurrence = condition.receipt or condition.interval.id
     return report(
         lake, condition.kind, condition.feed, condition.message, interval=condition.interval, occurrence=occurrence
     )
-
-
-def includes(incident: Incident, interval: Interval) -> bool:
-    """Whether the interval lies in the run of an incident that is open, or that a person closed."""
-    if incident.first is None or incident.last is None or not (incident.is_open or incident.closed_by):
-        return False
-    return incident.first.start <= interval.start and interval.end <= incident.last.end
 
 
 def _end_runs(book: Book, conditions_now: Iterable[Condition], active: Iterable[Incident], swept: Swept) -> None:
@@ -97,7 +79,7 @@ def _end_runs(book: Book, conditions_now: Iterable[Condition], active: Iterable[
         if not listed.is_open or listed.kind not in BY_INTERVAL:
             continue
         is_lasting = any(
-            (t.kind, t.feed) == (listed.kind, listed.subject) and includes(listed, t.interval) for t in standing
+            (t.kind, t.feed) == (listed.kind, listed.subject) and listed.includes(t.interval) for t in standing
         )
         if is_lasting:
             continue

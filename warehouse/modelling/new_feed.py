@@ -7,6 +7,7 @@ follow from the contract (warehouse.modelling.files). No value of the sample is 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ def new_feed(
     text = _with_fact(draft(sample, department=department, feed=feed, known=said), feed)
     write_files({contract: text})
     drafted = load_contract(contract)
-    files = {contract: text} | _group(project, drafted.product)
+    files = {contract: text} | _group(project, drafted)
     if sent is not None:
         package = sent.parent / "__init__.py"
         if not package.is_file():
@@ -82,13 +83,16 @@ def _with_fact(text: str, feed: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _group(project: Path, product: str) -> dict[Path, str]:
-    """`_groups.yml` with the product in it; its owner is that of the first product until somebody says another."""
+def _group(project: Path, contract: Contract) -> dict[Path, str]:
+    """`_groups.yml` with the product in it, under the feed's title and with the first product's owner, until somebody
+    says another."""
     path = project / "models" / "_groups.yml"
     text = path.read_text(encoding="utf-8")
     groups = yaml.safe_load(text)["groups"]
+    product = contract.product
     if product in [group["name"] for group in groups]:
         return {}
-    owner = groups[0]["owner"]
-    entry = f"  - name: {product}\n    owner:\n      name: {owner['name']}\n      email: {owner['email']}\n"
-    return {path: text.rstrip("\n") + "\n" + entry}
+    title = {"zh": contract.title or product, "en": product.replace("_", " ").capitalize()}
+    entry = {"name": product, "config": {"meta": {"title": title}}, "owner": groups[0]["owner"]}
+    added = yaml.safe_dump([entry], allow_unicode=True, sort_keys=False, width=120)
+    return {path: text.rstrip("\n") + "\n" + textwrap.indent(added, "  ")}

@@ -146,7 +146,7 @@ class Composer:
         if check.compiled_sql is None or not all(self.plan.source(m) for m in check.models):
             return newer, f"check {check.name} spans kept and newer tables and cannot run on the release"
         statement = check.compiled_sql.strip().rstrip(";")
-        failures = self._count(f"select count(*) from ({statement}) as failing")
+        failures = self.count(f"select count(*) from ({statement}) as failing")
         return self._verdict(check, newer, failures)
 
     def _reads_all(self, product: ProductPlan, others: list[ProductPlan]) -> bool:
@@ -185,7 +185,7 @@ class Composer:
     def _orphans_of_new_rows(self, rel: Relation, product: ProductPlan) -> int:
         """Rows of the fresh child, on days that changed, whose key the kept parent does not have."""
         where = self._changed_days(next(t for t in product.tables if t.name == rel.child))
-        return self._count(
+        return self.count(
             f"""select count(*) from {relation(rel.child)} as child
                 where ({where}) and child.{identifier(rel.column)} is not null and child.{identifier(rel.column)} not in
                 (select {identifier(rel.parent_column)} from {relation(rel.parent, self.catalogue)}
@@ -206,18 +206,19 @@ class Composer:
         child = relation(rel.child, self.catalogue)
         now = f"select {key} from {relation(rel.parent)} where {key} is not null"
         if self._released(rel.parent) is None:
-            return self._count(f"select count(*) from {child} where {column} is not null and {column} not in ({now})")
+            return self.count(f"select count(*) from {child} where {column} is not null and {column} not in ({now})")
         lost = f"select {key} from ({self.parent_select(rel.parent)}) where {key} is not null except {now}"
-        if not self._count(f"select count(*) from ({lost}) as lost"):
+        if not self.count(f"select count(*) from ({lost}) as lost"):
             return 0
-        return self._count(f"select count(*) from {child} where {column} in ({lost})")
+        return self.count(f"select count(*) from {child} where {column} in ({lost})")
 
     def _is_public_table(self, table: str) -> bool:
         """Is it a public table of this edition (staging and private models are not)?"""
         model = self.plan.models.get(table)
         return bool(model and model.public and model.product) and in_edition(self.plan.edition, table)
 
-    def _count(self, query: str) -> int:
+    def count(self, query: str) -> int:
+        """The number that a query gives."""
         row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
 

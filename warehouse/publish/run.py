@@ -3,7 +3,9 @@
 Fact files come first, then what warehouse.publish.writing puts; until the pointer moves, readers see the old release.
 Objects that a crash leaves before that are deleted by warehouse.release.collect; a missing ledger entry is added by
 the next publish. In public editions no row is published whose last day is over by the city's date, whatever the gate
-says of its product, and older releases that hold one are withdrawn (docs/adr/0030).
+says of its product, and older releases that hold one are withdrawn (docs/adr/0030). Where the lake asks for approval,
+what is new for a public edition is made a candidate instead, and published when that candidate is approved
+(docs/adr/0035).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from warehouse.build.report import BuildReport
 from warehouse.content.measure import ENGINE, measure, open_build
 from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
-from warehouse.publish import comments, legacy, withdraw
+from warehouse.publish import approval, comments, legacy, withdraw
 from warehouse.publish.assemble import TableFailed, making
 from warehouse.publish.compose import PARENT, Accepts, Composer, facts_query
 from warehouse.publish.ended import Ended, Shown
@@ -49,11 +51,12 @@ from warehouse.verdict import Verdict
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
-Outcome = Literal["published", "nothing_new", "nothing_releasable", "on_hold"]
+Outcome = Literal["published", "nothing_new", "nothing_releasable", "on_hold", "awaiting_approval"]
 
 
 class Published(Document):
-    """What happened to one edition. `release` is what readers see afterwards.
+    """What happened to one edition. `release` is what readers see afterwards, `fresh` are the products that are new in
+    it, `awaiting` those that would be and wait for approval.
 
     `expired` counts the rows by table that readers saw until now and whose last day is over, `withdrawn` are the older
     releases that were withdrawn because they hold such rows.
@@ -65,6 +68,7 @@ class Published(Document):
     parent: str | None
     message: str
     fresh: list[str] = Field(default=[])
+    awaiting: list[str] = Field(default=[])
     kept: dict[str, list[str]] = Field(default={})
     held_back: dict[str, list[str]] = Field(default={})
     never_released: dict[str, list[str]] = Field(default={})
@@ -79,8 +83,13 @@ def publish(
     *,
     approver: str | None,
     editions: Sequence[str] = layout.EDITIONS,
+    triggered_by: str | None = None,
+    approved: approval.Approved | None = None,
 ) -> list[Published]:
     """Release what passed, one result per edition.
+
+    `triggered_by` is the person who started the run; `approved` is the approval of a candidate of a public edition,
+    which is published only where it is exactly that.
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
     IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. After an
@@ -100,7 +109,7 @@ def publish(
             require_no_older(log, report, current)
             inputs = lineage(log, report)
         candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
-        release = _Release(lake, candidate, approver)
+        release = _Release(lake, candidate, approver, approval.Run(triggered_by, approved))
         published: list[Published] = []
         errors: list[CitylakeError] = []
         for edition in editions:
@@ -117,12 +126,13 @@ def publish(
 class _Release:
     """One publication of one build: what all editions share."""
 
-    def __init__(self, lake: Lake, candidate: Candidate, approver: str | None) -> None:
+    def __init__(self, lake: Lake, candidate: Candidate, approver: str | None, run: approval.Run) -> None:
         """Every edition gets the same release id."""
         self.lake = lake
         self.candidate = candidate
         self.report = candidate.report
         self.approver = approver
+        self.run = run
         self.today = lake.city_time().date()
         self.created_at: datetime = ledger.next_time(lake, layout.EDITIONS)
         self.id = layout.new_release_id(self.created_at, self.report.build_id)
@@ -140,7 +150,17 @@ class _Release:
         return self._withdraw_ended(edition, result)
 
     def _on_hold(self, edition: str, held: pointer.Hold, legacy_ids: list[str]) -> Published:
-        """Publish nothing new; what has ended leaves the release that is held."""
+        """Publish nothing new, as a person holds the edition."""
+        message = (
+            f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
+            f"`citylake resume --edition {edition}` lifts it"
+        )
+        return self._withdraw_ended(edition, self._leave_only(edition, "on_hold", message, legacy_ids))
+
+    def _leave_only(
+        self, edition: str, outcome: Outcome, message: str, legacy_ids: list[str], plan: Plan | None = None
+    ) -> Published:
+        """Publish nothing new; what has ended leaves the current release all the same."""
         lake = self.lake
         deleted = legacy.remove(lake, edition, legacy_ids)
         visible = pointer.current(lake, edition)
@@ -150,12 +170,8 @@ class _Release:
                 visible, left = leave(lake, edition, Ended.by_build(connection, self.report, self.today))
         removed = f"; what an earlier version released of it was withdrawn: {legacy.REASON}" if deleted else ""
         gone = f"; {described(left)} left it all the same" if left else ""
-        message = (
-            f"edition {edition} is on hold since {held.since:%Y-%m-%d %H:%M}Z by {held.by}: {held.reason}; "
-            f"`citylake resume --edition {edition}` lifts it{removed}{gone}"
-        )
-        result = self._result(edition, "on_hold", visible, message).model_copy(update={"expired": left})
-        return self._withdraw_ended(edition, result)
+        result = self._result(edition, outcome, visible, f"{message}{removed}{gone}", plan)
+        return result.model_copy(update={"expired": left})
 
     def _withdraw_ended(self, edition: str, result: Published) -> Published:
         """Withdraw what still holds rows that have ended."""
@@ -167,7 +183,7 @@ class _Release:
         said = f"; {counted(len(withdrawn), 'older release')} withdrawn: {withdraw.REASON}" if withdrawn else ""
         return result.model_copy(update={"withdrawn": withdrawn, "message": result.message + said})
 
-    def _compose(self, edition: str, legacy_ids: Sequence[str]) -> Published:
+    def _compose(self, edition: str, legacy_ids: list[str]) -> Published:
         """Publish on top of the current release, or nothing where nothing is new; a legacy one is always replaced."""
         lake = self.lake
         pointing = pointer.pointer(lake.store, edition)
@@ -186,13 +202,20 @@ class _Release:
             descriptions = comments.Descriptions(plan, comments.from_build(self.report), earlier)
             manifest = self._compose_and_write(showing, scratch, descriptions, is_parent_legacy=is_parent_legacy)
             if manifest is None:
+                approval.clear(lake, edition)
                 current = None if is_parent_legacy else parent
                 outcome: Outcome = "nothing_new" if current else "nothing_releasable"
                 return self._result(edition, outcome, current, _idle_message(edition, current), plan)
             left = showing.left()
+        if isinstance(manifest, approval.Candidate):
+            said = approval.waits(manifest)
+            return self._leave_only(edition, "awaiting_approval", said, legacy_ids, plan)
         expired = described(left)
         sha256 = put_manifest(lake, manifest)
-        make_current(lake, manifest, sha256, pointing, reason=expired or None, by=self.approver)
+        approved = self.run.approved.said if self.run.approved and plan.chosen("fresh") else None
+        why = "; ".join(filter(None, [approved, expired]))
+        make_current(lake, manifest, sha256, pointing, reason=why or None, by=self.approver)
+        approval.clear(lake, edition)
         fresh = ", ".join(p.name for p in plan.chosen("fresh")) or "the same tables again"
         cleaned = f"; {parent.id} is withdrawn: {legacy.REASON}" if parent is not None and is_parent_legacy else ""
         gone = f"; {expired} left" if expired else ""
@@ -201,8 +224,9 @@ class _Release:
 
     def _compose_and_write(
         self, showing: Showing, scratch: Path, descriptions: comments.Descriptions, *, is_parent_legacy: bool
-    ) -> Manifest | None:
-        """Check the composition and write its objects; None where nothing of it is new and nothing has to leave.
+    ) -> Manifest | approval.Candidate | None:
+        """Check the composition and write its objects; None where nothing of it is new and nothing has to leave, the
+        candidate where what is new waits for approval.
 
         A product one of whose tables cannot be made is held back, and the others are composed without it.
         """
@@ -215,7 +239,7 @@ class _Release:
                 again = (is_parent_legacy and plan.chosen("kept")) or showing.is_changed(shown)
                 if not plan.chosen("fresh") and not again:
                     return None
-                return self._write(composer, shown, scratch, descriptions)
+                return self._candidate(composer, shown) or self._write(composer, shown, scratch, descriptions)
             except TableFailed as failure:
                 for unfinished in scratch.glob(f"{FILE}*"):
                     unfinished.unlink()
@@ -225,6 +249,28 @@ class _Release:
                 if product is None or product.choice != "fresh":
                     raise defect from failure
                 product.hold_back(defect.message)
+
+    def _candidate(self, composer: Composer, shown: Mapping[str, Shown]) -> approval.Candidate | None:
+        """What waits for approval; None where it may be published now."""
+        plan, lake = composer.plan, self.lake
+        is_asked = lake.settings.open_approval or self.run.approved is not None
+        if not (is_asked and layout.is_public(plan.edition) and plan.chosen("fresh")):
+            return None
+        digest = approval.digest(plan, self.candidate.inputs)
+
+        def made() -> approval.Candidate:
+            internal = pointer.pointer(lake.store, "internal")
+            return approval.Candidate(
+                id=self.id,
+                edition=plan.edition,
+                release=internal.release if internal else None,
+                build_id=self.report.build_id,
+                digest=digest,
+                products=approval.changes(composer, shown, self.report.as_of),
+                asked_at=self.created_at,
+            )
+
+        return approval.propose(lake, self.run, plan.edition, digest, made)
 
     def _accepts(self) -> Accepts:
         """Register entries that apply today, for checks on the composed release."""
@@ -316,7 +362,8 @@ class _Release:
             release=visible.id if visible else None,
             parent=plan.parent.id if plan and plan.parent else None,
             message=message,
-            fresh=[p.name for p in products if p.choice == "fresh"],
+            fresh=[p.name for p in products if p.choice == "fresh"] if outcome != "awaiting_approval" else [],
+            awaiting=[p.name for p in products if p.choice == "fresh"] if outcome == "awaiting_approval" else [],
             kept={p.name: p.reasons for p in products if p.choice == "kept" and p.decision == "blocked"},
             held_back={p.name: p.reasons for p in products if p.decision == "held_back"},
             never_released={p.name: p.reasons for p in products if p.choice == "absent"},

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ingestion.contract.model import Contract, not_active
 from ingestion.lake import Lake
 from ingestion.receipts.model import Span
-from warehouse.incidents.conditions import Condition, next_due, observe
+from warehouse.incidents.conditions import Condition, next_due, observe, starts_of
 from warehouse.incidents.model import Incident, Kind
-from warehouse.incidents.sweep import includes, starts_of
 from warehouse.status import titles
 from warehouse.status.model import BY_URGENCY, FeedLine, FeedState, LastDelivery
 from warehouse.title import Title
@@ -147,7 +146,7 @@ def _known(lake: Lake, now: datetime, active: Sequence[Incident]) -> Known:
 
 def _add(known: Known, condition: Condition, incidents: Sequence[Incident]) -> None:
     """Add a condition with the incident that includes it, unless a person closed that one."""
-    incident = next((i for i in incidents if includes(i, condition.interval)), None)
+    incident = next((i for i in incidents if i.includes(condition.interval)), None)
     if incident is not None and not incident.is_open:
         return
     state = _STATES[condition.kind]

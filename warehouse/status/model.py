@@ -74,7 +74,8 @@ class ProductLine(Document):
 
     `content_as_of` is the newest day that its tables in the current internal release are about, `next_expected` when
     the next content is due by its feeds' calendars. `release` is the one its tables came from, `releases_since` counts
-    the releases after that one. `stands_still`: editions whose readers see older tables than the newest deliveries
+    the releases after that one. `content` is the day of its content in each edition that shows it (of an open table the
+    day it was made for). `stands_still`: editions whose readers see older tables than the newest deliveries
     would give (blocked, held back, or the edition on hold), and since when.
     """
 
@@ -93,6 +94,7 @@ class ProductLine(Document):
     released_at: datetime | None = None
     releases_since: int = 0
     editions: list[str] = Field(default=[])
+    content: dict[str, date] = Field(default={})
     stands_still: dict[str, datetime] = Field(default={})
 
 
@@ -103,6 +105,7 @@ class EditionLine(Document):
     release: str | None
     released_at: datetime | None
     approver: str | None
+    synthetic: bool = False
     hold_reason: str | None = None
     hold_by: str | None = None
     hold_since: datetime | None = None

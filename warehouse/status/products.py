@@ -56,6 +56,7 @@ class Editions:
             release=shown.release if shown else None,
             released_at=shown.created_at if shown else None,
             approver=shown.approver if shown else None,
+            synthetic=shown.synthetic if shown else False,
             hold_reason=hold.reason if hold else None,
             hold_by=hold.by if hold else None,
             hold_since=hold.since if hold else None,
@@ -168,6 +169,7 @@ def _line(name: str, facts: _Facts, feeds: Feeds, editions: Editions, earlier: E
         released_at=layout.release_time(entry.release) if entry else None,
         releases_since=releases_after(facts.releases, entry.release, internal.release) if internal and entry else 0,
         editions=editions.of(name),
+        content={edition: editions.released[edition].products[name].content_as_of for edition in editions.of(name)},
         stands_still={
             edition: at
             for edition in editions.of(name)

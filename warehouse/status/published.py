@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from ingestion.values.document import Document
-from warehouse.status.model import FeedState, ProductLine
+from warehouse.status.model import FeedState
 from warehouse.title import Title
 from warehouse.verdict import Decision
 
@@ -31,11 +31,6 @@ class InternalProduct(Document):
     released_at: datetime | None
     releases_since: int
     stands_still: dict[str, datetime]
-
-    @classmethod
-    def of(cls, line: ProductLine) -> InternalProduct:
-        """The part of a line that is published."""
-        return cls.model_validate({name: getattr(line, name) for name in cls.model_fields})
 
 
 class InternalFeed(Document):
