@@ -87,12 +87,16 @@ def days(tmp_path: Path) -> Days:
     return begin(tmp_path)
 
 
-def begin(folder: Path) -> Days:
-    """A city that nobody built yet, with a product nobody made a model for, and a title that is no title."""
+def begin(folder: Path, settings: Settings | None = None) -> Days:
+    """A city that nobody built yet, with a product nobody made a model for, and a title that is no title.
+
+    `settings` say where its store is.
+    """
     home = folder / "lake-home"
     project = folder / "project"
     (project / "models").mkdir(parents=True)
     titles = "config: {meta: {title: {zh: '<script>alert(1)</script>气象', en: Weather & wind}}}"
     groups = f"groups:\n- name: weather\n  {titles}\n  owner: {{name: a}}\n- name: planned\n  owner: {{name: a}}\n"
     (project / "models" / "_groups.yml").write_text(groups, encoding="utf-8")
-    return Days(SmallCity(home, settings=Settings(home=home, dbt_project=project, timezone="Asia/Shanghai")))
+    said = {"home": home, "dbt_project": project, "timezone": "Asia/Shanghai"}
+    return Days(SmallCity(home, settings=settings.model_copy(update=said) if settings else Settings(**said)))

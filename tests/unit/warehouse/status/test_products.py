@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from tests.unit.warehouse.status.conftest import Days
+from warehouse.actions.approval import approve, pending, refuse
+from warehouse.actions.model import Actor
 from warehouse.gate.decide import gate
 from warehouse.publish.run import publish
 from warehouse.release import moves
@@ -82,7 +85,7 @@ def test_what_stood_still_before_counts_from_its_beginning(days: Days) -> None:
     blocked = days.run("fct_weather")
     days.hours += 1
     moves.withdraw(days.lake, "internal", reason="why", by="li.si")
-    moves.resume(days.lake, "internal", by="li.si")
+    moves.resume(days.lake, "internal", reason="back", by="li.si")
     days.run("fct_weather")
     assert days.product("weather").stands_still["open"] == blocked
     days.change(3.0)
@@ -94,3 +97,26 @@ def test_what_stood_still_before_counts_from_its_beginning(days: Days) -> None:
     assert days.product("weather").stands_still["open"] == again, "newer tables came in between"
     rewrite(days.lake)
     assert days.product("weather").stands_still["open"] == again
+
+
+def test_what_waits_for_approval_stands_still_in_its_edition(days: Days) -> None:
+    days.run()
+    settings = days.city.lake.settings.model_copy(update={"open_approval": True})
+    days.city.lake = replace(days.city.lake, settings=settings)
+    days.change(20.0)
+    days.run()
+    candidate = pending(days.lake)
+    assert candidate is not None
+    assert days.product("weather").stands_still == {"open": candidate.asked_at}
+    days.hours += 1
+    refuse(days.lake, Actor(account="li.si", role="operator", via="command line"), candidate.id, "wrong day")
+    assert days.product("weather").stands_still == {"open": candidate.asked_at}
+    approved = days.status().editions[1].release
+    days.change(21.0)
+    days.run()
+    newer = pending(days.lake)
+    assert newer is not None
+    assert days.product("weather").stands_still == {"open": candidate.asked_at}, "since the first, not the newest"
+    approve(days.lake, Actor(account="li.si", role="operator", via="command line"), newer.id, "looked at it")
+    assert days.product("weather").stands_still == {}
+    assert days.status().editions[1].release != approved
