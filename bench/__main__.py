@@ -22,6 +22,7 @@ SCRIPTS = (
     ("locks",),
     ("exchange",),
     ("credit_history",),
+    ("today",),
     ("store",),
     ("airflow",),
 )

@@ -16,6 +16,7 @@ outbox/<department>/<feed>/dt=<date>/<batch>/{workbook.xlsx, item.json}    of a 
 outbox/@open/<department>.<feed>-<batch>.json      replaced until its steward was told of the correction, then gone
 outbox/@mail/until=<date>/<time>-<id>.json         a mail as sent; deleted on that day
 outbox/@cursor.json                                replaced: up to which receipt the outbox is complete
+reconciliation/last.json                    the result of the last one, replaced
 pseudonym-keys/v<version>.txt               by which hosts know that they have the same key; not the key
 """
 
@@ -45,6 +46,7 @@ LEDGER = "ledger"
 INCIDENTS = "incidents"
 OUTBOX = "outbox"
 VERDICTS = "verdicts"
+RECONCILIATION = "reconciliation"
 KEY_CHECKS = "pseudonym-keys"
 PRIVATE = (
     RAW,
@@ -59,6 +61,7 @@ PRIVATE = (
     INCIDENTS,
     OUTBOX,
     VERDICTS,
+    RECONCILIATION,
     KEY_CHECKS,
 )
 """Every zone but what is published."""
@@ -188,6 +191,11 @@ def edition_hold(edition: str) -> str:
 def edition_candidate(edition: str) -> str:
     """What waits for approval before it is published in an edition."""
     return f"{EDITIONS}/{safe_name(edition)}/candidate.json"
+
+
+def last_reconciliation() -> str:
+    """The result of the last reconciliation."""
+    return f"{RECONCILIATION}/last.json"
 
 
 def incidents_active(kind: str | None = None, subject: str | None = None) -> str:

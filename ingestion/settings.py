@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         description="PostgreSQL database of the locks, postgresql://role:password@host:port/database, where more than "
         "one host works on the lake; default files, which hold on this host.",
     )
+    pages_url: str | None = Field(
+        default=None,
+        description="Address under which browsers reach the static pages (pages_root), such as "
+        "http://127.0.0.1:4422; Airflow's pages and messages link runbooks there; default their paths.",
+    )
     warehouse_queue: str | None = Field(
         default=None,
         description="Airflow queue of the tasks that need the build file, served by one host; default Airflow's own.",
@@ -223,7 +228,7 @@ class Settings(BaseSettings):
 
     @property
     def pages_root(self) -> Path:
-        """Static pages for a browser: dbt's documentation below `dbt`."""
+        """Static pages for a browser: dbt's documentation below `dbt`, runbooks below `runbooks`."""
         return self.state_root / "pages"
 
     @property

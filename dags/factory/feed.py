@@ -14,7 +14,14 @@ from airflow.sdk import DAG, TriggerRule, task
 from dags.factory.assets import bronze
 from dags.factory.doc import feed_doc
 from dags.factory.failures import report_failure
-from dags.factory.settings import ALWAYS, LONGEST_TASK, cron_schedule, day_param
+from dags.factory.settings import (
+    ALWAYS,
+    LONGEST_TASK,
+    Place,
+    cron_schedule,
+    day_param,
+    display_name,
+)
 from ingestion.contract.load import load_contracts, read_feeds
 from ingestion.contract.model import Contract
 from ingestion.settings import Settings
@@ -41,9 +48,10 @@ def feed_dag(contract: Contract, settings: Settings) -> DAG:
     spec = contract.citylake
     with DAG(
         dag_id=contract.name,
-        dag_display_name=f"{contract.title} · {contract.name}",
+        dag_display_name=display_name(Place.FEED, spec.catalogue.provider, contract.title, contract.name),
         description=contract.description,
-        doc_md=feed_doc(contract),
+        doc_md=feed_doc(contract, settings),
+        owner_links={spec.steward.name: f"mailto:{spec.steward.email}"},
         schedule=cron_schedule(spec.schedule, spec.calendar.timezone, settings, since=spec.calendar.start),
         start_date=ALWAYS,
         catchup=False,

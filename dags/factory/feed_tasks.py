@@ -11,8 +11,11 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from dags.factory.assets import bronze
+from dags.factory.events import of_deliveries
 from dags.factory.failures import notify_deliveries, resolve_incident
-from dags.factory.runtime import feed_days, folded, for_operators, log, nothing_new, open_lake
+from dags.factory.notes import deliveries_note, leave_note, unread_note
+from dags.factory.runtime import feed_days, folded, for_operators, log, nothing_new, open_lake, runbook_at
 from ingestion.delivery.ingest import Waiting
 from ingestion.delivery.outcome import Delivery, open_reason
 from ingestion.intervals import Interval
@@ -53,6 +56,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
     that no asset event triggers the warehouse.
     """
     deliveries: list[Delivery] = []
+    context = get_current_context()
     with for_operators():
         lake = open_lake()
         first, last = feed_days(lake, feed)
@@ -62,15 +66,18 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
                 log.info(describe(delivery))
                 deliveries.append(delivery)
         finally:
+            _leave_note(deliveries, is_source_read=extracted is not None)
             notify_deliveries(lake, deliveries, is_source_read=extracted is not None)
         resolve_incident(lake, feed, "conform")
     if extracted is not None and not deliveries:
         with for_operators():
             message = nothing_new(lake, feed, first, last, extracted.get("awaited", 0))
-        get_current_context()["ti"].xcom_push(key="nothing_new", value=message)
+        context["ti"].xcom_push(key="nothing_new", value=message)
+        leave_note(message)
         raise AirflowSkipException(message)
+    context["outlet_events"][bronze(lake.contract(feed))].extra = of_deliveries(deliveries)
     refused = [describe(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
-    get_current_context()["ti"].xcom_push(key="attention", value=refused)
+    context["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)
 
 
@@ -81,7 +88,7 @@ def needs_attention(feed: str) -> None:
         raise AirflowFailException(
             f"{feed}: the source could not be read; the log of `extract` says why.\n"
             "  left:  what landed before was conformed; the last release stays\n"
-            "  next:  docs/runbooks/source-unreachable.md, then clear this run"
+            f"  next:  {runbook_at('source-unreachable')}, then clear this run"
         )
     raise AirflowFailException(
         "\n".join(
@@ -89,10 +96,17 @@ def needs_attention(feed: str) -> None:
                 f"{feed}: the steward is needed for {len(refused)} of the deliveries; the others were taken in",
                 *(wrapped for line in refused for wrapped in folded(line)),
                 "  left:  the bytes are kept in raw; refused rows lie in quarantine; the last release stays",
-                f"  next:  citylake quarantine {feed}; then docs/runbooks/refused-delivery.md",
+                f"  next:  citylake quarantine {feed}; then {runbook_at('refused-delivery')}",
             ]
         )
     )
+
+
+def _leave_note(deliveries: list[Delivery], *, is_source_read: bool) -> None:
+    parts = [] if is_source_read else [unread_note()]
+    parts += [deliveries_note(deliveries)] if deliveries else []
+    if parts:
+        leave_note("\n\n".join(parts))
 
 
 def describe(delivery: Delivery) -> str:

@@ -9,28 +9,33 @@ from airflow.sdk import DAG, Param, task
 
 from dags.factory.assets import history
 from dags.factory.failures import report_failure
-from dags.factory.settings import ALWAYS, LONGEST_TASK, day_param
+from dags.factory.settings import ALWAYS, LONGEST_TASK, Place, day_param, display_name, never
 from ingestion.contract.load import read_feeds
 from ingestion.settings import Settings
+from warehouse.runbooks import runbook_link
 
-DOC = """# History: 历史数据装载
+_DOC = """# History · 历史数据装载
 
-*Trigger* it with a feed and the files that its department handed over; they lie below the drop folder, such as
-`history/jtj/*.csv`. A file named as the contract's source says is one delivery. Any other holds many intervals, is
-divided by event time, and is one delivery of all of them; rows outside `from` and `to` go to quarantine. `dry_run`
-says in the log of `load` what would happen.
+*Trigger* it with a feed and the files that its department handed over; they lie below the drop folder, such as \
+`history/jtj/*.csv`. A file named as the contract's source says is one delivery. Any other holds many intervals, is \
+divided by event time, and is one delivery of all of them; rows outside `from` and `to` go to quarantine. `dry_run` \
+says in the log of `load` what would happen. 选择数据和部门移交的文件后手动触发;`dry_run` 只试算。
 
-By hand: `citylake load FEED FILES… [--from --to] [--dry-run]`. Safe to run again at any time: what was loaded is
-known by its bytes.
+By hand: `citylake load FEED FILES… [--from --to] [--dry-run]`. Safe to run again at any time: what was loaded is \
+known by its bytes. More: {history}. 可重复运行，已装载的文件不会重复装载。
 
-## When it is red
+## When it runs · 何时运行
 
-| task | means | do |
+Only when somebody triggers it. 仅手动触发。
+
+## When it is red · 变红时
+
+| task 任务 | means 含义 | do 处理 |
 |---|---|---|
-| `load` | no file was found, a file could not be read, or the store failed; what was loaded before stays | \
-repair, then *Clear* it |
-| `needs_attention` | a file was refused or is held, its log says why; the others were taken in | \
-`citylake quarantine FEED`, `citylake held`; docs/runbooks/refused-delivery.md |
+| load | No file was found, a file could not be read, or the store failed; what was loaded before stays. \
+找不到或读不了文件，或存储故障;已装载的保留。 | repair it, then *Clear* the task |
+| needs_attention | A file was refused or is held, the log says why; the others were taken in. \
+有文件被退回或待确认，其余已入库。 | `citylake quarantine FEED`, `citylake held`; {refused} |
 """
 
 
@@ -40,13 +45,16 @@ def history_dag() -> DAG:
     feeds = sorted(read_feeds(settings.contracts).active)
     with DAG(
         dag_id="history",
-        dag_display_name="历史数据装载 · history",
-        doc_md=DOC,
-        schedule=None,
+        dag_display_name=display_name(Place.HISTORY, "历史数据装载", "history"),
+        description="Loads what a department hands over of the past, when it is triggered. 装载部门移交的历史数据。",
+        doc_md=_DOC.format(
+            history=runbook_link(settings, "history"), refused=runbook_link(settings, "refused-delivery")
+        ),
+        schedule=never("手动 when triggered"),
         start_date=ALWAYS,
         catchup=False,
         max_active_runs=4,
-        tags=["feeds"],
+        tags=["history"],
         params={
             "feed": Param(
                 feeds[0] if feeds else None, type=["null", "string"], enum=feeds or [None], title="Feed / 数据"

@@ -8,9 +8,12 @@ from pathlib import Path
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from dags.factory.assets import history
+from dags.factory.events import of_deliveries
 from dags.factory.failures import notify_deliveries
 from dags.factory.feed_tasks import ATTENTION, describe
-from dags.factory.runtime import folded, for_operators, log, open_lake, parameter
+from dags.factory.notes import deliveries_note, leave_note
+from dags.factory.runtime import folded, for_operators, log, open_lake, parameter, runbook_at
 from ingestion.delivery.outcome import Delivery
 from ingestion.errors import ConfigurationError
 from ingestion.lake import Lake
@@ -43,11 +46,14 @@ def load() -> bool:
                 log.info(describe(delivery))
                 deliveries.append(delivery)
         finally:
+            if deliveries:
+                leave_note(f"{contract.name}\n\n{deliveries_note(deliveries)}")
             notify_deliveries(lake, deliveries, is_source_read=True)
     attention = [describe(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     get_current_context()["ti"].xcom_push(key="attention", value=attention)
     if not attention and all(delivery.outcome == "duplicate" for delivery in deliveries):
         raise AirflowSkipException(f"nothing new in {len(deliveries)} files")
+    get_current_context()["outlet_events"][history()].extra = {"feed": contract.name, **of_deliveries(deliveries)}
     return bool(attention)
 
 
@@ -60,7 +66,7 @@ def needs_attention() -> None:
                 f"{len(attention)} files were refused or are held; the others were taken in",
                 *(wrapped for line in attention for wrapped in folded(line)),
                 "  left:  the bytes are kept in raw; refused rows lie in quarantine; the last release stays",
-                "  next:  citylake quarantine FEED, citylake held; then docs/runbooks/refused-delivery.md",
+                f"  next:  citylake quarantine FEED, citylake held; then {runbook_at('refused-delivery')}",
             ]
         )
     )

@@ -51,13 +51,30 @@ def orphans(lake: Lake) -> None:
     log.info("%d pieces of residue", removed.residue)
 
 
+def reconcile(lake: Lake) -> None:
+    """Compare every stage with the one before; the result is kept for the page, and what is off is logged."""
+    from warehouse.reconcile.last import keep
+    from warehouse.reconcile.run import reconcile as compare
+
+    kept = keep(lake, compare(lake), deep=False)
+    for step in kept.steps:
+        log.info("%s: %d compared, %d off", step.step, step.compared, step.off)
+    for row in kept.off:
+        log.warning("off: %s %s %s %s: %s", row.step, row.feed, row.interval, row.table, row.reason)
+
+
 def docs(lake: Lake) -> None:
-    """Write dbt's documentation where the pages are served, unless models and released tables are unchanged since."""
+    """Write dbt's documentation and the runbooks where the pages are served.
+
+    dbt's not where models and released tables are unchanged since.
+    """
     from warehouse.build.dbt_runner import freeing_dbt
     from warehouse.build.report import last_report
     from warehouse.docs import write_docs
     from warehouse.release import pointer
+    from warehouse.runbooks import write_runbooks
 
+    write_runbooks(lake.settings.pages_root)
     report, release = last_report(lake.settings), pointer.current(lake, "internal")
     content = f"{report.project_digest if report else ''} {' '.join(sorted(release.tables)) if release else ''}"
     folder = lake.settings.pages_root / "dbt"
@@ -71,7 +88,8 @@ def docs(lake: Lake) -> None:
 
 
 OPERATIONS: dict[str, Callable[[Lake], None]] = {
-    operation.__name__: operation for operation in (incidents, unpublish, compaction, retention, orphans, docs)
+    operation.__name__: operation
+    for operation in (incidents, unpublish, compaction, retention, orphans, reconcile, docs)
 }
 
 

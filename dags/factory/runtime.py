@@ -98,6 +98,13 @@ def folded(text: str, *, indent: int = 2) -> list[str]:
     return textwrap.wrap(text, LOG_WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4))
 
 
+def runbook_at(name: str) -> str:
+    """Where a person who reads a task's log finds a runbook."""
+    from warehouse.runbooks import runbook
+
+    return runbook(_settings(), name)
+
+
 def parameter(name: str) -> Any:
     """A parameter of the run, as typed into the trigger form or given on the command line."""
     return get_current_context()["params"].get(name)

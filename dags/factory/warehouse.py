@@ -12,29 +12,40 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetAny, Param, task
 
-from dags.factory.assets import bronze, history, release
+from dags.factory.assets import bronze, history, release, released
 from dags.factory.failures import report_failure
-from dags.factory.settings import LONGEST_TASK, day_param, on_build_host
+from dags.factory.settings import LONGEST_TASK, Place, day_param, display_name, on_build_host
 from ingestion.contract.load import read_feeds
 from ingestion.settings import Settings
+from warehouse.runbooks import runbook_link
 
 POOL = "build"
-DOC = """# The warehouse: 政务数据仓库
+_DOC = """# The warehouse · 政务数据仓库
 
-`build` runs every dbt model that has something new, `test` every check, `gate` judges each data product, `publish`
-releases those that passed. A blocked product keeps the tables of its last good release; the others are published.
+`build` runs every model that has something new, `test` every check, `gate` judges each data product, `publish` \
+releases those that passed. A blocked product keeps the tables of its last good release; the others are published. \
+依次构建、检查、裁定、发布;未通过的数据产品保留上一次发布的表，其余照常发布。
 
-## When it is red
+## When it runs · 何时运行
 
-| task | means | do |
+Whenever a feed has brought something new, or a history load has: there is no clock, so Next Run shows what it waits \
+for. 任一数据有新内容即运行，没有固定时刻。
+
+## When it is red · 变红时
+
+| task 任务 | means 含义 | do 处理 |
 |---|---|---|
-| `build`, `test` | dbt could not run (the log names the model and file) or the store failed; the last release stays | \
-repair, then *Clear* the task |
-| `gate`, `publish` | the store failed, or another publisher moved the release | *Clear* it; `citylake reconcile` |
-| `blocked_products` | **everything that passed was published**; its log names the products that did not, and why | \
-`citylake gate --explain PRODUCT`; a corrected delivery turns it green by itself |
+| build, test | dbt could not run (the log names the model and file) or the store failed; the last release stays. \
+构建失败，上一次发布保留。 | repair it, then *Clear* the task |
+| gate, publish | The store failed, or another publisher moved the release. 存储故障，或另有进程已发布。 | *Clear* it; \
+then `citylake reconcile` |
+| blocked_products | **Everything that passed was published**; the log names the products that did not, and why. \
+通过的都已发布;日志列出未通过的产品及原因。 | `citylake gate --explain PRODUCT`; \
+a corrected delivery turns it green by itself: {refused} |
 
-*Trigger* with `full_refresh` to make every table again from bronze.
+A release that should not have gone out is taken back with `citylake rollback`: {rollback}. 误发布可回退。
+
+*Trigger* with `full_refresh` to make every table again from bronze. 勾选后全部重建。
 """
 
 
@@ -44,8 +55,11 @@ def warehouse_dag() -> DAG:
     feeds = [bronze(contract) for contract in read_feeds(settings.contracts).active.values()]
     with DAG(
         dag_id="warehouse",
-        dag_display_name="政务数据仓库 · warehouse",
-        doc_md=DOC,
+        dag_display_name=display_name(Place.WAREHOUSE, "政务数据仓库", "warehouse"),
+        description="Build, check, judge and release what has something new. 构建、检查、裁定、发布。",
+        doc_md=_DOC.format(
+            refused=runbook_link(settings, "refused-delivery"), rollback=runbook_link(settings, "rollback")
+        ),
         schedule=AssetAny(*feeds, history()) if feeds else None,
         catchup=False,
         max_active_runs=1,
@@ -103,7 +117,7 @@ def _gate() -> Any:
 
 
 def _publish() -> Any:
-    @task.short_circuit(task_id="publish", outlets=[release()])
+    @task.short_circuit(task_id="publish", outlets=[release(), released()])
     def publish() -> bool:
         """Release what passed; true where a product is blocked."""
         from dags.factory import warehouse_tasks

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from dags.factory.assets import product, release, released
+from dags.factory.events import of_products
 from dags.factory.failures import notify, resolve_incident
+from dags.factory.notes import leave_note, release_note
 from dags.factory.runtime import folded, for_operators, judged_day, log, open_lake, parameter
 from dags.factory.wait_for_feeds import wait_for_feeds
 from ingestion.lake import Lake
 from warehouse.build.report import BuildReport
 from warehouse.verdict import Verdict
+
+if TYPE_CHECKING:
+    from warehouse.publish.run import Published
 
 
 def build() -> None:
@@ -85,9 +93,11 @@ def publish() -> bool:
         for line in lines:
             log.info(line)
         get_current_context()["ti"].xcom_push(key="published", value=lines)
+        blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}
+        leave_note(release_note(published, blocked))
+        _emit(lake, published)
         resolve_incident(lake, "warehouse", "publish")
         notify(lake)
-    blocked = {v.product: list(v.reasons) for v in verdicts if v.decision != "passed"}
     get_current_context()["ti"].xcom_push(key="blocked", value=blocked)
     return bool(blocked)
 
@@ -96,11 +106,19 @@ def blocked_products() -> None:
     """Fail, naming the products that are blocked and why."""
     blocked = get_current_context()["ti"].xcom_pull(task_ids="publish", key="blocked") or {}
     lines = [f"blocked: {', '.join(blocked)}; everything else was published"]
-    for product, reasons in blocked.items():
-        lines += [f"  {product}", *(line for reason in reasons for line in folded(reason, indent=4))]
+    for name, reasons in blocked.items():
+        lines += [f"  {name}", *(line for reason in reasons for line in folded(reason, indent=4))]
     lines += ["  left:  these products keep the tables of their last good release"]
-    lines += [f"  next:  citylake gate --explain {product}" for product in blocked]
+    lines += [f"  next:  citylake gate --explain {name}" for name in blocked]
     raise AirflowFailException("\n".join(lines))
+
+
+def _emit(lake: Lake, published: list[Published]) -> None:
+    """Say what the asset events of this run hold: one for each product released, and that of the releases."""
+    events = get_current_context()["outlet_events"]
+    for name, extra in of_products(lake, published).items():
+        events[released()].add(product(name), extra=extra)
+    events[release()].extra = {one.edition: {"outcome": one.outcome, "release": one.release} for one in published}
 
 
 def _report(lake: Lake) -> BuildReport:

@@ -88,7 +88,12 @@ class Airflow:
         environment = self.environment()
         # The scheduler alone forks tasks: it reads infra/stack/preload/airflow_local_settings.py when it starts.
         environments = {
-            "scheduler": {**environment, "PYTHONPATH": str(Path(__file__).with_name("preload"))},
+            "scheduler": {
+                **environment,
+                "PYTHONPATH": str(Path(__file__).with_name("preload")),
+                # It alone ends runs, and writes their notes then.
+                "AIRFLOW__CORE__PLUGINS_FOLDER": str(Path(__file__).with_name("plugins")),
+            },
             "dag-processor": environment,
             "api-server": {**_for_pages(environment), "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS)},
         }

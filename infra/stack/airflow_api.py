@@ -1,4 +1,4 @@
-"""A client of Airflow's REST API for the demonstration, `citylake status` and tests."""
+"""A client of Airflow's REST API for the demonstration, `citylake status --processes` and tests."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class AirflowApi:
                     return response
                 self._token = None
         except httpx.HTTPError as error:
-            raise StackError(f"Airflow does not answer: {error}", next_step="citylake status") from error
+            raise StackError(f"Airflow does not answer: {error}", next_step="citylake status --processes") from error
         return response
 
     def _new_token(self) -> str:

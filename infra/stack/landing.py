@@ -22,6 +22,8 @@ code {{ background: #f0f2f5; padding: .1rem .3rem; }}
 <dt><a href="dbt/">dbt docs</a> · 数据文档</dt>
 <dd>Every table and column, and what it is made from; written after the first release.
 每张表、每一列及其来源；首次发布后生成。</dd>
+<dt><a href="runbooks/">runbooks</a> · 运维手册</dt>
+<dd>What to do when something is late, refused or red; in English. 迟到、退回或变红时怎么办（英文）。</dd>
 <dt><code>citylake --home {home} sql</code> · 查询</dt>
 <dd>The released warehouse, read-only. 已发布的数据仓库，只读。</dd>
 </dl>

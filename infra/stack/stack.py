@@ -37,6 +37,7 @@ from ingestion.machine.locks import exclusive
 from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
 from warehouse.progress import Progress, silent
+from warehouse.runbooks import write_runbooks
 
 START_SECONDS = 180.0
 POOL = "build"
@@ -84,7 +85,11 @@ class Stack:
     @property
     def airflow(self) -> Airflow:
         """The Airflow of the stack."""
-        lake = {**self.settings.environment(), "CITYLAKE_HOME": str(self.settings.root)}
+        lake = {
+            "CITYLAKE_PAGES_URL": self.pages_url,
+            **self.settings.environment(),
+            "CITYLAKE_HOME": str(self.settings.root),
+        }
         return Airflow(self.root / "airflow", self.ports.airflow, self.postgres.url(), self.secrets, lake)
 
     @property
@@ -94,7 +99,7 @@ class Stack:
 
     @property
     def pages(self) -> Path:
-        """Folder of the static pages: dbt docs and whatever else is written there."""
+        """Folder of the static pages: dbt docs, runbooks and whatever else is written there."""
         return self.settings.pages_root
 
     @property
@@ -180,6 +185,7 @@ class Stack:
         simulated = self.settings.city_time is not None
         page = landing_page(airflow=self.airflow.url, home=str(self.settings.root), synthetic=simulated)
         (self.pages / "index.html").write_text(page, encoding="utf-8")
+        write_runbooks(self.pages)
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]
         service = Service("pages", [*command, "--directory", str(self.pages)], {"PYTHONUNBUFFERED": "1"})
         self.start(service, lambda: listens(self.ports.pages))
@@ -229,7 +235,9 @@ class Stack:
         own_folder(self.root)
 
         def busy() -> StackError:
-            return StackError("another process is starting or ending this stack", next_step="citylake status")
+            return StackError(
+                "another process is starting or ending this stack", next_step="citylake status --processes"
+            )
 
         with exclusive(self.root / "stack.lock", busy=busy):
             yield

@@ -199,9 +199,12 @@ end;
 create table log.decision as
 select decision.* from folded.decision as decision
 inner join scope on decision.department = scope.department and decision.feed = scope.feed;
+create table log.table_receipt as
+from folded.table_receipt where receipt_key in (select key from log.receipt);
+create table log.bronze_file as from folded.bronze_file limit 0;
+create table log.bronze_day as from folded.bronze_day limit 0;
 drop table scope;
 """
-_OF_RECEIPTS = ("table_receipt", "bronze_file", "bronze_day")
 
 
 def copy_all(connection: duckdb.DuckDBPyConnection) -> None:
@@ -211,7 +214,8 @@ def copy_all(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def copy_since(connection: duckdb.DuckDBPyConnection, since: Mapping[str, datetime]) -> None:
-    """As `copy_all`, of these feeds (`department.feed`) only, and of intervals that end at that moment or later."""
+    """As `copy_all`, of these feeds (`department.feed`) only, and of intervals that end at that moment or later;
+    without bronze files."""
     names = [name.split(".", 1) for name in since]
     feeds = pa.table(
         {
@@ -223,10 +227,6 @@ def copy_since(connection: duckdb.DuckDBPyConnection, since: Mapping[str, dateti
     connection.register("scoped_feeds", feeds)
     connection.execute(_COPY_SINCE)
     connection.unregister("scoped_feeds")
-    for table in _OF_RECEIPTS:
-        connection.execute(
-            f"create table log.{table} as from folded.{table} where receipt_key in (select key from log.receipt)"
-        )
 
 
 SHAPE_DIGEST = hashlib.sha256((SCHEMA + PARSE_RECEIPTS + ADD_RECEIPTS + PARSE_DECISIONS).encode()).hexdigest()[:16]

@@ -83,7 +83,7 @@ class ReceiptLog:
 
         The copy is consistent, is not changed by later refreshes, and holds no lock. With `since` it holds only the
         receipts of these feeds (`department.feed`) whose interval ends at that moment or later, and of a snapshot feed
-        all: what `standing` says of these is the same as in the whole log, and the cost does not grow with history.
+        all, without their bronze files: what `standing` says of these is the same as in the whole log.
         """
         if refresh:
             self.refresh()

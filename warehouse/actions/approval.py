@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from ingestion.errors import ConfigurationError
 from warehouse.actions.ledger import checked, recorded
 from warehouse.build.report import BuildReport, last_report
-from warehouse.gate.decide import gate
 from warehouse.publish import approval
 from warehouse.publish.approval import Approved, Candidate, Refusal
 from warehouse.publish.leave import leaving_anyway
 from warehouse.publish.run import Published, publish
 from warehouse.release.lock import publisher
+from warehouse.status.refresh import judge, rewrite
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -66,8 +66,9 @@ def approve(lake: Lake, actor: Actor, candidate: str, reason: str, *, asked_by: 
         approved = Approved(candidate, actor.signature, checked(reason, "reason"))
         with leaving_anyway(lake):
             report = _last_report(lake)
-            verdicts = gate(lake, report)
+            verdicts = judge(lake, report)
             (result,) = publish(lake, report, verdicts, approver=actor.signature, editions=[EDITION], approved=approved)
+            rewrite(lake)
         if result.outcome != "published" or not result.fresh:
             raise _not_published(lake, candidate, result)
         recording.message = f"release {result.release} of {EDITION}: {', '.join(result.fresh)}"

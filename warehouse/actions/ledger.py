@@ -53,6 +53,14 @@ def recent(lake: Lake, limit: int) -> list[Entry]:
     return [Entry.model_validate_json(lake.store.get_bytes(key)) for key in islice(newest, limit)]
 
 
+def actions(lake: Lake, limit: int) -> list[tuple[Entry, Entry | None]]:
+    """The newest actions, newest first: what was asked, and how it ended; None where it is not known to have ended."""
+    entries = recent(lake, 2 * limit)
+    ended = {entry.action: entry for entry in entries if entry.event != "asked"}
+    asked = [entry for entry in entries if entry.event == "asked"]
+    return [(entry, ended.get(entry.action)) for entry in asked[:limit]]
+
+
 @contextmanager
 def recorded(
     lake: Lake, actor: Actor, verb: Verb, subject: str, reason: str, details: Mapping[str, str] | None = None

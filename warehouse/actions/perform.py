@@ -1,9 +1,9 @@
 """What people do to the lake from a page or the command line, each recorded in the ledger of actions.
 
-Owns only the recording: what an action does and refuses is `ingestion.delivery.holds`', `warehouse.release.moves`' and
-`warehouse.incidents.report`'s. Each function raises the CitylakeError of what it calls, after the failure is recorded,
-and ConfigurationError for a reason that cannot be recorded. Releases, decisions and incidents name the actor's
-signature.
+Owns the recording, and that the status of the editions is written afterwards: what an action does and refuses is
+`ingestion.delivery.holds`', `warehouse.release.moves`' and `warehouse.incidents.report`'s. Each function raises the
+CitylakeError of what it calls, after the failure is recorded, and ConfigurationError for a reason that cannot be
+recorded. Releases, decisions and incidents name the actor's signature.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ingestion.errors import ConfigurationError
 from warehouse.actions.ledger import recorded
 from warehouse.incidents import report
 from warehouse.release import layout, moves
+from warehouse.status.refresh import rewrite
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -29,6 +30,7 @@ def decide_held(lake: Lake, actor: Actor, feed: str | None, batch: str, accept: 
     verb: holds.Verb = "accept" if accept else "reject"
     with recorded(lake, actor, verb, feed, reason, {"batch": batch}):
         holds.decide(lake, batch, verb, reason.strip(), actor.signature, feed=feed)
+    rewrite(lake)
     return feed
 
 
@@ -36,7 +38,9 @@ def roll_back(lake: Lake, actor: Actor, edition: str, release: str, reason: str)
     """Make an older release of an edition current again and hold the edition; that release's manifest."""
     _require_edition(edition)
     with recorded(lake, actor, "rollback", edition, reason, {"release": release}):
-        return moves.rollback(lake, edition, release, reason=reason.strip(), by=actor.signature)
+        manifest = moves.rollback(lake, edition, release, reason=reason.strip(), by=actor.signature)
+    rewrite(lake)
+    return manifest
 
 
 def withdraw(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
@@ -44,6 +48,7 @@ def withdraw(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
     _require_edition(edition)
     with recorded(lake, actor, "withdraw", edition, reason):
         moves.withdraw(lake, edition, reason=reason.strip(), by=actor.signature)
+    rewrite(lake)
 
 
 def resume(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
@@ -51,12 +56,15 @@ def resume(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
     _require_edition(edition)
     with recorded(lake, actor, "resume", edition, reason):
         moves.resume(lake, edition, reason=reason.strip(), by=actor.signature)
+    rewrite(lake)
 
 
 def close_incident(lake: Lake, actor: Actor, incident: str, reason: str) -> IncidentChange:
     """End an incident by hand."""
     with recorded(lake, actor, "close", incident, reason):
-        return report.close(lake, incident, reason=reason.strip(), by=actor.signature)
+        change = report.close(lake, incident, reason=reason.strip(), by=actor.signature)
+    rewrite(lake)
+    return change
 
 
 def _require_edition(edition: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from warehouse.cli import (
+    actions,
     audit,
     contracts,
     feeds,
@@ -51,7 +52,7 @@ def options(
     session.home, session.debug = home, debug
 
 
-for module in (pipeline, ingest, load, receipts, releases, audit, query, maintain):
+for module in (pipeline, ingest, load, receipts, releases, actions, audit, query, maintain):
     module.register(app)
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(feeds.app, name="feed")

@@ -53,11 +53,13 @@ def reconcile_command(
     as_json: AsJson = False,
 ) -> None:
     """Compare every stage with the one before. Source, raw, bronze, warehouse, release; exit 1 when anything is off."""
+    from warehouse.reconcile.last import keep
     from warehouse.reconcile.run import reconcile
 
     session: Session = context.obj
     with progress("compare every stage"):
         reconciliation = reconcile(session.lake, deep=deep)
+    keep(session.lake, reconciliation, deep=deep)
     if as_json:
         write_json(reconciliation)
     else:

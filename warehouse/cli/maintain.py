@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands that are not below `maintain`."""
     app.command("erase")(erase_command)
     app.command("docs")(docs_command)
+    app.command("runbooks")(runbooks_command)
 
 
 @app.command("collect")
@@ -155,3 +156,11 @@ def _show(removed: Removed, *, dry_run: bool, as_json: bool) -> None:
         for key in keys:
             write(f"{where}: {key}")
     write(f"{removed.count:,} objects {'would be' if dry_run else 'were'} deleted")
+
+
+def runbooks_command(context: typer.Context) -> None:
+    """Write the runbooks as web pages. They lie where the static pages are served; Airflow's pages link them there."""
+    from warehouse.runbooks import write_runbooks
+
+    session: Session = context.obj
+    write(f"{write_runbooks(session.settings.pages_root)[-1]}")

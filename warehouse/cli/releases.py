@@ -1,4 +1,4 @@
-"""Commands on what is published: releases, rollback, withdraw, resume, approve."""
+"""Commands on what is published: releases, rollback, withdraw, resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ def register(app: typer.Typer) -> None:
     app.command("rollback")(rollback_command)
     app.command("withdraw")(withdraw_command)
     app.command("resume")(resume_command)
-    app.command("approve")(approve_command)
 
 
 def releases_command(
@@ -83,52 +82,3 @@ def resume_command(context: typer.Context, reason: Reason, edition: Edition = "i
     session: Session = context.obj
     resume(session.lake, actor(by), edition, reason)
     write(f"{edition}: the hold is lifted; the next `citylake run` or `citylake publish` releases again")
-
-
-def approve_command(
-    context: typer.Context,
-    candidate: Annotated[
-        str | None, typer.Option("--candidate", metavar="ID", help="What is decided; without it, what waits is shown.")
-    ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why, for the record; needed to decide.")] = None,
-    refuse: Annotated[bool, typer.Option("--refuse", help="Leave the open edition as it is.")] = False,
-    edition: Annotated[str, typer.Option("--edition", help="open; the internal edition never waits.")] = "open",
-    by: By = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show, approve or refuse what waits for the open edition. With CITYLAKE_OPEN_APPROVAL; not by who triggered it."""
-    from warehouse.actions import approval
-
-    session: Session = context.obj
-    if edition != approval.EDITION:
-        raise typer.BadParameter(f"only edition {approval.EDITION} waits for approval")
-    if candidate is None:
-        _show_pending(session, as_json=as_json)
-        return
-    if not reason:
-        raise typer.BadParameter("decide with --reason")
-    if refuse:
-        refused = approval.refuse(session.lake, actor(by), candidate, reason)
-        write(f"{edition}: candidate {refused.id} is refused; the edition stays as it was")
-        return
-    published = approval.approve(session.lake, actor(by), candidate, reason)
-    if as_json:
-        write_json(published)
-    else:
-        write(f"{edition}: {published.release} is current, with {', '.join(published.fresh)}")
-
-
-def _show_pending(session: Session, *, as_json: bool) -> None:
-    from warehouse.actions.approval import pending
-
-    waiting = pending(session.lake)
-    if as_json:
-        write_json(waiting)
-    elif waiting is None:
-        write("nothing waits for approval")
-    else:
-        columns = ("product", "table", "content as of", "rows", "added", "removed")
-        show_grid(results(), f"candidate {waiting.id}", columns, waiting.rows(), right="rows added removed")
-        if waiting.triggered_by:
-            write(f"triggered by {', '.join(waiting.triggered_by)}, who may not approve it")
-        write(f'citylake approve --candidate {waiting.id} --reason "…"')

@@ -76,7 +76,7 @@ class ProductLine(Document):
     the next content is due by its feeds' calendars. `release` is the one its tables came from, `releases_since` counts
     the releases after that one. `content` is the day of its content in each edition that shows it (of an open table the
     day it was made for). `stands_still`: editions whose readers see older tables than the newest deliveries
-    would give (blocked, held back, or the edition on hold), and since when.
+    would give (blocked, held back, not approved, or the edition on hold), and since when.
     """
 
     product: str

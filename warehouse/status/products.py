@@ -9,6 +9,8 @@ from datetime import datetime
 from ingestion.lake import Lake
 from warehouse.build.report import last_report
 from warehouse.gate.record import VerdictSet, load, recorded_keys
+from warehouse.publish import approval
+from warehouse.publish.approval import Candidate
 from warehouse.release import layout, pointer
 from warehouse.release.pointer import Hold
 from warehouse.status import titles
@@ -36,10 +38,11 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Editions:
-    """What each edition shows now, and its hold."""
+    """What each edition shows now, its hold, and what waits for approval or was refused it."""
 
     released: dict[str, Released]
     holds: dict[str, Hold]
+    waiting: dict[str, Candidate]
 
     def lines(self) -> list[EditionLine]:
         """A line for every edition, internal first."""
@@ -90,7 +93,10 @@ def read_editions(lake: Lake) -> Editions:
     holds: dict[str, Hold] = {
         edition: hold for edition in layout.EDITIONS if (hold := pointer.hold(lake, edition)) is not None
     }
-    return Editions(shown, holds)
+    waiting: dict[str, Candidate] = {
+        edition: candidate for edition in shown if (candidate := approval.current(lake, edition)) is not None
+    }
+    return Editions(shown, holds, waiting)
 
 
 def read_products(lake: Lake, feeds: Feeds, editions: Editions, earlier: Earlier) -> Products:
@@ -192,6 +198,9 @@ def _still_since(
         causes.append(hold.since)
     if verdict is not None and not verdict.passes(edition):
         causes.append(facts.since[name] if verdict.decision != "passed" else verdict.decided_at)
+    waiting = editions.waiting.get(edition)
+    if waiting is not None and name in waiting.products:
+        causes.append(waiting.asked_at)
     if entry.decision == "held_back":
         causes.append(shown.created_at)
     if not causes:

@@ -7,6 +7,7 @@ Declared elsewhere: departments in the reference data (`ref_department.csv`, dat
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
@@ -20,6 +21,7 @@ from warehouse.title import Title
 
 GROUPS = Path("models", "_groups.yml")
 DEPARTMENTS = Path("seeds", "ref_department.csv")
+_SENTENCE_END = re.compile(r"\. (?=[A-Z])")
 
 
 def spelled(name: str) -> str:
@@ -29,7 +31,7 @@ def spelled(name: str) -> str:
 
 def feed_title(contract: Contract) -> Title:
     """The contract's name, and the first sentence of its English purpose without its stop."""
-    sentence = contract.description.strip().split(". ", 1)[0].rstrip(". ")
+    sentence = _SENTENCE_END.split(contract.description.strip(), maxsplit=1)[0].rstrip(". ")
     name = spelled(contract.feed)
     return Title(zh=contract.title or name, en=sentence or name)
 

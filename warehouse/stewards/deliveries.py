@@ -1,4 +1,4 @@
-"""Refused deliveries as the receipts tell of them: what a steward has to hear of, and what was corrected since.
+"""Refused deliveries as the receipts describe them: what a steward has to hear of, and what was corrected since.
 
 A delivery that was refused because of a defect of the lake is none of its department's business and left out, and so is
 one that was erased.
@@ -34,10 +34,10 @@ counted as (
     group by receipt_key
 )
 select
-    department || '.' || feed, batch, key, coalesce(rule, ''), coalesce(message, ''), interval_start, interval_end,
-    raw_key, loaded_at, committed_at, coalesce(received, 0), coalesce(quarantined, 0)
+    department || '.' || feed, batch, key, outcome, coalesce(rule, ''), coalesce(message, ''), interval_start,
+    interval_end, raw_key, loaded_at, committed_at, coalesce(received, 0), coalesce(quarantined, 0)
 from newest left join counted on newest.key = counted.receipt_key
-where outcome = 'refused'
+where (outcome = 'refused' or quarantined > 0)
     and not exists (
         select 1 from decision
         where decision.department = newest.department and decision.feed = newest.feed
@@ -59,14 +59,15 @@ group by all
 
 @dataclass(frozen=True)
 class RefusedDelivery:
-    """One delivery that its newest receipt refuses whole. `rows` of the `received` broke a rule; both may be 0.
+    """One delivery that its newest receipt refuses, whole or in some rows. `rows` of the `received` broke a rule.
 
-    `message` may quote the file.
+    Both may be 0 where it was refused whole; `rule` is empty where only rows were. `message` may quote the file.
     """
 
     feed: str
     batch: str
     receipt: str
+    outcome: str
     rule: str
     message: str
     interval: Interval
@@ -82,11 +83,13 @@ def refused_since(lake: Lake, since: datetime) -> list[RefusedDelivery]:
     with lake.log.refreshed() as log:
         found = log.execute(_NEWEST.format(where="committed_at >= $since"), {"since": since}).fetchall()
     rows = [_delivery(row) for row in found]
-    return [one for one in rows if one.rule != INTERNAL_ERROR]
+    return [one for one in rows if one.outcome == "refused" and one.rule != INTERNAL_ERROR]
 
 
 def refused_delivery(lake: Lake, feed: str, batch: str) -> RefusedDelivery:
-    """One of them. Raises NothingToDecide where the newest receipt of the batch does not refuse it, or none is."""
+    """One delivery with refused rows, whole or not. Raises NothingToDecide where its newest receipt refuses none, where
+    it was erased, and for an unknown batch.
+    """
     department, _, name = feed.partition(".")
     where = "department = $department and feed = $feed and batch = $batch"
     with lake.log.refreshed() as log:
@@ -94,7 +97,7 @@ def refused_delivery(lake: Lake, feed: str, batch: str) -> RefusedDelivery:
         found = log.execute(_NEWEST.format(where=where), values).fetchone()
     if found is None:
         raise NothingToDecide(
-            f"no delivery of batch {batch!r} is refused",
+            f"no delivery of batch {batch!r} has refused rows",
             feed=feed,
             left="nothing was changed",
             next_step=f"citylake deliveries --feed {feed} --outcome refused",
@@ -103,12 +106,11 @@ def refused_delivery(lake: Lake, feed: str, batch: str) -> RefusedDelivery:
 
 
 def is_refused(lake: Lake, feed: str, batch: str) -> bool:
-    """Whether the newest receipt of a batch refuses it, and it was not erased."""
+    """Whether the newest receipt of a batch refuses it whole, and it was not erased."""
     try:
-        refused_delivery(lake, feed, batch)
+        return refused_delivery(lake, feed, batch).outcome == "refused"
     except NothingToDecide:
         return False
-    return True
 
 
 def corrected(lake: Lake, refused: Collection[tuple[str, str, str, datetime]]) -> Mapping[tuple[str, str], datetime]:
@@ -146,15 +148,17 @@ def correct_by(contract: Contract, interval: Interval) -> CorrectBy:
     zone = contract.calendar.zone
     last = (interval.end - timedelta(microseconds=1)).astimezone(zone).date()
     days = math.ceil(citylake.recapture / timedelta(days=1))
-    return CorrectBy(interval.end + citylake.deadline, begins(zone, last + timedelta(days=days + 1)))
+    due = interval.end + citylake.deadline
+    return CorrectBy(due, max(due, begins(zone, last + timedelta(days=days + 1))))
 
 
 def _delivery(row: Sequence[Any]) -> RefusedDelivery:
-    feed, batch, receipt, rule, message, start, end, raw_key, loaded_at, refused_at, received, rows = row
+    feed, batch, receipt, outcome, rule, message, start, end, raw_key, loaded_at, refused_at, received, rows = row
     return RefusedDelivery(
         feed=feed,
         batch=batch,
         receipt=receipt,
+        outcome=outcome,
         rule=rule,
         message=message,
         interval=Interval(start.astimezone(UTC), end.astimezone(UTC)),

@@ -80,12 +80,18 @@ class _Sending:
         since = corrected(self.lake, [(m.feed, m.batch, m.receipt, m.interval_start) for m in marks])
         by_steward: dict[tuple[str, Language], list[Open]] = {}
         for mark in marks:
-            by_steward.setdefault((mark.steward, mark.language), []).append(mark)
+            by_steward.setdefault(self._steward(mark), []).append(mark)
         channel, wrong = self._channel()
         for (steward, language), theirs in sorted(by_steward.items()):
             batch = self._due(steward, language, theirs, since)
             if batch.all and all(is_due(item.attempts, item.tried_at, self.now) for _, item in batch.all):
                 self._send(batch, channel, wrong)
+
+    def _steward(self, mark: Open) -> tuple[str, Language]:
+        """Address and language by the contract as it is now; without one as they were."""
+        contract = self.lake.contracts.get(mark.feed)
+        named = contract.citylake.steward if contract else None
+        return (named.email, named.language) if named else (mark.steward, mark.language)
 
     def _current(self, marks: Iterable[Open]) -> list[Open]:
         """The marks that are still of interest; the others are removed."""

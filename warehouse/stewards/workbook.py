@@ -40,6 +40,10 @@ _PART = 2_000
 """Refused rows in memory at a time."""
 _EMPTY = Title(zh="（空）", en="(empty)")
 _WHOLE = Title(zh="（整条记录）", en="(whole record)")
+_SOME_ROWS = (
+    Title(zh="部分记录不合格", en="some rows were refused"),
+    Title(zh="更正所列记录，以新文件名重新报送", en="correct the rows listed, and send them again under a new name"),
+)
 _ROW_HEADINGS = (
     (Title(zh="表", en="Table"), 18),
     (Title(zh="记录号", en="Record"), 10),
@@ -66,7 +70,7 @@ def sent_name(lake: Lake, delivery: RefusedDelivery) -> str:
 
 
 def workbook(lake: Lake, feed: str, batch: str, to: Path) -> Path:
-    """Write the workbook of a refused delivery; its path.
+    """Write the workbook of a delivery that was refused, or has refused rows; its path.
 
     At most `workbook_rows` rows of the settings are listed, and the summary says how many more there are; of a delivery
     refused before its rows were judged there is only the summary. Raises NothingToDecide, ContractError, StoreError.
@@ -183,7 +187,7 @@ def _facts(facts: _Facts) -> Iterator[tuple[Title, Title]]:
     span = f"{shown(delivery.interval.start, zone)} – {shown(delivery.interval.end, zone)} ({zone.key})"
     yield Title(zh="时段", en="Interval"), _same(span)
     yield Title(zh="收到时间", en="Received at"), _same(shown(delivery.loaded_at, zone))
-    words, mend = delivery_words(delivery.rule)
+    words, mend = delivery_words(delivery.rule) if delivery.outcome == "refused" else _SOME_ROWS
     yield Title(zh="原因", en="What is wrong"), words
     if delivery.message:
         yield Title(zh="详情（英文）", en="Details"), _same(delivery.message)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Run once before Airflow's services, and safe to run again: bucket, the roles and databases of Airflow and of the
-# locks, Airflow's pool, the page's accounts.
+# locks, Airflow's pool, the runbooks' pages, the accounts of Airflow's page.
 set -euo pipefail
 
 citylake store create
+citylake runbooks >/dev/null
 python -m infra.compose.database
 airflow db migrate
 airflow pools set build 1 "The build file has one writer." >/dev/null

@@ -115,12 +115,19 @@ def test_the_bad_food_file_is_red_its_steward_is_told_once_and_the_rest_is_publi
     assert "refused inspection_20260304.ndjson" in message
     assert "citylake quarantine syj.food_inspection" in message
     assert "citylake gate --explain food_safety" in _log_of(api, "warehouse", newest["dag_run_id"], "blocked_products")
+    assert "退回 refused 1" in api.get(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}")["note"].partition("\n")[0]
+    blocked, *_ = newest["note"].split("\n\n")
+    assert blocked.startswith(f"未放行 blocked {len(_made_of(running, INSPECTION))}: ")
+    assert _released_on(api, BAD)
+    assert _released_on(api, BAD).isdisjoint(_made_of(running, INSPECTION))
     refused = _letters(running)
     assert len(refused) == 1
-    # Cleared and run again: still red in the lake's eyes, and no second letter.
+    # Cleared and run again: still red in the lake's eyes, no second letter, and what a person wrote stays.
+    api.patch(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}", {"note": "the department was called"})
     api.post(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}/clear", {"dry_run": False})
     api.wait({INSPECTION: f"demo__{BAD}"}, seconds=120)
     assert _letters(running) == refused
+    assert api.get(f"/dags/{INSPECTION}/dagRuns/demo__{BAD}")["note"] == "the department was called"
     _clean(running.lake)
 
 
@@ -147,6 +154,12 @@ def test_the_forms_default_date_does_the_citys_day_and_a_wrong_one_is_red(runnin
     assert api.tasks(LICENCE, "wrong")["extract"] == "failed"
     assert "no interval in 2019-01-01 to 2019-01-01" in _log_of(api, LICENCE, "wrong", "extract")
     assert api.tasks(chore, "click") == {"incidents": "success"}
+
+
+def _released_on(api: Any, day: date) -> set[str]:
+    """Products that had an asset event of a release whose content is of this day."""
+    events = api.get("/assets/events", limit=1000, order_by="-timestamp")["asset_events"]
+    return {event["name"] for event in events if event["extra"].get("content_date") == str(day)}
 
 
 def _letters(running: Running) -> list[str]:
@@ -181,6 +194,15 @@ def test_the_story_is_seen_in_airflows_own_page(running: Running, tmp_path: Path
         shown.goto(f"{stack.airflow.url}/dags/warehouse/runs/{failed[-1]['dag_run_id']}/tasks/blocked_products")
         shown.get_by_text("citylake gate --explain food_safety").first.wait_for()
         shot(shown, tmp_path, "blocked_products")
+        shown.goto(f"{stack.airflow.url}/dags")
+        shown.get_by_text("已结束 ended").first.wait_for()
+        shot(shown, tmp_path, "dags")
+        shown.goto(f"{stack.airflow.url}/dags/{INSPECTION}")
+        shown.get_by_test_id("markdown-button").click()
+        link = shown.get_by_role("link", name="A delivery was refused").first
+        shown.goto(link.get_attribute("href"))
+        shown.get_by_role("heading", name="A delivery was refused").wait_for()
+        shot(shown, tmp_path, "runbook")
         shown.goto(stack.pages_url)
         assert "市级数据湖" in shown.content()
         shown.goto(f"{stack.pages_url}/dbt/")

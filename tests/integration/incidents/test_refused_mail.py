@@ -243,6 +243,25 @@ def test_without_a_server_the_mail_is_kept_and_never_sent_late(tmp_path: Path, m
     assert mailbox.mails == []
 
 
+def test_it_goes_to_the_steward_the_contract_names_now(tmp_path: Path, mailbox: Mailbox) -> None:
+    city = City(tmp_path, **mailing(mailbox))
+    city.deliver(READINGS)
+    assert city.send(30) == []
+    moved = {**CONTRACTS, READINGS: feed("office", "readings", "successor@example.org", "en")}
+    city.lake = dataclasses.replace(city.lake, contracts=moved)
+    assert city.send(60) == ["smtp"]
+    assert mailbox.mails[0]["To"] == "successor@example.org"
+    assert "1 file refused" in mailbox.subjects[0]
+
+
+def test_a_delivery_with_some_refused_rows_is_no_refused_file(tmp_path: Path, mailbox: Mailbox) -> None:
+    city = City(tmp_path, **mailing(mailbox), steward_mail_minutes=0)
+    some = "id,seen,value\na,2026-03-02,1\nb,2026-03-02,1\nc,never,1\n"
+    assert city.deliver(READINGS, text=some) == "accepted"
+    assert city.send(0) == []
+    assert outbox.items(city.lake) == []
+
+
 def test_settings_that_contradict_are_recorded_and_stop_no_sweep(tmp_path: Path) -> None:
     city = City(tmp_path, **{**mailing(Mailbox(1)), "smtp_sender": None}, steward_mail_minutes=0)
     city.deliver(READINGS)

@@ -19,7 +19,10 @@ from ingestion.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = load_contracts(Settings().contracts)
 FEEDS = set(CONTRACTS)
-CHORES = {f"maintenance.{name}" for name in ("incidents", "unpublish", "compaction", "retention", "orphans", "docs")}
+CHORES = {
+    f"maintenance.{name}"
+    for name in ("incidents", "unpublish", "compaction", "retention", "orphans", "reconcile", "docs")
+}
 HEAVY = ("duckdb", "pyarrow", "pandas", "numpy", "dbt", "minio", "lxml", "httpx")
 
 
@@ -54,7 +57,8 @@ def test_each_feed_carries_what_its_contract_says(dags: dict[str, Any]) -> None:
         assert (extract.retries, extract.retry_exponential_backoff) == (spec.retries, True)
         assert extract.retry_delay == timedelta(seconds=60)
         assert [asset.name for asset in dag.task_dict["conform"].outlets] == [name]
-        for message in (spec.steward.email, spec.schedule, "When it is red", f"citylake quarantine {name}", "Backfill"):
+        assert dag.owner_links == {spec.steward.name: f"mailto:{spec.steward.email}"}
+        for message in (spec.steward.email, "When it is red", f"citylake quarantine {name}", "Backfill"):
             assert message in dag.doc_md
 
 
@@ -67,9 +71,15 @@ def test_no_date_bounds_a_run_that_is_triggered(dags: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("until", "since", "ticks"), [(-1, None, False), (0, None, True), (None, 1, False), (1, 0, True)]
+    ("until", "since", "word"), [(-1, None, "ended"), (0, None, None), (None, 1, "begins"), (1, 0, None)]
 )
-def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int | None, ticks: bool) -> None:
+def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int | None, word: str | None) -> None:
+    """Airflow then shows no next run, and why as the name of the schedule."""
+    import pendulum
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables.base import TimeRestriction
+
     from dags.factory.maintenance import maintenance_dags
     from dags.factory.settings import cron_schedule
     from ingestion import clocks
@@ -77,7 +87,15 @@ def test_a_schedule_ends_and_begins_by_not_ticking(until: int | None, since: int
     today = clocks.now().astimezone(ZoneInfo("Asia/Shanghai")).date()
     last, first = (None if days is None else today + timedelta(days=days) for days in (until, since))
     found = cron_schedule("0 8 * * *", "Asia/Shanghai", Settings(schedule_until=last), since=first)
-    assert (found is not None) == ticks
+    with DAG("one", schedule=found, catchup=False) as made:
+        pass
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(made)).timetable
+    next_run = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+    )
+    assert (next_run is None) == (word is not None)
+    assert timetable.summary == "0 8 * * *" if word is None else timetable.summary.endswith(word)
+    assert timetable.infer_manual_data_interval(run_after=pendulum.now("UTC"))
     assert maintenance_dags()["maintenance.incidents"].schedule is not None
 
 
@@ -135,12 +153,46 @@ def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags: dict[str, A
     assert not [name for name, dag in dags.items() if "When it is red" not in (dag.doc_md or "")]
 
 
+def test_the_list_shows_feeds_by_department_first_and_maintenance_last(dags: dict[str, Any]) -> None:
+    """Airflow sorts by display name."""
+    ordered = sorted(dags.values(), key=lambda dag: dag.dag_display_name)
+    names = [dag.dag_id for dag in ordered]
+    assert set(names[: len(FEEDS)]) == FEEDS
+    assert names[len(FEEDS) : len(FEEDS) + 2] == ["history", "warehouse"]
+    assert set(names[-len(CHORES) :]) == CHORES
+    departments = [name.partition(".")[0] for name in names[: len(FEEDS)]]
+    assert [one for one, _ in itertools.groupby(departments)] == list(dict.fromkeys(departments))
+    assert all(dag.dag_display_name.endswith(dag.dag_id.removeprefix("maintenance.")) for dag in ordered)
+
+
+def test_only_a_lake_that_asks_has_the_dag_of_the_approval(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dags.factory.approval import approval_dags
+
+    assert approval_dags() == {}
+    monkeypatch.setenv("CITYLAKE_OPEN_APPROVAL", "true")
+    monkeypatch.setenv("CITYLAKE_APPROVAL_TIMEOUT", "PT2H")
+    monkeypatch.setenv("CITYLAKE_WAREHOUSE_QUEUE", "build-host")
+    (dag,) = approval_dags().values()
+    assert dag.dag_id == "open_release"
+    assert "When it is red" in (dag.doc_md or "")
+    for before, after in itertools.pairwise(["candidate", "approval", "publish_open"]):
+        assert dag.task_dict[before].downstream_task_ids == {after}
+    asks = dag.task_dict["approval"]
+    assert (asks.response_timeout, asks.execution_timeout, asks.retries) == (timedelta(hours=2), None, 0)
+    assert asks.defaults is None
+    assert dag.max_active_runs > 1
+    assert {task.queue for task in dag.tasks} == {"build-host"}
+    assert "build" not in {task.pool for task in dag.tasks}
+
+
 def test_files_are_thin() -> None:
     for path in (ROOT / "dags").glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
 
 
-@pytest.mark.parametrize("name", ["feeds", "city_warehouse", "history", "maintenance", "contract_problems"])
+@pytest.mark.parametrize(
+    "name", ["feeds", "city_warehouse", "history", "maintenance", "contract_problems", "open_release"]
+)
 def test_reading_a_file_imports_nothing_heavy(name: str, tmp_path: Path) -> None:
     program = (
         "import sys; import airflow.sdk; from airflow.sdk import task; task.short_circuit, task.python;"

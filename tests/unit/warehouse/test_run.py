@@ -19,7 +19,7 @@ def only_ingest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps after ingest find nothing to do."""
     for name, answer in (
         ("build.runner.build", "built"),
-        ("gate.decide.gate", []),
+        ("status.refresh.gate", []),
         ("publish.run.publish", []),
         ("release.pointer.released_inputs", {}),
     ):

@@ -60,6 +60,16 @@ def test_a_process_that_dies_in_between_leaves_what_was_asked(lake: Lake) -> Non
     assert events(lake) == [("rollback", "asked", None)]
 
 
+def test_actions_pair_what_was_asked_with_how_it_ended(lake: Lake) -> None:
+    with ledger.recorded(lake, OFFICER, "look", "office.first", "complaint"):
+        pass
+    with pytest.raises(KeyboardInterrupt), ledger.recorded(lake, OFFICER, "rollback", "open", "wrong totals"):
+        raise KeyboardInterrupt
+    found = [(asked.subject, ended and ended.event) for asked, ended in ledger.actions(lake, 10)]
+    assert found == [("open", None), ("office.first", "done")]
+    assert len(ledger.actions(lake, 1)) == 1
+
+
 @pytest.mark.parametrize(
     ("reason", "says"),
     [

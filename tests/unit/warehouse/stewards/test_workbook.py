@@ -105,9 +105,19 @@ def test_its_name_is_of_feed_and_interval_only() -> None:
     assert workbook_name(hourly, day(0)) == "office.readings_20260302T0800.xlsx"
 
 
-def test_an_accepted_delivery_has_none(tmp_path: Path) -> None:
+def test_of_an_accepted_delivery_its_refused_rows_are_listed(tmp_path: Path) -> None:
+    made = lake(tmp_path, contracts={FEED: contract()})
+    drop(made, "readings_20260302.csv", "id,seen,value\na,2026-03-02,1\nb,2026-03-02,1\nc,never,1\n")
+    (delivery,) = ingest_interval(made, made.contracts[FEED], day(0))
+    assert delivery.outcome == "accepted"
+    path = workbook(made, FEED, delivery.batch, tmp_path / "w.xlsx")
+    assert [line[4] for line in grid(path, ROWS)[1:]] == ["never"]
+    assert "部分记录不合格" in {cell for row in grid(path, SUMMARY) for cell in row}
+
+
+def test_a_delivery_without_refused_rows_has_none(tmp_path: Path) -> None:
     made = lake(tmp_path, contracts={FEED: contract()})
     drop(made, "readings_20260302.csv", "id,seen,value\na,2026-03-02,1\n")
     (delivery,) = ingest_interval(made, made.contracts[FEED], day(0))
-    with pytest.raises(NothingToDecide, match="is refused"):
+    with pytest.raises(NothingToDecide, match="has refused rows"):
         workbook(made, FEED, delivery.batch, tmp_path / "w.xlsx")

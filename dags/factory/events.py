@@ -1,0 +1,64 @@
+"""What the asset events of a run say beside that something is new: intervals, rows, batches, releases; never content.
+
+Of bounded size, for Airflow's pages; runs read their work from receipts (dags.factory.assets). File names are left out,
+since a department may put a person's name into one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ingestion.delivery.outcome import Delivery
+    from ingestion.lake import Lake
+    from warehouse.publish.run import Published
+
+MOST = 20
+"""So many batches are named; the rest are counted."""
+
+
+def of_deliveries(deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """The event of a feed: the span of its intervals (UTC), rows, batches, and deliveries by outcome."""
+    intervals = sorted({(one.interval.start, one.interval.end) for one in deliveries})
+    batches = [one.batch for one in deliveries]
+    return {
+        "interval": f"{intervals[0][0].isoformat()}/{max(end for _, end in intervals).isoformat()}"
+        if intervals
+        else None,
+        "intervals": len(intervals),
+        "rows": sum(one.accepted for one in deliveries),
+        "refused_rows": sum(one.quarantined for one in deliveries),
+        "outcome": dict(sorted(Counter(one.outcome for one in deliveries).items())),
+        "batch": batches[:MOST],
+        "batches": len(batches),
+    }
+
+
+def of_products(lake: Lake, published: Iterable[Published]) -> dict[str, dict[str, Any]]:
+    """The event of each product that this run released: release, editions, verdict, content date, rows of its tables.
+
+    Rows are those of the first edition that has the product, which is the internal one where it was released there.
+    """
+    from warehouse.release import pointer
+
+    events: dict[str, dict[str, Any]] = {}
+    for result in published:
+        manifest = pointer.current(lake, result.edition) if result.fresh else None
+        for name in result.fresh:
+            entry = manifest.entry(name) if manifest else None
+            if manifest is None or entry is None or manifest.id != result.release:
+                continue  # another publisher was faster; its run says so
+            event = events.setdefault(
+                name,
+                {
+                    "release": manifest.id,
+                    "edition": [],
+                    "verdict": entry.decision,
+                    "content_date": entry.as_of.isoformat(),
+                    "rows": sum(manifest.tables[table].rows for table in entry.tables),
+                },
+            )
+            event["edition"].append(result.edition)
+    return events
