@@ -138,7 +138,6 @@ class Settings(BaseSettings):
         default=None,
         description="Who hears of what no steward can mend: unreadable sources, failed tasks, blocked products.",
     )
-    page_url: str | None = Field(default=None, description="Address of the page `today`, for the links in mails.")
     steward_mail_minutes: int = Field(
         default=60,
         ge=0,

@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.browser.conftest import SECOND, STEWARD_MAIL, Office, set_time
 from lxml import etree
 
 from dags.today.actions import VERBS
+from tests.integration.browser.conftest import SECOND, STEWARD_MAIL, Office, set_time
 from tests.support import office
 from tests.support.browsing import SIZES, examine
 from warehouse.actions.ledger import recent

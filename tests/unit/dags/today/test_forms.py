@@ -33,14 +33,10 @@ def test_a_token_is_good_for_its_account_only() -> None:
 def test_a_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     token, result = SIGNER.csrf("operator"), SIGNER.result("operator", {"done": "x"})
     at = itsdangerous.timed.TimestampSigner.get_timestamp
-    monkeypatch.setattr(
-        itsdangerous.timed.TimestampSigner, "get_timestamp", lambda self: at(self) + RESULT_SECONDS + 1
-    )
+    monkeypatch.setattr(itsdangerous.timed.TimestampSigner, "get_timestamp", lambda self: at(self) + RESULT_SECONDS + 1)
     assert SIGNER.read_result(result, "operator") is None
     SIGNER.check_csrf(token, "operator")
-    monkeypatch.setattr(
-        itsdangerous.timed.TimestampSigner, "get_timestamp", lambda self: at(self) + LASTS_SECONDS + 1
-    )
+    monkeypatch.setattr(itsdangerous.timed.TimestampSigner, "get_timestamp", lambda self: at(self) + LASTS_SECONDS + 1)
     with pytest.raises(HTTPException) as refused:
         SIGNER.check_csrf(token, "operator")
     assert refused.value.detail == "forbidden.expired"
@@ -49,7 +45,12 @@ def test_a_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_result_is_shown_to_its_account_only() -> None:
     token = SIGNER.result("operator", {"done": "rolled back"})
     assert SIGNER.read_result(token, "operator") == {"done": "rolled back"}
-    for other, account in ((token, "viewer"), ("made up", "operator"), (None, "operator"), (SIGNER.csrf("operator"),) * 2):
+    for other, account in (
+        (token, "viewer"),
+        ("made up", "operator"),
+        (None, "operator"),
+        (SIGNER.csrf("operator"),) * 2,
+    ):
         assert SIGNER.read_result(other, account) is None
 
 

@@ -16,7 +16,7 @@ OPERATOR = CALLERS["operator"]
 
 
 def feed(name: str, state: Any = "good", **said: Any) -> FeedLine:
-    department = name.split(".")[0]
+    department = name.split(".", maxsplit=1)[0]
     parts: dict[str, Any] = {
         "feed": name, "department": department, "title": Title(zh=name, en=name), "steward": "管理员",
         "department_title": Title(zh=department, en=department), "impact": "high", "product": "visits",
@@ -34,9 +34,7 @@ def product(name: str, verdict: Any = "passed", **said: Any) -> ProductLine:
 
 
 def status(feeds: list[FeedLine], products: list[ProductLine] | None = None) -> Status:
-    return Status(
-        at=AT, timezone="Asia/Shanghai", synthetic=True, feeds=feeds, products=products or [], editions=[]
-    )
+    return Status(at=AT, timezone="Asia/Shanghai", synthetic=True, feeds=feeds, products=products or [], editions=[])
 
 
 def test_who_needs_a_person_comes_first_and_the_longest_first() -> None:
