@@ -12,7 +12,7 @@ from warehouse.runbooks import runbook_link
 from warehouse.title import Title
 
 _DELIVERIES = {
-    "snapshot": Title(zh="每份都是完整清单,取代上一份", en="a complete list each time, which replaces the one before"),
+    "snapshot": Title(zh="每份都是完整清单，取代上一份", en="a complete list each time, which replaces the one before"),
     "interval": Title(zh="每份是一个时段的记录", en="the records of one period each"),
     "events": Title(zh="每份是一个时段内发生的事件", en="the events of one period each"),
 }
@@ -49,24 +49,24 @@ A red run never means that data was lost: what was taken in stays, and so does t
 | task 任务 | means 含义 | do 处理 |
 |---|---|---|
 | extract | The source cannot be read, after {retries} retries. What landed before is conformed all the same. \
-来源读不到,已重试 {retries} 次;此前收到的照常入库。 | {unreachable}; \
+来源读不到，已重试 {retries} 次;此前收到的照常入库。 | {unreachable}; \
 then *Clear* the run: files that were taken in are not taken in twice |
 | conform | The store or this machine failed; the log says which. The bytes received are kept. 存储或本机故障,\
 日志说明是哪一个;收到的原始文件保留。 | repair it, then *Clear* the task |
 | needs_attention | A delivery was refused or a correction is held; everything else was taken in. \
-有交付被退回,或有更正待确认;其余都已入库。 | {refused}; {held}. \
+有交付被退回，或有更正待确认;其余都已入库。 | {refused}; {held}. \
 `citylake deliveries --feed {name}` says what, `citylake quarantine {name}` which rows, `citylake held` what waits. \
 The steward sends a corrected file; the next run takes it in |
 
 A run that is skipped found nothing new. A delivery that is missing after its deadline is late: the steward is \
-notified once ({late}). 跳过的运行表示没有新数据;过了期限仍未收到即为迟到,系统通知数据管理员一次。
+notified once ({late}). 跳过的运行表示没有新数据;过了期限仍未收到即为迟到，系统通知数据管理员一次。
 
 ## Fetch again · 补采
 
 *Trigger* with `from` and `to` (local days) takes in every period of those days in one run; *Backfill* makes one run a \
 scheduled time, where the schedule still runs. On the command line: `citylake airflow backfill create --dag-id {name} \
 --from-date … --to-date …`, or without Airflow `citylake ingest {name} --day {start}`. Files that were taken in before \
-are recognised. 可按日期补采,已入库的文件不会重复入库。
+are recognised. 可按日期补采，已入库的文件不会重复入库。
 """
 
 _CONNECTION = """
@@ -75,7 +75,7 @@ _CONNECTION = """
 The feed needs the connection **{connection}** ({kind}). In force is the Airflow connection of that id (Admin → \
 Connections); where there is none, the variable `{variable}` of the machine that runs the tasks, which Airflow's list \
 does not show. `citylake connections` says which is in force and which is missing; its forms: {unreachable}. \
-本数据需要连接 {connection}:优先使用 Airflow 中同名连接,没有则使用环境变量 {variable}(Airflow 列表不显示环境变量)。
+本数据需要连接 {connection}:优先使用 Airflow 中同名连接，没有则使用环境变量 {variable}(Airflow 列表不显示环境变量)。
 """
 
 
@@ -123,7 +123,7 @@ def connection_kind(contract: Contract) -> Title | None:
 
 def _every(contract: Contract) -> str:
     if contract.citylake.on_change:
-        return "when something changes: none is owed and none is late 有变化时才发,不算迟到"
+        return "when something changes: none is owed and none is late 有变化时才发，不算迟到"
     step = STEPS[contract.calendar.every]
     return f"one every {step.en} {step.zh}一份"
 
@@ -135,7 +135,7 @@ def _schedule(contract: Contract, settings: Settings) -> str:
     if has_ended(contract.calendar.timezone, settings):
         text += (
             f". **The schedule ended on {settings.schedule_until}: Next Run is empty, a run starts only when it is "
-            f"triggered 排期已于 {settings.schedule_until} 结束,之后只能手动触发**"
+            f"triggered 排期已于 {settings.schedule_until} 结束，之后只能手动触发**"
         )
     return text
 
@@ -152,7 +152,7 @@ def _deadline(contract: Contract) -> str:
         return "none 无"
     words, step = duration_words(contract.citylake.deadline), STEPS[contract.calendar.every]
     ended = f"{words.en} after the {step.en} has ended"
-    return f"{ended}; later is late and the steward is notified 时段结束后 {words.zh}内,逾期即迟到并通知数据管理员"
+    return f"{ended}; later is late and the steward is notified 时段结束后 {words.zh}内，逾期即迟到并通知数据管理员"
 
 
 def _source(contract: Contract) -> str:

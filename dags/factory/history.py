@@ -22,7 +22,7 @@ divided by event time, and is one delivery of all of them; rows outside `from` a
 says in the log of `load` what would happen. 选择数据和部门移交的文件后手动触发;`dry_run` 只试算。
 
 By hand: `citylake load FEED FILES… [--from --to] [--dry-run]`. Safe to run again at any time: what was loaded is \
-known by its bytes. More: {history}. 可重复运行,已装载的文件不会重复装载。
+known by its bytes. More: {history}. 可重复运行，已装载的文件不会重复装载。
 
 ## When it runs · 何时运行
 
@@ -33,9 +33,9 @@ Only when somebody triggers it. 仅手动触发。
 | task 任务 | means 含义 | do 处理 |
 |---|---|---|
 | load | No file was found, a file could not be read, or the store failed; what was loaded before stays. \
-找不到或读不了文件,或存储故障;已装载的保留。 | repair it, then *Clear* the task |
+找不到或读不了文件，或存储故障;已装载的保留。 | repair it, then *Clear* the task |
 | needs_attention | A file was refused or is held, the log says why; the others were taken in. \
-有文件被退回或待确认,其余已入库。 | `citylake quarantine FEED`, `citylake held`; {refused} |
+有文件被退回或待确认，其余已入库。 | `citylake quarantine FEED`, `citylake held`; {refused} |
 """
 
 

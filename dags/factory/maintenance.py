@@ -50,7 +50,7 @@ CHORES = (
         "incidents",
         "citylake incidents sweep",
         "Finds what is late, refused, held or blocked, notifies each steward once, and again when it is over. "
-        "查找迟到、退回、待确认和未放行的情况,通知数据管理员一次,结束时再通知。",
+        "查找迟到、退回、待确认和未放行的情况，通知数据管理员一次，结束时再通知。",
         "incident",
     ),
     Chore(
@@ -100,7 +100,8 @@ CHORES = (
         "reconcile",
         "citylake reconcile",
         "Compares every stage with the one before, from the departments' files to the releases; the page shows what is "
-        "off.",
+        "off. 逐级核对，从报送文件到发布版本。",
+        "incident",
     ),
     Chore(
         "docs",

@@ -24,20 +24,20 @@ _DOC = """# The warehouse · 政务数据仓库
 
 `build` runs every model that has something new, `test` every check, `gate` judges each data product, `publish` \
 releases those that passed. A blocked product keeps the tables of its last good release; the others are published. \
-依次构建、检查、裁定、发布;未通过的数据产品保留上一次发布的表,其余照常发布。
+依次构建、检查、裁定、发布;未通过的数据产品保留上一次发布的表，其余照常发布。
 
 ## When it runs · 何时运行
 
 Whenever a feed has brought something new, or a history load has: there is no clock, so Next Run shows what it waits \
-for. 任一数据有新内容即运行,没有固定时刻。
+for. 任一数据有新内容即运行，没有固定时刻。
 
 ## When it is red · 变红时
 
 | task 任务 | means 含义 | do 处理 |
 |---|---|---|
 | build, test | dbt could not run (the log names the model and file) or the store failed; the last release stays. \
-构建失败,上一次发布保留。 | repair it, then *Clear* the task |
-| gate, publish | The store failed, or another publisher moved the release. 存储故障,或另有进程已发布。 | *Clear* it; \
+构建失败，上一次发布保留。 | repair it, then *Clear* the task |
+| gate, publish | The store failed, or another publisher moved the release. 存储故障，或另有进程已发布。 | *Clear* it; \
 then `citylake reconcile` |
 | blocked_products | **Everything that passed was published**; the log names the products that did not, and why. \
 通过的都已发布;日志列出未通过的产品及原因。 | `citylake gate --explain PRODUCT`; \

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from warehouse.status.model import EditionLine, FeedLine, ProductLine, Status
 
 BLOCKED = "blocked"
-SYNTHETIC = "a simulated city: every value is synthetic · 模拟城市,所有数据均为合成数据"
+SYNTHETIC = "a simulated city: every value is synthetic · 模拟城市，所有数据均为合成数据"
 
 
 def show_status(session: Session, *, department: str | None, state: str | None, as_json: bool) -> None:
