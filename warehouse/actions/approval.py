@@ -71,7 +71,6 @@ def approve(lake: Lake, actor: Actor, candidate: str, reason: str, *, asked_by: 
             rewrite(lake)
         if result.outcome != "published" or not result.fresh:
             raise _not_published(lake, candidate, result)
-        rewrite(lake)
         recording.message = f"release {result.release} of {EDITION}: {', '.join(result.fresh)}"
         return result
 

@@ -193,3 +193,24 @@ def test_what_is_rejected_leaves_open_as_it_was_and_is_not_asked_about_again(cit
     _until(lambda: not city.api().active([DAG]))
     assert approval.pending(city.lake) is None
     assert city.released() == before
+
+
+def test_where_nobody_answers_in_time_nothing_is_published_and_the_task_says_so(city: Office) -> None:
+    """On the same lake, with less patience."""
+    city.stack.down()
+    patience = {"approval_timeout": timedelta(seconds=5)}
+    stack = Stack(city.stack.settings.model_copy(update=patience), base=stack_base())
+    impatient, before = city._replace(stack=stack), city.released()
+    try:
+        stack.up()
+        impatient.take_in(office.FIRST + timedelta(days=2))
+        impatient.run_warehouse("fifth")
+        _until(lambda: (waiting := approval.pending(city.lake)) is not None and waiting.run is not None)
+        candidate = approval.pending(city.lake)
+        assert candidate is not None
+        assert impatient.ended(candidate) == {"candidate": "success", TASK: "failed", "publish_open": "upstream_failed"}
+        assert f"nobody answered in time about candidate {candidate.id}" in impatient.log(candidate, TASK)
+        assert city.released() == before
+        assert approval.pending(city.lake) == candidate
+    finally:
+        stack.down()
