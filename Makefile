@@ -33,7 +33,7 @@ demo: setup ## Run the simulated city through Airflow and leave it running (ONCE
 	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(HISTORY),--history $(HISTORY)) $(if $(ONCE),--once)
 
 .PHONY: compose-secrets
-compose-secrets: setup ## Make the secrets docker-compose.yml needs, once: .env.compose, .env.city
+compose-secrets: setup ## Make the secrets docker-compose.yml needs, once: .env.compose, .env.lake, .env.city
 	@$(BIN)/python -m infra.compose.secrets
 
 # Two workers share two cores: with one thread for each engine the tests take a third less processor time.

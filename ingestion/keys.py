@@ -12,6 +12,10 @@ editions/<edition>/…                        what an edition's readers may not 
 ledger/<edition>/<sequence>-<event>.json
 incidents/active/<kind>/<subject>/<id>.json        replaced while the incident lasts, then gone
 incidents/history/<id>/<sequence>-<event>.json     append-only
+outbox/<department>/<feed>/dt=<date>/<batch>/{workbook.xlsx, item.json}    of a refused delivery, for its steward
+outbox/@open/<department>.<feed>-<batch>.json      replaced until its steward was told of the correction, then gone
+outbox/@mail/until=<date>/<time>-<id>.json         a mail as sent; deleted on that day
+outbox/@cursor.json                                replaced: up to which receipt the outbox is complete
 reconciliation/last.json                    the result of the last one, replaced
 pseudonym-keys/v<version>.txt               by which hosts know that they have the same key; not the key
 """
@@ -40,6 +44,7 @@ PUBLISHED_OPEN = f"{PUBLISHED}/open"
 EDITIONS = "editions"
 LEDGER = "ledger"
 INCIDENTS = "incidents"
+OUTBOX = "outbox"
 VERDICTS = "verdicts"
 RECONCILIATION = "reconciliation"
 KEY_CHECKS = "pseudonym-keys"
@@ -54,6 +59,7 @@ PRIVATE = (
     EDITIONS,
     LEDGER,
     INCIDENTS,
+    OUTBOX,
     VERDICTS,
     RECONCILIATION,
     KEY_CHECKS,
@@ -211,3 +217,41 @@ def incidents_history(incident: str | None = None) -> str:
 def incident_event(incident: str, sequence: int, event: str) -> str:
     """One event of an incident, with its state after it."""
     return f"{incidents_history(incident)}/{sequence:06d}-{safe_name(event)}.json"
+
+
+def outbox_folder(department: str, feed: str | None = None, dt: date | None = None, batch: str | None = None) -> str:
+    """Folder of what is handed to the steward of one refused delivery, or of those of a feed or a department."""
+    parts = [department, feed, f"dt={dt.isoformat()}" if dt else None, batch]
+    return "/".join([OUTBOX, *(part for part in parts if part)])
+
+
+def outbox_item(folder: str) -> str:
+    """What is told of one refused delivery, and whether it was."""
+    return f"{folder}/item.json"
+
+
+def outbox_workbook(folder: str) -> str:
+    """The refused rows of one delivery as a workbook."""
+    return f"{folder}/workbook.xlsx"
+
+
+def outbox_open(department: str | None = None, feed: str | None = None, batch: str | None = None) -> str:
+    """The mark of a refused delivery that its steward has to hear of, or the folder of all (no department has `@`)."""
+    folder = f"{OUTBOX}/@open"
+    return f"{folder}/{department}.{feed}-{batch}.json" if batch else folder
+
+
+def outbox_mail(until: date, at: datetime, name: str) -> str:
+    """A mail to a steward as it was sent `at`, kept up to and including the day `until`."""
+    return f"{outbox_mails(until)}/{at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{safe_name(name)}.json"
+
+
+def outbox_mails(until: date | None = None) -> str:
+    """Folder of the mails that are kept up to a day, or of all."""
+    folder = f"{OUTBOX}/@mail"
+    return f"{folder}/until={until.isoformat()}" if until else folder
+
+
+def outbox_cursor() -> str:
+    """The time of the newest receipt whose refused delivery is in the outbox."""
+    return f"{OUTBOX}/@cursor.json"

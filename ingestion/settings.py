@@ -5,6 +5,7 @@ Paths left unset follow from `home`; keys for pseudonyms live outside the lake f
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.machine.rights import passage
@@ -28,6 +29,8 @@ _CONNECTION = "CITYLAKE_CONN_"
 def _as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, timedelta):
         return f"PT{value.total_seconds()}S"
     return str(value.expanduser().resolve()) if isinstance(value, Path) else str(value)
@@ -133,14 +136,42 @@ class Settings(BaseSettings):
     smtp_sender: str | None = Field(default=None, description="Sender address of notices; required with smtp_host.")
     operator_email: str | None = Field(
         default=None,
-        description="Who hears of incidents that belong to no feed or product (the warehouse's own tasks).",
+        description="Who hears of what no steward can mend: unreadable sources, failed tasks, blocked products.",
+    )
+    steward_mail_minutes: int = Field(
+        default=60,
+        ge=0,
+        le=1440,
+        description="How long refused files are gathered into one mail to their steward, from the first on.",
+    )
+    smtp_attach_workbook: bool = Field(
+        default=False,
+        description="Whether mails to stewards carry the refused rows, personal data included; else they link to them.",
+    )
+    workbook_rows: int = Field(
+        default=10_000, ge=1, le=200_000, description="Refused rows listed in a steward's workbook."
     )
     webhook_url: SecretStr | None = Field(
         default=None, description="Where notices are posted as JSON (it may be secret)."
     )
     webhook_secret: SecretStr | None = Field(default=None, description="Signs the posted body (HMAC-SHA256).")
     notice_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest silence of a channel.")
+    page_url: str | None = Field(
+        default=None,
+        description="Address of the page `today` in Airflow as people reach it, for links in mail: https://host/today.",
+    )
+    stewards: dict[str, list[str]] = Field(
+        default={},
+        description="Which accounts of Airflow see the text of refused rows, as JSON: account to departments. No role "
+        "sees it otherwise.",
+    )
     notice_attempts: int = Field(default=3, ge=1, le=10, description="Tries of one notice before the next sweep's.")
+
+    @field_validator("stewards", mode="before")
+    @classmethod
+    def _from_json(cls, value: object) -> object:
+        """From `citylake.env` it comes as text."""
+        return json.loads(value) if isinstance(value, str) else value
 
     @classmethod
     def at(cls, home: Path | None = None) -> Settings:

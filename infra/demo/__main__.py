@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,9 +26,6 @@ from ingestion.lake import open_lake
 from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
 from warehouse.cli.output import results
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 FAILED, INTERRUPTED = 1, 130
 HISTORY_DAYS, LIVE_DAYS = 60, 3
@@ -111,12 +108,15 @@ def _run(days: Days, history: int, *, once: bool) -> None:
     summary.show(days.lake, days.console, days.done, since)
     summary.show_next_steps(days.lake, days.console)
     if not once:
-        _keep_running(days.stack, days.console)
+        _keep_running(days)
 
 
-def _keep_running(stack: Stack, console: Console) -> None:
+def _keep_running(days: Days) -> None:
     """Leave everything running until Ctrl-C; a person at a terminal gets an SQL prompt meanwhile."""
-    summary.show_addresses(stack, console)
+    from warehouse.status.read import read_status
+
+    stack, console = days.stack, days.console
+    summary.show_addresses(stack, read_status(days.lake), console)
     if sys.stdin.isatty():
         from warehouse.cli import main
 

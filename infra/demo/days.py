@@ -24,6 +24,7 @@ from infra.simulator.history import FOLDER, hand_over
 from infra.stack.airflow_api import AirflowApi
 from infra.stack.processes import StackError
 from infra.stack.stack import Stack
+from ingestion.city_time import set_city_time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -142,8 +143,7 @@ class Days:
         path = self.lake.settings.city_time
         if path is None:
             raise StackError("the demonstration's lake has no CITYLAKE_CITY_TIME")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text((self._midnight(day) + after).isoformat(), encoding="utf-8")
+        set_city_time(path, self._midnight(day) + after)
 
     def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, datetime.min.time(), ZoneInfo(self.lake.settings.timezone))

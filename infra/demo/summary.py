@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from infra.stack.stack import Stack
     from ingestion.delivery.outcome import Delivery
     from ingestion.lake import Lake
+    from warehouse.status.model import Status
 
+_NEEDS_A_PERSON = ("unreachable", "failed", "refused", "held", "late")
 QUERIES = (
     "from mart_town_daily_brief limit 10",
     "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
@@ -86,10 +89,29 @@ def show_next_steps(lake: Lake, console: Console) -> None:
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def show_addresses(stack: Stack, console: Console) -> None:
-    """Show where the pages are, and with which account to log in."""
+def show_addresses(stack: Stack, status: Status, console: Console) -> None:
+    """Show where the pages are, with which account to log in, and what there is to see."""
+    page = f"{stack.airflow.url}/today/"
     console.print("Running, for this machine only:", style="bold")
+    console.print(f"  today 今日  {page}  (in Airflow's menu too)", markup=False, soft_wrap=True)
+    for line in to_see(status):
+        console.print(f"            {line}", markup=False, soft_wrap=True)
     console.print(f"  Airflow   {stack.airflow.url}", markup=False)
     for account, password in stack.secrets.accounts.items():
         console.print(f"            {account}: {password.get_secret_value()}", markup=False, highlight=False)
     console.print(f"  dbt docs  {stack.pages_url}/dbt/", markup=False)
+    console.print("  Releases of the open edition need nobody here; CITYLAKE_OPEN_APPROVAL=true asks a second person.")
+
+
+def to_see(status: Status) -> list[str]:
+    """What the page has for a person to act on: a line for each state that feeds are in, one for blocked products."""
+    zone = ZoneInfo(status.timezone)
+    states = sorted({line.state for line in status.feeds} & set(_NEEDS_A_PERSON), key=_NEEDS_A_PERSON.index)
+    found = []
+    for state in states:
+        lines = [line for line in status.feeds if line.state == state]
+        since = [line.since.astimezone(zone) for line in lines if line.since is not None]
+        named = ", ".join(f"{line.feed} ({line.department_title.zh})" for line in lines)
+        found.append(f"{state:8} {named}{f', since {min(since):%Y-%m-%d %H:%M}' if since else ''}")
+    blocked = [line.product for line in status.products if line.verdict == "blocked"]
+    return [*found, f"blocked  {', '.join(blocked)}"] if blocked else found

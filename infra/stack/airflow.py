@@ -24,6 +24,12 @@ PROJECT = Path(__file__).resolve().parents[2]
 SETTINGS = PROJECT / "infra" / "airflow.env"
 """Settings that the production form (docker-compose.yml) uses too."""
 
+PLUGINS = PROJECT / "dags" / "plugins"
+"""The page "today"; only the API server loads it."""
+
+NOT_FOR_PAGES = ("CITYLAKE_PSEUDONYM_", "CITYLAKE_CONN_", "CITYLAKE_SMTP_", "CITYLAKE_WEBHOOK_")
+"""What the API server is not given of the lake's settings: keys of pseudonyms, connections of departments, mail."""
+
 PROCESSES = {
     "api-server": [],
     "scheduler": ["--skip-serve-logs"],
@@ -75,7 +81,9 @@ class Airflow:
     def services(self) -> list[Service]:
         """The four processes.
 
-        Only scheduler and DAG processor, which run the lake's code, get its settings and secrets.
+        Scheduler and DAG processor, which run the lake's code, get its settings and secrets. The API server, which
+        shows the page "today", gets what that needs to read the lake and to record what a person decides; the triggerer
+        gets nothing.
         """
         environment = self.environment()
         # The scheduler alone forks tasks: it reads infra/stack/preload/airflow_local_settings.py when it starts.
@@ -87,6 +95,7 @@ class Airflow:
                 "AIRFLOW__CORE__PLUGINS_FOLDER": str(Path(__file__).with_name("plugins")),
             },
             "dag-processor": environment,
+            "api-server": {**_for_pages(environment), "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS)},
         }
         without = {name: value for name, value in environment.items() if name not in self.lake}
         return [
@@ -146,6 +155,10 @@ class Airflow:
             "API_AUTH__JWT_SECRET": self.secrets.jwt_secret.get_secret_value(),
             "LOGGING__BASE_LOG_FOLDER": str(self.root / "logs"),
         }
+
+
+def _for_pages(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith(NOT_FOR_PAGES)}
 
 
 def _program() -> str:

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from ingestion.machine.rights import own_folder
 
-ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer"}
-"""Account of the Airflow page to its role in Airflow's simple auth manager."""
+ROLES = {"admin": "admin", "operator": "op", "viewer": "viewer", "steward": "viewer"}
+"""Account of the Airflow page to its role in Airflow's simple auth manager. `steward` stands for the data steward of
+the departments that CITYLAKE_STEWARDS names for it."""
 
 
 class StackSecrets(BaseModel):
@@ -50,8 +51,9 @@ def stack_secrets(path: Path) -> StackSecrets:
         "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "jwt_secret": secrets.token_urlsafe(48),
         "session_key": secrets.token_urlsafe(32),
-        "accounts": {account: secrets.token_urlsafe(12) for account in ROLES},
     } | stored
+    accounts = {account: secrets.token_urlsafe(12) for account in ROLES}
+    made["accounts"] = accounts | stored.get("accounts", {})
     if made != stored:
         own_folder(path.parent)
         partial = path.with_suffix(".part")

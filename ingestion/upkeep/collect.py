@@ -1,5 +1,6 @@
 """Delete objects from the store: orphans, residue of crashed processes, expired data, erased deliveries.
 
+What stewards are handed (ingestion.upkeep.outbox) goes with the quarantine it was made from, and is no orphan.
 Orphans are objects that no receipt names, and merged copies that no build will read again. Raw bytes with a manifest
 are never orphans, even without a receipt: a department sent them, and the next run continues from them. A record
 (decision, tombstone) is always written before anything is deleted.
@@ -23,6 +24,7 @@ from ingestion.lake import Lake
 from ingestion.receipts.lookup import Standing, feed_standing
 from ingestion.receipts.manifests import manifest_of
 from ingestion.receipts.model import Manifest, Tombstone
+from ingestion.upkeep import outbox
 from ingestion.upkeep.compaction.compact import merged_with, obsolete, remove
 
 GRACE = timedelta(days=7)
@@ -91,8 +93,8 @@ def collect(lake: Lake, *, grace: timedelta = GRACE, dry_run: bool = False) -> C
 
 
 def erase(lake: Lake, contract: Contract, batch: str, *, reason: str, by: str) -> Tombstone:
-    """Remove a delivery's rows for good: raw bytes, bronze and quarantine, of every batch that holds the same rows,
-    and merged objects that hold any of them.
+    """Remove a delivery's rows for good: raw bytes, bronze, quarantine and what its steward was handed, of every batch
+    that holds the same rows, and merged objects that hold any of them.
 
     Order: decision (from here it counts nowhere), tombstones, deletes; running it again finishes an
     interrupted one. Manifest and receipts stay. Released files are the release's to withdraw.
@@ -144,17 +146,19 @@ def _by_delivery(standings: Sequence[Standing]) -> list[list[Standing]]:
 
 
 def expire(lake: Lake, contract: Contract, *, dry_run: bool = False) -> list[str]:
-    """Delete raw bytes and quarantine past the contract's retention; the keys. Bronze stays.
+    """Delete raw bytes, quarantine and what was handed to stewards past the contract's retention; the keys.
 
-    Raw leaves a tombstone. Retention counts from when the delivery was fetched.
+    Bronze stays. Raw leaves a tombstone. Retention counts from when the delivery was fetched.
     """
     now, retention = lake.clock(), contract.citylake.retention
     with lake.log.connect() as connection:
         raw = _keys_of(connection, _RAW_KEYS, contract, now - retention.raw)
         quarantine = _keys_of(connection, _QUARANTINE_KEYS, contract, now - retention.quarantine)
+        handed = outbox.expired(lake, contract, connection, now - retention.quarantine)
         batches = {standing.sent: standing for standing in feed_standing(connection, contract)}
     gone = [key for key in raw if lake.store.head(key)]
     past = [key for key in quarantine if lake.store.head(key)]
+    past += dict.fromkeys([*handed, *outbox.expired_mails(lake, now.astimezone(UTC).date())])
     if dry_run:
         return [*gone, *past]
     for key in gone:
@@ -204,7 +208,7 @@ def _erase_one(lake: Lake, contract: Contract, rows: Sequence[Standing], reason:
 
 
 def _objects(lake: Lake, contract: Contract, rows: Sequence[Standing]) -> list[str]:
-    """Bronze and quarantine objects of one delivery, of all attempts, with and without a receipt."""
+    """Bronze, quarantine and outbox objects of one delivery, of all attempts, with and without a receipt."""
     values = {"department": contract.department, "feed": contract.feed, "batch": rows[0].sent}
     with lake.log.reading() as connection:
         found = {str(key) for (key,) in connection.execute(_BATCH_OBJECTS, values).fetchall()}
@@ -215,7 +219,7 @@ def _objects(lake: Lake, contract: Contract, rows: Sequence[Standing]) -> list[s
             for dt, batch in batches | {(manifest.dt, manifest.batch)}:
                 folder = keys.table_folder(zone, contract.department, contract.feed, table, dt, batch)
                 found |= {info.key for info in lake.store.list(f"{folder}/")}
-    return sorted(found)
+    return sorted(found | outbox.of_batch(lake, contract, manifest.dt, manifest.batch))
 
 
 def _put_tombstone(

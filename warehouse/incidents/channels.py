@@ -12,7 +12,7 @@ import json
 import logging
 import smtplib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Protocol
 
 import httpx
@@ -31,6 +32,7 @@ from ingestion.settings import Settings
 from warehouse.incidents.model import ChannelName
 from warehouse.incidents.notice import Text
 
+_WORKBOOK = ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TRANSIENT_HTTP = (408, 425, 429)
 _SERVER_ERRORS = range(500, 600)
@@ -52,27 +54,41 @@ class Channel(Protocol):
 
 def channels(settings: Settings) -> list[Channel]:
     """The channels that the settings configure, possibly none. Raises ConfigurationError where settings contradict."""
-    configured: list[Channel] = []
-    if settings.smtp_host is not None:
-        configured.append(Smtp(_check_mail_settings(settings)))
+    mail = mail_channel(settings)
+    configured: list[Channel] = [mail] if mail else []
     if settings.webhook_url is not None:
         configured.append(Webhook(settings))
     return configured
 
 
+def mail_channel(settings: Settings) -> Smtp | None:
+    """The mail server; None where none is configured. Raises ConfigurationError where settings contradict."""
+    return Smtp(_check_mail_settings(settings)) if settings.smtp_host is not None else None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A workbook that a mail carries, and the name it has there."""
+
+    name: str
+    path: Path
+
+
 @dataclass(frozen=True)
 class Smtp:
-    """Sends one mail to one steward. The Message-ID is the notice's id, so most mail readers show a repeat once."""
+    """Sends one mail to one person. The Message-ID is the notice's id, so most mail readers show a repeat once."""
 
     settings: Settings
     name: ChannelName = "smtp"
 
-    def send(self, text: Text, recipient: str | None) -> str | None:
+    def send(self, text: Text, recipient: str | None, *, attachments: Sequence[Attachment] = ()) -> str | None:
         """See Channel.send."""
         if recipient is None:
             return "the contract names no mail address"
         try:
             message = self._message(text, recipient)
+            for one in attachments:
+                message.add_attachment(one.path.read_bytes(), *_WORKBOOK, filename=one.name)
         except (ValueError, MessageError):
             return "a mail address in the contract or the settings cannot be used"
         return _send_with_retries(self.settings, lambda: self._deliver(message))

@@ -26,6 +26,13 @@ Kind = Literal[
     "records_expired",
     "task_failed",
 ]
+STEWARDS: frozenset[str] = frozenset({"delivery_late", "delivery_held"})
+"""Kinds that stewards are notified of, since only they can end them; of `delivery_refused` they get a mail for many
+files (warehouse.stewards.mail)."""
+OPERATORS: frozenset[str] = frozenset(
+    {"source_unreachable", "delivery_failed", "product_blocked", "records_expired", "task_failed"}
+)
+"""Kinds that operators are notified of."""
 NoticeEvent = Literal["opened", "resolved"]
 ChannelName = Literal["smtp", "webhook"]
 

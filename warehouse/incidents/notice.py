@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from ingestion.clocks import shown
 from warehouse.incidents.model import Incident, NoticeEvent
 from warehouse.incidents.wording import WORDS
+from warehouse.title import Language
 
 LONGEST = 400
 _ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#]*)[^\s?#]*(?:[?#]\S*)?", re.IGNORECASE)
@@ -62,6 +63,47 @@ def compose(incident: Incident, event: NoticeEvent, *, title: str | None, timezo
         body=body + "\n",
         document=_document(incident, event, subject, body),
     )
+
+
+def compose_for_steward(
+    incident: Incident,
+    event: NoticeEvent,
+    language: Language,
+    *,
+    title: str | None,
+    timezone: str,
+    page_url: str | None,
+) -> Text:
+    """The notice to a steward that an incident opened or is resolved: in one language, only what a steward can do."""
+    zone = ZoneInfo(timezone)
+
+    def say(zh: str, en: str) -> str:
+        return zh if language == "zh" else en
+
+    words, colon = WORDS[incident.kind], say("：", ": ")
+    name = say(*words.name)
+    if event == "resolved":
+        name = say(f"已恢复：{name}", f"Resolved: {name}")
+    feed = one_line(f"{title} ({incident.subject})" if title else incident.subject)
+    mark = say("【合成数据】", "[synthetic data] ") if incident.synthetic else ""
+    lines = [name, f"{say('数据', 'Feed')}{colon}{feed}"]
+    if incident.synthetic:
+        lines.append(say("注意：合成数据，来自模拟城市。", "Note: synthetic data of a simulated city."))
+    if incident.first is not None and incident.last is not None:
+        span = f"{shown(incident.first.start, zone)} – {shown(incident.last.end, zone)} ({timezone})"
+        lines.append(f"{say('时段', 'Intervals')}{colon}{span}{say('，共', '; ')}{incident.intervals}{say(' 个', '')}")
+    if event == "resolved":
+        lines += ["", say("无需处理。", "Nothing is left to do.")]
+    else:
+        lines += [
+            f"{say('现状', 'Now')}{colon}{say(*words.left)}",
+            f"{say('请处理', 'Please')}{colon}{say(*words.asked)}",
+        ]
+        lines += [f"{say('页面', 'Page')}{colon}{page_url.rstrip('/')}/feed/{incident.subject}"] if page_url else []
+    body = "\n".join([*lines, "", f"{say('编号', 'Number')}{colon}{incident.id}"])
+    at = (incident.resolved_at if event == "resolved" else None) or incident.opened_at
+    subject = f"[citylake] {mark}{name}{colon}{feed}"
+    return Text(id=f"{incident.id}.{event}", at=at, subject=subject, body=body + "\n", document={})
 
 
 def _facts(incident: Incident, name: tuple[str, str], subject_line: str, timezone: str) -> list[str]:

@@ -16,8 +16,8 @@ from ingestion.errors import ConfigurationError
 from ingestion.lake import Lake
 from warehouse.incidents.book import Book
 from warehouse.incidents.channels import Channel, channels
-from warehouse.incidents.model import ChannelName, Incident, Notice, NoticeEvent
-from warehouse.incidents.notice import compose
+from warehouse.incidents.model import OPERATORS, STEWARDS, ChannelName, Incident, Kind, Notice, NoticeEvent
+from warehouse.incidents.notice import Text, compose, compose_for_steward
 
 _IMMEDIATE_ATTEMPTS = 3
 _RETRY_INTERVAL = timedelta(hours=1)
@@ -47,16 +47,20 @@ def contracts_of(lake: Lake, subject: str) -> list[Contract]:
     return contracts or [contract for contract in lake.contracts.values() if contract.product == subject]
 
 
-def new_notices(lake: Lake, subject: str, event: NoticeEvent) -> list[Notice]:
-    """An unsent notice for every recipient on every configured channel.
+def recipients(lake: Lake, kind: Kind, subject: str) -> list[str]:
+    """Who is notified by mail: the stewards of the subject's contracts, or the operator of the settings, if any.
 
-    Recipients are the stewards of the subject's contracts; without a contract (a task of the warehouse) the operator
-    of the settings.
+    Nobody hears the same thing twice: of refused deliveries stewards get the mail of warehouse.stewards.mail instead.
     """
-    stewards = sorted({contract.citylake.steward.email for contract in contracts_of(lake, subject)})
-    if not stewards and lake.settings.operator_email:
-        stewards = [lake.settings.operator_email]
-    mails = [Notice(said=event, channel="smtp", recipient=email) for email in stewards if lake.settings.smtp_host]
+    if kind in STEWARDS:
+        return sorted({contract.citylake.steward.email for contract in contracts_of(lake, subject)})
+    return [lake.settings.operator_email] if kind in OPERATORS and lake.settings.operator_email else []
+
+
+def new_notices(lake: Lake, kind: Kind, subject: str, event: NoticeEvent) -> list[Notice]:
+    """An unsent notice for every recipient on every configured channel."""
+    people = recipients(lake, kind, subject) if lake.settings.smtp_host else []
+    mails = [Notice(said=event, channel="smtp", recipient=email) for email in people]
     return mails + ([Notice(said=event, channel="webhook")] if lake.settings.webhook_url else [])
 
 
@@ -97,23 +101,33 @@ def _send_one(
     """Send one notice if it is still pending and due, and record the result."""
     current = book.load(incident.kind, incident.subject, incident.id)
     due = next((n for n in current.pending() if n.key == notice.key), None) if current else None
-    if current is None or due is None or not _is_due(due, book.lake.clock()):
+    if current is None or due is None or not is_due(due.attempts, due.tried_at, book.lake.clock()):
         return
     if channel is None and not current.is_open and configuration_error is None:
         _record(book, current, [n for n in current.notices if n.key != due.key], "not_told")
         return
-    contract = book.lake.contracts.get(current.subject)
-    timezone = contract.calendar.timezone if contract else book.lake.settings.timezone
-    text = compose(current, due.said, title=contract.title if contract else None, timezone=timezone)
+    text = _compose(book.lake, current, due)
     error = channel.send(text, due.recipient) if channel else configuration_error or "the channel is not configured"
     book.lake.on_step("notice_sent")
     _record_attempt(book, current, due, error)
     (notified.failed if error else notified.sent).append((current.id, due.said, error or due.channel))
 
 
-def _is_due(notice: Notice, now: datetime) -> bool:
-    is_early = notice.attempts < _IMMEDIATE_ATTEMPTS or notice.tried_at is None
-    return is_early or (notice.tried_at is not None and notice.tried_at + _RETRY_INTERVAL <= now)
+def _compose(lake: Lake, incident: Incident, notice: Notice) -> Text:
+    """The notice in its recipient's language: that of a steward is in the contract, others get both."""
+    contract, settings = lake.contracts.get(incident.subject), lake.settings
+    title = contract.title if contract else None
+    if contract and notice.channel == "smtp" and incident.kind in STEWARDS:
+        language = contract.citylake.steward.language
+        return compose_for_steward(
+            incident, notice.said, language, title=title, timezone=settings.timezone, page_url=settings.page_url
+        )
+    return compose(incident, notice.said, title=title, timezone=settings.timezone)
+
+
+def is_due(attempts: int, tried_at: datetime | None, now: datetime) -> bool:
+    """Whether what failed `attempts` times, the last time at `tried_at`, is to be tried: after three, once an hour."""
+    return attempts < _IMMEDIATE_ATTEMPTS or tried_at is None or tried_at + _RETRY_INTERVAL <= now
 
 
 def _record_attempt(book: Book, incident: Incident, notice: Notice, error: str | None) -> None:

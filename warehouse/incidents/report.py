@@ -70,7 +70,7 @@ def report(
             last=span,
             intervals=1 if interval else 0,
             synthetic=is_synthetic(lake, subject),
-            notices=new_notices(lake, subject, "opened"),
+            notices=new_notices(lake, kind, subject, "opened"),
             **facts,
         )
         opened = book.write(opened, "opened")

@@ -150,14 +150,14 @@ def _notify_pending(book: Book, now: datetime, swept: Swept) -> None:
 
 def _with_new_recipients(book: Book, incident: Incident) -> Incident:
     existing = {notice.key for notice in incident.notices}
-    if all(notice.key in existing for notice in new_notices(book.lake, incident.subject, "opened")):
+    if all(notice.key in existing for notice in new_notices(book.lake, incident.kind, incident.subject, "opened")):
         return incident
     with book.changing(incident.kind, incident.subject):
         current = book.load(incident.kind, incident.subject, incident.id)
         if current is None or not current.is_open:
             return incident
         existing = {notice.key for notice in current.notices}
-        added = [n for n in new_notices(book.lake, incident.subject, "opened") if n.key not in existing]
+        added = [n for n in new_notices(book.lake, incident.kind, incident.subject, "opened") if n.key not in existing]
         changed = current.model_copy(update={"notices": [*current.notices, *added]})
         book.touch(changed)
         return changed

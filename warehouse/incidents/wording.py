@@ -9,11 +9,15 @@ from warehouse.incidents.model import Kind
 
 @dataclass(frozen=True)
 class Words:
-    """Name, what is left in the lake, next step; `{subject}` is filled in. Chinese, then English."""
+    """Name, what is left in the lake, next step; `{subject}` is filled in. Chinese, then English.
+
+    `asked` is what a steward is asked to do, of kinds that stewards are notified of.
+    """
 
     name: tuple[str, str]
     left: tuple[str, str]
     next_step: tuple[str, str]
+    asked: tuple[str, str] = ("", "")
 
 
 WORDS: dict[Kind, Words] = {
@@ -59,6 +63,10 @@ WORDS: dict[Kind, Words] = {
             "请核实数据是否完整、减少的记录是否属实，再决定接受或拒绝：citylake held",
             "Find out whether it is whole and any loss of records is meant, then accept or reject it: citylake held",
         ),
+        asked=(
+            "请核实该批数据是否完整、减少的记录是否属实，并确认接受或拒绝。",
+            "find out whether the delivery is whole and any loss of records is meant, and confirm or refuse it.",
+        ),
     ),
     "delivery_late": Words(
         ("数据迟报", "Late delivery"),
@@ -66,6 +74,10 @@ WORDS: dict[Kind, Words] = {
         (
             "请尽快报送所列时段的数据；到达后自动补入并关闭本告警。",
             "Send the intervals named; they are taken in on arrival and this incident ends by itself.",
+        ),
+        asked=(
+            "请尽快报送所列时段的数据；到达后自动补入，无需回复。",
+            "send the intervals named; they are taken in on arrival, and no answer is needed.",
         ),
     ),
     "product_blocked": Words(

@@ -18,6 +18,7 @@ from warehouse.incidents import sweep as incidents
 from warehouse.incidents.sweep import Swept
 from warehouse.status.read import read_status
 from warehouse.status.write import write_status
+from warehouse.stewards.mail import send_due
 
 if TYPE_CHECKING:
     from warehouse.build.report import BuildReport
@@ -36,21 +37,32 @@ def judge(lake: Lake, report: BuildReport) -> list[Verdict]:
 
 
 def sweep(lake: Lake, now: datetime | None = None) -> Swept:
-    """Open, count and resolve incidents and send notices, then write the status. Raises what the sweep raises."""
+    """Open, count and resolve incidents and send notices, mail stewards what is due, then write the status.
+
+    Raises what the sweep of incidents raises.
+    """
     swept = incidents.sweep(lake, now)
+    _attempt(lake, "mail to stewards was not sent", "mail", lambda: _mail(lake, swept))
     rewrite(lake, now)
     return swept
 
 
 def rewrite(lake: Lake, now: datetime | None = None) -> bool:
     """Write the status of each edition as it is now; False, after a line in the log, where that failed."""
-    return _attempt(lake, "the status", lambda: write_status(lake, read_status(lake, now)))
+    return _attempt(lake, "the status was not written", "status", lambda: write_status(lake, read_status(lake, now)))
 
 
-def _attempt(lake: Lake, what: str, work: Callable[[], object]) -> bool:
+def _mail(lake: Lake, swept: Swept) -> None:
+    """Mail stewards what is due by the machine's clock, which receipts have, and add what was sent."""
+    mailed = send_due(lake)
+    swept.notified.sent += mailed.sent
+    swept.notified.failed += mailed.failed
+
+
+def _attempt(lake: Lake, failed: str, step: str, work: Callable[[], object]) -> bool:
     try:
         work()
     except Exception as error:
-        log.warning("%s was not written: %s", what, as_known_error(error, lake.settings, "status"))
+        log.warning("%s: %s", failed, as_known_error(error, lake.settings, step))
         return False
     return True

@@ -57,7 +57,7 @@ def services(variables: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def test_every_secret_is_made_private_random_and_never_replaced(secrets_made: Path, tmp_path: Path) -> None:
-    for name in (".env.compose", ".env.city"):
+    for name in (".env.compose", ".env.lake", ".env.city"):
         assert stat.S_IMODE((secrets_made / name).stat().st_mode) == 0o600
         ignored = subprocess.run(["git", "check-ignore", "-q", name], cwd=REPO, check=False)
         assert ignored.returncode == 0, f"{name} is not ignored by git"
@@ -75,11 +75,12 @@ def test_every_secret_is_made_private_random_and_never_replaced(secrets_made: Pa
     (tmp_path / ".env.compose").unlink()
     assert subprocess.run([*command, tmp_path], cwd=REPO, check=False, capture_output=True).returncode == 1
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == {
-        path: content for path, content in before.items() if path.name == ".env.city"
+        path: content for path, content in before.items() if path.name != ".env.compose"
     }
 
 
 def test_a_secret_that_a_newer_version_needs_is_added(secrets_made: Path, tmp_path: Path) -> None:
+    shutil.copy2(secrets_made / ".env.lake", tmp_path)
     kept = (secrets_made / ".env.compose").read_text(encoding="utf-8").splitlines()
     earlier = [line for line in kept if not line.startswith("POSTGRES_ADMIN_PASSWORD")]
     (tmp_path / ".env.compose").write_text("\n".join(earlier), encoding="utf-8")
@@ -89,8 +90,22 @@ def test_a_secret_that_a_newer_version_needs_is_added(secrets_made: Path, tmp_pa
     found, before = env_file(tmp_path / ".env.compose"), env_file(secrets_made / ".env.compose")
     assert found.pop("POSTGRES_ADMIN_PASSWORD") != before.pop("POSTGRES_ADMIN_PASSWORD")
     assert found == before
-    assert [path.name for path in tmp_path.iterdir()] == [".env.compose"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env.compose", ".env.lake"]
     assert stat.S_IMODE((tmp_path / ".env.compose").stat().st_mode) == 0o600
+
+
+def test_settings_that_an_earlier_version_kept_with_the_secrets_are_copied_for_the_page(
+    secrets_made: Path, tmp_path: Path
+) -> None:
+    shutil.copy2(secrets_made / ".env.compose", tmp_path)
+    secret = ["CITYLAKE_CONN_OFFICE=http://office/?token=abc", "CITYLAKE_SMTP_PASSWORD=abc", "CITYLAKE_WEBHOOK_URL=abc"]
+    kept = ["CITYLAKE_CONTRACTS=/srv/contracts", "CITYLAKE_TIMEZONE=Asia/Shanghai"]
+    (tmp_path / ".env.city").write_text("\n".join([*secret, *kept, ""]), encoding="utf-8")
+    command = [sys.executable, "-m", "infra.compose.secrets", str(tmp_path)]
+    said = subprocess.run(command, cwd=REPO, check=True, capture_output=True, text=True).stdout
+    assert said == "compose-secrets: added .env.lake, from the settings in .env.city\n"
+    assert env_file(tmp_path / ".env.lake") == dict(line.split("=", 1) for line in kept)
+    assert stat.S_IMODE((tmp_path / ".env.lake").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("name", sorted(MIDDLE))
@@ -186,23 +201,29 @@ def test_volumes_and_networks_are_declared_and_used(services: dict[str, dict[str
 
 
 def test_who_gets_which_secret(services: dict[str, dict[str, Any]], variables: dict[str, str]) -> None:
-    """The page and the triggerer cannot open the lake; keys of pseudonyms are where tasks run, and nowhere else."""
+    """The triggerer cannot open the lake, the page only read it and record decisions; keys of pseudonyms are where
+    tasks run, and nowhere else. The page knows no connection of a department and no mail password."""
 
     def knows(secret: str) -> set[str]:
         value = variables[secret]
         return {n for n, s in services.items() if any(value in str(v) for v in s["environment"].values())}
 
     airflow = {name for name in SERVICES if name.startswith("airflow-")} | {"init"}
-    assert knows("MINIO_ROOT_PASSWORD") == {"minio", "init", "airflow-scheduler", "airflow-dag-processor"}
+    opening = {"init", "airflow-scheduler", "airflow-dag-processor", "airflow-api-server"}
+    assert knows("MINIO_ROOT_PASSWORD") == opening | {"minio"}
     assert knows("POSTGRES_PASSWORD") == airflow
     assert knows("POSTGRES_ADMIN_PASSWORD") == {"postgres", "init"}
-    assert knows("POSTGRES_LOCKS_PASSWORD") == {"init", "airflow-scheduler", "airflow-dag-processor"}
+    assert knows("POSTGRES_LOCKS_PASSWORD") == opening
     assert knows("AIRFLOW_ADMIN_PASSWORD") == {"init"}
     assert knows("SIMULATOR_TOKEN") == {"simulator"}
     keys = {n for n, s in services.items() if any(v.startswith("keys:") for v in s.get("volumes", []))}
     assert keys == {"airflow-scheduler"}
     files = {name: [file["path"] for file in s.get("env_file", [])] for name, s in services.items()}
     assert {n for n, f in files.items() if ".env.city" in f} == {"airflow-scheduler", "airflow-dag-processor"}
+    assert {n for n, f in files.items() if ".env.lake" in f} == opening - {"init"}
+    assert "CITYLAKE_PSEUDONYM_KEYS" not in services["airflow-api-server"]["environment"]
+    plugins = {n for n, s in services.items() if "AIRFLOW__CORE__PLUGINS_FOLDER" in s["environment"]}
+    assert plugins == {"airflow-api-server"}
     assert {n for n, f in files.items() if "infra/airflow.env" in f} == airflow
 
 
@@ -248,7 +269,8 @@ def test_compose_itself_takes_the_file(secrets_made: Path, variables: dict[str, 
         # The parser's own command does not fill in variables: it gets the file with all of them filled in.
         written = yaml.safe_dump(loaded(variables), sort_keys=False).replace("$", "$$")
         (tmp_path / "docker-compose.yml").write_text(written, encoding="utf-8")
-        shutil.copy2(secrets_made / ".env.city", tmp_path)
+        for name in (".env.lake", ".env.city"):
+            shutil.copy2(secrets_made / name, tmp_path)
         (tmp_path / "infra").mkdir()
         shutil.copy2(REPO / "infra/airflow.env", tmp_path / "infra")
         command = [reference_parser(), "-format", "json", "-no-interpolation", tmp_path / "docker-compose.yml"]

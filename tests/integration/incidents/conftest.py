@@ -42,6 +42,7 @@ def mailing(box: Mailbox) -> dict[str, Any]:
         "smtp_port": box.port,
         "smtp_security": "none",
         "smtp_sender": "citylake@example.org",
+        "operator_email": "operator@example.org",
     }
 
 

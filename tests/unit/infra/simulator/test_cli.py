@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from infra.simulator.cli import app
 from infra.simulator.feeds import FEEDS
+from ingestion.city_time import city_time
+from ingestion.settings import Settings
 
 runner = CliRunner()
 
@@ -22,6 +24,13 @@ def test_one_day(tmp_path: Path) -> None:
     assert len(lines) == len(FEEDS)
     assert "1 correction, 1 late" in lines[0]
     assert len(list((tmp_path / "drop/qxj/wx_station_hourly").iterdir())) == 26
+
+
+def test_the_citys_time_is_what_a_lake_reads(tmp_path: Path) -> None:
+    clock = tmp_path / "clock" / "time.txt"
+    options = ["--out", str(tmp_path), "--day", "2026-03-02", "--clock", str(clock)]
+    assert runner.invoke(app, ["deliver", *options]).exit_code == 0
+    assert city_time(Settings(home=tmp_path, city_time=clock)).isoformat() == "2026-03-02T23:00:00+08:00"
 
 
 def test_all_days_equal_the_library(tmp_path: Path, out: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ingestion.errors import StoreError
 from tests.unit.warehouse.status.conftest import Days
 from warehouse.gate.record import latest
+from warehouse.incidents.notify import Notified
 from warehouse.release import layout
 from warehouse.status.refresh import judge, rewrite, sweep
 
@@ -58,3 +59,22 @@ def test_a_status_of_another_version_or_a_damaged_one_is_written_anew(days: Days
         assert days.product("weather").since == at
         assert rewrite(replace(days.lake))
         assert decisions(days)["weather"] == "passed"
+
+
+def test_the_sweep_mails_stewards_and_goes_on_without(
+    days: Days, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    days.run()
+    mailed = Notified(sent=[("refused-1", "refused", "smtp")], failed=[("refused-2", "refused", "no answer in time")])
+    monkeypatch.setattr("warehouse.status.refresh.send_due", lambda _: mailed)
+    swept = sweep(days.lake, days.now)
+    assert ("refused-1", "refused", "smtp") in swept.notified.sent
+    assert ("refused-2", "refused", "no answer in time") in swept.notified.failed
+
+    def full(_: object) -> None:
+        raise StoreError("put 'outbox/x': No space left on device", left="nothing was stored")
+
+    monkeypatch.setattr("warehouse.status.refresh.send_due", full)
+    with caplog.at_level(logging.WARNING):
+        sweep(days.lake, days.now)
+    assert "mail to stewards was not sent: put 'outbox/x': No space left" in caplog.text

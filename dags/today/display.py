@@ -1,0 +1,108 @@
+"""How values are shown to people: text that cannot act, city time, ages, intervals.
+
+Every text that a template puts out passes `visible`, then Jinja's escaping: a control or direction character is
+shown as a mark with its code, so that no file name can reorder the words around it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from ingestion import clocks
+from ingestion.receipts.model import Span
+from warehouse.title import Language
+
+LONGEST = 2_000
+"""Characters of one value that are shown."""
+_KEPT = "\n\t"
+_INERT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+"""Unicode categories that no glyph stands for: controls, formats (direction, zero width), surrogates, separators."""
+_DAY = timedelta(days=1)
+_SAME = timedelta(minutes=5)
+_LONGEST_DAY, _SHORTEST_DAY = timedelta(hours=26), timedelta(hours=22)
+
+
+def visible(value: Any) -> Any:
+    """A text with every character that has no glyph as `⟨U+202E⟩`, shortened; other values as they are.
+
+    What is safe already (Markup) is not touched.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(c if c in _KEPT or unicodedata.category(c) not in _INERT else f"⟨U+{ord(c):04X}⟩" for c in shown)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Times for one response, in one language and in the city's zone.
+
+    `now` is the city's time, to which ages of calendar moments are counted; `recorded` the machine's, which receipts,
+    releases and actions carry. They differ where the city is simulated.
+    """
+
+    now: datetime
+    recorded: datetime
+    zone: ZoneInfo
+    language: Language
+
+    @property
+    def is_simulated(self) -> bool:
+        """Is the city's time not this machine's?"""
+        return abs(self.now - self.recorded) > _SAME
+
+    def shown(self, moment: datetime | None) -> str:
+        """City time to the minute; empty without a moment."""
+        return "" if moment is None else clocks.shown(moment, self.zone)
+
+    def age(self, moment: datetime | None, *, recorded: bool = False) -> str:
+        """`3 hours ago`, `in 2 days`, in words of the language; of a recorded moment by the machine's time."""
+        if moment is None:
+            return ""
+        from babel.dates import format_timedelta
+
+        past = moment - (self.recorded if recorded else self.now)
+        return str(format_timedelta(past, add_direction=True, threshold=1.2, locale=self.language))
+
+    def days_ago(self, day: date | None) -> str:
+        """The age of a local day: `today`, `2 days ago`."""
+        if day is None:
+            return ""
+        today = self.now.astimezone(self.zone).date()
+        if day == today:
+            return "今天" if self.language == "zh" else "today"
+        from babel.dates import format_timedelta
+
+        return str(format_timedelta(day - today, add_direction=True, granularity="day", locale=self.language))
+
+    def iso(self, moment: datetime) -> str:
+        """For the `datetime` of a `<time>`: city time with its offset."""
+        return moment.astimezone(self.zone).isoformat(timespec="seconds")
+
+    def interval(self, span: Span | None) -> str:
+        """An interval as local days, or as times of a day: `2026-03-02`, `2026-03-02 … 2026-03-08`,
+        `2026-03-02 08:00–09:00`.
+        """
+        if span is None:
+            return ""
+        start, end = span.start.astimezone(self.zone), span.end.astimezone(self.zone)
+        if end - start < _SHORTEST_DAY:
+            last = f"{end:%H:%M}" if (end - timedelta.resolution).date() == start.date() else f"{end:%m-%d %H:%M}"
+            return f"{start:%Y-%m-%d %H:%M}–{last}"
+        if end - start <= _LONGEST_DAY:
+            return f"{start:%Y-%m-%d}"
+        return f"{start:%Y-%m-%d} … {end - _DAY:%Y-%m-%d}"
+
+    @property
+    def offset(self) -> str:
+        """The city's offset now: `UTC+08:00`."""
+        text = f"{self.now.astimezone(self.zone):%z}"
+        return f"UTC{text[:3]}:{text[3:5]}"
