@@ -37,6 +37,7 @@ _EDITIONS = {
     "nothing_new": "无更新 nothing new",
     "nothing_releasable": "无可发布 nothing to release",
     "on_hold": "暂停发布 on hold",
+    "awaiting_approval": "待审批 waits for approval",
 }
 
 
@@ -73,7 +74,8 @@ def release_note(published: Sequence[Published], blocked: Mapping[str, Sequence[
 
 def _released(one: Published) -> str:
     if one.outcome != "published":
-        return f"({one.release})" if one.release else ""
+        waiting = f": {listed(one.awaiting)}" if one.awaiting else ""
+        return f"({one.release}){waiting}" if one.release else waiting.removeprefix(": ")
     fresh = listed(one.fresh) if one.fresh else "the same tables again"
     return f"{one.release}: {fresh}"
 

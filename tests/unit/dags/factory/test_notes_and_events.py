@@ -154,3 +154,19 @@ def test_a_note_is_never_longer_than_airflow_keeps(context: Context) -> None:
 
     leave_note("x" * 5000)
     assert len(context.pushed["note"]) == 1000
+
+
+def test_a_release_note_has_words_for_every_outcome() -> None:
+    from typing import get_args
+
+    from dags.factory.notes import release_note
+    from warehouse.publish.run import Outcome, Published
+
+    for outcome in get_args(Outcome):
+        one = Published(edition="open", outcome=outcome, release="r1", parent=None, message="", fresh=["weather"])
+        assert "r1" in release_note([one], {})
+    waiting = {"outcome": "awaiting_approval", "awaiting": ["weather"], "parent": None, "message": ""}
+    assert release_note([Published(edition="open", release="r1", **waiting)], {}) == (
+        "open: 待审批 waits for approval (r1): weather"
+    )
+    assert release_note([Published(edition="open", release=None, **waiting)], {}).endswith("approval weather")
