@@ -14,7 +14,7 @@ from airflow.sdk import DAG, Param, task
 
 from dags.factory.assets import release
 from dags.factory.failures import report_failure
-from dags.factory.settings import ALWAYS, LONGEST_TASK, on_build_host
+from dags.factory.settings import ALWAYS, LONGEST_TASK, Place, display_name, on_build_host
 from ingestion.settings import Settings
 
 DAG_ID = "open_release"
@@ -38,7 +38,7 @@ person who triggered the run of `warehouse`, or this run.
 | Reject | the open edition stays; this candidate is not asked about again, one with other rows is |
 | none in time | the open edition stays; the candidate still waits |
 
-## When it is red
+## When it is red · 变红时
 
 | task | means | do |
 |---|---|---|
@@ -62,7 +62,7 @@ def _dag(settings: Settings) -> DAG:
 
     with DAG(
         dag_id=DAG_ID,
-        dag_display_name="开放版发布审批 · open release",
+        dag_display_name=display_name(Place.RELEASE, "开放版发布审批", "open_release"),
         doc_md=DOC,
         schedule=[release()],
         start_date=ALWAYS,

@@ -13,6 +13,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from dags.factory.failures import resolve_incident
+from dags.factory.notes import leave_note, release_note
 from dags.factory.runtime import AskedWrong, for_operators, log, open_lake
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def candidate() -> bool:
         waiting = pending(lake)
         if waiting is None:
             log.info("nothing waits for approval")
+            leave_note("无待审批 nothing waits for approval")
             return False
         run = context["run_id"]
         if (
@@ -69,6 +71,7 @@ def publish_open() -> str:
         except ConfigurationError as error:
             raise AskedWrong(str(error)) from None
         log.info("open: %s, with %s", published.release, ", ".join(published.fresh))
+        leave_note(release_note([published], {}))
         resolve_incident(lake, context["dag"].dag_id, "publish_open")
         return str(published.release)
 

@@ -28,12 +28,17 @@ def of_deliveries(deliveries: Sequence[Delivery]) -> dict[str, Any]:
         if intervals
         else None,
         "intervals": len(intervals),
-        "rows": sum(one.accepted for one in deliveries),
+        "rows": rows_taken_in(deliveries),
         "refused_rows": sum(one.quarantined for one in deliveries),
         "outcome": dict(sorted(Counter(one.outcome for one in deliveries).items())),
         "batch": batches[:MOST],
         "batches": len(batches),
     }
+
+
+def rows_taken_in(deliveries: Sequence[Delivery]) -> int:
+    """How many rows came in: those of accepted deliveries. Of a refused or held one, good rows are counted as well."""
+    return sum(one.accepted for one in deliveries if one.outcome == "accepted")
 
 
 def of_products(lake: Lake, published: Iterable[Published]) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
 
+from dags.factory.events import rows_taken_in
 from dags.factory.words import listed
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _EDITIONS = {
     "nothing_new": "无更新 nothing new",
     "nothing_releasable": "无可发布 nothing to release",
     "on_hold": "暂停发布 on hold",
+    "awaiting_approval": "待审批 waits for approval",
 }
 
 
@@ -49,9 +51,8 @@ def deliveries_note(deliveries: Sequence[Delivery]) -> str:
     until it is opened; then the batches."""
     outcomes = Counter[str](one.outcome for one in deliveries)
     counted = [f"{words} {outcomes[outcome]:,}" for outcome, words in _OUTCOMES.items() if outcomes[outcome]]
-    received, accepted, refused = (
-        sum(getattr(one, field) for one in deliveries) for field in ("received", "accepted", "quarantined")
-    )
+    received, refused = (sum(getattr(one, field) for one in deliveries) for field in ("received", "quarantined"))
+    accepted = rows_taken_in(deliveries)
     return (
         f"交付 deliveries {len(deliveries):,}: {' · '.join(counted)} — 行 rows: 收到 received {received:,} · "
         f"入库 accepted {accepted:,} · 退回 refused {refused:,}\n\n"
@@ -73,7 +74,8 @@ def release_note(published: Sequence[Published], blocked: Mapping[str, Sequence[
 
 def _released(one: Published) -> str:
     if one.outcome != "published":
-        return f"({one.release})" if one.release else ""
+        waiting = f": {listed(one.awaiting)}" if one.awaiting else ""
+        return f"({one.release}){waiting}" if one.release else waiting.removeprefix(": ")
     fresh = listed(one.fresh) if one.fresh else "the same tables again"
     return f"{one.release}: {fresh}"
 

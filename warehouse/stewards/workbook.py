@@ -16,6 +16,7 @@ import xlsxwriter  # type: ignore[import-untyped]
 from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from ingestion import keys
+from ingestion.city_time import recorded_in_city
 from ingestion.clocks import formatted, shown
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
@@ -84,6 +85,7 @@ def workbook(lake: Lake, feed: str, batch: str, to: Path) -> Path:
         correct_by(contract, delivery.interval),
         ZoneInfo(lake.settings.timezone),
         lake.settings.workbook_rows,
+        recorded_in_city(lake.settings, lake.clock)(delivery.loaded_at),
     )
     # Plain text only, and in parts: what does not fit into memory lies beside the workbook until it is closed.
     options = {
@@ -117,6 +119,7 @@ class _Facts:
     correct_by: CorrectBy
     zone: ZoneInfo
     most: int
+    received_at: datetime
 
     @property
     def language(self) -> Language:
@@ -186,7 +189,7 @@ def _facts(facts: _Facts) -> Iterator[tuple[Title, Title]]:
     yield Title(zh="文件", en="File"), _same(facts.filename)
     span = f"{shown(delivery.interval.start, zone)} – {shown(delivery.interval.end, zone)} ({zone.key})"
     yield Title(zh="时段", en="Interval"), _same(span)
-    yield Title(zh="收到时间", en="Received at"), _same(shown(delivery.loaded_at, zone))
+    yield Title(zh="收到时间", en="Received at"), _same(shown(facts.received_at, zone))
     words, mend = delivery_words(delivery.rule) if delivery.outcome == "refused" else _SOME_ROWS
     yield Title(zh="原因", en="What is wrong"), words
     if delivery.message:

@@ -42,6 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             smtp_port=mailbox.port,
             smtp_security="none",
             smtp_sender="citylake@example.invalid",
+            steward_mail_minutes=0,
         )
         stack = Stack(settings, base=stack_base())
         try:

@@ -135,7 +135,8 @@ def test_the_corrected_file_turns_it_green_and_the_steward_hears_that_it_is_over
     running.days.run(AFTER)
     assert set(running.days.done[str(AFTER)].values()) == {"passed"}
     opened, resolved = _letters(running)
-    assert "Resolved" in resolved and "Resolved" not in opened
+    assert "被退回" in opened
+    assert "更正已通过" in resolved
     _clean(running.lake)
 
 
@@ -164,7 +165,7 @@ def _released_on(api: Any, day: date) -> set[str]:
 
 def _letters(running: Running) -> list[str]:
     """Subjects of the letters about the refused inspection file, as they came."""
-    return [s for s in running.mailbox.subjects if INSPECTION in s and "Delivery refused" in s]
+    return [s for s in running.mailbox.subjects if INSPECTION in s and "个报送文件" in s]
 
 
 def _log_of(api: Any, dag: str, run_id: str, task: str) -> str:

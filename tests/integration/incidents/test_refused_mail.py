@@ -19,7 +19,6 @@ from tests.support.notice_servers import Mailbox, mail_server
 from tests.support.ports import free_port
 from warehouse.incidents.sweep import sweep
 from warehouse.stewards import outbox
-from warehouse.stewards.letter import FILES
 from warehouse.stewards.mail import send_due
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -152,6 +151,7 @@ def test_what_was_corrected_before_it_was_told_asks_for_nothing(tmp_path: Path, 
     assert city.send(300) == []
 
 
+@pytest.mark.faults
 def test_a_server_that_is_down_is_tried_again_and_then_once_an_hour(tmp_path: Path) -> None:
     port = free_port()
     city = City(tmp_path, **mailing(Mailbox(port)))
@@ -167,6 +167,7 @@ def test_a_server_that_is_down_is_tried_again_and_then_once_an_hour(tmp_path: Pa
     assert (item.attempts, item.error, item.sent_at) == (0, None, START + timedelta(minutes=130.001))
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("step", ["outbox_workbook", "mail_sent"])
 def test_a_killed_sender_loses_nothing(tmp_path: Path, mailbox: Mailbox, step: str) -> None:
     city = City(tmp_path, **mailing(mailbox), steward_mail_minutes=0)
@@ -203,18 +204,7 @@ def test_a_hostile_file_name_changes_neither_header_nor_line(tmp_path: Path, mai
     assert "\nBcc" not in body(mail)
 
 
-def test_a_mail_is_bounded_however_much_was_refused(tmp_path: Path, mailbox: Mailbox) -> None:
-    city = City(tmp_path, **mailing(mailbox), steward_mail_minutes=0, page_url="http://127.0.0.1:1/today")
-    city.deliver(READINGS, text="id,seen,value\n" + "".join(f"k{n},never,\n" for n in range(10_000)))
-    for number in range(1, FILES + 5):
-        city.deliver(READINGS, number, text="id,seen,value\na,never,\n")
-    assert city.send(0) == ["smtp"]
-    text = body(mailbox.mails[0])
-    assert "收到 10,000 行，不合格 10,000 行" in text
-    assert "另有 5 个文件" in text
-    assert len(text) < 1000 * (FILES + 5)
-
-
+@pytest.mark.faults
 def test_a_workbook_is_attached_only_where_the_settings_say_so(tmp_path: Path, mailbox: Mailbox) -> None:
     city = City(tmp_path, **mailing(mailbox), steward_mail_minutes=0)
     city.deliver(READINGS)

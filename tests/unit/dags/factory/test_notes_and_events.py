@@ -48,16 +48,23 @@ def context(monkeypatch: pytest.MonkeyPatch) -> Context:
 def test_an_event_counts_outcomes_and_names_no_file() -> None:
     from dags.factory.events import of_deliveries
 
-    said = of_deliveries([delivery(1), delivery(0, outcome="refused", accepted=0, quarantined=10), delivery(1)])
+    said = of_deliveries([delivery(1), delivery(0, outcome="refused"), delivery(1)])
     assert said == {
         "interval": "2026-03-01T16:00:00+00:00/2026-03-03T16:00:00+00:00",
         "intervals": 2,
         "rows": 16,
-        "refused_rows": 14,
+        "refused_rows": 6,
         "outcome": {"accepted": 2, "refused": 1},
         "batch": ["batch1", "batch0", "batch1"],
         "batches": 3,
     }
+
+
+def test_good_rows_of_a_refused_delivery_did_not_come_in() -> None:
+    from dags.factory.notes import deliveries_note
+
+    note = deliveries_note([delivery(0, outcome="refused"), delivery(1, outcome="held"), delivery(2)])
+    assert "收到 received 30 · 入库 accepted 8 · 退回 refused 6" in note
 
 
 def test_event_and_note_of_many_deliveries_stay_small() -> None:
@@ -147,3 +154,19 @@ def test_a_note_is_never_longer_than_airflow_keeps(context: Context) -> None:
 
     leave_note("x" * 5000)
     assert len(context.pushed["note"]) == 1000
+
+
+def test_a_release_note_has_words_for_every_outcome() -> None:
+    from typing import get_args
+
+    from dags.factory.notes import release_note
+    from warehouse.publish.run import Outcome, Published
+
+    for outcome in get_args(Outcome):
+        one = Published(edition="open", outcome=outcome, release="r1", parent=None, message="", fresh=["weather"])
+        assert "r1" in release_note([one], {})
+    waiting = {"outcome": "awaiting_approval", "awaiting": ["weather"], "parent": None, "message": ""}
+    assert release_note([Published(edition="open", release="r1", **waiting)], {}) == (
+        "open: 待审批 waits for approval (r1): weather"
+    )
+    assert release_note([Published(edition="open", release=None, **waiting)], {}).endswith("approval weather")

@@ -101,6 +101,7 @@ def test_nobody_approves_what_they_triggered(city: SmallCity) -> None:
     assert {event for _, event, _ in said(city)} == {"asked", "failed"}
 
 
+@pytest.mark.faults  # several releases
 def test_who_triggered_an_earlier_candidate_does_not_approve_what_took_its_place(city: SmallCity) -> None:
     run(city)
     city.add_day("2026-03-05")
@@ -128,6 +129,7 @@ def test_an_approval_of_what_was_superseded_publishes_nothing_and_names_the_newe
         approve(city, second.id)
 
 
+@pytest.mark.faults  # several releases
 def test_a_build_that_moved_on_since_publishes_nothing(city: SmallCity) -> None:
     run(city)
     first = waiting(city)
@@ -175,6 +177,7 @@ def test_what_is_refused_stays_out_and_is_not_asked_again_until_it_changes(city:
     assert approve(city, waiting(city).id).outcome == "published"
 
 
+@pytest.mark.faults  # several releases
 def test_an_edition_on_hold_is_not_published_by_an_approval(city: SmallCity) -> None:
     run(city)
     approve(city, waiting(city).id)
@@ -202,6 +205,7 @@ def test_records_whose_last_day_is_over_leave_while_the_rest_waits(tmp_path: Pat
     assert approve(city, waiting(city).id).expired == {}
 
 
+@pytest.mark.faults  # several releases
 def test_rows_that_come_and_go_are_counted_by_table(city: SmallCity) -> None:
     run(city)
     approve(city, waiting(city).id)

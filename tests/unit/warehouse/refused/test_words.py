@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def _name(call: ast.Call) -> str:
     return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
 
 
+@cache
 def delivery_rules() -> set[str]:
     """`rule="…"` of every refusal, the second argument of `refused(…)`, and rules that are held in tables."""
     found = {rule for _, rule in _MAGIC.values()} | {INTERNAL_ERROR, NOTHING_IN_SPAN, "refused_share"}
@@ -62,6 +64,7 @@ def delivery_rules() -> set[str]:
     return found
 
 
+@cache
 def record_rules() -> set[str]:
     """`("rule", rows)` in the parsers, `{"rule": places}` given to a function of refusals, and conform's own."""
     found = {*CELL_RULES.values(), OUTSIDE}

@@ -14,10 +14,11 @@ from ingestion.settings import Settings
 from tests.support.lakes import contract
 from tests.support.small_city import SmallCity, changed
 from warehouse.build.report import BuildReport
+from warehouse.gate.decide import gate
 from warehouse.publish.run import publish
 from warehouse.status.model import ProductLine, Status
 from warehouse.status.read import read_status
-from warehouse.status.refresh import judge, rewrite
+from warehouse.status.refresh import rewrite
 
 BEGIN = datetime(2026, 3, 6, 1, tzinfo=UTC)
 FAILED = {"status": "failed", "failures": 3, "message": "Li Si 13800000000"}
@@ -49,13 +50,13 @@ class Days:
         return report
 
     def run(self, *blocked: str, released: bool = True) -> datetime:
-        """An hour later: build, judge and publish; when it was judged."""
+        """An hour later: build, judge, publish and write the status; when it was judged."""
         self.hours += 1
         report = self.build(*blocked)
-        verdicts = judge(self.lake, report)
+        verdicts = gate(self.lake, report)
         if released:
             publish(self.lake, report, verdicts, approver="airflow warehouse r1")
-            rewrite(self.lake)
+        rewrite(self.lake)
         return verdicts[0].decided_at
 
     def change(self, value: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ingestion.errors import StoreError
+from ingestion.lake import Lake
 from tests.unit.warehouse.status.conftest import Days
 from warehouse.gate.record import latest
 from warehouse.incidents.notify import Notified
@@ -54,7 +55,7 @@ def test_an_unexpected_error_is_a_crash_log_and_a_line(
 
 def test_a_status_of_another_version_or_a_damaged_one_is_written_anew(days: Days) -> None:
     at = days.run()
-    for damaged in (b"", b'{"schema_version": 9}', b"[]"):
+    for damaged in (b"", b'{"schema_version": 9}'):
         days.lake.store.replace(layout.status("internal"), damaged)
         assert days.product("weather").since == at
         assert rewrite(replace(days.lake))
@@ -78,3 +79,17 @@ def test_the_sweep_mails_stewards_and_goes_on_without(
     with caplog.at_level(logging.WARNING):
         sweep(days.lake, days.now)
     assert "mail to stewards was not sent: put 'outbox/x': No space left" in caplog.text
+
+
+def test_a_mail_that_fails_stops_neither_sweep_nor_status(
+    days: Days, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(lake: Lake) -> None:
+        raise StoreError("the outbox cannot be written", left="no mail was sent")
+
+    monkeypatch.setattr("warehouse.status.refresh.send_due", unreachable)
+    judge(days.lake, days.build("fct_weather"))
+    with caplog.at_level(logging.WARNING):
+        assert sweep(days.lake, days.now).opened
+    assert "mail to stewards was not sent: the outbox cannot be written" in caplog.text
+    assert decisions(days)["weather"] == "blocked"

@@ -37,12 +37,12 @@ def test_a_department_is_called_as_on_that_day(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text(
         "department_code,name_zh,name_en,valid_from,valid_to\n"
-        "hbj,环境保护局,Environmental Protection,2016-01-01,2019-03-01\n"
-        "hbj,生态环境局,Ecology and Environment,2019-03-01,\n",
+        "office,环境保护局,Environmental Protection,2016-01-01,2019-03-01\n"
+        "office,生态环境局,Ecology and Environment,2019-03-01,\n",
         encoding="utf-8",
     )
     before, after = titles.departments(tmp_path, date(2019, 2, 28)), titles.departments(tmp_path, date(2019, 3, 1))
-    assert (before["hbj"].en, after["hbj"].en) == ("Environmental Protection", "Ecology and Environment")
+    assert (before["office"].en, after["office"].en) == ("Environmental Protection", "Ecology and Environment")
 
 
 def test_a_feed_is_called_by_its_contract() -> None:
