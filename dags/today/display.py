@@ -7,6 +7,7 @@ shown as a mark with its code, so that no file name can reorder the words around
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,7 +25,6 @@ _KEPT = "\n\t"
 _INERT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Unicode categories that no glyph stands for: controls, formats (direction, zero width), surrogates, separators."""
 _DAY = timedelta(days=1)
-_SAME = timedelta(minutes=5)
 _LONGEST_DAY, _SHORTEST_DAY = timedelta(hours=26), timedelta(hours=22)
 
 
@@ -41,36 +41,35 @@ def visible(value: Any) -> Any:
     return "".join(c if c in _KEPT or unicodedata.category(c) not in _INERT else f"⟨U+{ord(c):04X}⟩" for c in shown)
 
 
+def _as_it_is(moment: datetime) -> datetime:
+    return moment
+
+
 @dataclass(frozen=True)
 class Clock:
     """Times for one response, in one language and in the city's zone.
 
-    `now` is the city's time, to which ages of calendar moments are counted; `recorded` the machine's, which receipts,
-    releases and actions carry. They differ where the city is simulated.
+    `now` is the city's time, to which ages are counted. `in_city` gives of a moment that the machine's clock recorded
+    (an action, a release) the city's time then; they differ where the city is simulated. Moments of the status are the
+    city's already.
     """
 
     now: datetime
-    recorded: datetime
     zone: ZoneInfo
     language: Language
-
-    @property
-    def is_simulated(self) -> bool:
-        """Is the city's time not this machine's?"""
-        return abs(self.now - self.recorded) > _SAME
+    in_city: Callable[[datetime], datetime] = _as_it_is
 
     def shown(self, moment: datetime | None) -> str:
         """City time to the minute; empty without a moment."""
         return "" if moment is None else clocks.shown(moment, self.zone)
 
-    def age(self, moment: datetime | None, *, recorded: bool = False) -> str:
-        """`3 hours ago`, `in 2 days`, in words of the language; of a recorded moment by the machine's time."""
+    def age(self, moment: datetime | None) -> str:
+        """`3 hours ago`, `in 2 days`, in words of the language."""
         if moment is None:
             return ""
         from babel.dates import format_timedelta
 
-        past = moment - (self.recorded if recorded else self.now)
-        return str(format_timedelta(past, add_direction=True, threshold=1.2, locale=self.language))
+        return str(format_timedelta(moment - self.now, add_direction=True, threshold=1.2, locale=self.language))
 
     def days_ago(self, day: date | None) -> str:
         """The age of a local day: `today`, `2 days ago`."""

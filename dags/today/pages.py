@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from dags.today.access import Caller, caller_of, not_found, require
 from dags.today.overview import BLOCKED, NEEDS_A_PERSON, STATES, overview
 from dags.today.render import clock_of, page_of, show, words
-from dags.today.runs import runbook, runs_of
+from dags.today.runs import runbook_of, runs_of
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from warehouse.title import Language
 
 router = APIRouter()
-LEDGER_ENTRIES = 200
+LEDGER_ENTRIES, OFF_ROWS = 200, 200
 LONGEST_PARAMETER = 200
 Choice = Annotated[str | None, Query(max_length=LONGEST_PARAMETER)]
 
@@ -72,7 +72,7 @@ def feed(request: Request, feed: str) -> HTMLResponse:
         deliveries=found,
         counts={d.batch: rule_counts(lake, feed, d.batch) for d in found if d.quarantined},
         runs=runs_of(page.airflow(caller.token), feed),
-        runbook=runbook(lake.settings, line.state),
+        runbook=runbook_of(lake.settings, line.state),
         may_run=caller.may_run(feed),
     )
 
@@ -99,7 +99,7 @@ def product(request: Request, product: str) -> HTMLResponse:
         feeds=[feed for feed in caller.readable(status.feeds) if feed.feed in line.feeds],
         editions=[(edition, newest[edition.edition]) for edition in shown],
         offered={edition.edition: _offered(newest[edition.edition], edition.release) for edition in shown},
-        runbook=runbook(lake.settings, BLOCKED) if line.verdict == BLOCKED else None,
+        runbook=runbook_of(lake.settings, BLOCKED) if line.verdict == BLOCKED else None,
     )
 
 
@@ -114,16 +114,23 @@ def ledger(request: Request) -> HTMLResponse:
 
 
 @router.get("/reconcile")
-def reconciliation(request: Request, run: Choice = None) -> HTMLResponse:
-    """Do the counts agree from source to release? Counted when asked for."""
-    from warehouse.reconcile.run import reconcile
+def reconciliation(request: Request) -> HTMLResponse:
+    """Did the counts agree from source to release, when they were last compared?"""
+    from warehouse.reconcile.last import last
 
     caller, lake = caller_of(request), page_of(request).lake()
-    rows = None
-    if run:
-        rows = [row for row in reconcile(lake).rows if row.feed is None or caller.may_read(row.feed)]
-        rows.sort(key=lambda row: row.status != "off")
-    return show(request, "reconcile.html", clock=clock_of(request, lake), rows=rows)
+    kept = last(lake)
+    rows = [row for row in kept.off if row.feed is None or caller.may_read(row.feed)] if kept else []
+    total = len(rows) + kept.left_out if kept else 0
+    return show(
+        request,
+        "reconcile.html",
+        clock=clock_of(request, lake),
+        last=kept,
+        rows=rows,
+        total=total,
+        shown=OFF_ROWS,
+    )
 
 
 def _offered(entries: list[Entry], current: str | None) -> set[str]:

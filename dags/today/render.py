@@ -20,6 +20,7 @@ from dags.today.display import Clock, visible
 from dags.today.forms import Signer
 from dags.today.reasons import read_reason
 from dags.today.texts import LANGUAGES, Texts, language_of, texts
+from ingestion.city_time import recorded_in_city
 from warehouse.title import Language, Title
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def language(request: Request) -> Language:
 
 def clock_of(request: Request, lake: Lake, now: datetime | None = None) -> Clock:
     """The city's time for a response. Raises ConfigurationError."""
-    return Clock(now or lake.city_time(), lake.clock(), ZoneInfo(lake.settings.timezone), language(request))
+    zone, in_city = ZoneInfo(lake.settings.timezone), recorded_in_city(lake.settings, lake.clock)
+    return Clock(now or lake.city_time(), zone, language(request), in_city)
 
 
 def show(request: Request, template: str, *, code: int = 200, **values: Any) -> HTMLResponse:

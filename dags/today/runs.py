@@ -40,7 +40,9 @@ def runs_of(airflow: AirflowRest, feed: str) -> dict[str, str]:
     return found
 
 
-def runbook(settings: Settings, state: str) -> str | None:
-    """Address of the runbook for a state; None where none is needed or the address of the pages is not known."""
-    name, pages = RUNBOOKS.get(state), getattr(settings, "pages_url", None)
-    return f"{pages.rstrip('/')}/runbooks/{name}.html" if name and pages else None
+def runbook_of(settings: Settings, state: str) -> str | None:
+    """Address of the runbook for a state; None where it needs none, or where no pages are served."""
+    from warehouse.runbooks import runbook
+
+    name = RUNBOOKS.get(state)
+    return runbook(settings, name) if name and settings.pages_url else None

@@ -19,7 +19,7 @@ from dags.today.render import Page
 from ingestion.lake import Lake
 
 PREFIX = "/today"
-SECRET = "a secret of tests"
+SECRET = "a secret of tests"  # noqa: S105 - opens nothing
 HOST = "http://lake.example"
 
 

@@ -222,7 +222,7 @@ def test_who_gets_which_secret(services: dict[str, dict[str, Any]], variables: d
     assert {n for n, f in files.items() if ".env.city" in f} == {"airflow-scheduler", "airflow-dag-processor"}
     assert {n for n, f in files.items() if ".env.lake" in f} == opening - {"init"}
     assert "CITYLAKE_PSEUDONYM_KEYS" not in services["airflow-api-server"]["environment"]
-    plugins = {n for n, s in services.items() if "AIRFLOW__CORE__PLUGINS_FOLDER" in s["environment"]}
+    plugins = {n for n, s in services.items() if "dags/plugins" in str(s["environment"])}
     assert plugins == {"airflow-api-server"}
     assert {n for n, f in files.items() if "infra/airflow.env" in f} == airflow
 

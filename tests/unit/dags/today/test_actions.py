@@ -94,7 +94,9 @@ def test_first_it_is_said_what_will_happen_and_a_reason_is_asked(office: Office)
         assert "What will happen" in words(response)
         assert 'name="reason"' in response.text
     assert events(office.lake) == []
-    missing = office.browser("operator").post("/action/accept", {**fields(office, "accept"), "confirm": "yes", "reason": " "})
+    missing = office.browser("operator").post(
+        "/action/accept", {**fields(office, "accept"), "confirm": "yes", "reason": " "}
+    )
     assert missing.status_code == 422
     assert "Give a reason." in words(missing)
     hidden = office.browser("operator").post(

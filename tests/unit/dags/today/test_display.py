@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 4, 15, 0, tzinfo=UTC)
 
 
 def clock(**changes: object) -> Clock:
-    parts = {"now": NOW, "recorded": NOW, "zone": ZONE, "language": "en"} | changes
+    parts = {"now": NOW, "zone": ZONE, "language": "en"} | changes
     return Clock(**parts)  # type: ignore[arg-type]
 
 
@@ -44,13 +44,6 @@ def test_times_are_the_citys_and_ages_in_words() -> None:
     assert clock().days_ago(date(2026, 3, 4)) == "today"
     assert clock(language="zh").days_ago(date(2026, 3, 2)) == "2天前"
     assert (clock().shown(None), clock().age(None), clock().days_ago(None), clock().interval(None)) == ("",) * 4
-
-
-def test_what_was_recorded_is_aged_by_the_machines_time() -> None:
-    simulated = clock(recorded=datetime(2026, 11, 30, 12, tzinfo=UTC))
-    assert simulated.is_simulated and not clock().is_simulated
-    taken_in = datetime(2026, 11, 30, 11, 55, tzinfo=UTC)
-    assert simulated.age(taken_in, recorded=True) == "5 minutes ago"
 
 
 @pytest.mark.parametrize(

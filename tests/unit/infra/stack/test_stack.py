@@ -43,13 +43,22 @@ def test_the_scheduler_ends_first_and_the_database_last(tmp_path: Path) -> None:
             one.wait()
 
 
-def test_secrets_of_the_lake_go_only_to_processes_that_run_its_code(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, s3_secret_key=SecretStr("s3cret"))
-    settings.connect({"CITYLAKE_CONN_OFFICE": "https://me:s3cret@host"})
+def test_secrets_of_the_lake_go_only_to_processes_that_need_them(tmp_path: Path) -> None:
+    """The page "today" reads the lake; keys, connections and mail are for tasks."""
+    secrets = {"smtp_password": "mail", "webhook_secret": "hook", "pseudonym_key": "0" * 64}
+    settings = Settings(home=tmp_path, s3_secret_key=SecretStr("s3cret"), **secrets)  # type: ignore[arg-type]  # text
+    settings.connect({"CITYLAKE_CONN_OFFICE": "https://me:pass@host"})
     stack = Stack(settings)
     stack.reserve()
-    message = {
-        service.name for service in stack.airflow.services() if "s3cret" in "".join(service.environment.values())
-    }
-    assert message == {"airflow-scheduler", "airflow-dag-processor"}
+
+    def knows(secret: str) -> set[str]:
+        services = stack.airflow.services()
+        return {one.name for one in services if secret in one.environment.values()}
+
+    tasks = {"airflow-scheduler", "airflow-dag-processor"}
+    assert knows("s3cret") == tasks | {"airflow-api-server"}
+    for secret in (*secrets.values(), "https://me:pass@host"):
+        assert knows(secret) == tasks
+    plugins = {one.name: one.environment.get("AIRFLOW__CORE__PLUGINS_FOLDER", "") for one in stack.airflow.services()}
+    assert [name for name, folder in plugins.items() if folder.endswith("dags/plugins")] == ["airflow-api-server"]
     assert all("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in service.environment for service in stack.airflow.services())
