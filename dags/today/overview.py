@@ -86,7 +86,9 @@ def _in_state(
 
 
 def _counts(feeds: list[FeedLine], products: list[ProductLine]) -> list[Count]:
-    found = [(state, [_feed_problem(line) for line in feeds if line.state == state]) for state in NEEDS_A_PERSON]
+    found: list[tuple[str, list[Problem]]] = [
+        (state, [_feed_problem(line) for line in feeds if line.state == state]) for state in NEEDS_A_PERSON
+    ]
     found.append((BLOCKED, [_product_problem(line) for line in products if line.verdict == BLOCKED]))
     return [Count(state, len(lines), lines[:SHOWN]) for state, lines in found if lines]
 

@@ -34,8 +34,19 @@ class Office(NamedTuple):
 
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
+    """An office of one test, to act on."""
+    return made_office(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """An office that the tests of a module only look at."""
+    return made_office(tmp_path_factory.mktemp("office"))
+
+
+def made_office(home: Path) -> Office:
     """Day 0 is good, day 1 refused; the correction of day 0 lost most of its keys and is held."""
-    made = lake(tmp_path, contracts={FEED: contract()}, clock=lambda: NOW)
+    made = lake(home, contracts={FEED: contract()}, clock=lambda: NOW)
     feed = made.contracts[FEED]
     drop(made, "readings_20260302.csv", rows("abcdefgh"))
     (good,) = ingest_interval(made, feed, day(0))

@@ -25,46 +25,45 @@ OPERATORS = {"admin", "operator"}
 STEWARDS = {"steward", "neighbour"}
 
 
-def paths(office: Office) -> dict[str, set[str]]:
+def paths(seen: Office) -> dict[str, set[str]]:
     """Every address and the accounts that see it."""
     return {
         "/": EVERYBODY,
         "/?state=late&department=office": EVERYBODY,
         f"/feed/{FEED}": EVERYBODY,
         "/reconcile": EVERYBODY,
-        f"/refused/{FEED}/{office.refused}": EVERYBODY,
-        f"/refused/{FEED}/{office.refused}?text=1": {"steward"},
+        f"/refused/{FEED}/{seen.refused}": EVERYBODY,
+        f"/refused/{FEED}/{seen.refused}?text=1": {"steward"},
         "/ledger": OPERATORS,
         "/outbox": OPERATORS | STEWARDS,
-        f"/workbook/{FEED}/{office.refused}": {"steward"},
+        f"/workbook/{FEED}/{seen.refused}": {"steward"},
     }
 
 
-def test_who_sees_what(office: Office) -> None:
-    for path, allowed in paths(office).items():
-        seen = {account for account in CALLERS if office.browser(account).get(path).status_code == 200}
-        assert seen == allowed, path
-        refused = {account: office.browser(account).get(path).status_code for account in CALLERS.keys() - allowed}
-        assert set(refused.values()) <= {403}, path
+def test_who_sees_what(seen: Office) -> None:
+    for path, allowed in paths(seen).items():
+        answers = {account: seen.browser(account).get(path).status_code for account in CALLERS}
+        assert {account for account, answer in answers.items() if answer == 200} == allowed, path
+        assert set(answers.values()) <= {200, 403}, path
 
 
-def test_without_an_account_there_is_only_the_way_to_the_login(office: Office) -> None:
-    for path in [*paths(office), "/nothing", "/feed/x/y/z"]:
-        response = office.browser(None).get(path)
+def test_without_an_account_there_is_only_the_way_to_the_login(seen: Office) -> None:
+    for path in [*paths(seen), "/nothing", "/feed/x/y/z"]:
+        response = seen.browser(None).get(path)
         assert response.status_code in (401, 404), path
         assert FEED not in response.text.replace("next=", "") or response.status_code == 401
-    page = office.browser(None).get("/")
+    page = seen.browser(None).get("/")
     assert page.status_code == 401
     assert 'href="/auth/login?next=%2Ftoday%2F"' in page.text
-    assert office.browser(None).post("/action/withdraw", {"subject": "internal"}).status_code == 401
+    assert seen.browser(None).post("/action/withdraw", {"subject": "internal"}).status_code == 401
 
 
-def test_every_response_has_the_headers(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = office.browser("viewer")
+def test_every_response_has_the_headers(seen: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = seen.browser("viewer")
     responses = [browser.get(path) for path in ("/", "/nothing", "/ledger", "/static/today.css", "/static/nothing.css")]
     responses += [
         browser.post("/action/withdraw"),
-        office.browser(None).get("/"),
+        seen.browser(None).get("/"),
         browser.get(f"/refused/{FEED}/a?offset=x"),
     ]
 
@@ -79,12 +78,12 @@ def test_every_response_has_the_headers(office: Office, monkeypatch: pytest.Monk
         assert {name: response.headers[name] for name in HEADERS} == HEADERS, response.url
 
 
-def test_an_error_of_the_lake_is_said_with_what_to_do(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_lake_is_said_with_what_to_do(seen: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(_: Lake) -> Status:
         raise LakeBusy("another process builds", left="nothing was changed", next_step="wait a moment")
 
     monkeypatch.setattr(pages, "read_status", busy)
-    response = office.browser("viewer").get("/")
+    response = seen.browser("viewer").get("/")
     assert response.status_code == 503
     assert all(part in words(response) for part in ("another process builds", "nothing was changed", "wait a moment"))
 
@@ -95,40 +94,40 @@ def test_an_empty_lake_has_a_page(tmp_path: Path) -> None:
     assert "Nothing is late, held, refused or blocked." in words(response)
 
 
-def test_the_first_page_says_what_is_wrong_and_of_whom(office: Office) -> None:
-    said = words(office.browser("viewer").get("/"))
+def test_the_first_page_says_what_is_wrong_and_of_whom(seen: Office) -> None:
+    said = words(seen.browser("viewer").get("/"))
     assert "1 refused" in said
     assert FEED in said
     assert "1 waiting for a decision" in said
     assert "A. Steward" in said
-    chinese = office.browser("viewer", "zh").get("/")
+    chinese = seen.browser("viewer", "zh").get("/")
     assert '<html lang="zh-CN">' in chinese.text
     assert "1 个被退回" in words(chinese)
 
 
-def test_the_feeds_page_counts_rules_and_offers_what_the_account_may(office: Office) -> None:
+def test_the_feeds_page_counts_rules_and_offers_what_the_account_may(seen: Office) -> None:
     for account in EVERYBODY:
-        page = office.browser(account).get(f"/feed/{FEED}")
+        page = seen.browser(account).get(f"/feed/{FEED}")
         buttons = set(re.findall(r'action="/today/action/(\w+)"', page.text))
         may = account in OPERATORS | {"office"}
         assert buttons == ({"accept", "reject", "rerun"} if may else set()), account
         assert "'seen' is not a date" in lxml.html.fromstring(page.text).text_content()
 
 
-def test_runs_are_linked_by_the_batches_of_their_events(office: Office) -> None:
-    event = {"source_run_id": "manual__1", "extra": {"batch": [office.refused]}}
-    office.airflow.answers["/assets/events"] = {"asset_events": [event, {"source_run_id": "x", "extra": None}]}
-    page = office.browser("viewer").get(f"/feed/{FEED}")
+def test_runs_are_linked_by_the_batches_of_their_events(seen: Office) -> None:
+    event = {"source_run_id": "manual__1", "extra": {"batch": [seen.refused]}}
+    seen.airflow.answers["/assets/events"] = {"asset_events": [event, {"source_run_id": "x", "extra": None}]}
+    page = seen.browser("viewer").get(f"/feed/{FEED}")
     assert f'href="/dags/{FEED}/runs/manual__1" data-airflow' in page.text
-    assert office.airflow.calls[-1][2] == "token-viewer"
+    assert seen.airflow.calls[-1][2] == "token-viewer"
 
 
-def test_the_language_is_kept(office: Office) -> None:
-    chosen = office.browser("viewer").get("/?lang=zh")
+def test_the_language_is_kept(seen: Office) -> None:
+    chosen = seen.browser("viewer").get("/?lang=zh")
     cookie = chosen.headers["set-cookie"]
     assert all(part in cookie for part in ("today_language=zh", "HttpOnly", "SameSite=lax", "Path=/today"))
-    assert '<html lang="zh-CN">' in office.browser("viewer").get("/", cookie="today_language=zh").text
-    assert "set-cookie" not in office.browser("viewer").get("/?lang=xx").headers
+    assert '<html lang="zh-CN">' in seen.browser("viewer").get("/", cookie="today_language=zh").text
+    assert "set-cookie" not in seen.browser("viewer").get("/?lang=xx").headers
 
 
 HOSTILE = (
@@ -187,18 +186,18 @@ def status_of(text: str) -> Status:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_texts_are_inert(office: Office, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_hostile_texts_are_inert(seen: Office, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(pages, "read_status", lambda _: status_of(text))
     part = quote(text[:150], safe="")
     addresses = ["/", f"/?department={part}&state={part}", f"/product/{part}"]
     for language in ("zh", "en"):
         for address in addresses:
-            response = office.browser("operator", language).get(address)
+            response = seen.browser("operator", language).get(address)
             assert response.status_code in (200, 404)
             if response.headers["content-type"].startswith("text/html"):  # else no route of the page has that address
                 require_inert(response.text)
             assert "hit" not in response.headers.get("set-cookie", "")
-    page = office.browser("operator").get("/")
+    page = seen.browser("operator").get("/")
     if "script" in text:
         assert text.replace("<", "&lt;").replace(">", "&gt;") in page.text
 
@@ -219,7 +218,7 @@ def require_inert(page: str) -> None:
     assert not re.search("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]", page)
 
 
-def test_nothing_is_asked_of_another_host(office: Office) -> None:
+def test_nothing_is_asked_of_another_host(seen: Office) -> None:
     for path in ("/", f"/feed/{FEED}", "/reconcile"):
-        page = office.browser("operator").get(path).text
+        page = seen.browser("operator").get(path).text
         assert not re.findall(r"""(?:src|href|action)=["'](?:https?:)?//""", page.replace(HOST, ""))
