@@ -32,6 +32,10 @@ $(STAMP): $(LOCKS) pyproject.toml infra/setup.sh
 demo: setup ## Run the simulated city through Airflow and leave it running (ONCE=1: end after; DAYS=n, HISTORY=n, HOME_DIR=dir)
 	@$(BIN)/python -m infra.demo --home $(HOME_DIR) $(if $(DAYS),--days $(DAYS)) $(if $(HISTORY),--history $(HISTORY)) $(if $(ONCE),--once)
 
+.PHONY: screenshots
+screenshots: setup ## Take the pictures in docs/images of the demonstration, while it runs (HOME_DIR=dir)
+	@$(BIN)/python -m infra.screenshots --home $(HOME_DIR)
+
 .PHONY: compose-secrets
 compose-secrets: setup ## Make the secrets docker-compose.yml needs, once: .env.compose, .env.lake, .env.city
 	@$(BIN)/python -m infra.compose.secrets

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli import main
 from infra.demo import summary
 from infra.demo.days import Days
 from infra.demo.departments import serve_departments
@@ -75,14 +76,18 @@ def demo_settings(home: Path, city: City) -> Settings:
     quick retries."""
     # What departments deliver is as private as the raw zone.
     own_folder(home / "city")
+    contracts = web_contracts(home / "city" / "contracts", exchange=True)
     return Settings(
         home=home,
-        contracts=web_contracts(home / "city" / "contracts", exchange=True),
+        contracts=contracts,
         drop=home / "city" / "drop",
         city_time=home / "city" / "time.txt",
         schedule_until=city.date_of(city.days),
         retry_delay_seconds=RETRY_SECONDS,
         lock_timeout_seconds=LOCK_SECONDS,
+        # One account is the steward of every department, and its mail is composed at once.
+        stewards={"steward": sorted(folder.name for folder in contracts.iterdir() if folder.is_dir())},
+        steward_mail_minutes=0,
     )
 
 
@@ -106,6 +111,8 @@ def _run(days: Days, history: int, *, once: bool) -> None:
         days.run(day)
     days.sweep()
     summary.show(days.lake, days.console, days.done, since)
+    if once:
+        main(["--home", str(days.lake.settings.root), "status"])
     summary.show_next_steps(days.lake, days.console)
     if not once:
         _keep_running(days)
@@ -118,8 +125,6 @@ def _keep_running(days: Days) -> None:
     stack, console = days.stack, days.console
     summary.show_addresses(stack, read_status(days.lake), console)
     if sys.stdin.isatty():
-        from warehouse.cli import main
-
         console.print("An SQL prompt on the release; .quit leaves it, the pages stay until Ctrl-C.", style="bold")
         main(["--home", str(stack.settings.root), "sql"])
     console.print("Ctrl-C ends all of it.")

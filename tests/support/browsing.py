@@ -117,7 +117,10 @@ def examine(watched: Watched, url: str) -> list[str]:
 
 def problems(watched: Watched) -> list[str]:
     """What is wrong with the page as it is shown now."""
-    violations = Axe().run(watched.page).response["violations"]
+    axe = Axe()
+    if not watched.page.evaluate("'axe' in window"):
+        watched.page.evaluate(axe.axe_script)
+    violations = watched.page.evaluate("axe.run({resultTypes: ['violations']}).then(found => found.violations)")
     found = [
         f"axe {one['id']}: {one['help']}: {node['target']} {node['html'][:120]}"
         for one in violations

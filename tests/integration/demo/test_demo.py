@@ -13,7 +13,11 @@ import httpx
 import psutil
 import pytest
 
+from infra.simulator.planted import UNRESOLVED
+from ingestion.lake import open_lake
+from ingestion.settings import Settings
 from tests.support.dbt_files import DbtFiles
+from warehouse.status.read import read_status
 
 pytestmark = pytest.mark.faults
 
@@ -60,8 +64,11 @@ def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp
         "rules broken by refused rows",
         "current internal release: 2",
         "dbt docs",
+        "/today/",
+        "steward: ",
     ):
         assert part in said
+    _leaves_something_to_do(home, said)
     assert not [one for one in stack["running"] if psutil.pid_exists(one["pid"])]
 
     before = _objects(home)
@@ -82,6 +89,16 @@ def test_a_day_reaches_a_release_stays_up_until_ctrl_c_and_is_not_done_twice(tmp
     assert asked.returncode == 0, asked.stderr
     assert '"rows"' in asked.stdout
     assert "SYNTHETIC" in asked.stderr
+
+
+def _leaves_something_to_do(home: Path, said: str) -> None:
+    """A feed that is late and one whose correction waits, as planted, are on the page and in what was printed."""
+    planted = {"absent": "late", "lost": "held"}
+    expected = {entry.feed: planted[entry.kind] for entry in UNRESOLVED if entry.kind in planted}
+    status = read_status(open_lake(Settings.at(home)))
+    assert {line.feed: line.state for line in status.feeds if line.state not in ("good", "never")} == expected
+    for feed, state in expected.items():
+        assert any(line.split()[:2] == [state, feed] for line in said.splitlines()), (state, feed)
 
 
 def _listens_on_loopback_only(stack: dict[str, list[dict[str, int]]]) -> None:
