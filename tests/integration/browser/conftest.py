@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from infra.stack.stack import Stack
+from ingestion.city_time import set_city_time
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
 from tests.support import office
@@ -59,7 +60,7 @@ def set_time(settings: Settings, day: date) -> None:
     """Make it noon of the day after `day` in the city."""
     assert settings.city_time is not None
     moment = datetime.combine(day + timedelta(days=1), NOON, office.LOCAL)
-    settings.city_time.write_text(moment.isoformat(), encoding="utf-8")
+    set_city_time(settings.city_time, moment)
 
 
 @pytest.fixture(scope="module")
