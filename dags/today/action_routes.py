@@ -64,9 +64,13 @@ def _confirm(request: Request, at: At, wanted: Asked, *, status: int = 200, erro
 
 
 def _result(request: Request, wanted: Asked, said: dict[str, str]) -> dict[str, str]:
-    """What the page after the action says: done, and where the catalogue has it, left and next."""
+    """What the page after the action says: done, and where the catalogue has it, left and next.
+
+    `said` may name the sentence that is next.
+    """
     t, named = words(request), {**_named(request, wanted), **said}
-    keys = {"done": f"result.{wanted.verb}", "left": f"result.{wanted.verb}_left", "next": f"result.{wanted.verb}_next"}
+    following = said.get("next", f"result.{wanted.verb}_next")
+    keys = {"done": f"result.{wanted.verb}", "left": f"result.{wanted.verb}_left", "next": following}
     return {name: t(key, **named) for name, key in keys.items() if key in t}
 
 

@@ -6,19 +6,21 @@ own token. Each is in the ledger of actions before it is done.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dags.today.access import Caller, not_found, require
-from dags.today.airflow_rest import AirflowRest
+from dags.today.access import WAREHOUSE, Caller, not_found, require
+from dags.today.airflow_rest import AirflowRefused, AirflowRest
 from ingestion.errors import ConfigurationError
 from warehouse.actions.model import Verb
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
 
+log = logging.getLogger("citylake.today")
 EDITION_VERBS: tuple[Verb, ...] = ("rollback", "withdraw", "resume", "approve", "refuse")
 FEED_VERBS: tuple[Verb, ...] = ("rerun", "accept", "reject")
 VERBS: tuple[Verb, ...] = (*FEED_VERBS, *EDITION_VERBS, "close")
@@ -116,7 +118,19 @@ def _decide(at: At, action: Asked) -> dict[str, str]:
 
     accept = action.verb == "accept"
     perform.decide_held(at.lake, at.caller.actor, action.subject, action.details["batch"], accept, action.reason)
-    return {}
+    return _start_warehouse(at, action) if at.caller.is_operator else {}
+
+
+def _start_warehouse(at: At, action: Asked) -> dict[str, str]:
+    """Have the warehouse take in what was decided; where Airflow refuses, its next run does it all the same."""
+    note = f"{at.caller.actor.signature}: {action.reason}"
+    body: dict[str, object] = {"logical_date": None, "conf": {}, "note": note}
+    try:
+        run = at.airflow.post(f"/dags/{WAREHOUSE}/dagRuns", body)["dag_run_id"]
+    except AirflowRefused as error:
+        log.warning("no warehouse run was started after %s of %s: %s", action.verb, action.subject, error.message)
+        return {}
+    return {"run": run, "next": "result.warehouse_started"}
 
 
 def _roll_back(at: At, action: Asked) -> dict[str, str]:

@@ -121,14 +121,23 @@ def done(browser: Browser, verb: str, form: dict[str, str]) -> str:
 
 def test_a_held_delivery_is_accepted_and_rejected(office: Office) -> None:
     form = fields(office, "reject")
+    office.airflow.answers["/dags/warehouse/dagRuns"] = RUN_ANSWER
     said = done(office.browser("operator"), "reject", form)
     assert f"the delivery {office.held} of {FEED} was rejected" in said
+    posted = [call for call in office.airflow.calls if call[0] == "POST"]
+    assert [(path, token) for _, path, token, _ in posted] == [("/dags/warehouse/dagRuns", "token-operator")]
+    assert posted[0][-1]["note"].endswith(": checked with the office")
+    started = "the warehouse takes it in: its run manual__2026 is queued"
+    assert started in said
+    del office.airflow.answers["/dags/warehouse/dagRuns"]
     assert not holds.held(office.lake)
-    done(office.browser("office"), "accept", form)
-    assert events(office.lake) == [
+    assert started not in done(office.browser("office"), "accept", form), "an account that may not run the warehouse"
+    assert len([call for call in office.airflow.calls if call[0] == "POST"]) == 1
+    assert started not in done(office.browser("operator"), "accept", form), "Airflow refuses; the decision stands"
+    assert events(office.lake)[:4] == [
         ("reject", FEED, "asked"), ("reject", FEED, "done"), ("accept", FEED, "asked"), ("accept", FEED, "done"),
     ]  # fmt: skip
-    entry = ledger.recent(office.lake, 1)[0]
+    entry = ledger.recent(office.lake, 3)[-1]
     assert (entry.actor.account, entry.actor.role, entry.actor.via) == ("office", "user", "page")
     assert entry.reason == "checked with the office"
     assert "checked with the office" in words(office.browser("operator").get("/ledger"))
