@@ -24,7 +24,7 @@ LONGEST = 2_000
 _KEPT = "\n\t"
 _INERT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Unicode categories that no glyph stands for: controls, formats (direction, zero width), surrogates, separators."""
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _LONGEST_DAY, _SHORTEST_DAY = timedelta(hours=26), timedelta(hours=22)
 
 
@@ -67,6 +67,8 @@ class Clock:
         """`3 hours ago`, `in 2 days`, in words of the language."""
         if moment is None:
             return ""
+        if abs(moment - self.now) < _MINUTE:
+            return "刚刚" if self.language == "zh" else "just now"
         from babel.dates import format_timedelta
 
         return str(format_timedelta(moment - self.now, add_direction=True, threshold=1.2, locale=self.language))

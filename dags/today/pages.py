@@ -56,13 +56,13 @@ def today(request: Request, department: Choice = None, state: Choice = None) -> 
 def feed(request: Request, feed: str) -> HTMLResponse:
     """One feed: what is wrong, what waits for a decision, the newest deliveries."""
     from dags.today.reads import deliveries
-    from warehouse.refused.read import rule_counts
+    from warehouse.refused.read import counts_of
 
     caller, page = caller_of(request), page_of(request)
     lake = page.lake()
     status = read_status(lake)
     line = line_of(status, caller, feed)
-    found = deliveries(lake, feed)
+    found, contract = deliveries(lake, feed), lake.contracts.get(feed)
     return show(
         request,
         "feed.html",
@@ -70,7 +70,7 @@ def feed(request: Request, feed: str) -> HTMLResponse:
         clock=clock_of(request, lake, status.at),
         line=line,
         deliveries=found,
-        counts={d.batch: rule_counts(lake, feed, d.batch) for d in found if d.quarantined},
+        counts={d.batch: counts_of(contract, d.rules) for d in found if d.rules} if contract else {},
         runs=runs_of(page.airflow(caller.token), feed),
         runbook=runbook_of(lake.settings, line.state),
         may_run=caller.may_run(feed),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingestion.receipts.model import Span
 
@@ -24,7 +24,7 @@ with newest as (
 ),
 counts as (
     select receipt_key, sum(received) as received, sum(accepted) as accepted, sum(quarantined) as quarantined,
-        sum(duplicates) as duplicates
+        sum(duplicates) as duplicates, map_from_entries(list((table_name, rules))) as rules
     from table_receipt semi join newest on table_receipt.receipt_key = newest.key
     group by receipt_key
 ),
@@ -34,7 +34,7 @@ decided as (
 )
 select
     newest.batch, newest.outcome, decided.verb, newest.rule, newest.message, interval_start, interval_end,
-    committed_at, coalesce(received, 0), coalesce(accepted, 0), coalesce(quarantined, 0), coalesce(duplicates, 0)
+    committed_at, rules, coalesce(received, 0), coalesce(accepted, 0), coalesce(quarantined, 0), coalesce(duplicates, 0)
 from newest left join counts on counts.receipt_key = newest.key left join decided on decided.batch = newest.batch
 order by committed_at desc
 """
@@ -43,7 +43,10 @@ _STATE = {"accept": "accepted", "reject": "rejected", "erase": "erased"}
 
 @dataclass(frozen=True)
 class Delivery:
-    """One receipt. `state` is its outcome, or what a person decided since; counts are rows."""
+    """One receipt. `state` is its outcome, or what a person decided since; counts are rows.
+
+    `rules` are rows by rule, by table.
+    """
 
     batch: str
     outcome: str
@@ -52,6 +55,7 @@ class Delivery:
     message: str | None
     interval: Span
     committed_at: datetime
+    rules: dict[str, dict[str, int]]
     received: int
     accepted: int
     quarantined: int
@@ -75,16 +79,15 @@ def deliveries(lake: Lake, feed: str, *, batch: str | None = None, limit: int = 
     return [_delivery(*row) for row in rows]
 
 
-def _delivery(
-    batch: str, outcome: str, verb: str | None, rule: str | None, message: str | None, start: datetime, end: datetime,
-    committed_at: datetime, *counts: int,
-) -> Delivery:  # fmt: skip
+def _delivery(*row: Any) -> Delivery:
+    """A row of the query."""
+    batch, outcome, verb, rule, message, start, end, committed_at, rules, *counts = row
     decides = verb is not None and (outcome == "held" or verb == "erase")
-    state = _STATE[verb] if verb is not None and decides else outcome
+    state = _STATE[verb] if decides else outcome
     span = Span(start=start.astimezone(UTC), end=end.astimezone(UTC))
-    return Delivery(
-        batch, outcome, state, rule, message, span, committed_at.astimezone(UTC), *(int(count) for count in counts)
-    )
+    broken = {table: found for table, found in (rules or {}).items() if found}
+    numbers = [int(count) for count in counts]
+    return Delivery(batch, outcome, state, rule, message, span, committed_at.astimezone(UTC), broken, *numbers)
 
 
 def releases(lake: Lake, edition: str, *, limit: int = RELEASES) -> list[Entry]:

@@ -41,6 +41,7 @@ def test_times_are_the_citys_and_ages_in_words() -> None:
     assert clock().age(NOW - timedelta(hours=3)) == "3 hours ago"
     assert clock(language="zh").age(NOW - timedelta(hours=3)) == "3小时前"
     assert clock().age(NOW + timedelta(days=2)) == "in 2 days"
+    assert clock().age(NOW + timedelta(seconds=9)) == "just now"
     assert clock().days_ago(date(2026, 3, 4)) == "today"
     assert clock(language="zh").days_ago(date(2026, 3, 2)) == "2天前"
     assert (clock().shown(None), clock().age(None), clock().days_ago(None), clock().interval(None)) == ("",) * 4
