@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from infra.cli import main
 from infra.demo import summary
 from infra.demo.days import Days
 from infra.demo.departments import serve_departments
@@ -27,6 +26,8 @@ from ingestion.lake import open_lake
 from ingestion.machine.rights import keep_private, own_folder
 from ingestion.settings import Settings
 from warehouse.cli.output import results
+from warehouse.cli.session import Session
+from warehouse.cli.status import show_status
 
 FAILED, INTERRUPTED = 1, 130
 HISTORY_DAYS, LIVE_DAYS = 60, 3
@@ -112,7 +113,7 @@ def _run(days: Days, history: int, *, once: bool) -> None:
     days.sweep()
     summary.show(days.lake, days.console, days.done, since)
     if once:
-        main(["--home", str(days.lake.settings.root), "status"])
+        show_status(Session(home=days.lake.settings.root), department=None, state=None, as_json=False)
     summary.show_next_steps(days.lake, days.console)
     if not once:
         _keep_running(days)
@@ -125,6 +126,8 @@ def _keep_running(days: Days) -> None:
     stack, console = days.stack, days.console
     summary.show_addresses(stack, read_status(days.lake), console)
     if sys.stdin.isatty():
+        from warehouse.cli import main
+
         console.print("An SQL prompt on the release; .quit leaves it, the pages stay until Ctrl-C.", style="bold")
         main(["--home", str(stack.settings.root), "sql"])
     console.print("Ctrl-C ends all of it.")
