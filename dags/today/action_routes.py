@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from dags.today.access import caller_of
 from dags.today.actions import FEED_VERBS, Asked, At, asked, perform, require_details, require_right
 from dags.today.forms import check_origin, form_of
-from dags.today.render import clock_of, page_of, show, words
+from dags.today.render import clock_of, is_synthetic, page_of, show, words
 from ingestion.errors import CitylakeError
 
 router = APIRouter()
@@ -54,6 +54,7 @@ def _confirm(request: Request, at: At, wanted: Asked, *, status: int = 200, erro
     return show(
         request,
         "confirm.html",
+        synthetic=is_synthetic(at.lake),
         code=status,
         clock=clock_of(request, at.lake),
         asked=wanted,

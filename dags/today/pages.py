@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from dags.today.access import Caller, caller_of, not_found, require
 from dags.today.overview import BLOCKED, NEEDS_A_PERSON, STATES, overview
-from dags.today.render import clock_of, page_of, show, words
+from dags.today.render import clock_of, is_synthetic, page_of, show, words
 from dags.today.runs import runbook_of, runs_of
 
 if TYPE_CHECKING:
@@ -110,7 +110,13 @@ def ledger(request: Request) -> HTMLResponse:
 
     caller, lake = caller_of(request), page_of(request).lake()
     require(caller.is_operator, "forbidden.operator")
-    return show(request, "ledger.html", clock=clock_of(request, lake), entries=recent(lake, LEDGER_ENTRIES))
+    return show(
+        request,
+        "ledger.html",
+        synthetic=is_synthetic(lake),
+        clock=clock_of(request, lake),
+        entries=recent(lake, LEDGER_ENTRIES),
+    )
 
 
 @router.get("/reconcile")
@@ -125,6 +131,7 @@ def reconciliation(request: Request) -> HTMLResponse:
     return show(
         request,
         "reconcile.html",
+        synthetic=is_synthetic(lake),
         clock=clock_of(request, lake),
         last=kept,
         rows=rows,

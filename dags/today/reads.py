@@ -66,6 +66,11 @@ class Delivery:
         """Does it wait for a decision?"""
         return self.state == "held"
 
+    @property
+    def rows_taken_in(self) -> int:
+        """Good rows: none where the delivery was refused whole, rejected or waits for a decision."""
+        return 0 if self.state in ("refused", "held", "rejected") else self.accepted
+
 
 def deliveries(lake: Lake, feed: str, *, batch: str | None = None, limit: int = DELIVERIES) -> list[Delivery]:
     """The newest deliveries of a feed, newest first; of one batch where it is given. Raises LakeBusy, StoreError."""

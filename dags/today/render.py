@@ -65,6 +65,11 @@ def clock_of(request: Request, lake: Lake, now: datetime | None = None) -> Clock
     return Clock(now or lake.city_time(), zone, language(request), in_city)
 
 
+def is_synthetic(lake: Lake) -> bool:
+    """Does the lake take in anything of a simulated city?"""
+    return any(contract.citylake.synthetic for contract in lake.contracts.values())
+
+
 def show(request: Request, template: str, *, code: int = 200, **values: Any) -> HTMLResponse:
     """A page of a template. `values` are what it names; it also gets language, texts, base address and caller."""
     chosen = language(request)

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from dags.today.access import Caller, caller_of, not_found, require
 from dags.today.pages import Choice, line_of, read_status
-from dags.today.render import clock_of, page_of, show
+from dags.today.render import clock_of, is_synthetic, page_of, show
 
 router = APIRouter()
 ROWS = 50
@@ -101,6 +101,7 @@ def outbox(request: Request) -> HTMLResponse:
     return show(
         request,
         "outbox.html",
+        synthetic=is_synthetic(lake),
         clock=clock_of(request, lake),
         items=items[:FILES],
         mails=[mail for mail in mails if any(_is_for(caller, one.feed) for one in [*mail.refused, *mail.corrected])],

@@ -68,6 +68,13 @@ class FeedLine(Document):
     missing: int = 0
     held: list[str] = Field(default=[])
 
+    @property
+    def rows_taken_in(self) -> int:
+        """Good rows of the newest delivery: none where it was refused whole or waits for a decision."""
+        if self.last is None or self.last.outcome == "refused" or self.last.batch in self.held:
+            return 0
+        return self.last.accepted
+
 
 class ProductLine(Document):
     """One data product. `verdict` None: never judged. `since`: when that verdict was first reached without a break.

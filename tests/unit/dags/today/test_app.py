@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,6 +46,21 @@ def test_who_sees_what(seen: Office) -> None:
         answers = {account: seen.browser(account).get(path).status_code for account in CALLERS}
         assert {account for account, answer in answers.items() if answer == 200} == allowed, path
         assert set(answers.values()) <= {200, 403}, path
+
+
+def test_every_page_of_a_simulated_city_says_so(seen: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = seen.lake.contracts[FEED]
+    simulated = replace(made, citylake=made.citylake.model_copy(update={"synthetic": True}))
+    monkeypatch.setitem(seen.lake.contracts, FEED, simulated)
+    pages_seen = {path: max(accounts) for path, accounts in paths(seen).items() if "/workbook/" not in path}
+    for path, account in pages_seen.items():
+        assert "every value is made up" in words(seen.browser(account).get(path)), path
+
+
+def test_rows_of_a_refused_delivery_are_not_taken_in(seen: Office) -> None:
+    page = lxml.html.fromstring(seen.browser("viewer").get(f"/refused/{FEED}/{seen.refused}").text)
+    counts = dict(zip(page.xpath("//dt/text()"), page.xpath("//dd//text()[normalize-space()]"), strict=False))
+    assert counts["Accepted"].strip() == "0"
 
 
 def test_without_an_account_there_is_only_the_way_to_the_login(seen: Office) -> None:
