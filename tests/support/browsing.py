@@ -103,12 +103,19 @@ def examine(watched: Watched, url: str) -> list[str]:
         shown.goto(f"{url}{'&' if '?' in url else '?'}lang={language}")
         declared = str(shown.get_attribute("html", "lang"))
         found += [] if declared.startswith(language) else [f"{url}: declares {declared!r}, shown in {language}"]
-        for size, (width, height) in SIZES.items():
-            shown.set_viewport_size({"width": width, "height": height})
-            for scheme in SCHEMES:
-                shown.emulate_media(color_scheme=scheme)
-                here = f"{urlsplit(url).path} {language} {size} {scheme}"
-                found += [f"{here}: {problem}" for problem in problems(watched)]
+        found += examine_shown(watched)
+    return found
+
+
+def examine_shown(watched: Watched) -> list[str]:
+    """What is wrong with the page that is shown, at both widths, light and dark."""
+    shown, found = watched.page, []
+    language, path = shown.get_attribute("html", "lang"), urlsplit(shown.url).path
+    for size, (width, height) in SIZES.items():
+        shown.set_viewport_size({"width": width, "height": height})
+        for scheme in SCHEMES:
+            shown.emulate_media(color_scheme=scheme)
+            found += [f"{path} {language} {size} {scheme}: {problem}" for problem in problems(watched)]
     width, height = SIZES["desk"]
     shown.set_viewport_size({"width": width, "height": height})
     shown.emulate_media(color_scheme=SCHEMES[0])

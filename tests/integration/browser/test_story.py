@@ -19,7 +19,7 @@ from lxml import etree
 from dags.today.actions import VERBS
 from tests.integration.browser.conftest import SECOND, STEWARD_MAIL, Office, set_time
 from tests.support import office
-from tests.support.browsing import SIZES, examine
+from tests.support.browsing import SIZES, Watched, examine, examine_shown
 from warehouse.actions.ledger import recent
 from warehouse.actions.model import Entry
 from warehouse.release import pointer
@@ -58,10 +58,12 @@ def _refused_batch(running: Office) -> str:
     return next(one.last.batch for one in read_status(running.lake).feeds if one.feed == office.READING and one.last)
 
 
-def _act(shown: Any, form: str, reason: str) -> None:
+def _act(watched: Watched, form: str, reason: str) -> None:
     """Send a form of the page, confirm it with a reason, and see the page that says what was done."""
+    shown = watched.page
     shown.click(f"{form} button")
     shown.wait_for_selector("form input[name=confirm]", state="attached")
+    assert not examine_shown(watched)
     shown.fill("input[name=reason]", reason)
     shown.click("form[action*='/action/'] button.primary")
     shown.wait_for_selector("section.result")
@@ -220,13 +222,13 @@ def test_corrected_files_and_a_decision_turn_it_green(running: Office) -> None:
     watched = running.person(OPERATOR)
     shown = watched.page
     shown.goto(f"{running.page}/feed/{office.REGISTER}?lang=en")
-    _act(shown, "form[action$='/action/reject']", "the file lacks most offices; the department sends it again")
+    _act(watched, "form[action$='/action/reject']", "the file lacks most offices; the department sends it again")
     office.deliver(running.drop, SECOND, feeds=[office.REGISTER], correction=2)
     for feed in office.FEEDS:
         shown.goto(f"{running.page}/feed/{feed}")
         shown.fill("form[action$='/action/rerun'] input[name=from]", SECOND.isoformat())
         shown.fill("form[action$='/action/rerun'] input[name=to]", SECOND.isoformat())
-        _act(shown, "form[action$='/action/rerun']", "the department sent it again")
+        _act(watched, "form[action$='/action/rerun']", "the department sent it again")
     _until(lambda: all(_state(running, feed) == "good" for feed in office.FEEDS), "good feeds")
     _until(lambda: _verdict(running, office.READINGS) == "passed" and _idle(running), "the verdict")
     shown.goto(f"{running.page}/")
@@ -247,7 +249,7 @@ def test_another_person_approves_and_it_is_released(running: Office) -> None:
     assert not own.page.query_selector(form)
     watched = running.person(ADMIN)
     _until(lambda: watched.page.goto(f"{running.page}/?lang=zh") and watched.page.query_selector(form), "the question")
-    _act(watched.page, form, "looked at the numbers of both days")
+    _act(watched, form, "looked at the numbers of both days")
     released = _until(lambda: (now := pointer.current(running.lake, "open")) != before and now, "the release")
     assert {name: entry.rows for name, entry in released.tables.items()} == {"pub_reading": 2 * office.READING_COUNT}
     watched.page.goto(f"{running.page}/")
