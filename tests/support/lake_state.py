@@ -82,7 +82,7 @@ def unnamed(lake: Lake) -> dict[str, list[str]]:
         payloads = {str(key) for (key,) in log.execute("select raw_key from receipt").fetchall()}
     named |= payloads | {keys.raw_manifest(key.split("/payload/", 1)[0]) for key in payloads}
     for edition in layout.EDITIONS:
-        named.add(layout.current(edition))
+        named |= {layout.current(edition), layout.status(edition), layout.banner(edition)}
         for line in ledger.verify_ledger(lake, edition):
             manifest = pointer.load(lake.store, edition, line.release or "", line.manifest_sha256)
             named |= {layout.manifest(edition, manifest.id), layout.open_sql(edition, manifest.id)}
