@@ -19,11 +19,11 @@ from ingestion.settings import Settings
 from tests.support.dbt_files import DbtFiles
 from warehouse.status.read import read_status
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).resolve().parents[3]
 FACTS = [name for name in DbtFiles(ROOT / "dbt_project").models if name.startswith("fct_")]
-START_SECONDS = 400
+START_SECONDS = 900
 
 
 def _command(home: Path, *options: str) -> list[str]:
