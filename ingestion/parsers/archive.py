@@ -27,6 +27,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_DIRECTORY = 8 * 2**20
 """Limit of the central directory, of which memory holds several copies: enough for a delivery of 99,999 pages."""
 _LOCAL_BYTES = 30
+_LOCAL_HEADER = b"PK\x03\x04"
 _DAMAGED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, RuntimeError, OSError, ValueError,
     OverflowError, IndexError,
@@ -44,6 +45,9 @@ class Archive:
         self._unpacked = 0
         if path.stat().st_size == 0:
             raise DeliveryRefused("the archive is empty (0 bytes)", rule="empty", next_step=_AGAIN)
+        if _is_cut_off(path):
+            size = path.stat().st_size
+            raise _damaged(f"the archive cannot be read: its end is missing ({size:,} bytes were received)")
         listed = directory_bytes(path)
         if listed > _MAX_DIRECTORY:
             raise _unsafe(f"the archive's directory has {listed:,} bytes; at most {_MAX_DIRECTORY:,} are read")
@@ -176,6 +180,13 @@ class _CountingStream(io.RawIOBase):
 
 
 _AGAIN = "ask the department to send the archive again"
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether a file begins as a ZIP archive and has no directory, which is at the end."""
+    with path.open("rb") as file:
+        begins = file.read(len(_LOCAL_HEADER)) == _LOCAL_HEADER
+    return begins and not zipfile.is_zipfile(path)
 
 
 def _method(info: zipfile.ZipInfo) -> str:

@@ -87,7 +87,7 @@ class Delimited:
                 detector.add_records(block)
                 if places is None:
                     names = self._header(block) if self._spec.header else self._names()
-                    places, width = self._places(names), len(names)
+                    places, width = self._places(names, detector), len(names)
                     block = block.without_first() if self._spec.header else block  # noqa: PLW2901  the header leaves the block it came in
                 if len(block):
                     yield self._read(block, places, width)
@@ -135,12 +135,19 @@ class Delimited:
             why, next_step = _HEADER_FAULTS[broken[0]]
             raise DeliveryRefused(f"the header line of {self._name} {why}", rule=broken[0], next_step=next_step)
 
-    def _places(self, names: list[str]) -> dict[str, int]:
-        """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference."""
+    def _places(self, names: list[str], detector: Utf8Detector) -> dict[str, int]:
+        """Column index per source name, or `DeliveryRefused` (rule `header`) with the exact difference.
+
+        Names that were decoded by a wrong encoding differ because of that: then the rule is `encoding`.
+        """
         wanted = [name for name in self._names() if name not in self._as_sent.absent]
         declared = [name for name in names if name not in self._as_sent.ignored]
         lenient = self._spec.lenient_extra_columns
-        check_header(declared, wanted, what=self._name, expected=self._as_sent.title, lenient=lenient)
+        try:
+            check_header(declared, wanted, what=self._name, expected=self._as_sent.title, lenient=lenient)
+        except DeliveryRefused:
+            detector.check()
+            raise
         return {name: names.index(name) for name in wanted}
 
     def _read(self, block: Block, places: dict[str, int], width: int) -> Segment:

@@ -111,6 +111,8 @@ def test_encrypted_member(make: Any, zipped: Any) -> None:
 def test_truncated_archive(make: Any, zipped: Any, cut: int) -> None:
     caught = make.refusal(zipped, archive(("t.txt", b"a,b\n" + bytes(range(48, 90)) * 50))[:cut])
     assert caught.rule == "zip_damaged"
+    assert "its end is missing (" in caught.message
+    assert " bytes were received)" in caught.message
 
 
 def test_damaged_member(make: Any, zipped: Any) -> None:

@@ -68,6 +68,24 @@ def test_what_fits_no_declared_header_is_never_guessed(make: Any, requests: Any,
     assert message in caught.message
 
 
+OTHER_NAME = HeaderVariant(id="other", columns={"id": VariantColumn(source="号码")})
+
+
+@pytest.mark.parametrize("variants", [(), (OTHER_NAME,)])
+def test_names_that_a_wrong_encoding_spoiled_are_no_other_names(make: Any, variants: tuple[HeaderVariant, ...]) -> None:
+    """UTF-8 in place of GB18030 decodes to other characters, most of the time; the names are not what is wrong."""
+    columns = (make.column("id", primary_key=1, source="编号"), make.column("town", source="镇街名称"))
+    contract = make.contract(make.table(*columns, header_variants=variants), format=CsvFormat(encoding="gb18030"))
+    right = "编号,镇街名称\n1,石岐街道\n"
+    with pytest.raises(DeliveryRefused, match="declared gb18030, but every character outside ASCII is") as caught:
+        make.conform(contract, right.encode("utf-8"))
+    assert caught.value.rule == "encoding"
+    assert make.conform(contract, right.encode("gb18030")).tables["t"].accepted == 1
+    with pytest.raises(DeliveryRefused) as other:
+        make.conform(contract, right.replace("镇街名称", "所在镇街").encode("gb18030"))
+    assert other.value.rule == "header"
+
+
 def test_a_variant_ends(make: Any, requests: Any) -> None:
     ended = OLD.model_copy(update={"valid_until": date(2026, 3, 2)})
     caught = refusal(make, requests(ended), b"School Name,Unique Key,phone,Created Date\nX,b,1,03/02/2026\n")
