@@ -1,12 +1,11 @@
 """How values are shown to people: text that cannot act, city time, ages, intervals.
 
-Every text that a template puts out passes `visible`, then Jinja's escaping: a control or direction character is
-shown as a mark with its code, so that no file name can reorder the words around it.
+Every text that a template puts out passes `shown_text`, then Jinja's escaping, so that no file name can reorder the
+words around it.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,28 +16,21 @@ from markupsafe import Markup
 
 from ingestion import clocks
 from ingestion.receipts.model import Span
+from ingestion.values.visible import visible
 from warehouse.title import Language
 
 LONGEST = 2_000
 """Characters of one value that are shown."""
 _KEPT = "\n\t"
-_INERT = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-"""Unicode categories that no glyph stands for: controls, formats (direction, zero width), surrogates, separators."""
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _LONGEST_DAY, _SHORTEST_DAY = timedelta(hours=26), timedelta(hours=22)
 
 
-def visible(value: Any) -> Any:
-    """A text with every character that has no glyph as `⟨U+202E⟩`, shortened; other values as they are.
-
-    What is safe already (Markup) is not touched.
+def shown_text(value: Any) -> Any:
+    """A text with hidden characters made visible, shortened; other values, and what is safe already (Markup), as they
+    are.
     """
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
-    if shown.isascii() and shown.isprintable():
-        return shown
-    return "".join(c if c in _KEPT or unicodedata.category(c) not in _INERT else f"⟨U+{ord(c):04X}⟩" for c in shown)
+    return visible(value, LONGEST, kept=_KEPT) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _as_it_is(moment: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Pages from templates: Jinja2 with escaping on, every text through `dags.today.display.visible`."""
+"""Pages from templates: Jinja2 with escaping on, every text through `dags.today.display.shown_text`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dags.today.access import Caller
 from dags.today.airflow_rest import AirflowRest
-from dags.today.display import Clock, visible
+from dags.today.display import Clock, shown_text
 from dags.today.forms import Signer
 from dags.today.reasons import read_reason
 from dags.today.texts import LANGUAGES, Texts, language_of, texts
@@ -133,7 +133,7 @@ def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
-        finalize=visible,
+        finalize=shown_text,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from ingestion.clocks import shown
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
+from ingestion.values.visible import visible
 from warehouse.refused.words import delivery_words
 from warehouse.stewards.deliveries import CorrectBy, correct_by
 from warehouse.stewards.outbox import OutboxItem
-from warehouse.stewards.visible import visible
 from warehouse.title import Language, Title
 
 FILES = 30

@@ -22,11 +22,11 @@ from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.receipts.manifests import load_manifest
+from ingestion.values.visible import visible
 from warehouse.refused.model import Fault, RefusedRow, RuleCount
 from warehouse.refused.read import refused_rows, rule_counts
 from warehouse.refused.words import delivery_words
 from warehouse.stewards.deliveries import CorrectBy, RefusedDelivery, correct_by, refused_delivery
-from warehouse.stewards.visible import visible
 from warehouse.title import Language, Title
 
 SYNTHETIC = Title(

@@ -198,7 +198,8 @@ def test_a_hostile_file_name_changes_neither_header_nor_line(tmp_path: Path, mai
     assert mail["Bcc"] is None
     assert sorted(set(mail.keys())) == sorted(mail.keys())
     line = next(line for line in body(mail).splitlines() if line.startswith("1. "))
-    assert line.startswith("1. a␍␊Bcc: victim@example.org␍␊␍␊<script><U+202E>gpjxxx")
+    end = "⟨U+000D⟩⟨U+000A⟩"
+    assert line.startswith(f"1. a{end}Bcc: victim@example.org{end}{end}<script>⟨U+202E⟩gpjxxx")
     assert line.endswith("…")
     assert len(line) <= 123
     assert "\nBcc" not in body(mail)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from markupsafe import Markup
 
-from dags.today.display import LONGEST, Clock, visible
+from dags.today.display import LONGEST, Clock, shown_text
 from ingestion.receipts.model import Span
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -22,16 +22,16 @@ def clock(**changes: object) -> Clock:
 
 @pytest.mark.parametrize("code", [0x00, 0x07, 0x0D, 0x1B, 0x85, 0xAD, 0x200B, 0x202E, 0x2066, 0x2028, 0xFEFF, 0xE0041])
 def test_a_character_without_a_glyph_is_shown_as_its_code(code: int) -> None:
-    assert visible(f"a{chr(code)}b") == f"a⟨U+{code:04X}⟩b"
+    assert shown_text(f"a{chr(code)}b") == f"a⟨U+{code:04X}⟩b"
 
 
 def test_plain_text_stays_and_long_text_is_cut() -> None:
     for text in ("plain, text", "中文 ✓ é", "two\nlines\tand a tab", ""):
-        assert visible(text) == text
-    assert visible("\ud800") == "⟨U+D800⟩"
-    assert visible("x" * (LONGEST + 1)) == "x" * LONGEST + "…"
-    assert visible(Markup("<b>\u202e</b>")) == "<b>\u202e</b>"
-    assert visible(7) == 7
+        assert shown_text(text) == text
+    assert shown_text("\ud800") == "⟨U+D800⟩"
+    assert shown_text("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
+    assert shown_text(Markup("<b>\u202e</b>")) == "<b>\u202e</b>"
+    assert shown_text(7) == 7
 
 
 def test_times_are_the_citys_and_ages_in_words() -> None:

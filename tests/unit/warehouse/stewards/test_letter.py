@@ -59,7 +59,7 @@ def test_it_is_bounded_however_much_was_refused(language: Language) -> None:
 
 def test_a_line_break_in_words_of_a_contract_begins_no_line() -> None:
     text = letter().body([item(rules=[count(1, "a\r\n.\r\nQUIT\u202e")])], [], frozenset())
-    assert "规则1a␍␊.␍␊QUIT<U+202E>" in text
+    assert "规则1a⟨U+000D⟩⟨U+000A⟩.⟨U+000D⟩⟨U+000A⟩QUIT⟨U+202E⟩" in text
     assert "\r" not in text
     assert "." not in text.split("\n")
 

@@ -38,11 +38,11 @@ def test_every_cell_is_text_and_what_is_hidden_is_shown(tmp_path: Path) -> None:
     assert [line[1:6] for line in lines] == [
         ("2", "seen", "seen", "never", "“seen”的值不是日期"),
         ("2", "value", "value", "（空）", "不符合规则：a number"),
-        ("3", "seen", "seen", "x<U+202E>y", "“seen”的值不是日期"),
-        ("3", "value", "value", "␋", "不符合规则：a number"),
+        ("3", "seen", "seen", "x⟨U+202E⟩y", "“seen”的值不是日期"),
+        ("3", "value", "value", "⟨U+000B⟩", "不符合规则：a number"),
     ]
     summary = "\n".join(cell for row in grid(path, SUMMARY) for cell in row)
-    assert "readings_20260302 <U+202E>=x.csv" in summary
+    assert "readings_20260302 ⟨U+202E⟩=x.csv" in summary
     for said in (FEED, "2026-03-02 08:00", "不合格记录所占比例", "more rows are refused", "2026-03-03 09:00", "2 of 3"):
         assert said in summary
 

@@ -6,20 +6,20 @@ import unicodedata
 
 import pytest
 
-from warehouse.stewards.visible import visible
+from ingestion.values.visible import visible
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("检查_20260304.csv", "检查_20260304.csv"),
-        ("a\r\nBcc: x@example.org", "a␍␊Bcc: x@example.org"),
-        ("gpj\u202efdp.exe", "gpj<U+202E>fdp.exe"),
-        ("\u2066x\u2069\u200bz\ufeff", "<U+2066>x<U+2069><U+200B>z<U+FEFF>"),
-        ("\x00\x1b\x7f\x85", "␀␛␡<U+0085>"),
-        ("\ud800\uffff", "<U+D800><U+FFFF>"),
+        ("a\r\nBcc: x@example.org", "a⟨U+000D⟩⟨U+000A⟩Bcc: x@example.org"),
+        ("gpj\u202efdp.exe", "gpj⟨U+202E⟩fdp.exe"),
+        ("\u2066x\u2069\u200bz\ufeff", "⟨U+2066⟩x⟨U+2069⟩⟨U+200B⟩z⟨U+FEFF⟩"),
+        ("\x00\x1b\x7f\x85", "⟨U+0000⟩⟨U+001B⟩⟨U+007F⟩⟨U+0085⟩"),
+        ("\ud800\uffff", "⟨U+D800⟩⟨U+FFFF⟩"),
         ("=1+1 <b>&amp;</b>", "=1+1 <b>&amp;</b>"),
-        ("👩‍🚒 é", "👩<U+200D>🚒 é"),
+        ("👩‍🚒 é", "👩⟨U+200D⟩🚒 é"),
     ],
 )
 def test_hidden_characters_are_shown(text: str, shown: str) -> None:
