@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ingestion.receipts.model import rows_taken_in
+
 if TYPE_CHECKING:
     from ingestion.delivery.outcome import Delivery
     from ingestion.lake import Lake
@@ -28,7 +30,7 @@ def of_deliveries(deliveries: Sequence[Delivery]) -> dict[str, Any]:
         if intervals
         else None,
         "intervals": len(intervals),
-        "rows": rows_taken_in(deliveries),
+        "rows": all_rows_taken_in(deliveries),
         "refused_rows": sum(one.quarantined for one in deliveries),
         "outcome": dict(sorted(Counter(one.outcome for one in deliveries).items())),
         "batch": batches[:MOST],
@@ -36,9 +38,9 @@ def of_deliveries(deliveries: Sequence[Delivery]) -> dict[str, Any]:
     }
 
 
-def rows_taken_in(deliveries: Sequence[Delivery]) -> int:
-    """How many rows came in: those of accepted deliveries. Of a refused or held one, good rows are counted as well."""
-    return sum(one.accepted for one in deliveries if one.outcome == "accepted")
+def all_rows_taken_in(deliveries: Sequence[Delivery]) -> int:
+    """How many rows came in with these deliveries."""
+    return sum(rows_taken_in(one.outcome, one.accepted) for one in deliveries)
 
 
 def of_products(lake: Lake, published: Iterable[Published]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
 
-from dags.factory.events import rows_taken_in
+from dags.factory.events import all_rows_taken_in
 from dags.factory.words import listed
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deliveries_note(deliveries: Sequence[Delivery]) -> str:
     outcomes = Counter[str](one.outcome for one in deliveries)
     counted = [f"{words} {outcomes[outcome]:,}" for outcome, words in _OUTCOMES.items() if outcomes[outcome]]
     received, refused = (sum(getattr(one, field) for one in deliveries) for field in ("received", "quarantined"))
-    accepted = rows_taken_in(deliveries)
+    accepted = all_rows_taken_in(deliveries)
     return (
         f"交付 deliveries {len(deliveries):,}: {' · '.join(counted)} — 行 rows: 收到 received {received:,} · "
         f"入库 accepted {accepted:,} · 退回 refused {refused:,}\n\n"

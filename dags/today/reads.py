@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ingestion.receipts.model import Span
+from ingestion.receipts.model import Span, rows_taken_in
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -68,8 +68,8 @@ class Delivery:
 
     @property
     def rows_taken_in(self) -> int:
-        """Good rows: none where the delivery was refused whole, rejected or waits for a decision."""
-        return 0 if self.state in ("refused", "held", "rejected") else self.accepted
+        """Its good rows, where they count."""
+        return rows_taken_in(self.state, self.accepted)
 
 
 def deliveries(lake: Lake, feed: str, *, batch: str | None = None, limit: int = DELIVERIES) -> list[Delivery]:

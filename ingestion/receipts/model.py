@@ -20,6 +20,14 @@ INTERNAL_ERROR = "internal_error"
 """Rule of a delivery refused because of an unexpected error in the lake. `citylake reconform` tries it again."""
 
 
+def rows_taken_in(state: str, accepted: int) -> int:
+    """The good rows of a delivery that count: none of one that is refused, held or rejected, or that is unchanged.
+
+    `state` is its outcome, or what a person decided since.
+    """
+    return accepted if state == "accepted" else 0
+
+
 class Span(Document):
     """A half-open interval `[start, end)` in UTC."""
 

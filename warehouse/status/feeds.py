@@ -44,14 +44,27 @@ counted as (
         receipt_key, sum(received)::bigint as received, sum(accepted)::bigint as accepted,
         sum(quarantined)::bigint as quarantined, sum(duplicates)::bigint as duplicates
     from table_receipt where receipt_key in (select key from newest) group by receipt_key
+),
+decided as (
+    select department, feed, batch, bool_or(verb = 'erase') as is_erased, arg_max(verb, key) as verb
+    from decision group by department, feed, batch
 )
 select
-    receipt.department || '.' || receipt.feed, receipt.batch, receipt.outcome, receipt.rule, receipt.interval_start,
+    receipt.department || '.' || receipt.feed, receipt.batch, receipt.outcome,
+    case
+        when decided.is_erased then 'erased'
+        when receipt.outcome = 'held' and decided.verb = 'accept' then 'accepted'
+        when receipt.outcome = 'held' and decided.verb = 'reject' then 'rejected'
+        else receipt.outcome
+    end,
+    receipt.rule, receipt.interval_start,
     receipt.interval_end, receipt.committed_at, coalesce(counted.received, 0), coalesce(counted.accepted, 0),
     coalesce(counted.quarantined, 0), coalesce(counted.duplicates, 0)
 from receipt
 inner join newest on receipt.key = newest.key
 left join counted on receipt.key = counted.receipt_key
+left join decided
+    on receipt.department = decided.department and receipt.feed = decided.feed and receipt.batch = decided.batch
 """
 
 _GOOD = """
@@ -160,11 +173,12 @@ def _add(known: Known, condition: Condition, incidents: Sequence[Incident]) -> N
 
 
 def _read_receipts(log: duckdb.DuckDBPyConnection, known: Known) -> None:
-    for feed, batch, outcome, rule, start, end, at, *counts in log.execute(_LAST).fetchall():
+    for feed, batch, outcome, state, rule, start, end, at, *counts in log.execute(_LAST).fetchall():
         received, accepted, quarantined, duplicates = counts
         known.last[feed] = LastDelivery(
             batch=batch,
             outcome=outcome,
+            state=state,
             rule=rule,
             interval=Span(start=start.astimezone(UTC), end=end.astimezone(UTC)),
             committed_at=at.astimezone(UTC),

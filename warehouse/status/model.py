@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ingestion.receipts.model import Outcome, Span
+from ingestion.receipts.model import Outcome, Span, rows_taken_in
 from ingestion.values.document import Document
 from warehouse.title import Title
 from warehouse.verdict import Decision
@@ -28,10 +28,14 @@ BY_URGENCY: tuple[FeedState, ...] = (
 
 
 class LastDelivery(Document):
-    """The newest receipt of a feed. Counts are rows; `rule` is why it was refused whole."""
+    """The newest receipt of a feed. Counts are rows; `rule` is why it was refused whole.
+
+    `state` is the outcome, or what a person decided since: accepted, rejected or erased.
+    """
 
     batch: str
     outcome: Outcome
+    state: str
     rule: str | None
     interval: Span
     committed_at: datetime
@@ -70,10 +74,8 @@ class FeedLine(Document):
 
     @property
     def rows_taken_in(self) -> int:
-        """Good rows of the newest delivery: none where it was refused whole or waits for a decision."""
-        if self.last is None or self.last.outcome == "refused" or self.last.batch in self.held:
-            return 0
-        return self.last.accepted
+        """The good rows of the newest delivery, where they count."""
+        return rows_taken_in(self.last.state, self.last.accepted) if self.last else 0
 
 
 class ProductLine(Document):

@@ -181,7 +181,10 @@ def status_of(text: str) -> Status:
     feed = {
         "feed": "f", "department": "d", "title": title, "department_title": title, "steward": "s", "impact": "high",
         "product": "p", "synthetic": True, "state": "refused", "since": at, "reason": "r", "incident": "i",
-        "last": {"batch": "b", "outcome": "refused", "rule": "q", "interval": span, "committed_at": at, **counts},
+        "last": {
+            "batch": "b", "outcome": "refused", "state": "refused", "rule": "q", "interval": span, "committed_at": at,
+            **counts,
+        },
         "last_good_at": at, "expected": span, "late_after": at, "missing": 2, "held": ["h"],
     }  # fmt: skip
     product = {

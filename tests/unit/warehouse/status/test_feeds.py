@@ -116,11 +116,15 @@ def test_held_until_it_is_decided(made: Lake) -> None:
     arrive(made, 0)
     held = ingest_file(made, contract(), drop(made, "short.csv", rows("a"), hours=40), day(0)).batch
     found = line(made, 0)
-    assert (found.state, found.held) == ("held", [held])
+    assert (found.state, found.held, found.rows_taken_in) == ("held", [held], 0)
     assert found.last_good_at != found.since
-    decide(at(made, 1), held, "accept", "meant", "steward")
+    decide(at(made, 1), held, "reject", "a mistake", "steward")
     found = line(made, 0)
-    assert (found.state, found.held, found.last_good_at) == ("good", [], moment(1))
+    assert found.last is not None
+    assert (found.state, found.last.state, found.rows_taken_in) == ("good", "rejected", 0)
+    decide(at(made, 2), held, "accept", "meant", "steward")
+    found = line(made, 0)
+    assert (found.state, found.held, found.last_good_at, found.rows_taken_in) == ("good", [], moment(2), 1)
 
 
 def test_a_person_closed_it(made: Lake) -> None:
