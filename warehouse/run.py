@@ -66,11 +66,11 @@ def run(
     day: date,
     *,
     approver: str = "citylake run",
-    triggered_by: str | None = None,
+    triggered_by: tuple[str, ...] = (),
     progress: Progress = silent,
 ) -> RunReport:
     """Ingest every interval that meets the local `day` (and those within each feed's recapture), then one
-    build, gate and publish of every edition. `triggered_by` is the person who started it, who may not approve what
+    build, gate and publish of every edition. `triggered_by` are the people who started it, who may not approve what
     waits for approval then.
 
     Raises CitylakeError where the build, the gate or the release itself cannot be done; what was

@@ -27,10 +27,10 @@ DOC = """# Approval of the open edition · 开放版发布审批
 
 What is new for the open edition waits here until a person approves it; the internal edition never waits, and records
 whose last day is over leave at once. Answer under *Required Actions* with a reason, or on the page *Today*; not by the
-person who triggered the run of `warehouse`, or this run.
+person who triggered the run of `warehouse`, or of a feed behind it, or this run.
 
 开放版的新内容经人工审批后发布；内部版不等待，到期记录即时下架。请在 *Required Actions* 中填写理由后答复。
-触发数据仓库运行或本运行的人不得审批。
+触发数据仓库运行、其报送运行或本运行的人不得审批。
 
 | answer | what happens |
 |---|---|

@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 MOST = 20
 """So many batches are named; the rest are counted."""
+TRIGGERED_BY = "triggered_by"
+"""Of an event: the accounts of the people behind the run, where there are any."""
+
+
+def people_behind(context: Any) -> tuple[str, ...]:
+    """The people behind a run: who triggered it, and who was behind the runs whose asset events did."""
+    named = {context["dag_run"].triggering_user_name}
+    for events in context["triggering_asset_events"].values():
+        named |= {name for event in events for name in (event.extra or {}).get(TRIGGERED_BY, ())}
+    return tuple(sorted(name for name in named if name))
+
+
+def of_run(context: Any, deliveries: Sequence[Delivery]) -> dict[str, Any]:
+    """The event of a run that took deliveries in: `of_deliveries`, and the people behind it."""
+    people = people_behind(context)
+    return {**of_deliveries(deliveries), **({TRIGGERED_BY: list(people)} if people else {})}
 
 
 def of_deliveries(deliveries: Sequence[Delivery]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.assets import bronze
-from dags.factory.events import of_deliveries
+from dags.factory.events import of_run
 from dags.factory.failures import notify_deliveries, resolve_incident
 from dags.factory.notes import deliveries_note, leave_note, unread_note
 from dags.factory.runtime import feed_days, folded, for_operators, log, nothing_new, open_lake, runbook_at
@@ -75,7 +75,7 @@ def conform(feed: str, extracted: dict[str, Any] | None) -> bool:
         context["ti"].xcom_push(key="nothing_new", value=message)
         leave_note(message)
         raise AirflowSkipException(message)
-    context["outlet_events"][bronze(lake.contract(feed))].extra = of_deliveries(deliveries)
+    context["outlet_events"][bronze(lake.contract(feed))].extra = of_run(context, deliveries)
     refused = [describe(delivery) for delivery in deliveries if delivery.outcome in ATTENTION]
     context["ti"].xcom_push(key="attention", value=refused)
     return extracted is None or bool(refused)

@@ -9,7 +9,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.factory.assets import history
-from dags.factory.events import of_deliveries
+from dags.factory.events import of_run
 from dags.factory.failures import notify_deliveries
 from dags.factory.feed_tasks import ATTENTION, describe
 from dags.factory.notes import deliveries_note, leave_note
@@ -53,7 +53,8 @@ def load() -> bool:
     get_current_context()["ti"].xcom_push(key="attention", value=attention)
     if not attention and all(delivery.outcome == "duplicate" for delivery in deliveries):
         raise AirflowSkipException(f"nothing new in {len(deliveries)} files")
-    get_current_context()["outlet_events"][history()].extra = {"feed": contract.name, **of_deliveries(deliveries)}
+    context = get_current_context()
+    context["outlet_events"][history()].extra = {"feed": contract.name, **of_run(context, deliveries)}
     return bool(attention)
 
 

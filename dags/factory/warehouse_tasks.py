@@ -8,7 +8,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.factory.assets import product, release, released
-from dags.factory.events import of_products
+from dags.factory.events import of_products, people_behind
 from dags.factory.failures import notify, resolve_incident
 from dags.factory.notes import leave_note, release_note
 from dags.factory.runtime import folded, for_operators, judged_day, log, open_lake, parameter
@@ -87,7 +87,7 @@ def publish() -> bool:
                 report,
                 verdicts,
                 approver=f"airflow warehouse {context['run_id']}",
-                triggered_by=context["dag_run"].triggering_user_name,
+                triggered_by=people_behind(context),
             )
         lines = [f"{p.edition}: {p.outcome} {p.release or ''} {p.message or ''}" for p in published]
         for line in lines:

@@ -41,7 +41,7 @@ def run_command(context: typer.Context, day: Day = None, by: By = None, as_json:
             session.lake,
             local_day(day, session.settings),
             approver=account(by),
-            triggered_by=account(by),
+            triggered_by=(account(by),),
             progress=say,
         )
     if as_json:
@@ -125,7 +125,7 @@ def publish_command(context: typer.Context, by: By = None, as_json: AsJson = Fal
     session: Session = context.obj
     with progress("gate and publish"), leaving_anyway(session.lake):
         verdicts = _verdicts(session)
-        published = publish(session.lake, _last(session), verdicts, approver=account(by), triggered_by=account(by))
+        published = publish(session.lake, _last(session), verdicts, approver=account(by), triggered_by=(account(by),))
         rewrite(session.lake)
     if as_json:
         write_json(published)

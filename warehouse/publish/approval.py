@@ -110,9 +110,9 @@ class Approved:
 
 @dataclass(frozen=True)
 class Run:
-    """The run that publishes: who triggered it (None for a schedule or an asset event), and what was approved."""
+    """The run that publishes: the people behind it (none behind a schedule), and what was approved."""
 
-    triggered_by: str | None = None
+    triggered_by: tuple[str, ...] = ()
     approved: Approved | None = None
 
 
@@ -146,7 +146,7 @@ def propose(lake: Lake, run: Run, edition: str, digest: str, made: Callable[[], 
     """
     before = current(lake, edition)
     if before is None or before.digest != digest:
-        triggered_by = {*(before.triggered_by if before else []), *([run.triggered_by] if run.triggered_by else [])}
+        triggered_by = {*(before.triggered_by if before else []), *run.triggered_by}
         return put(lake, made().model_copy(update={"triggered_by": sorted(triggered_by)}))
     is_approved = run.approved is not None and run.approved.candidate == before.id and before.refused is None
     return None if is_approved else before

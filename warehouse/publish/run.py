@@ -83,12 +83,12 @@ def publish(
     *,
     approver: str | None,
     editions: Sequence[str] = layout.EDITIONS,
-    triggered_by: str | None = None,
+    triggered_by: tuple[str, ...] = (),
     approved: approval.Approved | None = None,
 ) -> list[Published]:
     """Release what passed, one result per edition.
 
-    `triggered_by` is the person who started the run; `approved` is the approval of a candidate of a public edition,
+    `triggered_by` are the people behind the run; `approved` is the approval of a candidate of a public edition,
     which is published only where it is exactly that.
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),

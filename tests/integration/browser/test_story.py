@@ -245,6 +245,10 @@ def test_another_person_approves_and_it_is_released(running: Office) -> None:
     form = "#pending form[action$='/action/approve']"
     watched = running.person(ADMIN)
     _until(lambda: watched.page.goto(f"{running.page}/?lang=zh") and watched.page.query_selector(form), "the question")
+    own = running.person(OPERATOR)
+    own.page.goto(f"{running.page}/")
+    assert own.page.query_selector("#pending")
+    assert not own.page.query_selector(form), "who ran the feeds again is behind what waits"
     _act(watched, form, "looked at the numbers of both days")
     released = _until(lambda: (now := pointer.current(running.lake, "open")) != before and now, "the release")
     assert {name: entry.rows for name, entry in released.tables.items()} == {"pub_reading": 2 * office.READING_COUNT}

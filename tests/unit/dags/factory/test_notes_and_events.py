@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ class Context(dict[str, Any]):
 
         self.pushed: dict[str, Any] = {}
         super().__init__(ti=self, outlet_events=OutletEventAccessors(), params={}, logical_date=None, run_id="r")
+        self |= {"dag_run": SimpleNamespace(triggering_user_name=None), "triggering_asset_events": {}}
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
@@ -103,10 +105,26 @@ def test_conform_leaves_a_receipt_as_note_and_event(
     for said in ("deliveries 2: 入库 accepted 1 · 退回 refused 1", "accepted 2", taken[0].batch, taken[1].batch):
         assert said in note
     extra = context["outlet_events"][bronze(contract())].extra
+    assert "triggered_by" not in extra
     assert extra["outcome"] == {"accepted": 1, "refused": 1}
     assert extra["rows"] == 2
     assert "张三" not in note + json.dumps(extra, ensure_ascii=False)
     assert "13800001111" not in note + json.dumps(context.pushed)
+
+
+def test_who_is_behind_a_run_goes_with_its_events(context: Context) -> None:
+    """From the run of a feed that a person triggered to the run of the warehouse that its event triggers."""
+    from dags.factory.events import of_run, people_behind
+
+    context["dag_run"].triggering_user_name = "li.si"
+    first = of_run(context, [delivery(1)])
+    assert first["triggered_by"] == ["li.si"]
+    context["dag_run"].triggering_user_name = None
+    events = [SimpleNamespace(extra=extra) for extra in (first, {"outcome": {}}, None)]
+    context["triggering_asset_events"] = {"office.readings": events, "history": []}
+    assert people_behind(context) == ("li.si",)
+    context["dag_run"].triggering_user_name = "wang.wu"
+    assert people_behind(context) == ("li.si", "wang.wu")
 
 
 def test_a_run_without_source_or_news_says_so(

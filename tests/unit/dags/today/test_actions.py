@@ -235,7 +235,7 @@ def test_the_open_editions_approval(city: SmallCity) -> None:
     lake = replace(city.lake, settings=settings, contracts={FEED: contract()})
     city.add_day("2026-03-06")
     built = city.build()
-    publish(lake, built, gate(lake, built), approver="airflow", triggered_by="admin")
+    publish(lake, built, gate(lake, built), approver="airflow", triggered_by=("admin",))
     from warehouse.actions.approval import asked_in, pending
 
     waiting = pending(lake)

@@ -35,7 +35,7 @@ def city(tmp_path: Path) -> SmallCity:
 
 
 def run(
-    city: SmallCity, report: BuildReport | None = None, triggered_by: str | None = TRIGGERER
+    city: SmallCity, report: BuildReport | None = None, triggered_by: tuple[str, ...] = (TRIGGERER,)
 ) -> tuple[Published, Published]:
     """One build, judged and published; what became of the internal and of the open edition."""
     report = report or city.build()
@@ -105,12 +105,12 @@ def test_nobody_approves_what_they_triggered(city: SmallCity) -> None:
 def test_who_triggered_an_earlier_candidate_does_not_approve_what_took_its_place(city: SmallCity) -> None:
     run(city)
     city.add_day("2026-03-05")
-    run(city, triggered_by=None)
+    run(city, triggered_by=())
     with pytest.raises(approval.NotAllowed):
         approve(city, waiting(city).id, OFFICER.model_copy(update={"account": TRIGGERER}))
     approve(city, waiting(city).id)
     city.add_day("2026-03-06")
-    run(city, triggered_by=None)
+    run(city, triggered_by=())
     assert approve(city, waiting(city).id, OFFICER.model_copy(update={"account": TRIGGERER})).outcome == "published"
 
 
@@ -144,7 +144,7 @@ def test_a_build_that_moved_on_since_publishes_nothing(city: SmallCity) -> None:
 def test_another_build_of_the_same_rows_is_the_same_candidate(city: SmallCity) -> None:
     run(city)
     first = waiting(city)
-    internal, public = run(city, triggered_by="zhao.liu")
+    internal, public = run(city, triggered_by=("zhao.liu",))
     assert (internal.outcome, public.outcome) == ("nothing_new", "awaiting_approval")
     assert waiting(city) == first
     assert approve(city, first.id).outcome == "published"

@@ -21,7 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("CITYLAKE_OPEN_APPROVAL", "true")
     city = SmallCity(tmp_path / "lake-home")
     report = city.build()
-    publish(city.lake, report, gate(city.lake, report), approver="test", triggered_by="li.si")
+    publish(city.lake, report, gate(city.lake, report), approver="test", triggered_by=("li.si",))
     found = approval.pending(city.lake)
     assert found is not None
     return str(city.home)
