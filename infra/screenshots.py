@@ -109,7 +109,7 @@ def _take(chromium: Any, stack: Stack, picture: Picture, path: str, out: Path) -
         shown.fill("input[name=password]", stack.secrets.accounts[picture.account].get_secret_value())
         shown.click("button[type=submit]")
         shown.wait_for_url(lambda url: "login" not in url)
-        shown.goto(f"{stack.airflow.url}/today/{path}?lang={picture.language}")
+        shown.goto(f"{stack.today_url}/{path}?lang={picture.language}")
         file = out / f"{picture.name}.png"
         shown.screenshot(path=file, full_page=picture.whole)
         return file

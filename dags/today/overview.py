@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from dags.today.access import Caller
 from dags.today.reasons import read_reason
 from ingestion.receipts.model import Span
-from warehouse.status.model import BY_URGENCY, FeedLine, FeedState, ProductLine, Status
+from warehouse.status.model import BY_URGENCY, NEEDS_A_PERSON, FeedLine, ProductLine, Status
 from warehouse.title import Title
 
-NEEDS_A_PERSON: tuple[FeedState, ...] = BY_URGENCY[: BY_URGENCY.index("never")]
 ATTENTION, BLOCKED = "attention", "blocked"
 STATES = (ATTENTION, BLOCKED, *BY_URGENCY)
 """What the filter of states offers."""

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from dags.today.access import Caller, caller_of, not_found, require
-from dags.today.overview import BLOCKED, NEEDS_A_PERSON, STATES, overview
+from dags.today.overview import BLOCKED, STATES, overview
 from dags.today.render import clock_of, is_synthetic, page_of, show, words
 from dags.today.runs import runbook_of, runs_of
+from warehouse.status.model import NEEDS_A_PERSON
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake

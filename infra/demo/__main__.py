@@ -58,10 +58,7 @@ def demo(
     city = City(seed=seed, start=START, days=days, unresolved=True)
     stack = None
     try:
-        settings = demo_settings(home, city)
-        Stack(settings).reserve()
-        # Known only now; the stewards' mail links the page.
-        lake = open_lake(settings.model_copy(update={"page_url": f"{Stack(settings).airflow.url}/today"}))
+        lake = open_lake(demo_settings(home, city))
         stack = Stack(lake.settings, say=lambda line: console.print(f"            {line}", style="dim"))
         _run(Days(lake, stack, city, console), history, once=once)
     except KeyboardInterrupt:

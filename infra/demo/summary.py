@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ingestion.lake import Lake
     from warehouse.status.model import Status
 
-_NEEDS_A_PERSON = ("unreachable", "failed", "refused", "held", "late")
 QUERIES = (
     "from mart_town_daily_brief limit 10",
     "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
@@ -105,11 +104,13 @@ def show_addresses(stack: Stack, status: Status, console: Console) -> None:
 
 def to_see(status: Status) -> list[str]:
     """What the page has for a person to act on: a line for each state that feeds are in, one for blocked products."""
-    zone = ZoneInfo(status.timezone)
-    states = sorted({line.state for line in status.feeds} & set(_NEEDS_A_PERSON), key=_NEEDS_A_PERSON.index)
-    found = []
-    for state in states:
+    from warehouse.status.model import NEEDS_A_PERSON
+
+    zone, found = ZoneInfo(status.timezone), []
+    for state in NEEDS_A_PERSON:
         lines = [line for line in status.feeds if line.state == state]
+        if not lines:
+            continue
         since = [line.since.astimezone(zone) for line in lines if line.since is not None]
         named = ", ".join(f"{line.feed} ({line.department_title.zh})" for line in lines)
         found.append(f"{state:8} {named}{f', since {min(since):%Y-%m-%d %H:%M}' if since else ''}")

@@ -127,4 +127,5 @@ def _show(stack: Stack) -> None:
     rows = [(name, str(service.pid), stack.log(name)) for name, service in stack.running().items()]
     show_grid(results(), "running on 127.0.0.1", ("service", "process", "log"), rows)
     write(f"Airflow  {stack.airflow.url}   accounts and passwords: {stack.secrets_path}")
+    write(f"today    {stack.today_url}/")
     write(f"pages    {stack.pages_url}")

@@ -17,8 +17,12 @@ code {{ background: #f0f2f5; padding: .1rem .3rem; }}
 </style>
 <h1>citylake 市级数据湖</h1>
 {synthetic}<dl>
+<dt><a href="{today}/">今日 today</a></dt>
+<dd>What is late, held, refused or blocked, since when and why. 什么迟报、待确认、被退回、被拦下，从何时起、为什么。</dd>
 <dt><a href="{airflow}">Airflow</a> · 运行与调度</dt>
-<dd>What arrived, what is late, what is blocked and why. 收到了什么，什么迟到，什么被拦下及原因。</dd>
+<dd>Feeds, runs and their logs. 各数据源的运行与日志。</dd>
+<dt><a href="runbooks/">Runbooks</a> · 运维手册</dt>
+<dd>What to do, step by step. 逐步的处理办法。</dd>
 <dt><a href="dbt/">dbt docs</a> · 数据文档</dt>
 <dd>Every table and column, and what it is made from; written after the first release.
 每张表、每一列及其来源；首次发布后生成。</dd>
@@ -35,7 +39,7 @@ code {{ background: #f0f2f5; padding: .1rem .3rem; }}
 _SYNTHETIC = '<p class="synthetic">A simulated city: every value is synthetic. 模拟城市：所有数据均为合成数据。</p>\n'
 
 
-def landing_page(*, airflow: str, home: str, synthetic: bool) -> str:
-    """The HTML of the page. `airflow` is the address of its page, `home` the folder of the lake."""
+def landing_page(*, today: str, airflow: str, home: str, synthetic: bool) -> str:
+    """The HTML of the page. `today` and `airflow` are addresses of pages, `home` the folder of the lake."""
     notice = _SYNTHETIC if synthetic else ""
-    return _PAGE.format(airflow=html.escape(airflow), home=html.escape(home), synthetic=notice)
+    return _PAGE.format(today=html.escape(today), airflow=html.escape(airflow), home=html.escape(home), synthetic=notice)

@@ -87,6 +87,7 @@ class Stack:
         """The Airflow of the stack."""
         lake = {
             "CITYLAKE_PAGES_URL": self.pages_url,
+            "CITYLAKE_PAGE_URL": self.today_url,
             **self.settings.environment(),
             "CITYLAKE_HOME": str(self.settings.root),
         }
@@ -101,6 +102,11 @@ class Stack:
     def pages(self) -> Path:
         """Folder of the static pages: dbt docs, runbooks and whatever else is written there."""
         return self.settings.pages_root
+
+    @property
+    def today_url(self) -> str:
+        """Address of the page "today", in Airflow."""
+        return f"http://127.0.0.1:{self.ports.airflow}/today"
 
     @property
     def pages_url(self) -> str:
@@ -183,7 +189,9 @@ class Stack:
     def _up_pages(self) -> None:
         (self.pages / "dbt").mkdir(parents=True, exist_ok=True)
         simulated = self.settings.city_time is not None
-        page = landing_page(airflow=self.airflow.url, home=str(self.settings.root), synthetic=simulated)
+        page = landing_page(
+            today=self.today_url, airflow=self.airflow.url, home=str(self.settings.root), synthetic=simulated
+        )
         (self.pages / "index.html").write_text(page, encoding="utf-8")
         write_runbooks(self.pages)
         command = [sys.executable, "-m", "http.server", str(self.ports.pages), "--bind", "127.0.0.1"]

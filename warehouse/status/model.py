@@ -25,6 +25,8 @@ BY_URGENCY: tuple[FeedState, ...] = (
     "unreachable", "failed", "refused", "held", "late", "never", "inactive", "good",
 )  # fmt: skip
 """All states, first the one that most needs a person."""
+NEEDS_A_PERSON = BY_URGENCY[: BY_URGENCY.index("never")]
+"""Those in which somebody must act, in the same order."""
 
 
 class LastDelivery(Document):

@@ -11,13 +11,14 @@ import pytest
 
 from dags.today import texts as module
 from dags.today.actions import VERBS
-from dags.today.overview import NEEDS_A_PERSON, STATES
+from dags.today.overview import STATES
 from dags.today.render import TEMPLATES
 from dags.today.texts import LANGUAGES, language_of, texts
 from ingestion.receipts.model import Outcome
 from warehouse.actions.model import Entry, Verb, Via
 from warehouse.release.layout import EDITIONS
 from warehouse.release.ledger import Event
+from warehouse.status.model import NEEDS_A_PERSON
 from warehouse.verdict import Considered, Decision
 
 SOURCES = [*TEMPLATES.glob("*.html"), *Path(module.__file__).parent.glob("*.py")]
