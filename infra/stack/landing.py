@@ -18,7 +18,8 @@ code {{ background: #f0f2f5; padding: .1rem .3rem; }}
 <h1>citylake 市级数据湖</h1>
 {synthetic}<dl>
 <dt><a href="{today}/">今日 today</a></dt>
-<dd>What is late, held, refused or blocked, since when and why. 什么迟报、待确认、被退回、被拦下，从何时起、为什么。</dd>
+<dd>What is late, held, refused or blocked, since when and why.
+什么迟报、待确认、被退回、被拦下，从何时起、为什么。</dd>
 <dt><a href="{airflow}">Airflow</a> · 运行与调度</dt>
 <dd>Feeds, runs and their logs. 各数据源的运行与日志。</dd>
 <dt><a href="runbooks/">Runbooks</a> · 运维手册</dt>
@@ -42,4 +43,6 @@ _SYNTHETIC = '<p class="synthetic">A simulated city: every value is synthetic. �
 def landing_page(*, today: str, airflow: str, home: str, synthetic: bool) -> str:
     """The HTML of the page. `today` and `airflow` are addresses of pages, `home` the folder of the lake."""
     notice = _SYNTHETIC if synthetic else ""
-    return _PAGE.format(today=html.escape(today), airflow=html.escape(airflow), home=html.escape(home), synthetic=notice)
+    return _PAGE.format(
+        today=html.escape(today), airflow=html.escape(airflow), home=html.escape(home), synthetic=notice
+    )
