@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dags.today.access import Caller
-from dags.today.reasons import read_reason
 from ingestion.receipts.model import Span
-from warehouse.status.model import BY_URGENCY, NEEDS_A_PERSON, FeedLine, ProductLine, Status
+from warehouse.status.model import BY_URGENCY, NEEDS_A_PERSON, FeedLine, ProductLine, Reason, Status
 from warehouse.title import Title
+from warehouse.verdict import Considered
 
 ATTENTION, BLOCKED = "attention", "blocked"
 STATES = (ATTENTION, BLOCKED, *BY_URGENCY)
@@ -26,7 +26,8 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 class Problem:
     """One line of the summary. `anchor` is where its line is on the page.
 
-    `expected`, of a late feed, is what is missing; `rule` why the last delivery was refused whole.
+    `expected`, of a late feed, is what is missing; `rule` why the last delivery was refused whole; `kind`, of a
+    product, which kind of check refuses it.
     """
 
     anchor: str
@@ -35,6 +36,7 @@ class Problem:
     since: datetime | None
     expected: Span | None = None
     rule: str | None = None
+    kind: Considered | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _feed_problem(line: FeedLine) -> Problem:
 
 
 def _product_problem(line: ProductLine) -> Problem:
-    return Problem(f"product-{line.product}", line.title, line.reasons[0] if line.reasons else "", line.since)
+    first = line.reasons[0] if line.reasons else Reason(kind=None, failures=None, text="")
+    return Problem(f"product-{line.product}", line.title, first.text, line.since, kind=first.kind)
 
 
 def _departments(feeds: list[FeedLine]) -> list[tuple[str, Title]]:
@@ -112,5 +115,5 @@ def _feed_order(line: FeedLine) -> tuple[int, datetime, str]:
 def _product_order(line: ProductLine) -> tuple[int, bool, datetime, str]:
     """Blocked products first, and of these last those that wait for another one only."""
     place = {BLOCKED: 0, None: 1}.get(line.verdict, 2)
-    waits = all(read_reason(reason)[0] == "dependency" for reason in line.reasons)
+    waits = all(reason.kind == "dependency" for reason in line.reasons)
     return place, waits, (line.since or _LAST) if place == 0 else _LAST, line.product

@@ -18,7 +18,6 @@ from dags.today.access import Caller
 from dags.today.airflow_rest import AirflowRest
 from dags.today.display import Clock, shown_text
 from dags.today.forms import Signer
-from dags.today.reasons import read_reason
 from dags.today.texts import LANGUAGES, Texts, language_of, texts
 from ingestion.city_time import recorded_in_city
 from warehouse.title import Language, Title
@@ -138,6 +137,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(read_reason=read_reason, delivery_words=_delivery_words, delivery_mend=_delivery_mend)
+    environment.globals.update(delivery_words=_delivery_words, delivery_mend=_delivery_mend)
     environment.filters["part"] = lambda text: quote(str(text), safe="")
     return environment

@@ -81,7 +81,7 @@ def _show_products(products: Sequence[ProductLine], zone: ZoneInfo) -> None:
         if line.verdict == BLOCKED:
             write(f"  {line.product} blocked since {_when(line.since, zone)}")
             for reason in line.reasons:
-                write(f"    {reason}")
+                write(f"    {reason.text}")
 
 
 def _show_editions(editions: Sequence[EditionLine], zone: ZoneInfo) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field
 from ingestion.receipts.model import Outcome, Span, rows_taken_in
 from ingestion.values.document import Document
 from warehouse.title import Title
-from warehouse.verdict import Decision
+from warehouse.verdict import Considered, Decision
 
 FeedState = Literal["good", "late", "held", "refused", "failed", "unreachable", "never", "inactive"]
 """`good`: nothing is asked of anyone. `failed`: a defect of the lake, `unreachable`: the source cannot be read,
@@ -80,6 +80,16 @@ class FeedLine(Document):
         return rows_taken_in(self.last.state, self.last.accepted) if self.last else 0
 
 
+class Reason(Document):
+    """Why a product is blocked: the kind of check and how many rows (or deliveries) fail it, None where it is not
+    known, and one line without row values.
+    """
+
+    kind: Considered | None
+    failures: int | None
+    text: str
+
+
 class ProductLine(Document):
     """One data product. `verdict` None: never judged. `since`: when that verdict was first reached without a break.
 
@@ -96,7 +106,7 @@ class ProductLine(Document):
     feeds: list[str]
     synthetic: bool
     verdict: Decision | None
-    reasons: list[str] = Field(default=[])
+    reasons: list[Reason] = Field(default=[])
     judged_for: date | None = None
     since: datetime | None = None
     content_as_of: date | None = None

@@ -15,7 +15,7 @@ from warehouse.release import layout, pointer
 from warehouse.release.pointer import Hold
 from warehouse.status import titles
 from warehouse.status.feeds import Feeds
-from warehouse.status.model import EditionLine, ProductLine
+from warehouse.status.model import EditionLine, ProductLine, Reason
 from warehouse.status.releases import Released, released, releases_after
 from warehouse.status.verdicts import Remembered, since
 from warehouse.title import Title
@@ -111,16 +111,16 @@ def read_products(lake: Lake, feeds: Feeds, editions: Editions, earlier: Earlier
     return Products([_line(name, facts, feeds, editions, earlier) for name in sorted(names)], key)
 
 
-def reasons(verdict: Verdict) -> list[str]:
-    """Why the product is blocked, a line a check, without the messages that may quote values."""
-    return [_reason(check) for check in verdict.checks if not check.good] or list(verdict.reasons)
+def reasons(verdict: Verdict) -> list[Reason]:
+    """Why the product is blocked, one a check, without the messages that may quote values."""
+    found = [_reason(check) for check in verdict.checks if not check.good]
+    return found or [Reason(kind=None, failures=None, text=text) for text in verdict.reasons]
 
 
-def _reason(check: CheckResult) -> str:
-    if check.kind in _WITHOUT_VALUES:
-        return check.sentence
+def _reason(check: CheckResult) -> Reason:
     count = f", {check.failures} failing" if check.failures else ""
-    return f"{check.kind} {check.name}: {check.status}{count}"
+    text = check.sentence if check.kind in _WITHOUT_VALUES else f"{check.kind} {check.name}: {check.status}{count}"
+    return Reason(kind=check.kind, failures=check.failures, text=text)
 
 
 def _facts(lake: Lake, feeds: Feeds, editions: Editions, judged: VerdictSet | None) -> _Facts:

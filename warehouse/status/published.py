@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from ingestion.values.document import Document
-from warehouse.status.model import FeedState
+from warehouse.status.model import FeedState, Reason
 from warehouse.title import Title
 from warehouse.verdict import Decision
 
@@ -22,7 +22,7 @@ class InternalProduct(Document):
     feeds: list[str]
     synthetic: bool
     verdict: Decision | None
-    reasons: list[str]
+    reasons: list[Reason]
     judged_for: date | None
     since: datetime | None
     content_as_of: date | None

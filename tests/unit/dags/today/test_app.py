@@ -189,7 +189,8 @@ def status_of(text: str) -> Status:
     }  # fmt: skip
     product = {
         "product": "p", "title": title, "departments": ["d"], "feeds": ["f"], "synthetic": True, "verdict": "blocked",
-        "reasons": ["r", "s", "t"], "since": at, "release": "x", "released_at": at, "editions": ["internal"],
+        "reasons": [{"kind": None, "failures": 2, "text": "r"}, {"kind": None, "failures": 1, "text": "s"}],
+        "since": at, "release": "x", "released_at": at, "editions": ["internal"],
     }  # fmt: skip
     edition = {
         "edition": "internal", "release": "x", "released_at": at, "approver": "a", "hold_reason": "h", "hold_by": "b",
@@ -201,6 +202,7 @@ def status_of(text: str) -> Status:
     }  # fmt: skip
     made = hostile(document, text)
     made["products"][0]["editions"] = ["internal"]
+    made["products"][0]["reasons"][0]["kind"] = "key"
     return Status.model_validate_json(json.dumps(made))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from dags.today.access import Caller
 from dags.today.overview import SHOWN, overview
 from tests.support.today import CALLERS
-from warehouse.status.model import BY_URGENCY, FeedLine, ProductLine, Status
+from warehouse.status.model import BY_URGENCY, FeedLine, ProductLine, Reason, Status
 from warehouse.title import Title
 
 AT = datetime(2026, 3, 4, 15, tzinfo=UTC)
@@ -48,12 +48,13 @@ def test_who_needs_a_person_comes_first_and_the_longest_first() -> None:
 
 
 def test_blocked_products_come_first_those_that_only_wait_for_another_last() -> None:
-    waits = product("a", "blocked", reasons=["dependency b: failed, 1 failing"])
-    own = product("b", "blocked", reasons=["rule x: failed, 3 failing"])
+    waits = product("a", "blocked", reasons=[Reason(kind="dependency", failures=1, text="it is blocked")])
+    own = product("b", "blocked", reasons=[Reason(kind="rule", failures=3, text="rule x: failed")])
     found = overview(status([], [product("0"), waits, product("c", None), own]), OPERATOR)
     assert [line.product for line in found.products] == ["b", "a", "c", "0"]
     assert [(count.state, count.total) for count in found.counts] == [("blocked", 2)]
-    assert found.counts[0].lines[0].reason == "rule x: failed, 3 failing"
+    first = found.counts[0].lines[0]
+    assert (first.kind, first.reason) == ("rule", "rule x: failed")
 
 
 def test_the_summary_counts_all_and_names_some() -> None:

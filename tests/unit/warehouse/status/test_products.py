@@ -51,7 +51,9 @@ def test_blocked_since_the_first_verdict_that_said_so(days: Days) -> None:
     found = lines(days)
     line = found["weather"]
     assert (line.verdict, line.since) == ("blocked", first)
-    assert line.reasons == ["key key_fct_weather: failed, 3 failing"], "not the message, which quotes a row"
+    (reason,) = line.reasons
+    assert (reason.kind, reason.failures) == ("key", 3)
+    assert reason.text == "key key_fct_weather: failed, 3 failing", "not the message, which quotes a row"
     assert line.stands_still == {"internal": first, "open": first}
     assert (line.release, line.releases_since) == (released, 1)
     assert (found["food"].verdict, found["food"].releases_since) == ("passed", 0)

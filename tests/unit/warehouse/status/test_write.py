@@ -99,7 +99,9 @@ def test_the_internal_edition_says_why(trouble: Trouble) -> None:
     found = read(days, "internal")
     lines = {line["product"]: line for line in found["products"]}
     assert list(lines) == ["food", "places", "planned", "weather"]
-    assert lines["weather"]["reasons"] == ["key key_fct_weather: failed, 3 failing"]
+    assert lines["weather"]["reasons"] == [
+        {"kind": "key", "failures": 3, "text": "key key_fct_weather: failed, 3 failing"}
+    ]
     assert datetime.fromisoformat(lines["weather"]["since"]) == trouble.blocked_at
     assert lines["weather"]["since"].endswith("+08:00")
     assert {feed["feed"]: feed["state"] for feed in found["feeds"]} == {
