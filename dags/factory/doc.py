@@ -6,7 +6,7 @@ from dags.factory.assets import products
 from dags.factory.settings import has_ended
 from dags.factory.words import STEPS, both, duration_words, schedule_words, zone_words
 from ingestion.contract.model import Contract
-from ingestion.contract.sources import Database, FileDrop, HttpFile
+from ingestion.contract.sources import Database, FhirBulk, FileDrop, HttpFile, Sftp
 from ingestion.settings import Settings
 from warehouse.runbooks import runbook_link
 from warehouse.title import Title
@@ -118,6 +118,10 @@ def connection_kind(contract: Contract) -> Title | None:
         return None
     if isinstance(source, Database):
         return Title(zh="数据库", en="database")
+    if isinstance(source, Sftp):
+        return Title(zh="SFTP 服务器", en="SFTP server")
+    if isinstance(source, FhirBulk):
+        return Title(zh="FHIR 服务器", en="FHIR server")
     return Title(zh="网络服务器", en="web server")
 
 
@@ -163,6 +167,10 @@ def _source(contract: Contract) -> str:
         return f"a file on a web server 网络文件: `{source.url}`"
     if isinstance(source, Database):
         return f"a table of a database 数据库表: `{source.schema_name}.{source.table}`"
+    if isinstance(source, Sftp):
+        return f"files of an SFTP server SFTP 文件: `{source.path}`"
+    if isinstance(source, FhirBulk):
+        return f"an export of a FHIR server FHIR 批量导出: `{source.export}`"
     return f"pages of an interface 分页接口: `{source.url}`"
 
 

@@ -22,7 +22,8 @@ from ingestion.values.blanks import is_blank, strip
 CLASSIFICATIONS = ("public", "internal", "personal", "sensitive")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _READING = (
-    "path", "repeated", "format", "formats", "implied_decimals", "timezone", "blanks", "missing", "trace", "normalise",
+    "path", "choose", "reference", "repeated", "format", "formats", "implied_decimals", "timezone", "blanks", "missing",
+    "trace", "normalise",
 )  # fmt: skip
 """Keys of a column's spec that say how the source is read; a derived column must not have them."""
 _JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
@@ -129,7 +130,7 @@ class DeclaredColumn:
         elif self.spec.repeated != "refuse":
             self.wrong_spec("repeated", "is for XML, where a record may have an element several times")
         if self.spec.path is not None and not self.json and self.xml is None:
-            self.wrong_spec("path", "is for JSON and XML; a delimited file's column is found by physicalName")
+            self.wrong_spec("path", "is for JSON, FHIR and XML; a delimited file's column is found by physicalName")
         elif self.json and self.prop.physicalName is not None and not _JSON_PATH.fullmatch(self._json_path()):
             self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ingestion.contract.health_formats import FhirFormat, Hl7Format
 from ingestion.contract.sources import NAME, Source
 from ingestion.contract.strict import Declared
 from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
@@ -105,7 +106,15 @@ class XmlFormat(Declared):
 
 
 Format = Annotated[
-    CsvFormat | JsonFormat | ZipFormat | FixedWidthFormat | XlsxFormat | XmlFormat | ParquetFormat,
+    CsvFormat
+    | JsonFormat
+    | ZipFormat
+    | FixedWidthFormat
+    | XlsxFormat
+    | XmlFormat
+    | ParquetFormat
+    | FhirFormat
+    | Hl7Format,
     Field(discriminator="type"),
 ]
 
@@ -148,14 +157,31 @@ class Deidentify(Declared):
         return self
 
 
+class Choose(Declared):
+    """Which element of a JSON list is read: the first whose `member` (a path inside it, `system`) equals a text.
+
+    The column's `path` has one `[*]`, after the list: `$.identifier[*].value`.
+    """
+
+    member: str = Field(pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_][\w]*)*$")
+    equals: str
+
+
 class ColumnSpec(Declared):
     """How one source column is read.
 
-    `path` is for JSON (`$.inspector.badge`) and XML (`Inspector/Badge`, `Inspector/@id`). `repeated` says what an XML
-    element is that one record has several times: a refused row, its `first`, or a JSON `list` of all.
+    `choose` picks an element of a JSON list. `reference` is the resource type that a FHIR reference leads to: the value
+    becomes `<server>/<type>/<id>`, from relative, absolute and `urn:` references, or
+    `<server>/<type>?identifier=<system>|<value>` from conditional and logical ones; the value of a column `id` with it
+    is such a reference to its own record.
+    `path` is for JSON and FHIR (`$.inspector.badge`), HL7 (`OBR-4.1`) and XML (`Inspector/Badge`, `Inspector/@id`).
+    `repeated` says what an XML element is that one record has several times: a refused row, its `first`, or a JSON
+    `list` of all.
     """
 
     path: str | None = None
+    choose: Choose | None = None
+    reference: str | None = Field(default=None, pattern=r"^[A-Z][A-Za-z]+$")
     repeated: Literal["refuse", "first", "list"] = "refuse"
     format: str | None = Field(
         default=None,

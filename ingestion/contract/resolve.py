@@ -9,6 +9,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 
 from ingestion.contract.columns import NAME, DeclaredColumn
 from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec, XmlFormat
+from ingestion.contract.health_formats import FhirFormat
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
 from ingestion.contract.semantics import check_feed, check_table
@@ -130,7 +131,7 @@ def _check_head(document: OpenDataContractStandard, report: Report) -> None:
 def _tables(
     document: OpenDataContractStandard, citylake: Citylake | None, extension_path: KeyPath, report: Report
 ) -> list[Table]:
-    json = citylake is not None and isinstance(citylake.format, JsonFormat)
+    json = citylake is not None and isinstance(citylake.format, JsonFormat | FhirFormat)
     xml = citylake.format if citylake is not None and isinstance(citylake.format, XmlFormat) else None
     tables: list[Table] = []
     for index, entry in enumerate(document.schema_ or []):

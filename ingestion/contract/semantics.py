@@ -18,6 +18,7 @@ from ingestion.contract.extension import (
     XmlFormat,
     ZipFormat,
 )
+from ingestion.contract.health_formats import FhirFormat, Hl7Format
 from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
@@ -25,6 +26,8 @@ from ingestion.contract.source_checks import source_problems
 from ingestion.contract.table_formats import FixedWidthFormat, unknown_fields
 
 _JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
+
+_MEMBER = {"zip": "ZIP member", "fhir": "resource type", "hl7": "segment"}
 
 
 def check_feed(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -84,21 +87,36 @@ def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report
 
 
 def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
-    """A ZIP names a member per table; any other format is one table without a member."""
-    if not isinstance(citylake.format, ZipFormat):
+    """A ZIP, a FHIR export and HL7 messages name a member, resource type or segment per table; any other format is one
+    table without a member.
+    """
+    if not isinstance(citylake.format, ZipFormat | FhirFormat | Hl7Format):
         if len(tables) != 1:
             report.add(("schema",), f"format {citylake.format.type} carries one table, not {len(tables)}")
         return
     members = [table.source for table in tables]
     for index, member in enumerate(members):
         if not member:
-            report.add(("schema", index, "physicalName"), "required key is missing: the ZIP member of this table")
+            report.add(
+                ("schema", index, "physicalName"),
+                f"required key is missing: the {_MEMBER[citylake.format.type]} of this table",
+            )
         elif members.count(member) > 1:
-            report.add(("schema", index, "physicalName"), f"two tables read the member {member!r}")
-    for member in citylake.format.optional_members:
+            report.add(
+                ("schema", index, "physicalName"), f"two tables read the {_MEMBER[citylake.format.type]} {member!r}"
+            )
+    key, optional = _optional(citylake.format)
+    for member in optional:
         if member not in members:
             allowed = [m for m in members if m]
-            report.add((*path, "format", "optional_members"), f"no table reads {member!r}; {choices(member, allowed)}")
+            report.add((*path, "format", key), f"no table reads {member!r}; {choices(member, allowed)}")
+
+
+def _optional(spec: ZipFormat | FhirFormat | Hl7Format) -> tuple[str, list[str]]:
+    """The key that names what a delivery may lack, and its value."""
+    if isinstance(spec, ZipFormat):
+        return "optional_members", spec.optional_members
+    return "optional", spec.optional if isinstance(spec, FhirFormat) else []
 
 
 def _check_fields(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from ingestion.contract.extension import Citylake, JsonFormat
+from ingestion.contract.health_formats import FhirFormat
 from ingestion.contract.problem import KeyPath
 from ingestion.contract.schedule import interval_problem, path_problem, repeats_an_hour, repeats_midnight
-from ingestion.contract.sources import Database, FileDrop, HttpFile, JsonApi
+from ingestion.contract.sources import Database, FhirBulk, FileDrop, HttpFile, JsonApi, Sftp
 from ingestion.values.hosts import declared_host
 
 ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
@@ -26,12 +27,14 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
     """Every finding with its key path below the citylake value."""
     source = citylake.source
     yield from _hours(citylake)
-    if isinstance(source, FileDrop):
+    if isinstance(source, FileDrop | Sftp):
         problem = path_problem(source.path, citylake.calendar.every)
         if problem:
             yield ("source", "path"), problem
         return
-    if isinstance(source, Database):
+    if isinstance(source, FhirBulk) and not isinstance(citylake.format, FhirFormat):
+        yield ("format", "type"), "connector fhir_bulk gives an export of FHIR resources: the format is fhir"
+    if isinstance(source, Database | FhirBulk):
         return
     yield from _url(source, citylake)
     for name in source.headers:

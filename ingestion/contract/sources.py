@@ -164,6 +164,41 @@ class Database(Document):
     batch_bytes: int = Field(default=8 * 2**20, ge=2**16, le=2**28)
 
 
+class Sftp(Document):
+    """Files a department puts into a folder of an SFTP server.
+
+    `path` is as of a file drop, below the folder that the connection names. A file is taken once its size and time
+    have stood still for `settle_seconds`, and only where the host shows the key that the connection declares.
+    """
+
+    connector: Literal["sftp"]
+    connection: str = Field(pattern=NAME)
+    path: str
+    settle_seconds: float = Field(default=30.0, ge=0, le=86_400)
+    timeouts: Timeouts = Timeouts()
+    attempts: int = Field(default=4, ge=1, le=20, description="Of one delivery; each goes on where the last ended.")
+    max_bytes: int = Field(default=4 * 2**30, gt=0)
+
+
+class FhirBulk(Document):
+    """An export of a FHIR server (Bulk Data Access IG 2.0, Export): kick-off, polling, manifest, files.
+
+    `export` is the operation below the connection's base URL: `$export`, `Patient/$export`, `Group/<id>/$export`. With
+    `since` the interval's start is asked for as `_since`, so that an export is what changed; `types` are the `_type`
+    asked for, default the contract's tables. The export is given up `timeouts.total` seconds after its kick-off.
+    """
+
+    connector: Literal["fhir_bulk"]
+    connection: str = Field(pattern=NAME)
+    export: str = Field(default="$export", pattern=r"^([A-Za-z]+(/[A-Za-z0-9.\-]+)?/)?\$export$")
+    since: bool = True
+    types: list[str] = Field(default=[])
+    timeouts: Timeouts = Timeouts()
+    attempts: int = Field(default=4, ge=1, le=20, description="Of one request, the first included.")
+    max_wait: float = Field(default=60.0, ge=0, description="Longest wait between two polls a server may ask for, s.")
+    max_bytes: int = Field(default=4 * 2**30, gt=0)
+
+
 def connector(raw: Any) -> str:
     """The connector a source names; a bare `path` is a file drop."""
     named = raw.get("connector", "file_drop") if isinstance(raw, dict) else getattr(raw, "connector", "file_drop")
@@ -174,6 +209,8 @@ Source = Annotated[
     Annotated[FileDrop, Tag("file_drop")]
     | Annotated[HttpFile, Tag("http")]
     | Annotated[JsonApi, Tag("json_api")]
-    | Annotated[Database, Tag("database")],
+    | Annotated[Database, Tag("database")]
+    | Annotated[Sftp, Tag("sftp")]
+    | Annotated[FhirBulk, Tag("fhir_bulk")],
     Discriminator(connector),
 ]

@@ -22,7 +22,7 @@ from ingestion.connectors.file_drop import fetched_file
 from ingestion.connectors.local_file import name_as_text
 from ingestion.connectors.templates import INTERVAL
 from ingestion.contract.model import Contract
-from ingestion.contract.sources import Database, FileDrop, HttpFile
+from ingestion.contract.sources import Database, FhirBulk, FileDrop, HttpFile, Sftp
 from ingestion.contract.usable import require_active
 from ingestion.delivery.attempt import attempt, conform_each, intervals_of
 from ingestion.delivery.bulk import Meeting, judge_bulk, meet
@@ -101,13 +101,15 @@ def sort_files(contract: Contract, paths: Sequence[Path], *, all_bulk: bool = Fa
 def interval_in_name(contract: Contract, name: str) -> Interval | None:
     """The interval that a file is of, by the file name in the contract's source; None where it does not match.
 
-    Files of a feed that reads a table are named by feed and date: `<feed>_20260302.parquet`.
+    Files of a feed that reads a table or exports are named by feed and date: `<feed>_20260302.parquet`, `….zip`.
     """
     source = contract.citylake.source
     if isinstance(source, Database):
         text = f"{contract.feed}_{{interval:%Y%m%d{'%H' if contract.calendar.every == 'hour' else ''}}}.parquet"
-    elif isinstance(source, FileDrop | HttpFile):
-        text = source.path if isinstance(source, FileDrop) else source.url
+    elif isinstance(source, FhirBulk):
+        text = f"{contract.feed}_{{interval:%Y%m%d{'%H' if contract.calendar.every == 'hour' else ''}}}*.zip"
+    elif isinstance(source, FileDrop | HttpFile | Sftp):
+        text = source.url if isinstance(source, HttpFile) else source.path
     else:
         return None
     pattern = text.rsplit("/", 1)[-1]

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ingestion.contract.extension import CsvFormat, JsonFormat, XmlFormat, ZipFormat
+from ingestion.contract.health_formats import FhirFormat, Hl7Format
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat, XlsxFormat
 from ingestion.errors import DeliveryRefused
@@ -24,7 +25,7 @@ from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat | FhirFormat | Hl7Format
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -
         return XmlRecords(table, spec, path, settings).segments
     if isinstance(spec, ParquetFormat):
         return ParquetRecords(table, spec, path, settings).segments
+    if isinstance(spec, FhirFormat | Hl7Format):
+        raise NotImplementedError(spec.type)
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 

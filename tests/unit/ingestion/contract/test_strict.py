@@ -93,7 +93,7 @@ def test_a_wrong_format_type_names_the_allowed_ones(citylake: Any, problems: Any
     citylake["format"] = {"type": "xls"}
     assert problems() == {
         f"{VALUE}.format.type": "'xls' is not allowed; did you mean `xlsx`? "
-        "allowed: csv, ndjson, json, zip, fixed_width, xlsx, xml, parquet"
+        "allowed: csv, ndjson, json, zip, fixed_width, xlsx, xml, parquet, fhir, hl7"
     }
 
 
