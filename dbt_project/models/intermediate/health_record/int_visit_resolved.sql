@@ -66,7 +66,7 @@ diagnosis_ranked as (
         row_number() over (
             partition by visit_id
             order by recorded_at, condition_ref
-        ) as position,
+        ) as place,
         count(*) over (partition by visit_id) as diagnoses
     from diagnosis_reports
     where recency = 1
@@ -76,7 +76,7 @@ diagnosis_ranked as (
 diagnosis_matches as (
     select *
     from diagnosis_ranked
-    where position = 1
+    where place = 1
 ),
 
 organization_ranked as (

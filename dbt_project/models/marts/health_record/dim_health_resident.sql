@@ -39,7 +39,7 @@ ranked as (
         *,
         row_number() over (
             partition by resident
-            order by stated_at desc, _batch_id desc, health_system
+            order by stated_at desc, _batch_id desc, health_system desc
         ) as recency
     from statements
 ),

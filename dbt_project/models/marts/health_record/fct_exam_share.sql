@@ -33,8 +33,9 @@ repeats as (
             exams.resident = earlier.resident
             and exams.item_code = earlier.item_code
             and exams.facility_code <> earlier.facility_code
-            and earlier.examined_at < exams.examined_at
-            and exams.examined_date - earlier.examined_date <= limits.within_days
+            and exams.examined_at > earlier.examined_at
+            and exams.examined_at
+            <= earlier.examined_at + limits.within_days * interval '1' day
             and earlier.is_counted
     where exams.is_counted
     group by exams.exam_id

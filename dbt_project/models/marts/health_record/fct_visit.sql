@@ -49,79 +49,86 @@ coded as (
     from visits
 ),
 
+aged as (
+    select
+        *,
+        greatest(years - 2, 0) - greatest(years - 2, 0) % 5 as band_start
+    from coded
+),
+
 final as (
     select
-        coded.visit_id,
-        coded.health_system,
+        aged.visit_id,
+        aged.health_system,
         case
-            when coded.resident is not null
-                then {{ natural_key(['coded.resident']) }}
+            when aged.resident is not null
+                then {{ natural_key(['aged.resident']) }}
         end as health_resident_id,
         case
-            when coded.facility_code is not null
-                then {{ natural_key(['coded.facility_code']) }}
+            when aged.facility_code is not null
+                then {{ natural_key(['aged.facility_code']) }}
         end as health_facility_id,
-        coded.facility_code,
+        aged.facility_code,
         clinic_codes.clinic_id,
         clinic_codes.clinic_code,
-        coded.clinic_sent_code,
+        aged.clinic_sent_code,
         case
-            when coded.town_code is not null
-                then {{ natural_key(['coded.town_code']) }}
+            when aged.town_code is not null
+                then {{ natural_key(['aged.town_code']) }}
         end as place_id,
-        coded.town_code,
-        coded.sex,
-        coded.birth_band,
+        aged.town_code,
+        aged.sex,
+        aged.birth_band,
         case
-            when coded.years < 0 then null
-            when coded.years >= 87 then '85+'
+            when aged.years < 0 then null
+            when aged.years >= 87 then '85+'
             else
                 concat(
-                    cast(greatest(coded.years - 2, 0) - greatest(coded.years - 2, 0) % 5 as string),
+                    cast(aged.band_start as string),
                     '-',
-                    cast(greatest(coded.years - 2, 0) - greatest(coded.years - 2, 0) % 5 + 4 as string)
+                    cast(aged.band_start + 4 as string)
                 )
         end as age_band,
-        coded.visit_class,
-        coded.visit_status,
-        coded.visit_status not in ('planned', 'cancelled', 'entered-in-error')
+        aged.visit_class,
+        aged.visit_status,
+        aged.visit_status not in ('planned', 'cancelled', 'entered-in-error')
             as is_counted,
-        coded.visited_at,
-        coded.visited_date,
-        coded.ended_at,
-        coded.onset_at,
-        coded.icd10_sent_code,
-        coded.icd10_code,
+        aged.visited_at,
+        aged.visited_date,
+        aged.ended_at,
+        aged.onset_at,
+        aged.icd10_sent_code,
+        aged.icd10_code,
         case
-            when coded.icd10_sent_code is null then 'missing'
+            when aged.icd10_sent_code is null then 'missing'
             when icd10.icd10_code is not null then 'valid'
             when known_codes.icd10_code is not null then 'other_year'
             else 'unknown'
         end as icd10_status,
         icd10.chapter as icd10_chapter,
         coalesce(icd10.syndrome, 'unknown') as syndrome,
-        coded.diagnoses,
-        coded.outcome,
-        coalesce(coded.years < 0, false) as is_before_birth,
-        coded.is_patient_dangling,
-        coded.is_organization_dangling,
-        coded.reports,
-        coded._batch_id,
-        coded._loaded_at
-    from coded
+        aged.diagnoses,
+        aged.outcome,
+        coalesce(aged.years < 0, false) as is_before_birth,
+        aged.is_patient_dangling,
+        aged.is_organization_dangling,
+        aged.reports,
+        aged._batch_id,
+        aged._loaded_at
+    from aged
     left join clinic_codes
         on
-            coded.health_system = clinic_codes.health_system
-            and coded.clinic_sent_code = clinic_codes.sent_code
+            aged.health_system = clinic_codes.health_system
+            and aged.clinic_sent_code = clinic_codes.sent_code
     left join icd10
         on
-            coded.icd10_code = icd10.icd10_code
-            and coded.visited_date >= icd10.valid_from_date
+            aged.icd10_code = icd10.icd10_code
+            and aged.visited_date >= icd10.valid_from_date
             and (
                 icd10.valid_to_date is null
-                or coded.visited_date < icd10.valid_to_date
+                or aged.visited_date < icd10.valid_to_date
             )
-    left join known_codes on coded.icd10_code = known_codes.icd10_code
+    left join known_codes on aged.icd10_code = known_codes.icd10_code
 )
 
 select * from final

@@ -10,7 +10,7 @@ monthly as (
         drug_code,
         max(drug_name) as drug_name,
         coalesce(town_code, 'unknown') as town_code,
-        count(*) as lines,
+        count(*) as prescription_lines,
         count(case when prescription_status = 'dispensed' then 1 end)
             as dispensed_lines,
         count(case when prescription_status = 'withdrawn' then 1 end)
@@ -37,7 +37,7 @@ final as (
             when town_code <> 'unknown' then {{ natural_key(['town_code']) }}
         end as place_id,
         town_code,
-        lines,
+        prescription_lines,
         dispensed_lines,
         withdrawn_lines,
         quantity
