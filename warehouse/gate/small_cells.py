@@ -152,15 +152,15 @@ pair as (
 compared as (
     select
         {{by}}, earlier,
-        count(*) filter (abs(people - people_before) between 1 and {{k}} - 1) as small,
-        count(*) filter (people is distinct from people_before and people is not null and people_before is not null)
-            as different,
+        count(*) filter (not is_sum and abs(people - people_before) between 1 and {{k}} - 1) as small,
+        count(*) filter (is_sum and abs(people - people_before) between 1 and {{k}} - 1) as small_sum,
+        count(*) filter (not is_sum and people <> people_before) as different,
         count(*) filter (not is_sum and (people is null) <> (people_before is null)) as pattern
     from pair group by {{by}}, earlier
 )
 select
     (select count(*) from whole where other_cells) as cells,
-    (select count(distinct ({{by}})) from compared where small > 0) as difference,
+    (select count(distinct ({{by}})) from compared where small > 0 or (small_sum > 0 and pattern = 0)) as difference,
     (select count(distinct ({{by}})) from compared where different > 0 and pattern > 0) as pattern,
     (select count(*) from whole where not differs and hidden > 0 and total - shown < hidden + {{k}} - 1) as together
 """
