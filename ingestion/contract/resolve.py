@@ -9,7 +9,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 
 from ingestion.contract.columns import NAME, DeclaredColumn
 from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec, XmlFormat
-from ingestion.contract.health_formats import FhirFormat
+from ingestion.contract.health_formats import FhirFormat, Hl7Format
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
 from ingestion.contract.semantics import check_feed, check_table
@@ -154,6 +154,7 @@ def _tables(
                 report=report,
                 xml=xml,
                 fhir=fhir,
+                hl7=citylake is not None and isinstance(citylake.format, Hl7Format),
             ).column()
             for position, prop in enumerate(entry.properties or [])
         ]

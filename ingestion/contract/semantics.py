@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from datetime import timedelta
 
-from ingestion.contract import conditions, expressions, headers, xml_paths
+from ingestion.contract import conditions, expressions, headers, hl7_paths, xml_paths
 from ingestion.contract.database_checks import database_problems
 from ingestion.contract.extension import (
     Catalogue,
@@ -87,6 +87,8 @@ def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report
         _check_json(citylake.format, (*path, "format"), report)
     if isinstance(citylake.format, XmlFormat):
         _check_xml(citylake.format, (*path, "format"), report)
+    if isinstance(citylake.format, Hl7Format):
+        _check_hl7(citylake.format, tables, (*path, "format"), report)
 
 
 def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -164,6 +166,16 @@ def _check_xml(spec: XmlFormat, path: KeyPath, report: Report) -> None:
         problem = check(ignored, spec.namespaces)
         if problem:
             report.add((*path, "ignored", index), problem)
+
+
+def _check_hl7(spec: Hl7Format, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """Message types and segments are written as the standard writes them."""
+    for where, message in hl7_paths.format_problems(spec, [str(table.source) for table in tables]):
+        report.add((*path, *where), message)
+    for index, table in enumerate(tables):
+        problem = hl7_paths.segment_problem(table.source) if table.source else None
+        if problem:
+            report.add(("schema", index, "physicalName"), problem)
 
 
 def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> None:

@@ -19,6 +19,7 @@ from ingestion.parsers.delimited import Delimited, Opener
 from ingestion.parsers.fhir import FhirExport
 from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header import match_header
+from ingestion.parsers.hl7_messages import Hl7Messages
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
 from ingestion.parsers.parquet_records import ParquetRecords
@@ -26,7 +27,7 @@ from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat | Hl7Format
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
     if isinstance(spec, FhirFormat):
         export = FhirExport(contract, spec, path, settings)
         return Payload(export.sources(), export.ignored())
+    if isinstance(spec, Hl7Format):
+        readers = [(one, Hl7Messages(one, contract.tables, spec, path, settings)) for one in contract.tables]
+        return Payload(tuple(Source(one, reader.segments, size) for one, reader in readers))
     table = contract.tables[0]
     if isinstance(spec, XlsxFormat):
         workbook = Xlsx(table, spec, path, settings, content_date)
@@ -69,8 +73,6 @@ def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -
         return XmlRecords(table, spec, path, settings).segments
     if isinstance(spec, ParquetFormat):
         return ParquetRecords(table, spec, path, settings).segments
-    if isinstance(spec, Hl7Format):
-        raise NotImplementedError(spec.type)
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 

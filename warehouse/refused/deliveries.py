@@ -93,6 +93,12 @@ DELIVERY_RULES: dict[str, tuple[Title, Title]] = {
         Title(zh="XML 缺少必需元素，或有未约定的元素", en="elements of the XML are missing or not agreed"),
         _DECLARED,
     ),
+    "hl7_messages": (Title(zh="文件中没有 HL7 消息", en="the file has no HL7 message"), _DECLARED),
+    "hl7_batch": (
+        Title(zh="文件或批次首尾（FHS、BHS、BTS、FTS）与内容不符", en="the file's or a batch's envelope does not fit"),
+        _AGAIN,
+    ),
+    "hl7_segments": (Title(zh="有未约定的消息段", en="segments that are not agreed"), _DECLARED),
     "members": (
         Title(zh="压缩包内缺少约定的文件", en="the archive lacks a file that was agreed"),
         Title(zh="补齐压缩包内的文件，以新文件名重新报送", en="complete the archive, and send it under a new name"),
