@@ -18,6 +18,7 @@ from warehouse.build.lineage import (
     citylake_meta,
     expires_of,
     group,
+    is_restricted,
     kind_of,
     small_cells_of,
 )
@@ -64,6 +65,7 @@ def _model(lineage: Lineage, unique_id: str, result: NodeResult | None, rows: in
         product=group(node),
         kind=kind_of(node["name"]),
         public=node.get("access") == "public",
+        restricted=is_restricted(node),
         materialized=node["config"]["materialized"],
         status=status,
         message=None if status == "passed" else _message(result),

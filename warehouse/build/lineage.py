@@ -162,6 +162,18 @@ def small_cells_of(node: Mapping[str, Any]) -> SmallCells | None:
         ) from error
 
 
+def is_restricted(node: Mapping[str, Any]) -> bool:
+    """Is a model declared `edition: restricted`? Raises BuildFailed for another word, since it would be shown wider."""
+    declared = citylake_meta(node).get("edition")
+    if declared not in (None, "restricted"):
+        raise BuildFailed(
+            f"model {node['name']} says an edition that there is not under config.meta.citylake.edition: {declared!r}",
+            left="tables were built, the watermark was not moved",
+            next_step="say `edition: restricted` in <model>.yml or nothing, then: make generate",
+        )
+    return declared is not None
+
+
 def group(node: Mapping[str, Any]) -> str | None:
     """A node's dbt group, which is its data product; None without a group."""
     name: str | None = (node.get("config") or {}).get("group")

@@ -59,7 +59,8 @@ class ModelBuilt(Document):
     """One dbt model after a build.
 
     `feeds` are the `department.feed` it reads, directly or through other models; `rows` is the row count of its whole
-    table, None for a view. `upstream` are the models it reads, `upstream_products` the products of these.
+    table, None for a view. `restricted`: it is declared so, and released for readers of that edition alone
+    (warehouse.release.editions). `upstream` are the models it reads, `upstream_products` the products of these.
     `identity` is that of its SQL and of everything below it (warehouse.build.identity), `build_id` the build that made
     the table as it is: an earlier one where nothing it reads has changed since. `seconds` are those of the build that
     made it, None where it was not made in this one.
@@ -71,6 +72,7 @@ class ModelBuilt(Document):
     product: str | None
     kind: Kind | None
     public: bool
+    restricted: bool = False
     materialized: str
     status: Status
     message: str | None = None

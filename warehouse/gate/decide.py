@@ -25,7 +25,7 @@ from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
 from warehouse.gate.open_cells import judge_open_cells
 from warehouse.gate.record import decision_time, record
-from warehouse.release import pointer
+from warehouse.release import editions, pointer
 from warehouse.verdict import CheckResult, Verdict, inputs_digest
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def _verdict(
 def _blocked_editions(checks: list[CheckResult]) -> dict[str, list[str]]:
     """Editions the product may not enter: an accepted privacy failure in a `pub_` table keeps it out of the
     open one."""
-    leaks = [c.sentence for c in checks if c.kind == "privacy" and c.accepted and c.tables[0].startswith("pub_")]
-    return {"open": leaks} if leaks else {}
+    leaks = [c.sentence for c in checks if c.kind == "privacy" and c.accepted and editions.is_open_model(c.tables[0])]
+    return {editions.OPEN: leaks} if leaks else {}
 
 
 def _block_dependants(evidence: Evidence, verdicts: dict[str, Verdict]) -> None:

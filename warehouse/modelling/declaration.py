@@ -108,7 +108,8 @@ class Declaration(Declared):
     """One model. `description` is `title · text`; `grain` goes on after "Grain: ".
 
     With `day_column` the model grows by affected days (`spread`: the days after an event day that the event also
-    changes; `feeds`: default, those it reads through views). `config` and `data_tests` are dbt's own.
+    changes; `feeds`: default, those it reads through views). `edition: restricted`: its rows are for readers of
+    `restricted/<product>` alone (default by name: `pub_` is open too). `config` and `data_tests` are dbt's own.
     """
 
     description: str
@@ -121,10 +122,17 @@ class Declaration(Declared):
     fresh: Fresh | None = None
     expires: Expiring | None = None
     small_cells: SmallCellsSaid | None = None
+    edition: Literal["restricted"] | None = None
     reconciled: list[Reconciled] = Field(default=[])
     columns: dict[str, Annotated[ColumnSaid, BeforeValidator(_mapping)]] = Field(default={})
     config: dict[str, Any] = Field(default={})
     data_tests: list[Any] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _meta_is_generated(self) -> Declaration:
+        if "citylake" in self.config.get("meta", {}):
+            raise ValueError("`config.meta.citylake` is written from the other keys of this file: say it there")
+        return self
 
     @model_validator(mode="after")
     def _grows(self) -> Declaration:

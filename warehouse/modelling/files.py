@@ -136,7 +136,7 @@ class _Project:
     def _entry(self, name: str, node: Node) -> Entry:
         said, texts = node.said, self.inheritance.columns(name)
         one = self.staging.get(name)
-        config = {**_config(said, self._feeds(name)), **said.config}
+        config = _merged(_config(said, self._feeds(name)), said.config)
         return {
             "name": name,
             "description": f"{said.description}\nGrain: {said.grain.removesuffix('.')}.\n",
@@ -201,6 +201,12 @@ def _column(name: str, said: Described, tests: list[Any]) -> Entry:
     return {"name": name, "description": said.text, **config, **({"data_tests": tests} if tests else {})}
 
 
+def _merged(generated: Entry, said: Entry) -> Entry:
+    """dbt's configuration: what is said goes before, but below `meta` both stand beside each other."""
+    meta = {**generated.get("meta", {}), **said.get("meta", {})}
+    return {**generated, **said, **({"meta": meta} if meta else {})}
+
+
 def _config(said: Declaration, feeds: list[str]) -> dict[str, Any]:
     meta: dict[str, Any] = {}
     if said.day_column:
@@ -209,5 +215,6 @@ def _config(said: Declaration, feeds: list[str]) -> dict[str, Any]:
     if said.full_rebuild:
         meta["full_rebuild"] = said.full_rebuild.model_dump()
     meta |= expires_meta(said) | small_cells_meta(said)
+    meta |= {"edition": said.edition} if said.edition else {}
     grows = {"materialized": "incremental", "incremental_strategy": "affected_days"} if said.day_column else {}
     return {**grows, **({"meta": {"citylake": meta}} if meta else {})}

@@ -20,7 +20,8 @@ from ingestion.store.reading import store_errors
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.content.measure import BUILD, TableContent, day_expression, days_filter, relation
 from warehouse.gate.accepted import AcceptedFailure
-from warehouse.publish.plan import Plan, ProductPlan, in_edition
+from warehouse.publish.plan import Plan, ProductPlan
+from warehouse.release import editions
 from warehouse.release.manifest import TableEntry
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class Composer:
     def _is_public_table(self, table: str) -> bool:
         """Is it a public table of this edition (staging and private models are not)?"""
         model = self.plan.models.get(table)
-        return bool(model and model.public and model.product) and in_edition(self.plan.edition, table)
+        return model is not None and self.plan.edition in editions.of_model(model)
 
     def count(self, query: str) -> int:
         """The number that a query gives."""

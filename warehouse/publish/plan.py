@@ -12,6 +12,7 @@ from typing import Literal
 
 from warehouse.build.report import BuildReport, ModelBuilt
 from warehouse.content.measure import BuildContent, TableContent
+from warehouse.release import editions
 from warehouse.release.lineage import Inputs
 from warehouse.release.manifest import Manifest, ProductEntry
 from warehouse.verdict import Verdict
@@ -72,11 +73,6 @@ class Plan:
         )
 
 
-def in_edition(edition: str, table: str) -> bool:
-    """The internal edition holds every public table, the open one only `pub_` tables."""
-    return edition == "internal" or table.startswith("pub_")
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A build to release from: its report, verdicts by product, content of its tables, deliveries by product."""
@@ -90,12 +86,13 @@ class Candidate:
 def make_plan(edition: str, candidate: Candidate, parent: Manifest | None) -> Plan:
     """The plan by verdicts and content alone; warehouse.publish.compose may hold products back later."""
     report, content = candidate.report, candidate.content
-    names = {m.product for m in report.models if m.public and m.product and in_edition(edition, m.name)}
+    shown = {m.name: m.product for m in report.models if edition in editions.of_model(m)}
+    names = set(shown.values())
     names |= set(parent.products) if parent else set()
     products = {}
     for name in sorted(filter(None, names)):
         entry = parent.entry(name) if parent else None
-        tables = [t for t in content.of(name) if in_edition(edition, t.name)]
+        tables = [t for t in content.of(name) if t.name in shown]
         reasons = _refusals(edition, report, candidate.verdicts.get(name), tables)
         choice: Choice = "kept" if entry else "absent"
         if not reasons and (entry is None or _changed(entry, parent, tables, candidate.inputs.get(name, {}))):

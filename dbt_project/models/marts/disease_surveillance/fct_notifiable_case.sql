@@ -67,7 +67,10 @@ final as (
     select
         {{ natural_key(['latest.card_no']) }} as notifiable_case_id,
         latest.card_no,
-        latest.resident_pseudonym,
+        case
+            when latest.resident is not null
+                then {{ natural_key(['latest.resident']) }}
+        end as health_resident_id,
         latest.sex,
         latest.birth_band,
         latest.belongs_to,
