@@ -40,6 +40,7 @@ first_reports as (
         ranked.diagnosed_at as first_diagnosed_at,
         ranked.reported_at as first_reported_at,
         ranked.facility_code as first_facility_code,
+        diseases.managed_as as first_managed_as,
         diseases.report_within_hours as report_within_h
     from ranked
     left join diseases
@@ -95,6 +96,7 @@ final as (
         delayed.card_no is not null as is_first_report_known,
         coalesce(delayed.first_facility_code, latest.facility_code) as facility_code,
         delayed.first_reported_at,
+        delayed.first_managed_as,
         delayed.report_within_h,
         delayed.report_delay_h,
         delayed.report_delay_h <= delayed.report_within_h as is_on_time,
