@@ -12,6 +12,7 @@ SCRIPTS = (
     ("build",),
     ("ndjson", "--rows", "1000000"),
     ("ndjson", "--rows", "12000000", "--times", "1"),
+    ("fhir",),
     ("xml_records",),
     ("release",),
     ("compaction",),
