@@ -223,7 +223,7 @@ class SftpSession:
             raise FetchError(
                 f"cannot be asked: the connection's private key cannot be read ({why})",
                 self.connection.where,
-                advice="correct `private_key` (a path or the key's text) and `passphrase`; a key with one is in PKCS #8",
+                advice="correct `private_key` (a path or the key's text) and `passphrase`; with one, as PKCS #8",
             ) from None  # fmt: skip
 
     @contextmanager

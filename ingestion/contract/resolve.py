@@ -132,6 +132,7 @@ def _tables(
     document: OpenDataContractStandard, citylake: Citylake | None, extension_path: KeyPath, report: Report
 ) -> list[Table]:
     json = citylake is not None and isinstance(citylake.format, JsonFormat | FhirFormat)
+    fhir = citylake is not None and isinstance(citylake.format, FhirFormat)
     xml = citylake.format if citylake is not None and isinstance(citylake.format, XmlFormat) else None
     tables: list[Table] = []
     for index, entry in enumerate(document.schema_ or []):
@@ -152,6 +153,7 @@ def _tables(
                 enums=document.apiVersion != "v3.1.0",
                 report=report,
                 xml=xml,
+                fhir=fhir,
                 hl7=citylake is not None and isinstance(citylake.format, Hl7Format),
             ).column()
             for position, prop in enumerate(entry.properties or [])

@@ -16,6 +16,7 @@ from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment, Source
 from ingestion.parsers.delimited import Delimited, Opener
+from ingestion.parsers.fhir import FhirExport
 from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header import match_header
 from ingestion.parsers.hl7_messages import Hl7Messages
@@ -26,7 +27,7 @@ from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat | FhirFormat
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,16 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
     """The tables of one payload; `content_date` says which header variants are still accepted.
 
     A table of the payload may name and format its source columns as a header variant does. Raises DeliveryRefused:
-    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and, where header variants are declared, `header` and whatever
-    keeps a header from being read.
+    `zip_damaged`, `zip_unsafe`, `members`, `fhir_manifest`, `empty`, and, where header variants are declared, `header`
+    and whatever keeps a header from being read.
     """
     spec = contract.citylake.format
     size = path.stat().st_size
     if isinstance(spec, ZipFormat):
         return _archive(contract, spec, path, settings, content_date)
+    if isinstance(spec, FhirFormat):
+        export = FhirExport(contract, spec, path, settings)
+        return Payload(export.sources(), export.ignored())
     if isinstance(spec, Hl7Format):
         readers = [(one, Hl7Messages(one, contract.tables, spec, path, settings)) for one in contract.tables]
         return Payload(tuple(Source(one, reader.segments, size) for one, reader in readers))
@@ -69,8 +73,6 @@ def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -
         return XmlRecords(table, spec, path, settings).segments
     if isinstance(spec, ParquetFormat):
         return ParquetRecords(table, spec, path, settings).segments
-    if isinstance(spec, FhirFormat):
-        raise NotImplementedError(spec.type)
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 

@@ -11,7 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from warehouse.build.lineage import Lineage, arguments_of, check_of, citylake_meta, expires_of, group, kind_of
+from warehouse.build.lineage import (
+    Lineage,
+    arguments_of,
+    check_of,
+    citylake_meta,
+    expires_of,
+    group,
+    is_restricted,
+    kind_of,
+    small_cells_of,
+)
 from warehouse.build.report import CheckRun, ModelBuilt, NodeResult, Relation, Status
 
 _STATUS: dict[str, Status] = {
@@ -55,12 +65,14 @@ def _model(lineage: Lineage, unique_id: str, result: NodeResult | None, rows: in
         product=group(node),
         kind=kind_of(node["name"]),
         public=node.get("access") == "public",
+        restricted=is_restricted(node),
         materialized=node["config"]["materialized"],
         status=status,
         message=None if status == "passed" else _message(result),
         rows=rows,
         day_column=citylake_meta(node).get("day_column"),
         expires=expires_of(node),
+        small_cells=small_cells_of(node),
         feeds=lineage.feeds(unique_id),
         upstream=[lineage.node(parent)["name"] for parent in lineage.upstream(unique_id)],
         upstream_products=lineage.products(unique_id),

@@ -35,11 +35,32 @@ class Expires(Document):
     ended_by: str | None = None
 
 
+class SmallCells(Document):
+    """Counts of people in an open table from which nobody may tell fewer than `k` (docs/adr/0041).
+
+    `by` are the columns of one total, `cell` the column that divides it, `total` the value of `cell` in the row of the
+    total. `count` is null where the number is left out; `ratios` are columns made of count and total.
+    """
+
+    k: int = Field(ge=2)
+    count: str
+    by: list[str] = Field(min_length=1)
+    cell: str
+    total: str
+    ratios: list[str] = Field(default=[])
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column it names."""
+        return [*self.by, self.cell, self.count, *self.ratios]
+
+
 class ModelBuilt(Document):
     """One dbt model after a build.
 
     `feeds` are the `department.feed` it reads, directly or through other models; `rows` is the row count of its whole
-    table, None for a view. `upstream` are the models it reads, `upstream_products` the products of these.
+    table, None for a view. `restricted`: it is declared so, and released for readers of that edition alone
+    (warehouse.release.editions). `upstream` are the models it reads, `upstream_products` the products of these.
     `identity` is that of its SQL and of everything below it (warehouse.build.identity), `build_id` the build that made
     the table as it is: an earlier one where nothing it reads has changed since. `seconds` are those of the build that
     made it, None where it was not made in this one.
@@ -51,12 +72,14 @@ class ModelBuilt(Document):
     product: str | None
     kind: Kind | None
     public: bool
+    restricted: bool = False
     materialized: str
     status: Status
     message: str | None = None
     rows: int | None = None
     day_column: str | None = None
     expires: Expires | None = None
+    small_cells: SmallCells | None = None
     feeds: list[str] = Field(default=[])
     upstream: list[str] = Field(default=[])
     upstream_products: list[str] = Field(default=[])

@@ -23,8 +23,10 @@ from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
+from warehouse.gate.open_cells import judge_open_cells
 from warehouse.gate.record import decision_time, record
-from warehouse.release import pointer
+from warehouse.release import editions
+from warehouse.release.baseline import read_baseline
 from warehouse.verdict import CheckResult, Verdict, inputs_digest
 
 if TYPE_CHECKING:
@@ -71,10 +73,11 @@ def _results(lake: Lake, evidence: Evidence, product: str) -> list[CheckResult]:
 
 def gather(lake: Lake, report: BuildReport) -> Evidence:
     """Read what the verdicts need: the last release, the build file, the receipts."""
-    baseline = pointer.current(lake, "internal")
+    baseline = read_baseline(lake)
     with building(lake), closing(open_build(lake)) as connection:
         content = measure(lake, report, baseline, connection)
         leaks = judge_leaks(lake, connection, content)
+        cells = judge_open_cells(lake, connection, report, content)
     feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)
     with closing(lake.log.connect()) as log:
         judged = judge_deliveries(log, {feed: report.inputs.get(feed, []) for feed in sorted(feeds)}, report.as_of)
@@ -88,6 +91,7 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
         deliveries=judged.results,
         completeness=complete,
         leaks=leaks,
+        small_cells=cells,
         no_data=judged.no_data,
     )
 
@@ -150,8 +154,8 @@ def _verdict(
 def _blocked_editions(checks: list[CheckResult]) -> dict[str, list[str]]:
     """Editions the product may not enter: an accepted privacy failure in a `pub_` table keeps it out of the
     open one."""
-    leaks = [c.sentence for c in checks if c.kind == "privacy" and c.accepted and c.tables[0].startswith("pub_")]
-    return {"open": leaks} if leaks else {}
+    leaks = [c.sentence for c in checks if c.kind == "privacy" and c.accepted and editions.is_open_model(c.tables[0])]
+    return {editions.OPEN: leaks} if leaks else {}
 
 
 def _block_dependants(evidence: Evidence, verdicts: dict[str, Verdict]) -> None:

@@ -89,11 +89,27 @@ class Expiring(Declared):
     ended_by: str | None = None
 
 
+class SmallCellsSaid(Declared):
+    """Counts of people in an open table: none below `k` is shown or can be told from those shown (docs/adr/0041).
+
+    `count` is the column of the number, null where it is left out; `by` are the columns of one total; `cell` divides
+    the total, and has the value `total` in its row. `ratios` are columns made of the count and its total.
+    """
+
+    k: int = Field(default=5, ge=2)
+    count: str
+    by: Annotated[list[str], BeforeValidator(_listed)] = Field(min_length=1)
+    cell: str
+    total: str
+    ratios: Annotated[list[str], BeforeValidator(_listed)] = Field(default=[])
+
+
 class Declaration(Declared):
     """One model. `description` is `title · text`; `grain` goes on after "Grain: ".
 
     With `day_column` the model grows by affected days (`spread`: the days after an event day that the event also
-    changes; `feeds`: default, those it reads through views). `config` and `data_tests` are dbt's own.
+    changes; `feeds`: default, those it reads through views). `edition: restricted`: its rows are for readers of
+    `restricted/<product>` alone (default by name: `pub_` is open too). `config` and `data_tests` are dbt's own.
     """
 
     description: str
@@ -105,10 +121,18 @@ class Declaration(Declared):
     full_rebuild: FullRebuild | None = None
     fresh: Fresh | None = None
     expires: Expiring | None = None
+    edition: Literal["restricted"] | None = None
+    small_cells: SmallCellsSaid | None = None
     reconciled: list[Reconciled] = Field(default=[])
     columns: dict[str, Annotated[ColumnSaid, BeforeValidator(_mapping)]] = Field(default={})
     config: dict[str, Any] = Field(default={})
     data_tests: list[Any] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _meta_is_generated(self) -> Declaration:
+        if "citylake" in self.config.get("meta", {}):
+            raise ValueError("`config.meta.citylake` is written from the other keys of this file: say it there")
+        return self
 
     @model_validator(mode="after")
     def _grows(self) -> Declaration:

@@ -19,8 +19,9 @@ from ingestion.sql import identifier, literal
 from ingestion.store.reading import store_errors
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.content.measure import BUILD, TableContent, day_expression, days_filter, relation
-from warehouse.gate.accepted import AcceptedFailure
-from warehouse.publish.plan import Plan, ProductPlan, in_edition
+from warehouse.gate.accepted import AcceptedFailure, load_register
+from warehouse.publish.plan import Plan, ProductPlan
+from warehouse.release import editions
 from warehouse.release.manifest import TableEntry
 
 if TYPE_CHECKING:
@@ -215,12 +216,24 @@ class Composer:
     def _is_public_table(self, table: str) -> bool:
         """Is it a public table of this edition (staging and private models are not)?"""
         model = self.plan.models.get(table)
-        return bool(model and model.public and model.product) and in_edition(self.plan.edition, table)
+        return model is not None and self.plan.edition in editions.of_model(model)
 
     def count(self, query: str) -> int:
         """The number that a query gives."""
         row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
+
+
+def accepted_today(lake: Lake) -> Accepts:
+    """Register entries that apply on the city's date, for checks on a composed release."""
+    register = load_register(lake.settings.accepted_failures_path)
+    today = lake.city_time().date()
+
+    def find(product: str, check: str) -> AcceptedFailure | None:
+        entry = register.find(product, check)
+        return entry if entry is not None and today <= entry.expires else None
+
+    return find
 
 
 def facts_query(lake: Lake, entry: TableEntry) -> str:

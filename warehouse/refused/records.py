@@ -128,6 +128,20 @@ RECORD_RULES: dict[str, tuple[Title, Title]] = {
             en="let a program write the JSON; do not put it together by hand",
         ),
     ),
+    "resource_type": (
+        Title(
+            zh="资源类型与所在文件不符（resourceType）",
+            en="the resource is of another type than its file (resourceType)",
+        ),
+        Title(zh="核对导出程序：每个文件只含一种资源", en="check the export: a file holds resources of one type"),
+    ),
+    "fhir_version": (
+        Title(zh="资源不是 FHIR R4 版本", en="the resource is not of FHIR R4"),
+        Title(
+            zh="按 FHIR R4（4.0）导出；升级版本请先与数据湖管理方商定",
+            en="export FHIR R4 (4.0); agree another version with the lake's operators first",
+        ),
+    ),
     "cell_broken": (Title(zh="单元格已损坏，无法读取", en="a cell is damaged and cannot be read"), _SAVE_IN_EXCEL),
     "cell_misplaced": (Title(zh="单元格位置有误", en="a cell is not where it says it is"), _SAVE_IN_EXCEL),
     "cell_error": (

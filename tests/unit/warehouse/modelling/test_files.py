@@ -416,3 +416,14 @@ def test_moments_enter_a_durable_id_as_wall_clock_and_names_may_differ(contracts
 def test_a_fact_of_the_same_name_by_hand_is_named(contracts: Contracts, project: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"office\.reading asks for a fact of this name: keep one"):
         generated_files(asked(contracts, READING), project)
+
+
+def test_a_restricted_model_says_so_to_dbt_beside_other_meta(contracts: Contracts, project: Path) -> None:
+    said = f"{MART_SAID}edition: restricted\nconfig: {{meta: {{area: power}}}}\n"
+    write(project, mart_usage__said=said)
+    config = models(generated_files(contracts, project), "meters")["mart_usage"]["config"]
+    assert config["meta"]["citylake"]["edition"] == "restricted"
+    assert config["meta"]["area"] == "power"
+    write(project, mart_usage__said=f"{MART_SAID}config: {{meta: {{citylake: {{}}}}}}\n")
+    with pytest.raises(ConfigurationError, match="is written from the other keys"):
+        generated_files(contracts, project)
