@@ -231,7 +231,7 @@ class Values:
             start = found.start()
             for length in self._lengths.get(body[start : start + _KEY], ()):
                 value = body[start : start + length]
-                if value in self.kinds and _stands_alone(body, start, start + length):
+                if len(value) == length and value in self.kinds and _stands_alone(body, start, start + length):
                     yield Hit(text.where, self.kinds[value], value)
 
 

@@ -26,7 +26,8 @@ from ingestion.contract.model import Column, Contract, Table
 Leaf = tuple[str, str, bool]
 """Place (a path without indices), value, and whether a column keeps it as it is."""
 
-_WORDS = re.compile(r"(?i)(https?://|urn:oid:|urn:ietf)\S*|[a-z][a-zA-Z_\-]*|true|false|null")
+_WORDS = re.compile(r"(https?://|urn:oid:|urn:ietf)\S*|[a-z][a-zA-Z_\-]*|[A-Z_\-]+")
+"""Addresses of code systems and the words of codes; a name has a capital letter and small ones."""
 _OF_THE_FORMAT = frozenset({
     "system", "url", "code", "profile", "resourceType", "status", "use", "type", "unit", "currency", "contentType",
     "versionId", "lastUpdated", "language", "format", "issued", "recorded", "start", "end", "date", "recordedDate",
@@ -85,7 +86,7 @@ def leaves(contract: Contract, payload: bytes) -> Iterator[Leaf]:
 
 
 def _keeps(column: Column) -> bool:
-    return column.spec.deidentify is None and column.spec.reference is None
+    return column.spec.deidentify is None
 
 
 def _cells(table: Table, spec: CsvFormat, payload: bytes) -> Iterator[Leaf]:
