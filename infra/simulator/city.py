@@ -29,6 +29,12 @@ START = date(2026, 3, 2)
 DAYS = 5
 
 
+def generator(seed: int, *names: object) -> np.random.Generator:
+    """The generator of these names in the city of a seed."""
+    text = "|".join(str(part) for part in (seed, *names))
+    return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")))
+
+
 @dataclass(frozen=True)
 class Stations:
     """Weather stations as columns; the national one first, then one a town, `scale` times."""
@@ -84,8 +90,7 @@ class City:
 
     def rng(self, *names: object) -> np.random.Generator:
         """The generator of these names: stable over runs, machines and order."""
-        text = "|".join(str(part) for part in (self.seed, *names))
-        return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")))
+        return generator(self.seed, *names)
 
     def day_no(self, moment: date | datetime) -> int:
         """Day of the run, 1 for the first; may be outside 1 to `days`."""

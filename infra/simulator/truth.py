@@ -14,6 +14,7 @@ from infra.simulator.credit_truth import credit_effects
 from infra.simulator.deliver import arrivals, write_whole
 from infra.simulator.effects import CLUSTER, FRONT, RAIN
 from infra.simulator.feeds import FEEDS
+from infra.simulator.health_truth import health_effects
 from infra.simulator.model import Delivery
 
 Json = dict[str, Any]
@@ -114,4 +115,5 @@ def _effects(city: City) -> Json:
             "licence_no": sorted(city.businesses.licence_no[city.businesses.cluster()].tolist()),
         },
         "credit": credit_effects(city),
+        "health": health_effects(city),
     }

@@ -44,15 +44,19 @@ def ndjson_bytes(rows: Rows, template: Template) -> bytes:
     return _joined(pc.binary_join_element_wise(*arrays, "").to_pylist(), "utf-8", "\n")
 
 
-def json_bytes(rows: Rows, members: Mapping[str, str], *, numbers: Sequence[str] = ()) -> bytes:
+def json_bytes(
+    rows: Rows, members: Mapping[str, str], *, numbers: Sequence[str] = (), booleans: Sequence[str] = ()
+) -> bytes:
     """One flat object a line, member to column: cells are plain texts, an empty one is null, a number in a column of
-    `numbers` stands as it is."""
+    `numbers` and true or false in one of `booleans` stand as they are."""
     cells = {}
     for column in members.values():
         values = rows.cells[column]
         literal = json_texts(values)
         if column in numbers:
             literal = np.where(is_number(values), values, literal)
+        if column in booleans:
+            literal = np.where(np.isin(values, ("true", "false")), values, literal)
         cells[column] = np.where(values == "", "null", literal).astype(object)
     return ndjson_bytes(Rows(cells), members)
 

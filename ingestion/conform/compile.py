@@ -21,10 +21,12 @@ from ingestion.conform import numbers
 from ingestion.conform.checks import is_broken, needs_day
 from ingestion.conform.direct import arrow_type, check_arrow_value
 from ingestion.conform.pseudonym import PSEUDONYM
+from ingestion.conform.references import is_contained, read_reference
 from ingestion.conform.sent_text import SentText
 from ingestion.conform.typing import checked, cleaned, derived, generalised, is_number, kind, normalised, read
 from ingestion.contract.conditions import condition_column, kept_words
 from ingestion.contract.extension import RowRule
+from ingestion.contract.health_formats import FhirFormat
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.rules import sent_columns
 from ingestion.contract.table_formats import FixedWidthFormat
@@ -64,6 +66,7 @@ class TablePlan:
         self.table = table
         self.with_moment = with_moment
         self.zone = contract.calendar.timezone
+        self.server = spec.server if isinstance(spec, FhirFormat) else ""
         self.pseudonyms = tuple(c for c in table.bronze_columns if _method(c) == "pseudonym")
         self.conditional = tuple(c for c in table.bronze_columns if c.spec.deidentify and c.spec.deidentify.when)
         """Columns de-identified on some rows only: `kept_statement` tells which rows keep the value."""
@@ -125,7 +128,7 @@ class TablePlan:
         value = normalised(column, f"cast({checked(column, _text(column), 'found', self.zone)} as varchar)")
         return (
             f"select nullif({value}, '') as value from "
-            f"(select *, {read(column, _text(column), self.zone)} as found from "
+            f"(select *, {self._read(column, _text(column))} as found from "
             f"(select {self._cleaned(column)} as {_text(column)} from distinct_values))"
         )
 
@@ -134,7 +137,7 @@ class TablePlan:
         column = self.table.column(name)
         value = checked(column, _text(column), "found", self.zone)
         return (
-            f"select {value} as value from (select *, {read(column, _text(column), self.zone)} as found from "
+            f"select {value} as value from (select *, {self._read(column, _text(column))} as found from "
             f"(select {self._cleaned(column)} as {_text(column)} from odd_values))"
         )
 
@@ -170,7 +173,7 @@ class TablePlan:
             typed = column.name in direct
             sent = identifier(f"_raw_{column.name}") if typed else self._cleaned(column)
             texts.append(f"{sent} as {text}")
-            short = numbers.plain(text, column.type) if column.name in plain else read(column, text, self.zone)
+            short = numbers.plain(text, column.type) if column.name in plain else self._read(column, text)
             found.append(f"{text if typed else short} as {value}")
             final = check_arrow_value(column, value, self.zone) if typed else checked(column, text, value, self.zone)
             values.append(f"{final} as {identifier(column.name)}")
@@ -194,6 +197,11 @@ class TablePlan:
         layers.append(f"derived as (select *{''.join(normal)} from made)")
         return ", ".join(layers)
 
+    def _read(self, column: Column, text: str) -> str:
+        if column.spec.reference is not None:
+            return read_reference(column, text, self.server)
+        return read(column, text, self.zone)
+
     def _cleaned(self, column: Column) -> str:
         return cleaned(column, identifier(f"_raw_{column.name}"), kept=column.name in self.sent.kept)
 
@@ -210,6 +218,10 @@ class TablePlan:
         else:
             failed, absent = f"({value} is null and {_text(column)} is not null)", f"({_text(column)} is null)"
         required = column.required or column.primary_key is not None
+        if column.spec.reference is not None:
+            contained = is_contained(_text(column))
+            yield Rule(f"{column.name}.reference", _broken(f"{failed} and not {contained}"), column.name)
+            yield Rule(f"{column.name}.contained", _broken(contained), column.name)
         if column.source is None or kind(column) != "text":
             near = failed if column.source is None else f"({value} is null and {_text(column)} is not null)"
             yield Rule(f"{column.name}.type", failed, column.name, f"({value} is null)" if required else near)

@@ -43,11 +43,13 @@ _PLAIN_CHARACTERS: tuple[tuple[Callable[[pa.DataType], bool], Array], ...] = (
 def arrow_type(column: Column) -> pa.DataType | None:
     """The Arrow type to which this column's text can be cast; None where SQL must read it.
 
-    SQL reads columns with declared formats, codes or scales, DECIMAL (Arrow accepts values beyond the precision) and
-    REAL.
+    SQL reads columns with declared formats, codes or scales, references, DECIMAL (Arrow accepts values beyond the
+    precision) and REAL.
     """
     spec = column.spec
     if spec.readings != (None,) or spec.missing or spec.trace or spec.implied_decimals is not None:
+        return None
+    if spec.reference is not None:
         return None
     if kind(column) == "text":
         return pa.string()

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.contract.extension import Format, JsonFormat, ZipFormat
+from ingestion.contract.health_formats import FhirFormat
 from ingestion.contract.model import Column
 from ingestion.contract.table_formats import FixedWidthFormat, ParquetFormat
 from ingestion.parsers.blank_cells import stripped
@@ -30,7 +31,7 @@ class SentText:
         """Names of columns whose values keep the blanks around them."""
         words = dict.fromkeys(strip(word) for word in text.null_values if not is_blank(word))
         self._words = pa.array(list(words), pa.string())
-        self._every = isinstance(text, JsonFormat | ParquetFormat)
+        self._every = isinstance(text, JsonFormat | ParquetFormat | FhirFormat)
 
     def read(self, columns: pa.Table) -> pa.Table:
         """The prepared columns (VARCHAR), with the same rows."""

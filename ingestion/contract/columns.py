@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from open_data_contract_standard.model import SchemaProperty
 
-from ingestion.contract import date_formats, personal, xml_paths
+from ingestion.contract import date_formats, hl7_paths, json_columns, personal, xml_paths
 from ingestion.contract.column_types import ColumnType, column_type
 from ingestion.contract.extension import ColumnSpec, XmlFormat
 from ingestion.contract.model import Column
@@ -26,7 +26,6 @@ _READING = (
     "trace", "normalise",
 )  # fmt: skip
 """Keys of a column's spec that say how the source is read; a derived column must not have them."""
-_JSON_PATH = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+")|\[\d+\])*""")
 _NOT_RE2 = re.compile(r"\(\?(?!:|i\)|P<)|\\[1-9]")
 _BOUNDS = {"string": ("minLength", "maxLength"), "number": ("minimum", "maximum")}
 _FINITE = 1e300
@@ -38,9 +37,9 @@ _PLACEHOLDER = ColumnType("VARCHAR", "VARCHAR")
 class DeclaredColumn:
     """A column as declared: the ODCS property, its citylake entry, and where both are in the file.
 
-    `json` says that the feed's records are JSON, so `spec.path` finds the value; `xml` is the format where they are
-    XML, whose paths are of another kind. `extended` is
-    False where the extension could not be read, so its entries may only seem to be missing;
+    `json` says that the feed's records are JSON, so `spec.path` finds the value, `fhir` that they are FHIR resources;
+    `xml` is the format where they are XML, `hl7` says that they are HL7 messages: both have paths of their own.
+    `extended` is False where the extension could not be read, so its entries may only seem to be missing;
     `enums` that the document's apiVersion knows the key `enum` (from v3.2.0).
     """
 
@@ -53,6 +52,8 @@ class DeclaredColumn:
     enums: bool
     report: Report
     xml: XmlFormat | None = None
+    fhir: bool = False
+    hl7: bool = False
 
     def column(self) -> Column:
         """The column. Wrong parts are reported and replaced by valid ones, so that the other checks can run."""
@@ -125,19 +126,39 @@ class DeclaredColumn:
             for key in _READING:
                 if key in self.spec.model_fields_set:
                     self.wrong_spec(key, "is about reading; this column is derived by transformLogic")
+        self.place()
+
+    def place(self) -> None:
+        """Where the value is found, by the kind of records."""
         if self.xml is not None:
             self.xml_path(self.xml)
+        elif self.hl7:
+            self.hl7_path()
         elif self.spec.repeated != "refuse":
-            self.wrong_spec("repeated", "is for XML, where a record may have an element several times")
-        if self.spec.path is not None and not self.json and self.xml is None:
-            self.wrong_spec("path", "is for JSON, FHIR and XML; a delimited file's column is found by physicalName")
-        elif self.json and self.prop.physicalName is not None and not _JSON_PATH.fullmatch(self._json_path()):
-            self.wrong_spec("path", f'{self._json_path()!r} is not a JSON path such as $.a.b or $."odd key"[0]')
+            self.wrong_spec("repeated", "is for XML and HL7, where a record may have a part several times")
+        if self.spec.path is not None and not self.json and self.xml is None and not self.hl7:
+            self.wrong_spec("path", "is for JSON, FHIR, HL7 and XML; another column is found by its physicalName")
+        elif self.json and self.prop.physicalName is not None:
+            physical_type = self.prop.physicalType
+            for key, problem in json_columns.problems(self._json_path(), self.spec, physical_type, fhir=self.fhir):
+                self.wrong_spec(key, problem)
+        for key in () if self.json else {"choose", "reference"} & self.spec.model_fields_set:
+            self.wrong_spec(key, "is for JSON and FHIR")
 
     def source(self) -> str | None:
         """The column's name in the delivery; stripped for a header, unchanged for JSON and XML."""
         name = self.prop.physicalName
         return name if name is None or self.json or self.xml is not None else strip(name)
+
+    def hl7_path(self) -> None:
+        """The path is one of the standard's; a list of repetitions is not read."""
+        if self.prop.physicalName is None:
+            return
+        problem = hl7_paths.path_problem(self.spec.path or self.prop.physicalName)
+        if problem:
+            self.wrong_spec("path", problem)
+        if self.spec.repeated == "list":
+            self.wrong_spec("repeated", "`list` is for XML; a repetition of HL7 is named by its number: PID-3(2).1")
 
     def xml_path(self, spec: XmlFormat) -> None:
         """The path leads to an element or attribute of the record; a list is text."""
@@ -296,9 +317,11 @@ class DeclaredColumn:
         return position or 1
 
     def resolved_spec(self) -> ColumnSpec:
-        """The citylake entry with the JSON path filled in."""
+        """The citylake entry with the path of JSON or HL7 filled in."""
         if self.json and self.prop.physicalName is not None:
             return self.spec.model_copy(update={"path": self._json_path()})
+        if self.hl7 and self.prop.physicalName is not None:
+            return self.spec.model_copy(update={"path": self.spec.path or self.prop.physicalName})
         return self.spec
 
     def _json_path(self) -> str:

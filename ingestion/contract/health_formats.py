@@ -32,18 +32,23 @@ class FhirFormat(Declared):
 class Hl7Format(Declared):
     """A file of HL7 v2 messages (Ch. 2), one table per segment: each such segment is one record of its table.
 
-    A table's `physicalName` is its segment (`OBR`). Columns are found by `path`: `OBR-4.1` (segment, field and
-    component, from 1; `OBR-4.1.2` has the sub-component), `PID-3(2).1` (second repetition). A path to another segment
-    means the nearest before the record's own segment in the same message, `MSH` for the whole message; one written
-    `>ZRR-2` the nearest after it and before the next segment of the table.
+    A table's `physicalName` is its segment (`OBR`). Columns are found by `path` (default: their `physicalName`):
+    `OBR-4.1` (segment, field and component, from 1; `OBR-4.1.2` has the sub-component), `PID-3(2).1` (second
+    repetition). A path to another segment means the nearest before the record's own segment in the same message, `MSH`
+    for the whole message; one written `>ZRR-2` the nearest after it and before the next segment of the table. What
+    belongs to another patient of the message, or (ORC) to another order, is not taken: no PID lies between it and the
+    record, no other record between an ORC and the record. Where a field without a number repeats, `repeated` of the
+    column says what is read: a refused row, or the first.
     `messages` are the types (MSH-9) that are taken, others refuse their message. A segment that no column reads
     refuses the delivery unless it is in `ignored`.
-    `encoding`: `declared` is what MSH-18 says, ASCII and UTF-8 without it.
+    `encoding`: `declared` is what MSH-18 of each message says, UTF-8 without it. `last_segment: open` takes files whose
+    last segment has no end; else such a file counts as cut off, and its last message is refused.
     """
 
     type: Literal["hl7"]
     encoding: Literal["declared", "utf-8", "gb18030"] = "utf-8"
     messages: list[str] = Field(min_length=1)
     ignored: list[str] = Field(default=[])
+    last_segment: Literal["ended", "open"] = "ended"
     null_values: list[str] = Field(default=[""])
     trim: bool = True

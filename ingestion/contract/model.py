@@ -174,7 +174,8 @@ class Contract:
 
 def _spelled(spec: ColumnSpec) -> dict[str, Any]:
     """Keys that came later are left out while unset, so that adding one re-makes nobody's bronze."""
-    later = {key for key in ("formats", "implied_decimals", "blanks") if getattr(spec, key) is None}
+    came_later = ("formats", "implied_decimals", "blanks", "choose", "reference")
+    later = {key for key in came_later if getattr(spec, key) is None}
     later |= {"ambiguous_time"} if spec.ambiguous_time == "refuse" else set()
     spelled = spec.model_dump(mode="json", exclude=later)
     if spec.deidentify is not None and spec.deidentify.when is None:

@@ -9,7 +9,7 @@ from open_data_contract_standard.model import OpenDataContractStandard, SchemaOb
 
 from ingestion.contract.columns import NAME, DeclaredColumn
 from ingestion.contract.extension import Citylake, ColumnSpec, JsonFormat, TableSpec, XmlFormat
-from ingestion.contract.health_formats import FhirFormat
+from ingestion.contract.health_formats import FhirFormat, Hl7Format
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.problem import InvalidContract, KeyPath, Report, choices
 from ingestion.contract.semantics import check_feed, check_table
@@ -132,6 +132,7 @@ def _tables(
     document: OpenDataContractStandard, citylake: Citylake | None, extension_path: KeyPath, report: Report
 ) -> list[Table]:
     json = citylake is not None and isinstance(citylake.format, JsonFormat | FhirFormat)
+    fhir = citylake is not None and isinstance(citylake.format, FhirFormat)
     xml = citylake.format if citylake is not None and isinstance(citylake.format, XmlFormat) else None
     tables: list[Table] = []
     for index, entry in enumerate(document.schema_ or []):
@@ -152,6 +153,8 @@ def _tables(
                 enums=document.apiVersion != "v3.1.0",
                 report=report,
                 xml=xml,
+                fhir=fhir,
+                hl7=citylake is not None and isinstance(citylake.format, Hl7Format),
             ).column()
             for position, prop in enumerate(entry.properties or [])
         ]

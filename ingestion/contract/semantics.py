@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from datetime import timedelta
 
-from ingestion.contract import conditions, expressions, headers, xml_paths
+from ingestion.contract import conditions, expressions, headers, hl7_paths, xml_paths
 from ingestion.contract.database_checks import database_problems
 from ingestion.contract.extension import (
     Catalogue,
@@ -23,10 +23,12 @@ from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
 from ingestion.contract.source_checks import source_problems
+from ingestion.contract.sources import FhirBulk
 from ingestion.contract.table_formats import FixedWidthFormat, unknown_fields
 
 _JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
 
+_RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _MEMBER = {"zip": "ZIP member", "fhir": "resource type", "hl7": "segment"}
 
 
@@ -77,6 +79,7 @@ def _check_identity(citylake: Citylake, tables: list[Table], path: KeyPath, repo
 def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
     """What the format asks of the tables, and of its own settings."""
     _check_members(citylake, tables, path, report)
+    _check_asked(citylake, tables, path, report)
     _check_fields(citylake, tables, path, report)
     for table in tables:
         headers.check(citylake.format, table, (*path, "tables", table.name), report)
@@ -84,6 +87,8 @@ def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report
         _check_json(citylake.format, (*path, "format"), report)
     if isinstance(citylake.format, XmlFormat):
         _check_xml(citylake.format, (*path, "format"), report)
+    if isinstance(citylake.format, Hl7Format):
+        _check_hl7(citylake.format, tables, (*path, "format"), report)
 
 
 def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
@@ -105,11 +110,22 @@ def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, repor
             report.add(
                 ("schema", index, "physicalName"), f"two tables read the {_MEMBER[citylake.format.type]} {member!r}"
             )
+        elif isinstance(citylake.format, FhirFormat) and not _RESOURCE_TYPE.fullmatch(member):
+            report.add(("schema", index, "physicalName"), f"{member!r} is not a resource type such as Patient")
     key, optional = _optional(citylake.format)
     for member in optional:
         if member not in members:
             allowed = [m for m in members if m]
             report.add((*path, "format", key), f"no table reads {member!r}; {choices(member, allowed)}")
+
+
+def _check_asked(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """An export of certain resource types has those of every table."""
+    source = citylake.source
+    types = source.types if isinstance(source, FhirBulk) else []
+    for table in tables if types else ():
+        if table.source not in types:
+            report.add((*path, "source", "types"), f"{table.source!r} is read by a table, and is not asked for")
 
 
 def _optional(spec: ZipFormat | FhirFormat | Hl7Format) -> tuple[str, list[str]]:
@@ -152,6 +168,16 @@ def _check_xml(spec: XmlFormat, path: KeyPath, report: Report) -> None:
             report.add((*path, "ignored", index), problem)
 
 
+def _check_hl7(spec: Hl7Format, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """Message types and segments are written as the standard writes them."""
+    for where, message in hl7_paths.format_problems(spec, [str(table.source) for table in tables]):
+        report.add((*path, *where), message)
+    for index, table in enumerate(tables):
+        problem = hl7_paths.segment_problem(table.source) if table.source else None
+        if problem:
+            report.add(("schema", index, "physicalName"), problem)
+
+
 def _check_catalogue(catalogue: Catalogue, path: KeyPath, report: Report) -> None:
     """Conditions belong to conditional sharing and opening (State Council document 51 of 2016)."""
     if catalogue.open_attribute == "有条件开放" and not catalogue.open_condition:
@@ -184,13 +210,19 @@ def check_table(table: Table, spec: TableSpec, index: int, path: KeyPath, report
 
 def _check_unique(table: Table, here: KeyPath, report: Report) -> None:
     names = Counter(column.name.casefold() for column in table.columns)
-    sources = Counter((column.source, column.spec.path) for column in table.columns)
+    sources = Counter(_read_at(column) for column in table.columns)
     for position, column in enumerate(table.columns):
         at = (*here, "properties", position)
         if names[column.name.casefold()] > 1:
             report.add((*at, "name"), f"two columns are named {column.name!r}")
-        if column.source is not None and sources[column.source, column.spec.path] > 1:
+        if column.source is not None and sources[_read_at(column)] > 1:
             report.add((*at, "physicalName"), f"two columns read {column.source!r}")
+
+
+def _read_at(column: Column) -> tuple[str | None, ...]:
+    """Where and how a column is read: one place of a list for each element chosen, one of a text for each meaning."""
+    chosen = (column.spec.choose.member, column.spec.choose.equals) if column.spec.choose else ()
+    return column.source, column.spec.path, column.spec.reference, *chosen
 
 
 def _check_key(table: Table, here: KeyPath, report: Report) -> None:

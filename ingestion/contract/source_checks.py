@@ -18,6 +18,7 @@ ALLOWED_HEADERS = ("accept", "accept-language", "user-agent", "referer")
 
 _SECRET = re.compile(r"token|secret|passw|api[_-]?key|appkey|app_key|signature|\bsig\b|\bkey\b|auth|credential", re.I)
 _PARAM = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
+_RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 _DIRECTIVES = set("YmdHMSjGVyzs%")
 
 Finding = tuple[KeyPath, str]
@@ -34,6 +35,8 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
         return
     if isinstance(source, FhirBulk) and not isinstance(citylake.format, FhirFormat):
         yield ("format", "type"), "connector fhir_bulk gives an export of FHIR resources: the format is fhir"
+    if isinstance(source, FhirBulk):
+        yield from _export(source, citylake)
     if isinstance(source, Database | FhirBulk):
         return
     yield from _url(source, citylake)
@@ -43,6 +46,19 @@ def source_problems(citylake: Citylake) -> Iterator[Finding]:
     yield from _redirects(source)
     if isinstance(source, JsonApi):
         yield from _api(source, citylake)
+
+
+def _export(source: FhirBulk, citylake: Citylake) -> Iterator[Finding]:
+    """An export asks for resource types once each, and a snapshot's for all resources, whenever they changed."""
+    for index, name in enumerate(source.types):
+        if not _RESOURCE_TYPE.fullmatch(name):
+            yield ("source", "types", index), f"{name!r} is not a resource type such as Patient"
+        elif source.types.index(name) < index:
+            yield ("source", "types", index), f"{name!r} is listed twice"
+    if source.since and citylake.delivery == "snapshot":
+        yield ("source", "since"), "a snapshot is everything the server has: `since: false`"
+    if not source.since and citylake.delivery != "snapshot":
+        yield ("source", "since"), "an export of everything is a snapshot: an interval's asks for what changed since"
 
 
 def _redirects(source: HttpFile | JsonApi) -> Iterator[Finding]:

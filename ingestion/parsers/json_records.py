@@ -6,7 +6,6 @@ quarantine. Typing the values is left to conform.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -25,13 +24,13 @@ from ingestion.parsers.encoding import Utf8Detector, utf8_chunks
 from ingestion.parsers.faults import unreadable
 from ingestion.parsers.json_cut import MARKS, JsonCutter, malformed, undecodable_document
 from ingestion.parsers.json_numbers import ExactNumbers
+from ingestion.parsers.json_paths import extract_statement, member_path
 from ingestion.parsers.json_repeats import RepeatedMembers
 from ingestion.parsers.probe import PROBE_BYTES, check_text, empty
 from ingestion.parsers.quoting import Dialect
 from ingestion.parsers.records import RecordReader
 from ingestion.parsers.text import lines
 from ingestion.settings import Settings
-from ingestion.sql import identifier, literal
 
 _BRACE = ord("{")
 CHUNK = 16 * 2**20
@@ -47,7 +46,7 @@ class JsonRecords:
         self._path = path
         self._settings = settings
         self._most = max_records_per_block(len(table.source_columns))
-        self._statement = self._extract()
+        self._statement = extract_statement(table.source_columns)
         self._repeats = RepeatedMembers(member_path(column) for column in table.source_columns)
         texts = [c.name for c in table.source_columns if c.type == "VARCHAR"]
         numbers = [c.name for c in table.source_columns if c.name not in texts and not _is_read_as_double(c)]
@@ -73,10 +72,20 @@ class JsonRecords:
         for block in blocks:
             yield self._read(block, connection)
 
-    def _lines(self, stream: BinaryIO, bom: int) -> Iterator[Block]:
+    def lines(
+        self, stream: BinaryIO, connection: duckdb.DuckDBPyConnection, *, offset: int, first: int
+    ) -> Iterator[Segment]:
+        """As `read`, for one of several NDJSON files of a table, of which the first record has the number `first`.
+
+        `stream` stands at the byte `offset`, after a byte order mark, and need not be seekable.
+        """
+        for block in self._lines(stream, offset, first):
+            yield self._read(block, connection)
+
+    def _lines(self, stream: BinaryIO, bom: int, first: int = 1) -> Iterator[Block]:
         dialect = Dialect(self._spec.encoding, None, 0, self._settings.max_record_bytes)
         detector, block = Utf8Detector(self._spec.encoding), None
-        for block in RecordReader(stream, dialect, offset=bom, chunk=CHUNK, most=self._most):
+        for block in RecordReader(stream, dialect, offset=bom, first=first, chunk=CHUNK, most=self._most):
             detector.add_records(block)
             yield block
         if block is None:
@@ -149,37 +158,6 @@ class JsonRecords:
         if len(spoiled):
             raise malformed(f"record {int(block.number(spoiled)[0]):,} is not")
 
-    def _extract(self) -> str:
-        """SQL that extracts the declared members of each line.
-
-        Top-level members are read by one `from_json`, other paths by one `json_extract_string`; paths with `[*]` become
-        JSON text. No column is named like the helper columns `_members` and `_paths`: names begin with a letter.
-        """
-        methods = {c.name: _read_method(c) for c in self._table.source_columns}
-        folded = [str(c.source).casefold() for c in self._table.source_columns]
-        if len(set(folded)) < len(folded):  # fields of a struct are one whatever their case
-            methods = {name: "path" if method == "member" else method for name, method in methods.items()}
-        chosen = {
-            method: [c for c in self._table.source_columns if methods[c.name] == method]
-            for method in ("member", "path")
-        }
-        members = {str(c.source): "VARCHAR" for c in chosen["member"]}
-        paths = [member_path(c) for c in chosen["path"]]
-        inner = [f"from_json(line, {literal(json.dumps(members, ensure_ascii=False))}) as _members"] if members else []
-        inner += [f"json_extract_string(line, {literal(paths)}) as _paths"] if paths else []
-        inner += [
-            f"nullif(cast(to_json(json_extract(line, {literal(path)})) as varchar), '[]') as {identifier(name)}"
-            for path, name in ((member_path(c), c.name) for c in self._table.source_columns)
-            if methods[name] == "list"
-        ]
-        outer = {
-            "member": lambda c: f"_members.{identifier(str(c.source))}",
-            "path": lambda c: f"_paths[{chosen['path'].index(c) + 1}]",
-            "list": lambda c: identifier(c.name),
-        }
-        found = [f"{outer[methods[c.name]](c)} as {identifier(c.name)}" for c in self._table.source_columns]
-        return f"select {', '.join(found)} from (select {', '.join(inner)} from lines)"
-
 
 def _begin_as_objects(block: Block, rows: Array) -> bool:
     """Whether every record begins with a brace, so that one that is JSON is an object and need not be read to tell."""
@@ -189,20 +167,3 @@ def _begin_as_objects(block: Block, rows: Array) -> bool:
 def _is_read_as_double(column: Column) -> bool:
     """Whether the column is a plain DOUBLE, so that reading its numbers as doubles loses nothing."""
     return column.type == "DOUBLE" and not column.spec.missing and not column.spec.trace
-
-
-def _read_method(column: Column) -> str:
-    """How a column is read: as a top-level `member`, by a `path`, or as a `list` of all values a path matches."""
-    path = member_path(column)
-    if "*" in path:
-        return "list"
-    name = str(column.source)
-    # A source name may hold dots: `$.a.b` is then a path through two objects, not a member of that name.
-    return "member" if path == f'$."{name}"' or (path == f"$.{name}" and name.isidentifier()) else "path"
-
-
-def member_path(column: Column) -> str:
-    """The JSON path of a column: its declared `path`, else its source name as a top-level member."""
-    if column.spec.path:
-        return column.spec.path
-    return '$."' + str(column.source).replace('"', '\\"') + '"'

@@ -16,8 +16,10 @@ from ingestion.errors import DeliveryRefused
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Segment, Source
 from ingestion.parsers.delimited import Delimited, Opener
+from ingestion.parsers.fhir import FhirExport
 from ingestion.parsers.fixed_width import FixedWidth
 from ingestion.parsers.header import match_header
+from ingestion.parsers.hl7_messages import Hl7Messages
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.pages import PagedRecords, is_pages
 from ingestion.parsers.parquet_records import ParquetRecords
@@ -25,7 +27,7 @@ from ingestion.parsers.xlsx import Xlsx
 from ingestion.parsers.xml_records import XmlRecords
 from ingestion.settings import Settings
 
-RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat | FhirFormat | Hl7Format
+RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,19 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
     """The tables of one payload; `content_date` says which header variants are still accepted.
 
     A table of the payload may name and format its source columns as a header variant does. Raises DeliveryRefused:
-    `zip_damaged`, `zip_unsafe`, `members`, `empty`, and, where header variants are declared, `header` and whatever
-    keeps a header from being read.
+    `zip_damaged`, `zip_unsafe`, `members`, `fhir_manifest`, `empty`, and, where header variants are declared, `header`
+    and whatever keeps a header from being read.
     """
     spec = contract.citylake.format
     size = path.stat().st_size
     if isinstance(spec, ZipFormat):
         return _archive(contract, spec, path, settings, content_date)
+    if isinstance(spec, FhirFormat):
+        export = FhirExport(contract, spec, path, settings)
+        return Payload(export.sources(), export.ignored())
+    if isinstance(spec, Hl7Format):
+        readers = [(one, Hl7Messages(one, contract.tables, spec, path, settings)) for one in contract.tables]
+        return Payload(tuple(Source(one, reader.segments, size) for one, reader in readers))
     table = contract.tables[0]
     if isinstance(spec, XlsxFormat):
         workbook = Xlsx(table, spec, path, settings, content_date)
@@ -65,8 +73,6 @@ def _records(table: Table, spec: RecordFormat, path: Path, settings: Settings) -
         return XmlRecords(table, spec, path, settings).segments
     if isinstance(spec, ParquetFormat):
         return ParquetRecords(table, spec, path, settings).segments
-    if isinstance(spec, FhirFormat | Hl7Format):
-        raise NotImplementedError(spec.type)
     paged = PagedRecords if is_pages(path) else JsonRecords
     return paged(table, spec, path, settings).segments
 

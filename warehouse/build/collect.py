@@ -20,6 +20,7 @@ from warehouse.build.lineage import (
     group,
     is_restricted,
     kind_of,
+    small_cells_of,
 )
 from warehouse.build.report import CheckRun, ModelBuilt, NodeResult, Relation, Status
 
@@ -71,6 +72,7 @@ def _model(lineage: Lineage, unique_id: str, result: NodeResult | None, rows: in
         rows=rows,
         day_column=citylake_meta(node).get("day_column"),
         expires=expires_of(node),
+        small_cells=small_cells_of(node),
         feeds=lineage.feeds(unique_id),
         upstream=[lineage.node(parent)["name"] for parent in lineage.upstream(unique_id)],
         upstream_products=lineage.products(unique_id),

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from warehouse.build.errors import BuildFailed
-from warehouse.build.report import CheckKind, Expires, Kind
+from warehouse.build.report import CheckKind, Expires, Kind, SmallCells
 
 _KINDS: dict[str, Kind] = {"dim": "dimension", "fct": "fact", "mart": "mart", "pub": "pub", "gov": "gov"}
 _CHECKS: dict[str, CheckKind] = {
@@ -158,6 +158,20 @@ def is_restricted(node: Mapping[str, Any]) -> bool:
             next_step="say `edition: restricted` in <model>.yml or nothing, then: make generate",
         )
     return declared is not None
+
+
+def small_cells_of(node: Mapping[str, Any]) -> SmallCells | None:
+    """Which counts of a model may not be small; None where it says nothing. Raises BuildFailed where it cannot be
+    read."""
+    declared = citylake_meta(node).get("small_cells")
+    try:
+        return None if declared is None else SmallCells.model_validate(declared)
+    except ValidationError as error:
+        raise BuildFailed(
+            f"model {node['name']} says what cannot be read under config.meta.citylake.small_cells: {declared}",
+            left="tables were built, the watermark was not moved",
+            next_step="say `small_cells: {count: …, by: […], cell: …, total: …}` in <model>.yml, then: make generate",
+        ) from error
 
 
 def group(node: Mapping[str, Any]) -> str | None:

@@ -35,6 +35,26 @@ class Expires(Document):
     ended_by: str | None = None
 
 
+class SmallCells(Document):
+    """Counts of people in an open table from which nobody may tell fewer than `k` (docs/adr/0041).
+
+    `by` are the columns of one total, `cell` the column that divides it, `total` the value of `cell` in the row of the
+    total. `count` is null where the number is left out; `ratios` are columns made of count and total.
+    """
+
+    k: int = Field(ge=2)
+    count: str
+    by: list[str] = Field(min_length=1)
+    cell: str
+    total: str
+    ratios: list[str] = Field(default=[])
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column it names."""
+        return [*self.by, self.cell, self.count, *self.ratios]
+
+
 class ModelBuilt(Document):
     """One dbt model after a build.
 
@@ -59,6 +79,7 @@ class ModelBuilt(Document):
     rows: int | None = None
     day_column: str | None = None
     expires: Expires | None = None
+    small_cells: SmallCells | None = None
     feeds: list[str] = Field(default=[])
     upstream: list[str] = Field(default=[])
     upstream_products: list[str] = Field(default=[])

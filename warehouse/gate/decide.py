@@ -23,6 +23,7 @@ from warehouse.gate.deliveries import judge_deliveries
 from warehouse.gate.drift import load_bounds
 from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
+from warehouse.gate.open_cells import judge_open_cells
 from warehouse.gate.record import decision_time, record
 from warehouse.release import editions
 from warehouse.release.baseline import read_baseline
@@ -76,6 +77,7 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
     with building(lake), closing(open_build(lake)) as connection:
         content = measure(lake, report, baseline, connection)
         leaks = judge_leaks(lake, connection, content)
+        cells = judge_open_cells(lake, connection, report, content)
     feeds = {feed for model in report.models for feed in model.feeds} | set(report.inputs)
     with closing(lake.log.connect()) as log:
         judged = judge_deliveries(log, {feed: report.inputs.get(feed, []) for feed in sorted(feeds)}, report.as_of)
@@ -89,6 +91,7 @@ def gather(lake: Lake, report: BuildReport) -> Evidence:
         deliveries=judged.results,
         completeness=complete,
         leaks=leaks,
+        small_cells=cells,
         no_data=judged.no_data,
     )
 

@@ -22,7 +22,8 @@ REQUIRED = ("key", "freshness", "reconciliation")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was read. `contracts`, `deliveries` and `completeness` are results by feed, `leaks` by table.
+    """What was read. `contracts`, `deliveries` and `completeness` are results by feed, `leaks` and `small_cells`
+    results by table.
 
     `contracts` holds only feeds that may not be used; `no_data` are the feeds whose newest receipt has that outcome.
     """
@@ -35,6 +36,7 @@ class Evidence:
     deliveries: dict[str, CheckResult] = field(default_factory=dict)
     completeness: dict[str, CheckResult] = field(default_factory=dict)
     leaks: dict[str, CheckResult] = field(default_factory=dict)
+    small_cells: dict[str, CheckResult] = field(default_factory=dict)
     no_data: frozenset[str] = frozenset()
 
     @property
@@ -180,7 +182,8 @@ def _table_results(evidence: Evidence, model: ModelBuilt) -> list[CheckResult]:
     if now.undated:
         results.append(_refused(f"day:{table}", "rule", f"{now.undated} rows have no {now.day_column}"))
     unknown = _refused(f"privacy:{table}", "privacy", "the table was not scanned")
-    return [*results, evidence.leaks.get(table, unknown)]
+    cells = evidence.small_cells.get(table)
+    return [*results, evidence.leaks.get(table, unknown), *([cells] if cells else [])]
 
 
 def _refused(name: str, kind: str, message: str) -> CheckResult:

@@ -89,6 +89,21 @@ class Expiring(Declared):
     ended_by: str | None = None
 
 
+class SmallCellsSaid(Declared):
+    """Counts of people in an open table: none below `k` is shown or can be told from those shown (docs/adr/0041).
+
+    `count` is the column of the number, null where it is left out; `by` are the columns of one total; `cell` divides
+    the total, and has the value `total` in its row. `ratios` are columns made of the count and its total.
+    """
+
+    k: int = Field(default=5, ge=2)
+    count: str
+    by: Annotated[list[str], BeforeValidator(_listed)] = Field(min_length=1)
+    cell: str
+    total: str
+    ratios: Annotated[list[str], BeforeValidator(_listed)] = Field(default=[])
+
+
 class Declaration(Declared):
     """One model. `description` is `title · text`; `grain` goes on after "Grain: ".
 
@@ -107,6 +122,7 @@ class Declaration(Declared):
     fresh: Fresh | None = None
     expires: Expiring | None = None
     edition: Literal["restricted"] | None = None
+    small_cells: SmallCellsSaid | None = None
     reconciled: list[Reconciled] = Field(default=[])
     columns: dict[str, Annotated[ColumnSaid, BeforeValidator(_mapping)]] = Field(default={})
     config: dict[str, Any] = Field(default={})

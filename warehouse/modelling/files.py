@@ -21,6 +21,7 @@ from warehouse.modelling.expiry import expires_meta, expiry_problems
 from warehouse.modelling.facts import CALENDAR, facts
 from warehouse.modelling.inheritance import Inheritance, Node, Texts
 from warehouse.modelling.select_list import NotReadable, refs, selected
+from warehouse.modelling.small_cells import small_cells_meta, small_cells_problems
 from warehouse.modelling.sources import source_files
 from warehouse.modelling.staging import Described, Staging, staging_models
 from warehouse.modelling.texts import REPAIR, Compact, is_generated, yaml_text
@@ -95,6 +96,8 @@ class _Project:
             folders.setdefault(self.sql[name].parent, []).append(self._entry(name, node))
             for key, message in expiry_problems(name, self.nodes):
                 self._wrong(self.sql[name].with_suffix(".yml"), f"expires.{key}", message)
+            for key, message in small_cells_problems(name, self.nodes):
+                self._wrong(self.sql[name].with_suffix(".yml"), f"small_cells.{key}", message)
         self._raise()
         for folder, entries in folders.items():
             origin = "contracts and declarations" if folder.parent.name == "staging" else "declarations (<model>.yml)"
@@ -211,7 +214,7 @@ def _config(said: Declaration, feeds: list[str]) -> dict[str, Any]:
         meta |= {"spread": said.spread} if said.spread else {}
     if said.full_rebuild:
         meta["full_rebuild"] = said.full_rebuild.model_dump()
-    meta |= expires_meta(said)
+    meta |= expires_meta(said) | small_cells_meta(said)
     meta |= {"edition": said.edition} if said.edition else {}
     grows = {"materialized": "incremental", "incremental_strategy": "affected_days"} if said.day_column else {}
     return {**grows, **({"meta": {"citylake": meta}} if meta else {})}

@@ -128,8 +128,35 @@ def _like_pseudonym(column: Column) -> Words:
     )
 
 
+def _reference(column: Column) -> Words:
+    zh, en = _named(column)
+    kind = column.spec.reference
+    return (
+        Title(zh=f"{zh}不是对 {kind} 资源的引用", en=f"{en} is no reference to a {kind}"),
+        Title(
+            zh=f"{zh}写为 {kind}/标识、绝对地址、urn:uuid: 或 {kind}?identifier=系统|值",
+            en=f"write {en} as {kind}/<id>, a URL, urn:uuid: or {kind}?identifier=<system>|<value>",
+        ),
+    )
+
+
+def _contained(column: Column) -> Words:
+    zh, en = _named(column)
+    return (
+        Title(
+            zh=f"{zh}引用本记录内嵌的资源（#），无法与其他记录关联", en=f"{en} refers to a resource inside the record"
+        ),
+        Title(
+            zh=f"将{zh}所指资源单独导出，并引用该资源",
+            en=f"export what {en} refers to as a resource of its own, and refer to that",
+        ),
+    )
+
+
 _RULES = {
     "type": _type,
+    "reference": _reference,
+    "contained": _contained,
     "required": _required,
     "range": _range,
     "length": _length,

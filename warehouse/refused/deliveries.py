@@ -93,9 +93,23 @@ DELIVERY_RULES: dict[str, tuple[Title, Title]] = {
         Title(zh="XML 缺少必需元素，或有未约定的元素", en="elements of the XML are missing or not agreed"),
         _DECLARED,
     ),
+    "hl7_messages": (Title(zh="文件中没有 HL7 消息", en="the file has no HL7 message"), _DECLARED),
+    "hl7_batch": (
+        Title(zh="文件或批次首尾（FHS、BHS、BTS、FTS）与内容不符", en="the file's or a batch's envelope does not fit"),
+        _AGAIN,
+    ),
+    "hl7_segments": (Title(zh="有未约定的消息段", en="segments that are not agreed"), _DECLARED),
     "members": (
         Title(zh="压缩包内缺少约定的文件", en="the archive lacks a file that was agreed"),
         Title(zh="补齐压缩包内的文件，以新文件名重新报送", en="complete the archive, and send it under a new name"),
+    ),
+    "fhir_version": (
+        Title(zh="导出的资源不是 FHIR R4 版本", en="the resources exported are not of FHIR R4"),
+        RECORD_RULES["fhir_version"][1],
+    ),
+    "fhir_manifest": (
+        Title(zh="导出的文件或资源数与清单（manifest）不符", en="the files or resources are not those of the manifest"),
+        Title(zh="重新导出全部文件后重新报送", en="export everything again, and send it again"),
     ),
     "zip_damaged": (Title(zh="压缩包已损坏", en="the archive is damaged"), _AGAIN),
     "zip_unsafe": (Title(zh="压缩包不安全（路径或大小异常）", en="the archive is unsafe: its paths or sizes"), _AGAIN),

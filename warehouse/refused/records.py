@@ -82,6 +82,41 @@ RECORD_RULES: dict[str, tuple[Title, Title]] = {
         ),
         _EXPORT_AGAIN,
     ),
+    "repeated_field": (
+        Title(zh="同一字段重复，无法判断取哪一个", en="a field is there twice, and which one counts is unknown"),
+        _EXPORT_AGAIN,
+    ),
+    "hl7_header": (
+        Title(
+            zh="消息头（MSH）不完整，或分隔符无法辨认", en="the message header (MSH) or its delimiters are not sound"
+        ),
+        _EXPORT_AGAIN,
+    ),
+    "hl7_no_message": (
+        Title(zh="内容不属于任何消息：前面没有消息头（MSH）", en="text outside any message: no MSH before it"),
+        _EXPORT_AGAIN,
+    ),
+    "hl7_message_type": (
+        Title(zh="消息类型（MSH-9）未约定", en="the type of the message (MSH-9) is not agreed"),
+        Title(
+            zh="只报送约定类型的消息；新类型请先商定",
+            en="send the agreed types only; agree a new one before sending it",
+        ),
+    ),
+    "hl7_encoding": (
+        Title(
+            zh="消息声明的字符集（MSH-18）与约定不符", en="the message says another character set (MSH-18) than agreed"
+        ),
+        Title(zh="按约定的字符集导出，并在 MSH-18 如实填写", en="export in the agreed set, and say so in MSH-18"),
+    ),
+    "hl7_cut_off": (
+        Title(zh="消息不完整：没有结束", en="the message is cut off: its end is missing"),
+        _EXPORT_AGAIN,
+    ),
+    "hl7_no_record": (
+        Title(zh="消息中没有约定的数据段", en="the message has none of the segments that are agreed"),
+        Title(zh="补齐数据段后重新报送该消息", en="send the message again with its segments"),
+    ),
     "repeated_member": (
         Title(zh="同一记录中字段重复，无法判断取哪一个", en="a member is there twice, and which one counts is unknown"),
         _EXPORT_AGAIN,
@@ -91,6 +126,20 @@ RECORD_RULES: dict[str, tuple[Title, Title]] = {
         Title(
             zh="用系统导出功能生成 JSON，不要手工拼接或修改",
             en="let a program write the JSON; do not put it together by hand",
+        ),
+    ),
+    "resource_type": (
+        Title(
+            zh="资源类型与所在文件不符（resourceType）",
+            en="the resource is of another type than its file (resourceType)",
+        ),
+        Title(zh="核对导出程序：每个文件只含一种资源", en="check the export: a file holds resources of one type"),
+    ),
+    "fhir_version": (
+        Title(zh="资源不是 FHIR R4 版本", en="the resource is not of FHIR R4"),
+        Title(
+            zh="按 FHIR R4（4.0）导出；升级版本请先与数据湖管理方商定",
+            en="export FHIR R4 (4.0); agree another version with the lake's operators first",
         ),
     ),
     "cell_broken": (Title(zh="单元格已损坏，无法读取", en="a cell is damaged and cannot be read"), _SAVE_IN_EXCEL),

@@ -2,8 +2,9 @@
     Reconciliation: rows of the model = rows that the receipts of the effective files accepted,
     less rows that another delivery's row replaces (delta, events). With a `day_column` by
     event day, over the affected days, and also for days without a receipt; else in total.
+    `measure` where a row of the model stands for several of the feed (the sum of its reports).
 #}
-{% test row_count_equals_receipts(model, feed, table_name, day_column=none) %}
+{% test row_count_equals_receipts(model, feed, table_name, day_column=none, measure='count(*)') %}
 
 {% if day_column %}
 {%- set tested = graph.nodes.get(context["model"].attached_node) if execute else none -%}
@@ -32,7 +33,7 @@ with expected as (
 actual as (
     select
         {{ day_column }} as day,
-        count(*) as row_count
+        {{ measure }} as row_count
     from {{ model }}
     where {{ on_days(day_column, days) }}
     group by {{ day_column }}
@@ -54,7 +55,7 @@ with expected as (
 ),
 
 actual as (
-    select count(*) as row_count
+    select {{ measure }} as row_count
     from {{ model }}
 )
 

@@ -16,10 +16,11 @@ import pytest
 
 from infra.simulator.city import City
 from infra.simulator.deliver import deliver
+from infra.simulator.health.hospital_a import TABLES
 from infra.simulator.truth import write_truth
 from tests.support import baked
 
-GB18030 = ("food_licence", "credit_list")
+GB18030 = ("food_licence", "credit_list", "hospital_b_visit")
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -80,9 +81,40 @@ def read(path: str, content: bytes) -> Tables:
         return {feed: pq.read_table(io.BytesIO(content)).to_pylist()}
     if path.endswith(".xlsx"):
         return {feed: _sheet(content)}
+    if path.endswith(".hl7"):
+        return {"report": _reports(content.decode("utf-8"))}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if "manifest.json" in archive.namelist():
+            return _resources(archive)
         names = [name for name in archive.namelist() if name != "notes.txt"]
         return {name.removesuffix(".txt"): _csv(archive.read(name).decode("utf-8")) for name in names}
+
+
+def _resources(archive: zipfile.ZipFile) -> Tables:
+    """Resources of an export by the table that holds their type; those of no table are left out."""
+    tables = {kind: name for name, (kind, _) in TABLES.items()}
+    found: Tables = {name: [] for name in tables.values()}
+    for member in archive.namelist():
+        if (kind := member.partition(".")[0]) in tables:
+            found[tables[kind]] += [json.loads(line) for line in archive.read(member).decode("utf-8").splitlines()]
+    return found
+
+
+def _reports(text: str) -> list[Row]:
+    """One row for each OBR: the fields of it, and of the segments around it, by segment."""
+    found: list[Row] = []
+    message: Row = {}
+    for segment in text.split("\r"):
+        name, _, fields = segment.partition("|")
+        if name == "MSH":
+            message = {}
+        if name in ("MSH", "PID", "OBR"):
+            message = {**message, name: fields.split("|")}
+        if name == "OBR":
+            found.append(message)
+        if name == "ZRR":
+            found[-1][name] = fields.split("|")
+    return found
 
 
 def _csv(text: str) -> list[Row]:

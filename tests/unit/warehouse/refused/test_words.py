@@ -143,6 +143,7 @@ def everything(make: Any) -> Contract:
                 "party",
                 deidentify=make.deidentify("pseudonym", purpose="p", when={"column": "kind", "in": ["person"]}),
             ),
+            column("ward", path="$.ward.reference", reference="Location"),
             column("made", "DATE", None, transform="day + floor"),
             rules=[
                 RowRule(

@@ -1,0 +1,44 @@
+{#
+    Which patient a reference of an event leads to: the columns `id`, resident, sex, birth_band and town_code, one row an
+    event that finds one. The model's CTE `patients` holds every report of a patient (`int_patient_reported`).
+
+    A reference is to the patient's record, or conditional by the citizen number. Of several reports the newest counts that
+    came until `late_days()` after the event's day; later ones change nothing, or a rebuild would differ from days built
+    one by one.
+#}
+{% macro matched_patient(events, id, day) -%}
+    with referable as (
+        select
+            patient_ref as reference,
+            patients.*
+        from patients
+        union all
+        select
+            resident_ref as reference,
+            patients.*
+        from patients
+        where resident_ref is not null
+    ),
+
+    found as (
+        select
+            {{ events }}.{{ id }},
+            referable.resident,
+            referable.sex,
+            referable.birth_band,
+            referable.town_code,
+            row_number() over (
+                partition by {{ events }}.{{ id }}
+                order by referable.updated_at desc, referable._batch_id desc, referable.patient_ref
+            ) as recency
+        from {{ events }}
+        inner join referable
+            on
+                {{ events }}.patient_ref = referable.reference
+                and referable.updated_date <= {{ add_days(events ~ '.' ~ day, late_days()) }}
+    )
+
+    select *
+    from found
+    where recency = 1
+{%- endmacro %}

@@ -1,0 +1,142 @@
+with
+
+reports as (
+    select * from {{ ref('int_notifiable_card_reported') }}
+),
+
+weeks as (
+    select * from {{ ref('fct_notifiable_weekly') }}
+),
+
+places as (
+    select * from {{ ref('dim_place') }}
+),
+
+rules as (
+    select * from {{ ref('ref_surveillance_closing') }}
+),
+
+span as (
+    select min(reported_date) as first_date
+    from reports
+),
+
+-- Weeks that are closed: no report made from `closing_date` on counts.
+closed as (
+    select
+        weeks.disease_code,
+        weeks.town_code,
+        weeks.place_id,
+        weeks.week_start_date,
+        {{ add_days('weeks.week_start_date', 'rules.close_after_days + 7') }}
+            as closing_date,
+        {{ add_days(
+            'weeks.week_start_date',
+            'rules.close_after_days + rules.settle_days + 7'
+        ) }} as shown_from_date
+    from weeks
+    inner join span on weeks.week_start_date >= span.first_date
+    inner join rules
+        on
+            weeks.week_start_date >= rules.valid_from
+            and (
+                rules.valid_to is null or weeks.week_start_date < rules.valid_to
+            )
+    where
+        {{ add_days('weeks.week_start_date', 'rules.close_after_days + 7') }}
+        <= {{ as_of() }}
+),
+
+closings as (
+    select distinct
+        week_start_date,
+        closing_date
+    from closed
+),
+
+report_weeks as (
+    select
+        *,
+        cast(date_trunc('week', diagnosed_date) as date) as week_start_date
+    from reports
+),
+
+card_weeks as (
+    select distinct
+        report_weeks.card_no,
+        closings.week_start_date,
+        closings.closing_date
+    from report_weeks
+    inner join closings
+        on report_weeks.week_start_date = closings.week_start_date
+),
+
+-- Each card as its last revision had it when the week was closed.
+as_known as (
+    select
+        card_weeks.week_start_date as closed_week_date,
+        report_weeks.week_start_date,
+        report_weeks.disease_code,
+        report_weeks.town_code,
+        report_weeks.diagnosed_date,
+        report_weeks.is_withdrawn,
+        row_number() over (
+            partition by card_weeks.card_no, card_weeks.week_start_date
+            order by
+                report_weeks.revision desc,
+                report_weeks.reported_at desc,
+                report_weeks._batch_id desc
+        ) as recency
+    from card_weeks
+    inner join report_weeks
+        on
+            card_weeks.card_no = report_weeks.card_no
+            and card_weeks.closing_date > report_weeks.reported_date
+),
+
+counted as (
+    select
+        as_known.disease_code,
+        coalesce(places.town_code, 'unknown') as town_code,
+        as_known.closed_week_date as week_start_date,
+        count(*) as cases
+    from as_known
+    left join places
+        on
+            as_known.town_code = places.town_code
+            and as_known.diagnosed_date >= places.valid_from_date
+            and (
+                places.valid_to_date is null
+                or as_known.diagnosed_date < places.valid_to_date
+            )
+    where
+        as_known.recency = 1
+        and not as_known.is_withdrawn
+        and as_known.week_start_date = as_known.closed_week_date
+    group by
+        as_known.disease_code,
+        coalesce(places.town_code, 'unknown'),
+        as_known.closed_week_date
+),
+
+final as (
+    select
+        {{ natural_key([
+            'closed.disease_code', 'closed.town_code', 'closed.week_start_date'
+        ]) }} as notifiable_week_id,
+        closed.disease_code,
+        closed.town_code,
+        closed.place_id,
+        closed.week_start_date,
+        closed.closing_date,
+        closed.shown_from_date,
+        coalesce(counted.cases, 0) as cases
+    from closed
+    left join counted
+        on
+            closed.disease_code = counted.disease_code
+            and closed.town_code = counted.town_code
+            and closed.week_start_date = counted.week_start_date
+)
+
+select * from final

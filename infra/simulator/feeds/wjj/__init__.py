@@ -1,0 +1,1 @@
+"""Health (卫生和计划生育局): one module per feed."""

@@ -1,0 +1,50 @@
+"""SQL that gives FHIR references one form (R4, 2.3.0): `<server>/<type>/<id>`, or a conditional one.
+
+Relative, absolute and `urn:` references to one resource become equal, so that they join; one below another server's
+base URL stays that server's. The version that a reference names (`/_history/3`) is left out. What is only known by an
+identifier becomes `<server>/<type>?identifier=<system>|<value>`, unescaped: a conditional reference, a logical one
+(`{"identifier": …}`, which `ingestion.parsers.json_paths` reads as a conditional one), or a resource's own identifier.
+A text that is no reference to the declared type gives NULL, which breaks the rule `<column>.reference`; one that leads
+into its own record (`#contained`) breaks `<column>.contained`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ingestion.contract.json_columns import form
+from ingestion.contract.model import Column
+from ingestion.sql import literal
+
+_ID = "[A-Za-z0-9.-]{1,64}"
+"""FHIR R4, 2.24.0.1, data type id."""
+_REFERENCE = rf"^(?:(https?://[^\s?#]+)/)?([A-Z][A-Za-z]+)(?:/({_ID})(?:/_history/{_ID})?|\?identifier=([^&]+))$"
+_URN = rf"urn:(?:uuid|oid):({_ID})"
+_SCHEME = re.compile(r"^https?://")
+
+
+def read_reference(column: Column, text: str, server: str) -> str:
+    """SQL for the one form of a reference, from the sent text; NULL where it is none. `server` is the own base URL."""
+    kind, own = str(column.spec.reference), literal(f"{server}/{column.spec.reference}")
+    reads = form(str(column.spec.path), column.spec)
+    if reads == "id":
+        return f"case when regexp_full_match({text}, {literal(_ID)}) then {own} || '/' || {text} end"
+    if reads == "identifier":
+        system = column.spec.choose.equals if column.spec.choose else ""
+        return f"{own} || {literal(f'?identifier={system}|')} || {text}"
+    # The protocol is no part of a server's identity: http and https mean the same resources (R4, 3.1.0.1.2).
+    is_own = f"(r.base = '' or regexp_replace(r.base, '^https?://', '') = {literal(_SCHEME.sub('', server))})"
+    base = f"case when {is_own} then {literal(server)} else r.base end"
+    what = "case when r.id <> '' then '/' || r.id else '?identifier=' || try(url_decode(r.identifier)) end"
+    parts = f"regexp_extract({text}, {literal(_REFERENCE)}, ['base', 'type', 'id', 'identifier'])"
+    literally = (
+        f"list_transform([{parts}], lambda r: "
+        f"case when r.type = {literal(kind)} then {base} || {literal('/' + kind)} || {what} end)[1]"
+    )
+    urn = f"{own} || '/' || regexp_extract({text}, {literal(_URN)}, 1)"
+    return f"case when regexp_full_match({text}, {literal(_URN)}) then {urn} else {literally} end"
+
+
+def is_contained(text: str) -> str:
+    """SQL: whether a reference leads to a resource inside its own record (R4, 2.3.0.3)."""
+    return f"starts_with({text}, '#')"

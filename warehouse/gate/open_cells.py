@@ -1,0 +1,204 @@
+"""Judge the small cells of every open table: the build's rows alone, and beside all open releases that can be read.
+
+Which tables must say what their cells are is decided here: every `pub_` table with a feed behind it whose contract
+says that its rows are not shared (不予共享). One that says nothing is refused. What was found well is remembered in the
+state folder by content, so that rows that were judged before are not read again; without that file all are judged.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+from pydantic import Field
+
+from ingestion.errors import CitylakeError, ConfigurationError
+from ingestion.isolation import as_known_error
+from ingestion.sql import identifier, literal
+from ingestion.store.reading import store_errors
+from ingestion.values.document import Document
+from warehouse.build.report import BuildReport, ModelBuilt, SmallCells
+from warehouse.content.measure import BuildContent, TableContent, relation
+from warehouse.gate.small_cells import RULES_VERSION, broken, sentence
+from warehouse.release import layout, pointer
+from warehouse.release.retained import retained
+from warehouse.verdict import CheckResult
+
+if TYPE_CHECKING:
+    from ingestion.lake import Lake
+
+_EDITION = "open"
+_CACHE = "small_cells.json"
+_UNDECLARED = (
+    "counts people of a feed whose rows are not shared, and does not say what its cells are: say `small_cells` in its"
+    " <model>.yml, then: make generate"
+)
+
+
+class _Judged(Document):
+    """A content of a table that was found well under a declaration, beside the contents of releases."""
+
+    said: str
+    content: str
+    beside: list[str]
+
+    def covers(self, said: str, content: str, beside: Collection[str]) -> bool:
+        """Was this content judged under this declaration, beside at least these contents?"""
+        return (self.said, self.content) == (said, content) and set(beside) <= set(self.beside)
+
+
+class _Remembered(Document):
+    """`releases`: of each open release the contents of its tables, which never change. `judged`: by table."""
+
+    releases: dict[str, dict[str, str]] = Field(default={})
+    judged: dict[str, _Judged] = Field(default={})
+
+
+def judge_open_cells(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, report: BuildReport, content: BuildContent
+) -> dict[str, CheckResult]:
+    """One result for each open table of the build that declares small cells or must; none for others.
+
+    `connection` has the build attached and can open the store's objects (warehouse.content.measure.open_build).
+    """
+    private = _not_shared(lake)
+    judged = [
+        model
+        for model in report.models
+        if model.name in content.tables
+        and model.kind == "pub"
+        and (model.small_cells is not None or not private.isdisjoint(model.feeds))
+    ]
+    if not judged:
+        return {}
+    path = lake.settings.state_root / _CACHE
+    try:
+        before = _Remembered.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = _Remembered()
+    beside = _shared_feeds(judged, private)
+    work = _Work(lake, connection, before)
+    results = {model.name: work.result(model, content.tables[model.name], beside[model.name]) for model in judged}
+    if work.now != before:
+        path.write_text(work.now.model_dump_json(), encoding="utf-8")
+    return results
+
+
+def _not_shared(lake: Lake) -> set[str]:
+    """Feeds whose rows no other department gets."""
+    return {name for name, contract in lake.contracts.items() if contract.citylake.catalogue.share_type == "不予共享"}
+
+
+def _shared_feeds(models: list[ModelBuilt], private: set[str]) -> dict[str, list[str]]:
+    """Of each table the other open tables with counts from the same feed: their cells are not compared."""
+    readers: dict[str, set[str]] = defaultdict(set)
+    for model in models:
+        for feed in private.intersection(model.feeds):
+            readers[feed].add(model.name)
+    return {
+        model.name: sorted(set().union(*(names for names in readers.values() if model.name in names)) - {model.name})
+        for model in models
+    }
+
+
+class _Work:
+    """One run: reads manifests and releases that were not read before, and notes what is found well."""
+
+    def __init__(self, lake: Lake, connection: duckdb.DuckDBPyConnection, before: _Remembered) -> None:
+        self.lake, self.connection, self.before = lake, connection, before
+        self.now = _Remembered()
+        self.unread: list[str] = []
+        for release in _readable(lake):
+            held = before.releases.get(release)
+            try:
+                self.now.releases[release] = held if held is not None else _tables(lake, release)
+            except (CitylakeError, ValueError):
+                self.unread.append(release)
+
+    def result(self, model: ModelBuilt, table: TableContent, others: list[str]) -> CheckResult:
+        """The result of one table. What keeps it from being judged refuses its product only."""
+        said = model.small_cells
+        if said is None:
+            return _result(model, "error", _UNDECLARED)
+        if others:
+            names = ", ".join(others)
+            return _result(model, "failed", f"counts the same people as {names}: their cells are not compared", 1)
+        if missing := _missing(said, table.columns):
+            return _result(model, "error", f"has no column {missing}, which its small_cells name")
+        if self.unread:
+            return _result(model, "error", f"cannot be compared with open releases {', '.join(self.unread)}")
+        try:
+            found = self._found(said, table)
+        except Exception as error:
+            known = as_known_error(error, self.lake.settings, f"judging the small cells of {model.name}")
+            return _result(model, "error", known.message)
+        if found:
+            return _result(model, "failed", sentence(found, said), sum(found.values()))
+        return _result(model, "passed", None)
+
+    def _found(self, said: SmallCells, table: TableContent) -> dict[str, int]:
+        """What is broken: rules to numbers of totals. Raises StoreError, ConfigurationError."""
+        versions = {held[table.name]: release for release, held in self.now.releases.items() if table.name in held}
+        beside = {content: release for content, release in versions.items() if content != table.content}
+        declared = f"{RULES_VERSION} {said.model_dump_json()}"
+        judged = self.before.judged.get(table.name)
+        if judged is None or not judged.covers(declared, table.content, beside.keys()):
+            with self._earlier(table.name, said, sorted(beside.values())) as earlier:
+                if found := broken(self.connection, relation(table.name), said, earlier):
+                    return found
+        self.now.judged[table.name] = _Judged(said=declared, content=table.content, beside=sorted(beside))
+        return {}
+
+    @contextmanager
+    def _earlier(self, table: str, said: SmallCells, releases: list[str]) -> Iterator[list[str]]:
+        """The table's name in the files of releases, attached read-only inside the block."""
+        names: list[str] = []
+        try:
+            for number, release in enumerate(releases):
+                name = f"open_{number}"
+                url = self.lake.store.url(layout.warehouse(_EDITION, release))
+                with store_errors(self.lake.store, f"open release {release} of edition {_EDITION}"):
+                    self.connection.execute(f"attach {literal(url)} as {identifier(name)} (read_only)")
+                names.append(name)
+                columns = [row[0] for row in self.connection.execute(f"describe {relation(table, name)}").fetchall()]
+                if missing := _missing(said, columns):
+                    raise ConfigurationError(
+                        f"open release {release} has no column {missing} in {table}: the two cannot be compared",
+                        left="that release can still be read",
+                        next_step=f"keep the column's name, or: citylake withdraw --edition {_EDITION}",
+                    )
+            yield [relation(table, name) for name in names]
+        finally:
+            for name in names:
+                self.connection.execute(f"detach {identifier(name)}")
+
+
+def _missing(said: SmallCells, columns: Collection[str]) -> str:
+    return ", ".join(name for name in said.columns if name not in columns)
+
+
+def _readable(lake: Lake) -> list[str]:
+    """Open releases whose data is in the store, the current one with them, oldest first."""
+    current = pointer.pointer(lake.store, _EDITION)
+    names = set(retained(lake.store, _EDITION))
+    return sorted(names | ({current.release} if current is not None and current.release is not None else set()))
+
+
+def _tables(lake: Lake, release: str) -> dict[str, str]:
+    manifest = pointer.load(lake.store, _EDITION, release)
+    return {name: entry.content for name, entry in manifest.tables.items()}
+
+
+def _result(model: ModelBuilt, status: str, message: str | None, failures: int | None = None) -> CheckResult:
+    facts = {
+        "name": f"small_cells:{model.name}",
+        "kind": "privacy",
+        "status": status,
+        "failures": 0 if status == "passed" else failures,
+        "message": message,
+        "tables": [model.name],
+    }
+    return CheckResult.model_validate(facts)
