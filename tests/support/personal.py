@@ -14,8 +14,9 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -79,6 +80,15 @@ class Sent:
         found = {day: place for value, place in self.personal.items() if (day := _date(value)) and day not in kept}
         births = {day: place for day, place in found.items() if not _is_band(day)}
         return {spelled: place for day, place in births.items() for spelled in (day, day.replace("-", ""))}
+
+
+def sent_by(department: str, drop: Path, contracts: Mapping[str, Contract]) -> Sent:
+    """What lies in the drop folder: of one department all, of the others what they keep."""
+    sent = Sent()
+    for contract in contracts.values():
+        for path in sorted((drop / contract.department / contract.feed).glob("*")):
+            (sent.add if contract.department == department else sent.add_kept)(contract, path.read_bytes())
+    return sent
 
 
 def _date(value: str) -> str | None:

@@ -26,7 +26,7 @@ from ingestion.settings import Settings
 from tests.acceptance.test_story import five_days
 from tests.support import baked
 from tests.support.leaks import Text, Values, files_below, leaks, texts_of
-from tests.support.personal import Sent
+from tests.support.personal import Sent, sent_by
 
 pytestmark = pytest.mark.faults
 DEPARTMENT = "wjj"
@@ -97,11 +97,8 @@ def test_a_value_that_slips_into_bronze_is_found(real: tuple[Path, Sent], tmp_pa
 @pytest.fixture(scope="module")
 def city() -> tuple[list[Text], Sent, dict[str, Contract]]:
     """What lies in the simulated city's lake after five days, and what its health department sent."""
-    home, sent = baked.shared("five-days", five_days), Sent()
-    contracts = load_contracts(Settings().contracts)
-    for contract in contracts.values():
-        for path in sorted((home / "city" / "drop" / contract.department / contract.feed).iterdir()):
-            (sent.add if contract.department == DEPARTMENT else sent.add_kept)(contract, path.read_bytes())
+    home, contracts = baked.shared("five-days", five_days), load_contracts(Settings().contracts)
+    sent = sent_by(DEPARTMENT, home / "city" / "drop", contracts)
     return texts(home), sent, {name: one for name, one in contracts.items() if one.department == DEPARTMENT}
 
 
