@@ -1,4 +1,4 @@
-"""The simulated city's servers (HTTP, FHIR, SFTP) give the lake what its drop folder gives: the same rows, rule by rule.
+"""The simulated city's servers (HTTP, FHIR, SFTP) give the lake what its drop folder gives: equal rows, rule by rule.
 
 Days 1 to 3 of the city, with a late file, a correction, a re-delivery, planted dirt and repeats. No build here:
 what is compared is everything ingestion makes.
