@@ -50,8 +50,11 @@ def of_lake(store: Store, report: BuildReport | None = None) -> list[str]:
 
 
 def require(store: Store, edition: str) -> str:
-    """The edition itself. Raises ConfigurationError where the lake has none of that name."""
-    known = of_lake(store)
+    """The edition itself. Raises ConfigurationError where the lake has none of that name.
+
+    Nothing is listed for those that every lake has, since their readers may not list the others.
+    """
+    known = list(layout.EDITIONS) if edition in layout.EDITIONS else of_lake(store)
     if edition not in known:
         raise ConfigurationError(
             f"there is no edition {edition!r}", left="nothing was done", next_step=f"name one of: {', '.join(known)}"

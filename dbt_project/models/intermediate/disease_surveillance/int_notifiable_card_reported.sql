@@ -13,7 +13,7 @@ final as (
         card_no,
         revision,
         report_type,
-        resident_pseudonym,
+        resident,
         sex,
         birth_band,
         belongs_to,

@@ -40,6 +40,7 @@ first_reports as (
         ranked.diagnosed_at as first_diagnosed_at,
         ranked.reported_at as first_reported_at,
         ranked.facility_code as first_facility_code,
+        diseases.managed_as as first_managed_as,
         diseases.report_within_hours as report_within_h
     from ranked
     left join diseases
@@ -67,7 +68,10 @@ final as (
     select
         {{ natural_key(['latest.card_no']) }} as notifiable_case_id,
         latest.card_no,
-        latest.resident_pseudonym,
+        case
+            when latest.resident is not null
+                then {{ natural_key(['latest.resident']) }}
+        end as health_resident_id,
         latest.sex,
         latest.birth_band,
         latest.belongs_to,
@@ -92,6 +96,7 @@ final as (
         delayed.card_no is not null as is_first_report_known,
         coalesce(delayed.first_facility_code, latest.facility_code) as facility_code,
         delayed.first_reported_at,
+        delayed.first_managed_as,
         delayed.report_within_h,
         delayed.report_delay_h,
         delayed.report_delay_h <= delayed.report_within_h as is_on_time,

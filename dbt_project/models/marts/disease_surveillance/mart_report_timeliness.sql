@@ -6,7 +6,7 @@ cases as (
 
 counted as (
     select
-        coalesce(managed_as, 'unknown') as managed_as,
+        coalesce(first_managed_as, 'unknown') as managed_as,
         facility_code,
         cast(date_trunc('month', diagnosed_date) as date) as diagnosed_month,
         count(*) as cards,
@@ -24,7 +24,7 @@ counted as (
         max(report_delay_h) as highest_delay_h
     from cases
     group by
-        coalesce(managed_as, 'unknown'),
+        coalesce(first_managed_as, 'unknown'),
         facility_code,
         cast(date_trunc('month', diagnosed_date) as date)
 ),

@@ -11,7 +11,7 @@ final as (
         card_no,
         revision,
         report_type,
-        resident as resident_pseudonym,
+        resident,
         sex,
         birth_band,
         belongs_to,
