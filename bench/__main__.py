@@ -23,6 +23,7 @@ SCRIPTS = (
     ("locks",),
     ("exchange",),
     ("credit_history",),
+    ("credit_history", "--products", "health_record", "health_reference"),
     ("today",),
     ("store",),
     ("airflow",),
