@@ -76,7 +76,7 @@ def ratio_of_all(expression: str) -> Weaken:
 
 MACRO = "macros/suppress_small_cells.sql"
 MODEL = f"models/marts/disease_open/{TABLE}.sql"
-CLOSED = "models/marts/disease_surveillance/mart_notifiable_week_closed.sql"
+CLOSED = "models/marts/disease_open/mart_notifiable_week_closed.sql"
 WEAKENED: dict[str, tuple[Weaken, str]] = {
     "no complementary cell": (in_file(MACRO, "is_small or (is_derivable and", "is_small or (false and"), "derivable"),
     "total shown": (in_file(MACRO, "case when not is_total_suppressed then total end", "total"), "derivable"),
