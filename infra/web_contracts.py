@@ -2,9 +2,10 @@
 
     python -m infra.web_contracts FOLDER      # then: CITYLAKE_CONTRACTS=FOLDER and a running `infra.simulator serve`
 
-Weather is one file an hour over HTTP; complaints, traffic incidents, permits and penalties are paged JSON APIs. With
-`--exchange`, market entities and their weekly list are read from one table of the exchange database. Only `source`
-changes, and with it how the records are wrapped (`format`): what the rows mean is the shipped contracts' business.
+Weather and report cards are one file an hour over HTTP; complaints, traffic incidents, permits and penalties are paged
+JSON APIs; hospital A is a FHIR server; hospital B and the laboratories put files on an SFTP server. With `--exchange`,
+market entities and their weekly list are read from one table of the exchange database. Only `source` changes, and
+with it how the records are wrapped (`format`): what the rows mean is the shipped contracts' business.
 """
 
 from __future__ import annotations
@@ -42,6 +43,19 @@ def _paged(department: str, feed: str) -> dict[str, Any]:
     }
 
 
+def _hourly(department: str, file: str, media_type: str) -> dict[str, Any]:
+    """A file an hour over HTTP; `file` is its path below `files/`."""
+    url = f"files/{file}"
+    return {
+        "source": {"connector": "http", "connection": department, "url": url, "media_types": [media_type]},
+    }
+
+
+def _over_sftp(path: str) -> dict[str, Any]:
+    """Files on the health department's SFTP server, where they appear whole and bear the city's time."""
+    return {"source": {"connector": "sftp", "connection": "wjj_sftp", "path": path, "settle_seconds": 0}}
+
+
 def _table(**more: Any) -> dict[str, Any]:
     """The table of market entities in the exchange database, which `infra.simulator.exchange` writes."""
     source = {"connector": "database", "connection": "gsj_exchange", "schema": "qzk", "table": "market_entity"}
@@ -49,23 +63,32 @@ def _table(**more: Any) -> dict[str, Any]:
 
 
 CHANGES: dict[str, dict[str, Any]] = {
-    "qxj/wx_station_hourly.yaml": {
-        "source": {
-            "connector": "http",
-            "connection": "qxj",
-            "url": "files/wx_station_hourly/SURF_CHN_MUL_HOR_{interval:%Y%m%d%H}.csv",
-            "media_types": ["text/csv"],
-        }
-    },
+    "qxj/wx_station_hourly.yaml": _hourly(
+        "qxj", "wx_station_hourly/SURF_CHN_MUL_HOR_{interval:%Y%m%d%H}.csv", "text/csv"
+    ),
     "syj/complaint.yaml": _paged("syj", "complaint"),
     "gaj/traffic_incident.yaml": _paged("gaj", "traffic_incident"),
     "fgj/admin_permit.yaml": _paged("fgj", "admin_permit"),
     "fgj/admin_penalty.yaml": _paged("fgj", "admin_penalty"),
+    # An export is of one day and is not kept: no earlier day is asked for again.
+    "wjj/hospital_a_record.yaml": {
+        "source": {"connector": "fhir_bulk", "connection": "wjj_his_a"},
+        "recapture": "P0D",
+    },
+    "wjj/hospital_b_visit.yaml": _over_sftp("hospital_b_visit/hospital_b_visit_{interval:%Y%m%d}*.csv"),
+    "wjj/lab_report.yaml": _over_sftp("lab_report/lab_report_{interval:%Y%m%d}*.hl7"),
+    "wjj/notifiable_disease_card.yaml": _hourly(
+        "wjj",
+        "notifiable_disease_card/notifiable_disease_card_{interval:%Y%m%d%H}.ndjson",
+        "application/x-ndjson",
+    ),
 }
 """By file below the contracts folder, what replaces the keys of its `citylake` value."""
 
 CONNECTIONS = sorted({change["source"]["connection"] for change in CHANGES.values()})
-"""Names of the connections to the departments' web servers that `CHANGES` needs."""
+"""Names of the connections to the departments' servers that `CHANGES` needs."""
+DEPARTMENTS = sorted({name.partition("/")[0] for name in CHANGES})
+"""The departments whose feeds `CHANGES` reads from servers."""
 
 
 EXCHANGE: dict[str, dict[str, Any]] = {

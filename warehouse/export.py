@@ -12,6 +12,7 @@ from ingestion.errors import ConfigurationError, IntegrityError
 from ingestion.machine.rights import OPEN, OWN
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
+from warehouse.actions.opening import Opening, opened
 from warehouse.publish.comments import from_catalogue, write
 from warehouse.publish.compose import facts_query
 from warehouse.release import layout
@@ -25,13 +26,16 @@ if TYPE_CHECKING:
 _RELEASE, _COPY = "released", "copied"
 
 
-def export(lake: Lake, target: Path, *, edition: str = "internal", release: str | None = None) -> Manifest:
+def export(
+    lake: Lake, target: Path, *, edition: str = "internal", release: str | None = None, opening: Opening | None = None
+) -> Manifest:
     """Write the file, with comments and the tables `_release` (id, edition, created_at, is_synthetic) and `_expires`.
 
     `_expires` (table_name, end_column, show_until, notice) has a row for each table whose records may not be shown for
     ever: none from its date in `end_column` on, and the whole file unchanged only before `show_until`.
-    A copy of the open edition can be read by every account, one of the internal edition by its owner only (0600).
-    Raises ConfigurationError when the target exists, nothing was released or the release holds records whose last day
+    A copy of the open edition can be read by every account, one of any other by its owner only (0600).
+    Of a restricted edition `opening` is recorded first. Raises PurposeNeeded without one;
+    ConfigurationError when the target exists, nothing was released or the release holds records whose last day
     is over, IntegrityError when rows differ from the manifest; a half-written file is removed.
     """
     manifest = released(lake, edition, release)
@@ -43,6 +47,7 @@ def export(lake: Lake, target: Path, *, edition: str = "internal", release: str 
     partial.unlink(missing_ok=True)
     try:
         with (
+            opened(lake, manifest, opening),
             lake.scratch() as scratch,
             closing(duckdb.connect()) as connection,
             reading(lake.store, connection, f"export release {manifest.id}"),

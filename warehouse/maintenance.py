@@ -21,7 +21,7 @@ from warehouse.build.lock import building
 from warehouse.publish.leave import Left
 from warehouse.publish.leave import unpublish as leave
 from warehouse.release import collect as releases
-from warehouse.release.layout import EDITIONS
+from warehouse.release.editions import of_lake
 from warehouse.status.refresh import rewrite
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def collect(lake: Lake, *, grace: timedelta = raw_side.GRACE, dry_run: bool = Fa
     with building(lake):
         collected = raw_side.collect(lake, grace=grace, dry_run=dry_run)
     removed = Removed({"lake": collected.orphans}, collected.residue, collected.unfinished)
-    for edition in EDITIONS:
+    for edition in of_lake(lake.store):
         removed.keys[edition] = releases.orphans(lake, edition) if dry_run else releases.collect(lake, edition)
     return removed
 

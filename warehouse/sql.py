@@ -18,8 +18,9 @@ from ingestion.errors import CitylakeError, ConfigurationError, ObjectNotFound
 from ingestion.keys import PUBLISHED
 from ingestion.sql import identifier, literal
 from ingestion.store.reading import reading
+from warehouse.actions.opening import Opening, opened
 from warehouse.publish.compose import facts_query
-from warehouse.release import layout, pointer
+from warehouse.release import editions, layout, pointer
 from warehouse.release.manifest import Manifest
 from warehouse.release.retained import require_data
 
@@ -35,8 +36,7 @@ class NotReading(CitylakeError):
 
 def released(lake: Lake, edition: str, release: str | None = None) -> Manifest:
     """The manifest of a release (default: the current one). Raises ConfigurationError that says what to run."""
-    if edition not in layout.EDITIONS:
-        raise ConfigurationError(f"unknown edition {edition!r}; editions: {', '.join(layout.EDITIONS)}")
+    editions.require(lake.store, edition)
     if release is not None:
         try:
             return pointer.load(lake.store, edition, release)
@@ -56,14 +56,19 @@ def released(lake: Lake, edition: str, release: str | None = None) -> Manifest:
     raise ConfigurationError(f"edition {edition} was never released", next_step="citylake run, or `make demo`")
 
 
-def connect(lake: Lake, edition: str = "internal", release: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB session whose default schema is the release; the caller closes it. Raises ConfigurationError."""
+def connect(
+    lake: Lake, edition: str = "internal", release: str | None = None, *, opening: Opening | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB session whose default schema is the release; the caller closes it.
+
+    Of a restricted edition `opening` is recorded first. Raises ConfigurationError; PurposeNeeded without an opening.
+    """
     manifest = released(lake, edition, release)
     lake.settings.scratch_root.mkdir(parents=True, exist_ok=True, mode=0o700)
     require_data(lake, manifest)
     connection = duckdb.connect(config={"threads": lake.settings.threads, "memory_limit": lake.settings.memory_limit})
     try:
-        with reading(lake.store, connection, f"open release {manifest.id}"):
+        with opened(lake, manifest, opening), reading(lake.store, connection, f"open release {manifest.id}"):
             _open(lake, connection, manifest)
     except BaseException:
         connection.close()
@@ -72,13 +77,12 @@ def connect(lake: Lake, edition: str = "internal", release: str | None = None) -
 
 
 def _open(lake: Lake, connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> None:
+    database = identifier(layout.file_name(manifest.edition))
     files = [lake.store.url(file.key) for table in manifest.tables.values() for file in table.files]
     connection.execute(f"set timezone = {literal(lake.settings.timezone)}")
     connection.execute(f"set temp_directory = {literal(lake.settings.scratch_root / 'duckdb')}")
-    connection.execute(
-        f"attach {literal(lake.store.url(manifest.warehouse.key))} as {identifier(manifest.edition)} (read_only)"
-    )
-    connection.execute(f"use {identifier(manifest.edition)}")
+    connection.execute(f"attach {literal(lake.store.url(manifest.warehouse.key))} as {database} (read_only)")
+    connection.execute(f"use {database}")
     if lake.store.url(PUBLISHED) != f"{manifest.root}/{PUBLISHED}":
         for name, entry in manifest.tables.items():
             if entry.is_view:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import ConfigurationError
 from ingestion.values.document import Document
+from warehouse.actions.opening import Opening, opened
 from warehouse.release.manifest import FactDay, FactFile, Manifest, TableEntry
 from warehouse.sql import released
 
@@ -52,13 +53,27 @@ class Trace(Document):
 
 
 def trace(
-    lake: Lake, table: str, *, edition: str = "internal", release: str | None = None, day: date | None = None
+    lake: Lake,
+    table: str,
+    *,
+    edition: str = "internal",
+    release: str | None = None,
+    day: date | None = None,
+    opening: Opening | None = None,
 ) -> Trace:
     """The deliveries behind a table; with `day`, a fact's file of that day and the deliveries holding it.
 
-    Raises ConfigurationError: never released, unknown table, `day` for a table that has none.
+    Of a restricted edition `opening` is recorded first: counts by day are of few people there.
+
+    Raises PurposeNeeded without one, ConfigurationError: never released, unknown table, `day` for a table that has
+    none.
     """
     manifest = released(lake, edition, release)
+    with opened(lake, manifest, opening):
+        return _trace(lake, manifest, table, day)
+
+
+def _trace(lake: Lake, manifest: Manifest, table: str, day: date | None) -> Trace:
     entry = _entry(manifest, table)
     product = manifest.products[entry.product]
     days = [_of_day(manifest, table, entry, day)] if day is not None else entry.by_day()
@@ -67,7 +82,7 @@ def trace(
     ]
     return Trace(
         table=table,
-        edition=edition,
+        edition=manifest.edition,
         release=manifest.id,
         made_in=product.release,
         product=entry.product,

@@ -77,5 +77,6 @@ def _result(request: Request, wanted: Asked, said: dict[str, str]) -> dict[str, 
 
 def _named(request: Request, wanted: Asked) -> dict[str, str]:
     t, details = words(request), {f"{name}_day": text for name, text in wanted.details.items()}
-    edition = t(f"edition.{wanted.subject}") if f"edition.{wanted.subject}" in t else wanted.subject
+    kind = wanted.subject.partition("/")[0]
+    edition = t.edition(wanted.subject) if f"edition.{kind}" in t else wanted.subject
     return {**details, **wanted.details, "subject": wanted.subject, "edition": edition}

@@ -77,10 +77,10 @@ def require_right(at: At, action: Asked) -> None:
         about = _subject_of(at.lake, subject)
         require(caller.may_run(about) if about in at.lake.contracts else caller.is_operator, "forbidden.act")
     else:
-        from warehouse.release.layout import EDITIONS
+        from warehouse.release.editions import of_lake
 
         require(caller.is_operator, "forbidden.act")
-        if subject not in EDITIONS:
+        if subject not in of_lake(at.lake.store):
             raise not_found()
 
 

@@ -29,6 +29,11 @@ class Texts:
     def __contains__(self, key: str) -> bool:
         return key in self.words
 
+    def edition(self, name: str) -> str:
+        """What people call an edition; of a restricted one with its product."""
+        kind, _, product = name.partition("/")
+        return self.words[f"edition.{kind}"].format(product=product)
+
     def of(self, title: Title) -> str:
         """A title in this language; in the other one where this is empty."""
         return title.of(self.language) or title.zh or title.en

@@ -17,11 +17,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.simulator.serve import Served
 from infra.stack.airflow import NOT_FOR_PAGES
-from infra.web_contracts import CONNECTIONS
+from infra.web_contracts import CONNECTIONS, DEPARTMENTS
 
 PROJECT = Path(__file__).resolve().parents[2]
 STACK, LAKE, CITY = ".env.compose", ".env.lake", ".env.city"
+SIMULATOR, SIMULATOR_SFTP_PORT = "http://simulator:8090", 8022
 
 _STACK_HEAD = """\
 # Secrets of docker-compose.yml, made by `make compose-secrets`. Private; keep a copy where backups of passwords go.
@@ -65,13 +67,11 @@ def texts() -> dict[str, str]:
         "SIMULATOR_TOKEN": token,
         "SIMULATOR_CONTROL": secrets.token_urlsafe(24),
     }
-    reached = {
-        f"CITYLAKE_CONN_{name.upper()}": f"http://simulator:8090/{name}?auth=bearer&token={token}"
-        for name in CONNECTIONS
-    }
+    served = Served(SIMULATOR, token, made["SIMULATOR_CONTROL"], SIMULATOR_SFTP_PORT).environment()
+    reached = {name: served[name] for name in (f"CITYLAKE_CONN_{one.upper()}" for one in CONNECTIONS)}
     return {
         STACK: _STACK_HEAD + _lines(made),
-        LAKE: _LAKE_HEAD + _SIMULATED + _lines({"CITYLAKE_STEWARDS": json.dumps({"steward": sorted(CONNECTIONS)})}),
+        LAKE: _LAKE_HEAD + _SIMULATED + _lines({"CITYLAKE_STEWARDS": json.dumps({"steward": DEPARTMENTS})}),
         CITY: _CITY_HEAD + _lines(reached),
     }
 

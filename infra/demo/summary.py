@@ -37,7 +37,7 @@ def show(lake: Lake, console: Console, done: dict[str, dict[str, str]], since: d
     """Show everything committed since `since`, the verdicts of every day and the current releases."""
     from warehouse.cli.output import show_grid
     from warehouse.cli.render import show_attention, show_broken_rules, show_feeds
-    from warehouse.release.layout import EDITIONS
+    from warehouse.release.editions import of_lake
     from warehouse.release.pointer import pointer
 
     committed = deliveries(lake, since)
@@ -49,7 +49,7 @@ def show(lake: Lake, console: Console, done: dict[str, dict[str, str]], since: d
     # Products are more than fit beside each other in a terminal, and days are few.
     rows = [(product, *(verdicts.get(product, "no verdict") for verdicts in done.values())) for product in products]
     show_grid(console, "verdicts", ("product", *done), rows)
-    for edition in EDITIONS:
+    for edition in of_lake(lake.store):
         at = pointer(lake.store, edition)
         console.print(f"current {edition} release: {at.release if at and at.release else 'none'}")
 

@@ -91,14 +91,16 @@ def serve_command(
     clock: Clock = None,
     token: Annotated[str | None, typer.Option(envvar="SIMULATOR_TOKEN", help="Bearer token; default made up.")] = None,
     control: Annotated[str | None, typer.Option(envvar="SIMULATOR_CONTROL", help="Token of the outages.")] = None,
+    *,
+    sftp_port: Annotated[int, typer.Option("--sftp-port", help="Of the SFTP server; 0 takes a free one.")] = 0,
 ) -> None:
-    """Serve what was delivered below OUT/drop over HTTP, until Ctrl-C. The address is printed."""
+    """Serve what was delivered below OUT/drop over HTTP and SFTP, until Ctrl-C. The web address is printed."""
     from infra.simulator.serve import serve
 
     if day is not None and not (clock is not None and _is_later(clock, day.date())):
         # A restarted server does not set the city back to its first day.
         deliver_command(out, day=day, clock=clock)
-    serve(out, port=port, ready=ready, say=typer.echo, host=host, token=token, control=control)
+    serve(out, port=port, sftp_port=sftp_port, ready=ready, say=typer.echo, host=host, token=token, control=control)
 
 
 @app.command("truth")

@@ -2,7 +2,8 @@
 
 `/<department>/files/<feed>/<name>`: the newest version of a file, with ETag, Last-Modified, ranges and
 conditional GET. `/<department>/api/<feed>?date=YYYY-MM-DD&cursor=…&limit=…`: the records of a day's
-NDJSON file by cursor. What has not arrived yet is 404. `/_control/outages` is for tests and the demo.
+NDJSON file by cursor. Hospital A's exports are `fhir_server`. What has not arrived yet is 404.
+`/_control/outages` is for tests and the demo.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from starlette.routing import Route
 
 from infra.simulator.feed import Feed
 from infra.simulator.feeds import FEEDS
+from infra.simulator.fhir_server import FILES, FhirServer
 from infra.simulator.model import LOCAL
 from infra.simulator.outages import App, Message, Outages, Receive, Send, failure, half, slow
 
@@ -31,6 +33,7 @@ PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 _REVISION = re.compile(r"_r(\d+)$")
 _MEDIA = {
     ".csv": "text/csv",
+    ".hl7": "application/hl7-v2",
     ".ndjson": "application/x-ndjson",
     ".parquet": "application/vnd.apache.parquet",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -49,6 +52,7 @@ class Departments:
         self._changes = 0
         self._app: App = Starlette(
             routes=[
+                *FhirServer(self._drop, lambda request: _bears(request, token)).routes(),
                 Route("/", self._index),
                 Route("/_control/outages", self._control, methods=["GET", "POST", "DELETE"]),
                 Route("/{department}/files/{feed}/{name}", self._file),
@@ -68,7 +72,7 @@ class Departments:
             await send(message)
 
         department = scope["path"].split("/")[1]
-        kind = self.outages.take(department)
+        kind = self.outages.take(department, is_export=scope["path"].startswith(FILES))
         response = failure(kind)
         self._changes += kind == "changing"
         if kind == "slow":

@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-Kind = Literal["outage", "limit", "page", "half", "slow", "changing"]
+Kind = Literal["outage", "limit", "page", "half", "slow", "changing", "expired"]
 KINDS: tuple[str, ...] = get_args(Kind)
 """outage: 503. limit: 429, wait a second. page: a sign-in page with 200. half: the connection ends in the middle.
-slow: nothing for `SLOW` seconds. changing: the API's data changes between two pages."""
+slow: nothing for `SLOW` seconds. changing: the API's data changes between two pages. expired: files of an export are
+gone; other requests are answered."""
 
 SLOW = 30.0
 
@@ -34,9 +35,12 @@ class Outages:
             raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
         self.now[department] = (kind, times)
 
-    def take(self, department: str) -> Kind | None:
-        """The failure for this request, None for none; counts down the requests that are to fail."""
+    def take(self, department: str, *, is_export: bool = False) -> Kind | None:
+        """The failure for this request, None for none; counts down the requests that are to fail. `is_export`: it is
+        for a file of an export, which alone can have expired."""
         kind, times = self.now.get(department, (None, None))
+        if kind == "expired" and not is_export:
+            return None
         if kind is not None and times is not None:
             if times <= 1:
                 del self.now[department]
@@ -51,6 +55,8 @@ def failure(kind: Kind | None) -> Response | None:
         return PlainTextResponse("SYNTHETIC outage\n", 503)
     if kind == "limit":
         return PlainTextResponse("SYNTHETIC limit\n", 429, {"Retry-After": "1"})
+    if kind == "expired":
+        return PlainTextResponse("SYNTHETIC: the export has expired\n", 410)
     if kind == "page":
         return HTMLResponse(
             "<!DOCTYPE html><html><head><title>统一身份认证 SYNTHETIC</title></head><body></body></html>"

@@ -1,4 +1,4 @@
-"""Which hosts a server may send a request on to, by a redirect or by the link to a next page (docs/adr/0008, 7).
+"""Which hosts a server may send a request on to, by a redirect or by a link to a next page or file (docs/adr/0008, 7).
 
 Allowed are the host of the first request, and the hosts in `redirect_hosts` of the connection, or of the contract's
 source where it names no connection. A next page must have the same origin or a declared host. A step from https to
@@ -31,12 +31,15 @@ class AllowedHosts:
             what = f"redirects to another server, {server(url)}, which is not declared"
             raise FetchError(what, redacted(before), advice=self._advice(url))
 
-    def check_next(self, url: httpx.URL, *, start: httpx.URL, page: httpx.URL) -> None:
-        """Check the link from the page at `page` to the next page at `url`, of an API at `start`. Raises FetchError."""
-        _check_form(url, page, "names a next page at")
+    def check_next(self, url: httpx.URL, *, start: httpx.URL, page: httpx.URL, what: str = "a next page") -> None:
+        """Check the link from the page at `page` to the next page at `url`, of an API at `start`. Raises FetchError.
+
+        `what` is linked, if it is no page: the status or a file of an export.
+        """
+        _check_form(url, page, f"names {what} at")
         if origin(url) not in (origin(start), origin(page)) and not self._is_declared(url):
-            what = f"names a next page on another server, {server(url)}, which is not declared"
-            raise FetchError(what, redacted(start), advice=self._advice(url))
+            does = f"names {what} on another server, {server(url)}, which is not declared"
+            raise FetchError(does, redacted(start), advice=self._advice(url))
 
     def _is_declared(self, url: httpx.URL) -> bool:
         return is_declared(_host(url), url.port, url.scheme, self.declared)

@@ -2,7 +2,7 @@
 
 The credential is sent to the origin of the connection's base URL only, wherever a redirect or a next link leads; which
 hosts those may lead to is decided by `ingestion.connectors.allowed_hosts`. Data is requested with GET only, so every
-request can be repeated. The connectors interpret the responses.
+request can be repeated; DELETE ends what a server keeps for us. The connectors interpret the responses.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -24,7 +24,7 @@ from ingestion.connections import Connection, fits_header
 from ingestion.connectors import tls
 from ingestion.connectors.allowed_hosts import AllowedHosts, origin, redacted
 from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, retry_after
-from ingestion.contract.sources import HttpFile, JsonApi
+from ingestion.contract.sources import FhirBulk, HttpFile, JsonApi
 
 USER_AGENT = "citylake"
 MAX_REDIRECTS = 5
@@ -35,6 +35,7 @@ _LOCATION = "citylake_location"
 _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 
 T = TypeVar("T")
+Explain = Callable[[httpx.Response], str]
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 class Session:
     """HTTP requests of one source. `connection` is None for a public server that needs no credentials."""
 
-    source: HttpFile | JsonApi
+    source: HttpFile | JsonApi | FhirBulk
     connection: Connection | None
     sleep: Callable[[float], None] = time.sleep
     _client: httpx.Client | None = None
@@ -103,15 +104,30 @@ class Session:
 
         Statuses 200, 206, 304, 404, 410 and 416 are returned to the caller; any other raises FetchError.
         """
+        with self.request("GET", url, deadline, headers) as response:
+            yield response
+
+    @contextmanager
+    def request(
+        self, method: Literal["GET", "DELETE"], url: httpx.URL, deadline: float, headers: dict[str, str] | None = None,
+        *, answers: Container[int] = _ANSWERS, anonymous: bool = False, explain: Explain | None = None,
+    ) -> Iterator[httpx.Response]:  # fmt: skip
+        """As `get`, with these `answers` returned to the caller. `anonymous`: the credential is not sent.
+
+        `explain` gives what the body of any other answer says, to follow its status; it may raise its own FetchError.
+        """
         with _as_fetch_errors(url):
-            response = self._send_with_redirects(url, {**self.source.headers, **(headers or {})}, deadline)
+            headers = {**self.source.headers, **(headers or {})}
+            response = self._send_with_redirects(method, url, headers, deadline, anonymous=anonymous)
             try:
-                self._raise_for_status(response)
+                self._raise_for_status(response, answers, explain)
                 yield response
             finally:
                 response.close()
 
-    def _send_with_redirects(self, url: httpx.URL, headers: dict[str, str], deadline: float) -> httpx.Response:
+    def _send_with_redirects(
+        self, method: str, url: httpx.URL, headers: dict[str, str], deadline: float, *, anonymous: bool
+    ) -> httpx.Response:
         seen: list[httpx.URL] = []
         while True:
             if time.monotonic() > deadline:
@@ -119,7 +135,8 @@ class Session:
             if url.scheme not in ("http", "https") or not url.host:
                 raise FetchError("points to something that is not http(s)", redacted(url))
             seen.append(url)
-            request = self._authorise(self.client.build_request("GET", url, headers=headers), deadline)
+            request = self.client.build_request(method, url, headers=headers)
+            request = request if anonymous else self._authorise(request, deadline)
             response = self.client.send(request, stream=True)
             location = response.extensions.get(_LOCATION)
             if location is None:
@@ -173,11 +190,13 @@ class Session:
             self._token = token
         return self._token
 
-    def _raise_for_status(self, response: httpx.Response) -> None:
+    def _raise_for_status(
+        self, response: httpx.Response, answers: Container[int] = _ANSWERS, explain: Explain | None = None
+    ) -> None:
         status, url = response.status_code, redacted(response.url)
-        if status in _ANSWERS:
+        if status in answers:
             return
-        what = f"answered {status} {response.reason_phrase}".rstrip()
+        what = f"answered {status} {response.reason_phrase}".rstrip() + (explain(response) if explain else "")
         if status in _RETRIED:
             server_wait = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
             wait = f" and asks to wait {server_wait:.0f} s" if server_wait is not None else ""

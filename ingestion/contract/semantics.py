@@ -23,6 +23,7 @@ from ingestion.contract.model import Column, Table
 from ingestion.contract.problem import KeyPath, Report, choices
 from ingestion.contract.schedule import cron_problem, timezone_problem
 from ingestion.contract.source_checks import source_problems
+from ingestion.contract.sources import FhirBulk
 from ingestion.contract.table_formats import FixedWidthFormat, unknown_fields
 
 _JSON_RECORDS = re.compile(r"""\$(\.([^\W\d]\w*|"[^"]+"))*""")
@@ -78,6 +79,7 @@ def _check_identity(citylake: Citylake, tables: list[Table], path: KeyPath, repo
 def _check_format(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
     """What the format asks of the tables, and of its own settings."""
     _check_members(citylake, tables, path, report)
+    _check_asked(citylake, tables, path, report)
     _check_fields(citylake, tables, path, report)
     for table in tables:
         headers.check(citylake.format, table, (*path, "tables", table.name), report)
@@ -115,6 +117,15 @@ def _check_members(citylake: Citylake, tables: list[Table], path: KeyPath, repor
         if member not in members:
             allowed = [m for m in members if m]
             report.add((*path, "format", key), f"no table reads {member!r}; {choices(member, allowed)}")
+
+
+def _check_asked(citylake: Citylake, tables: list[Table], path: KeyPath, report: Report) -> None:
+    """An export of certain resource types has those of every table."""
+    source = citylake.source
+    types = source.types if isinstance(source, FhirBulk) else []
+    for table in tables if types else ():
+        if table.source not in types:
+            report.add((*path, "source", "types"), f"{table.source!r} is read by a table, and is not asked for")
 
 
 def _optional(spec: ZipFormat | FhirFormat | Hl7Format) -> tuple[str, list[str]]:

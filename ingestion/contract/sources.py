@@ -185,7 +185,9 @@ class FhirBulk(Document):
 
     `export` is the operation below the connection's base URL: `$export`, `Patient/$export`, `Group/<id>/$export`. With
     `since` the interval's start is asked for as `_since`, so that an export is what changed; `types` are the `_type`
-    asked for, default the contract's tables. The export is given up `timeouts.total` seconds after its kick-off.
+    asked for, default the contract's tables. The calendar's first interval asks for everything. The export is given up
+    `timeouts.total` seconds after its kick-off; one that expires before it is here is kicked off again, at most
+    `attempts` times in all.
     """
 
     connector: Literal["fhir_bulk"]
@@ -197,6 +199,16 @@ class FhirBulk(Document):
     attempts: int = Field(default=4, ge=1, le=20, description="Of one request, the first included.")
     max_wait: float = Field(default=60.0, ge=0, description="Longest wait between two polls a server may ask for, s.")
     max_bytes: int = Field(default=4 * 2**30, gt=0)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Request headers of its own: none, as the Bulk Data Access IG says which are sent."""
+        return {}
+
+    @property
+    def redirect_hosts(self) -> list[str]:
+        """None: the connection declares hosts beside its own."""
+        return []
 
 
 def connector(raw: Any) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingestion.errors import ConfigurationError
-from ingestion.keys import PRIVATE, PUBLISHED, PUBLISHED_INTERNAL, PUBLISHED_OPEN
+from ingestion.keys import PRIVATE, PUBLISHED, PUBLISHED_INTERNAL, PUBLISHED_OPEN, PUBLISHED_RESTRICTED
 
 PASSAGE = 0o711
 OWN_UMASK = 0o077
@@ -133,7 +133,7 @@ def tighten_store(root: Path, group: int | None) -> None:
     published = root / PUBLISHED
     if published.is_dir():
         earlier = stat.S_IMODE(published.stat().st_mode) != PASSAGE
-        for key in (PUBLISHED_INTERNAL, PUBLISHED_OPEN):
+        for key in (PUBLISHED_INTERNAL, PUBLISHED_OPEN, PUBLISHED_RESTRICTED):
             _tighten_edition(root, key, group, is_earlier=earlier)
         set_mode(published, PASSAGE)
     for zone in PRIVATE:

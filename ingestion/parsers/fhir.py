@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +41,7 @@ _TYPE = "_resource_type"
 """Helper columns of a segment; no bronze column's name begins so."""
 _VERSION = "_of_version_{}"
 _PIECE = 2**20
+_LF, _CR = 10, 13
 
 
 class FhirExport:
@@ -84,20 +85,12 @@ class FhirExport:
     def ignored(self) -> tuple[str, ...]:
         """The members that no table reads; of errors and deleted resources with the number of resources in them."""
         read = {name for kind in self._tables for name in self._members.get(kind, ())}
-        others = (name for name in self._archive.names if name not in read)
-        return tuple(f"{name} ({self._lines(name):,})" if _BESIDE.fullmatch(name) else name for name in others)
+        others = [name for name in self._archive.names if name not in read]
+        return tuple(f"{name} ({self._count(name):,})" if _BESIDE.fullmatch(name) else name for name in others)
 
-    def _lines(self, name: str) -> int:
-        """How many lines of a member have text."""
-        count, before = 0, b"\n"
+    def _count(self, name: str) -> int:
         with self._archive.open(name) as stream:
-            while piece := stream.read(_PIECE):
-                text = np.frombuffer(before + piece, np.uint8)
-                # A line begins with a byte after a line end that is none itself.
-                ends = (text == ord("\n")) | (text == ord("\r"))
-                count += int(np.count_nonzero(ends[:-1] & ~ends[1:]))
-                before = piece[-1:]
-        return count
+            return count_resources(stream)
 
     def _check_members(self) -> None:
         missing = [kind for kind in self._tables if kind not in self._members and kind not in self._optional]
@@ -155,6 +148,18 @@ class FhirExport:
         numbers = [count for count in counts if count is not None]
         if numbers and len(numbers) == len(counts) and sum(numbers) != received:
             raise _contradicts(f"the manifest counts {sum(numbers):,} resources of {kind}, and {received:,} came")
+
+
+def count_resources(stream: BinaryIO) -> int:
+    """How many lines of NDJSON have text."""
+    count, before = 0, b"\n"
+    while piece := stream.read(_PIECE):
+        text = np.frombuffer(before + piece, np.uint8)
+        ends = (text == _LF) | (text == _CR)
+        # A line begins with a byte that is no line end and follows one.
+        count += int(np.count_nonzero(ends[:-1] & ~ends[1:]))
+        before = piece[-1:]
+    return count
 
 
 def declared_files(manifest: Any) -> dict[str, list[int | None]]:

@@ -67,6 +67,8 @@ class SmallCity:
     endings: dict[str, date | None] = field(default_factory=dict)
     """Last days by the internal fact `fct_notice`, where it has the notice."""
     expires: Expires | None = EXPIRES
+    restricted: set[str] = field(default_factory=set)
+    """Models that are declared `edition: restricted`."""
 
     def __post_init__(self) -> None:
         self.lake = open_small_lake(self.home, settings=self.settings)
@@ -153,7 +155,7 @@ class SmallCity:
         report = BuildReport(
             build_id=f"build{self.builds:04}", as_of=date(2026, 3, 6), started_at=datetime.now(UTC),
             finished_at=datetime.now(UTC), full_refresh=False, nothing_new=False, dbt_version="1.11", invocation_id="i",
-            project_digest=self.digest, models=self._models(rows), affected=affected or {},
+            project_digest=self.digest, models=self._declared(rows), affected=affected or {},
             checks=checks() if self.notices is None else [*checks(), *_checks_of("notices", "fct_notice")],
             inputs={feed: list(keys) for feed, keys in self.inputs.items()},
         )  # fmt: skip
@@ -190,6 +192,9 @@ class SmallCity:
         build.executemany("insert into fct_notice values (?, ?)", endings)
         if rows:
             build.executemany("insert into pub_notice values (?, ?, ?)", rows)
+
+    def _declared(self, rows: dict[str, int]) -> list[ModelBuilt]:
+        return [one.model_copy(update={"restricted": one.name in self.restricted}) for one in self._models(rows)]
 
     def _models(self, rows: dict[str, int]) -> list[ModelBuilt]:
         wx, food = ["office.reading"], ["office.visit"]

@@ -49,8 +49,13 @@ def append(lake: Lake, entry: Entry) -> str:
 
 def recent(lake: Lake, limit: int) -> list[Entry]:
     """The newest entries, newest first; only the days that hold them are listed. Raises StoreError."""
-    newest = chain.from_iterable(_keys_of_day(lake.store, day) for day in _days(lake.store))
-    return [Entry.model_validate_json(lake.store.get_bytes(key)) for key in islice(newest, limit)]
+    return list(islice(newest(lake), limit))
+
+
+def newest(lake: Lake) -> Iterator[Entry]:
+    """All entries, newest first, each read when it is asked for. Raises StoreError."""
+    keys_of_entries = chain.from_iterable(_keys_of_day(lake.store, day) for day in _days(lake.store))
+    return (Entry.model_validate_json(lake.store.get_bytes(key)) for key in keys_of_entries)
 
 
 def actions(lake: Lake, limit: int) -> list[tuple[Entry, Entry | None]]:
@@ -126,8 +131,8 @@ def _ended(lake: Lake, asked: Entry, event: str, message: str | None) -> Entry:
 def _next_time(lake: Lake) -> datetime:
     """Now, or a microsecond after the newest entry where the clock was set back."""
     now = lake.clock().astimezone(UTC)
-    newest = recent(lake, 1)
-    return max(now, newest[0].at + _TICK) if newest else now
+    last = recent(lake, 1)
+    return max(now, last[0].at + _TICK) if last else now
 
 
 def _days(store: Store) -> Iterator[str]:

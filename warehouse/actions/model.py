@@ -9,9 +9,11 @@ from pydantic import Field
 
 from ingestion.values.document import Document
 
-Verb = Literal["rerun", "accept", "reject", "rollback", "withdraw", "resume", "approve", "refuse", "close", "look"]
+Verb = Literal[
+    "rerun", "accept", "reject", "rollback", "withdraw", "resume", "approve", "refuse", "close", "look", "open"
+]
 """`accept` and `reject` are about a held delivery, `approve` and `refuse` about a release of an edition, `close` about
-an incident, `look` about the text of refused rows."""
+an incident, `look` about the text of refused rows, `open` about a restricted edition."""
 
 Via = Literal["page", "command line", "airflow"]
 

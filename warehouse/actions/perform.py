@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.delivery import holds
-from ingestion.errors import ConfigurationError
 from warehouse.actions.ledger import recorded
 from warehouse.incidents import report
-from warehouse.release import layout, moves
+from warehouse.release import editions, moves
 from warehouse.status.refresh import rewrite
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def decide_held(lake: Lake, actor: Actor, feed: str | None, batch: str, accept: 
 
 def roll_back(lake: Lake, actor: Actor, edition: str, release: str, reason: str) -> Manifest:
     """Make an older release of an edition current again and hold the edition; that release's manifest."""
-    _require_edition(edition)
+    editions.require(lake.store, edition)
     with recorded(lake, actor, "rollback", edition, reason, {"release": release}):
         manifest = moves.rollback(lake, edition, release, reason=reason.strip(), by=actor.signature)
     rewrite(lake)
@@ -45,7 +44,7 @@ def roll_back(lake: Lake, actor: Actor, edition: str, release: str, reason: str)
 
 def withdraw(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
     """Take an edition out of service and hold it."""
-    _require_edition(edition)
+    editions.require(lake.store, edition)
     with recorded(lake, actor, "withdraw", edition, reason):
         moves.withdraw(lake, edition, reason=reason.strip(), by=actor.signature)
     rewrite(lake)
@@ -53,7 +52,7 @@ def withdraw(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
 
 def resume(lake: Lake, actor: Actor, edition: str, reason: str) -> None:
     """Lift the hold of an edition."""
-    _require_edition(edition)
+    editions.require(lake.store, edition)
     with recorded(lake, actor, "resume", edition, reason):
         moves.resume(lake, edition, reason=reason.strip(), by=actor.signature)
     rewrite(lake)
@@ -65,12 +64,3 @@ def close_incident(lake: Lake, actor: Actor, incident: str, reason: str) -> Inci
         change = report.close(lake, incident, reason=reason.strip(), by=actor.signature)
     rewrite(lake)
     return change
-
-
-def _require_edition(edition: str) -> None:
-    if edition not in layout.EDITIONS:
-        raise ConfigurationError(
-            f"there is no edition {edition!r}",
-            left="nothing was done",
-            next_step=f"name one of: {', '.join(layout.EDITIONS)}",
-        )

@@ -148,6 +148,18 @@ def expires_of(node: Mapping[str, Any]) -> Expires | None:
         ) from error
 
 
+def is_restricted(node: Mapping[str, Any]) -> bool:
+    """Is a model declared `edition: restricted`? Raises BuildFailed for another word, since it would be shown wider."""
+    declared = citylake_meta(node).get("edition")
+    if declared not in (None, "restricted"):
+        raise BuildFailed(
+            f"model {node['name']} says an edition that there is not under config.meta.citylake.edition: {declared!r}",
+            left="tables were built, the watermark was not moved",
+            next_step="say `edition: restricted` in <model>.yml or nothing, then: make generate",
+        )
+    return declared is not None
+
+
 def small_cells_of(node: Mapping[str, Any]) -> SmallCells | None:
     """Which counts of a model may not be small; None where it says nothing. Raises BuildFailed where it cannot be
     read."""
@@ -160,18 +172,6 @@ def small_cells_of(node: Mapping[str, Any]) -> SmallCells | None:
             left="tables were built, the watermark was not moved",
             next_step="say `small_cells: {count: …, by: […], cell: …, total: …}` in <model>.yml, then: make generate",
         ) from error
-
-
-def is_restricted(node: Mapping[str, Any]) -> bool:
-    """Is a model declared `edition: restricted`? Raises BuildFailed for another word, since it would be shown wider."""
-    declared = citylake_meta(node).get("edition")
-    if declared not in (None, "restricted"):
-        raise BuildFailed(
-            f"model {node['name']} says an edition that there is not under config.meta.citylake.edition: {declared!r}",
-            left="tables were built, the watermark was not moved",
-            next_step="say `edition: restricted` in <model>.yml or nothing, then: make generate",
-        )
-    return declared is not None
 
 
 def group(node: Mapping[str, Any]) -> str | None:

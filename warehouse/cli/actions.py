@@ -1,4 +1,5 @@
-"""Commands on what people decide: `approve` (what waits for the open edition), `actions` (the ledger of actions)."""
+"""Commands on what people decide: `approve` (what waits for the open edition), `actions` (the ledger of actions),
+`access` (who opened restricted editions)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("approve")(approve_command)
     app.command("actions")(actions_command)
+    app.command("access")(access_command)
 
 
 def approve_command(
@@ -92,3 +94,34 @@ def actions_command(
     ]
     columns = ("at", "by", "action", "on", "ended", "reason", "message")
     show_grid(results(), f"{len(rows)} actions", columns, rows)
+
+
+def access_command(
+    context: typer.Context,
+    edition: Annotated[str | None, typer.Option("--edition", help="restricted/PRODUCT; default all.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List who opened restricted editions. Which release, by which command, and what for."""
+    from warehouse.actions.opening import openings
+
+    session: Session = context.obj
+    found = openings(session.lake, limit, edition)
+    if as_json:
+        write_json([{"asked": asked, "ended": ended} for asked, ended in found])
+        return
+    rows = [
+        (
+            asked.at,
+            asked.actor.account,
+            asked.details.get("login"),
+            asked.subject,
+            asked.details.get("release"),
+            asked.details.get("command"),
+            asked.reason,
+            ended.event if ended else "unfinished",
+        )
+        for asked, ended in found
+    ]
+    columns = ("at", "account", "login", "edition", "release", "by", "purpose", "ended")
+    show_grid(results(), f"{len(rows)} openings", columns, rows)

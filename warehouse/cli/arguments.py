@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ingestion.machine.accounts import login, process_account
+
 if TYPE_CHECKING:
     from ingestion.contract.model import Contract
     from ingestion.intervals import Interval
     from ingestion.settings import Settings
     from warehouse.actions.model import Actor
+    from warehouse.actions.opening import Opening
 
 Feed = Annotated[str, typer.Argument(metavar="FEED", help="department.feed, as in `citylake contracts list`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
@@ -20,7 +23,10 @@ Day = Annotated[
     datetime | None,
     typer.Option("--day", formats=["%Y-%m-%d"], help="Local day of the city; default today.", show_default=False),
 ]
-Edition = Annotated[str, typer.Option("--edition", help="internal or open.")]
+Edition = Annotated[str, typer.Option("--edition", help="internal, open, or restricted/PRODUCT.")]
+Purpose = Annotated[
+    str | None, typer.Option("--purpose", help="What a restricted edition is opened for; recorded.", show_default=False)
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.")]
 By = Annotated[
     str | None,
@@ -74,6 +80,25 @@ def account(by: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown account"
+
+
+def opening(edition: str, purpose: str | None, command: str, **details: str) -> Opening | None:
+    """Who opens a restricted edition and what for, None for any other: the machine's account, whatever is claimed.
+
+    Raises BadParameter for a purpose of an edition whose openings are not recorded.
+    """
+    from warehouse.actions.model import Actor
+    from warehouse.actions.opening import Opening
+    from warehouse.release.editions import is_restricted
+
+    if not is_restricted(edition):
+        if purpose is not None:
+            raise typer.BadParameter("only openings of restricted editions are recorded: leave --purpose out")
+        return None
+    logged_in = login()
+    named = {"login": logged_in} if logged_in and logged_in != process_account() else {}
+    actor = Actor(account=process_account(), role="command line", via="command line")
+    return Opening(actor, purpose or "", command, {**named, **details})
 
 
 def actor(by: str | None) -> Actor:

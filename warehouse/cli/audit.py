@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warehouse.cli.arguments import AsJson, Edition
+from warehouse.cli.arguments import AsJson, Edition, Purpose, opening
 from warehouse.cli.output import progress, results, show_grid, write, write_json
 from warehouse.cli.session import Session
 
@@ -30,13 +30,17 @@ def trace_command(
     ] = None,
     edition: Edition = "internal",
     release: Annotated[str | None, typer.Option("--release", metavar="ID", help="Default the current one.")] = None,
+    purpose: Purpose = None,
     as_json: AsJson = False,
 ) -> None:
     """Name the raw files behind a table. With their sha256."""
     from warehouse.trace import trace
 
     session: Session = context.obj
-    traced = trace(session.lake, table, edition=edition, release=release, day=day.date() if day else None)
+    asked = opening(edition, purpose, "trace", table=table)
+    traced = trace(
+        session.lake, table, edition=edition, release=release, day=day.date() if day else None, opening=asked
+    )
     if as_json:
         write_json(traced)
         return

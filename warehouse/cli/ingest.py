@@ -149,12 +149,12 @@ def collect_command(context: typer.Context, as_json: AsJson = False) -> None:
     """Delete what no receipt or release names. Only what is older than a week."""
     from ingestion.upkeep.collect import collect
     from warehouse.release import collect as unreleased
-    from warehouse.release.layout import EDITIONS
+    from warehouse.release.editions import of_lake
 
     session: Session = context.obj
     with progress("list every object"):
         collected = collect(session.lake)
-        published = [key for edition in EDITIONS for key in unreleased.collect(session.lake, edition)]
+        published = [key for name in of_lake(session.lake.store) for key in unreleased.collect(session.lake, name)]
     if as_json:
         write_json({**vars(collected), "unreleased": published})
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from warehouse.cli.arguments import Edition
+from warehouse.cli.arguments import Edition, Purpose, opening
 from warehouse.cli.output import problems, write
 from warehouse.cli.session import Session
 
@@ -26,6 +26,7 @@ def sql_command(
     command: Annotated[str | None, typer.Option("-c", "--command", help="Run this and leave.")] = None,
     edition: Edition = "internal",
     release: Release = None,
+    purpose: Purpose = None,
     as_json: Annotated[bool, typer.Option("--json", help="Rows as one JSON array; with -c.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV; with -c.")] = False,
 ) -> None:
@@ -37,9 +38,10 @@ def sql_command(
     session: Session = context.obj
     if (as_json and as_csv) or ((as_json or as_csv) and command is None):
         raise typer.BadParameter("--json or --csv goes with -c")
+    asked = opening(edition, purpose, "sql")
     manifest = released(session.lake, edition, release)
     problems().print(release_line(manifest), style="dim", markup=False, soft_wrap=True)
-    with closing(connect(session.lake, edition, manifest.id)) as connection:
+    with closing(connect(session.lake, edition, manifest.id, opening=asked)) as connection:
         if command is None:
             history = session.settings.state_root / "sql_history"
             Shell(connection, manifest, history, store=session.lake.store).run()
@@ -56,11 +58,13 @@ def export_command(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="A new DuckDB file.")],
     edition: Edition = "internal",
     release: Release = None,
+    purpose: Purpose = None,
 ) -> None:
     """Write a release as one DuckDB file. It needs nothing else."""
     from warehouse.cli.answers import release_line
     from warehouse.export import export
 
     session: Session = context.obj
-    manifest = export(session.lake, target, edition=edition, release=release)
+    asked = opening(edition, purpose, "export", file=target.name)
+    manifest = export(session.lake, target, edition=edition, release=release, opening=asked)
     write(f"{target}: {len(manifest.tables)} tables of {release_line(manifest)}")

@@ -21,16 +21,16 @@ def register(app: typer.Typer) -> None:
 
 def releases_command(
     context: typer.Context,
-    edition: Annotated[str | None, typer.Option("--edition", help="internal or open; default every edition.")] = None,
+    edition: Annotated[str | None, typer.Option("--edition", help="One edition; default all.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List what was published, newest first. Roll-backs and withdrawals too, and what is current."""
     from warehouse.release import ledger, pointer
-    from warehouse.release.layout import EDITIONS
+    from warehouse.release.editions import of_lake, require
 
     session: Session = context.obj
     store = session.lake.store
-    editions = [edition] if edition else list(EDITIONS)
+    editions = [require(store, edition)] if edition else of_lake(store)
     lines = {name: ledger.entries(store, name) for name in editions}
     pointers = {name: pointer.pointer(store, name) for name in editions}
     holds = {name: pointer.hold(session.lake, name) for name in editions}

@@ -97,14 +97,16 @@ class Shell:
 
     def _describe(self, table: str) -> None:
         from warehouse.cli.answers import run_query
+        from warehouse.release import layout
 
         if table not in self._manifest.tables:
             problems().print(f"no table {table!r}; .tables lists them", style="red", markup=False)
             return
+        database = layout.file_name(self._manifest.edition)
         described = run_query(
             self._connection,
             "select column_name, data_type, comment from duckdb_columns() "
-            f"where table_name = {literal(table)} and database_name = {literal(self._manifest.edition)} "
+            f"where table_name = {literal(table)} and database_name = {literal(database)} "
             "order by column_index",
             self._store,
         )

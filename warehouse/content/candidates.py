@@ -9,7 +9,8 @@ from __future__ import annotations
 import duckdb
 
 from warehouse.build.report import BuildReport, ModelBuilt
-from warehouse.release.manifest import Manifest, ProductEntry, TableEntry
+from warehouse.release.baseline import Baseline
+from warehouse.release.manifest import ProductEntry, TableEntry
 
 _DAYS = """
 with changed as (select unnest($keys::varchar[]) as key)
@@ -27,16 +28,14 @@ def candidate_days(
     report: BuildReport,
     model: ModelBuilt,
     columns: dict[str, str],
-    baseline: Manifest | None,
+    baseline: Baseline,
 ) -> set[str] | None:
     """ISO days to read, or None for all of them.
 
     Changed files without event days (snapshots) leave a fact's other days alone, because an
     incremental fact is rebuilt day by day; where nothing else names a day, all are read.
     """
-    if baseline is None:
-        return None
-    table, product = baseline.tables.get(model.name), baseline.entry(model.product or "")
+    table, product = baseline.table(model), baseline.entry(model)
     if table is None or product is None or not _comparable(report, model, columns, table, product):
         return None
     changed = {key for feed in model.feeds for key in product.bronze(feed) ^ set(report.inputs.get(feed, []))}

@@ -25,7 +25,8 @@ from ingestion.values.document import Document
 from ingestion.values.hashes import sha256_of_bytes
 from warehouse.build.report import BuildReport, Kind, ModelBuilt
 from warehouse.content.candidates import candidate_days
-from warehouse.release.manifest import Manifest, TableEntry
+from warehouse.release.baseline import Baseline
+from warehouse.release.manifest import TableEntry
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
@@ -67,7 +68,7 @@ class TableContent(Document):
 
 
 class BuildContent(Document):
-    """All public tables of one build, measured against one baseline release (its id, None for none)."""
+    """All public tables of one build, measured against what was released before (its id, None for nothing)."""
 
     build_id: str
     baseline: str | None
@@ -105,9 +106,7 @@ def open_build(lake: Lake) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def measure(
-    lake: Lake, report: BuildReport, baseline: Manifest | None, connection: duckdb.DuckDBPyConnection
-) -> BuildContent:
+def measure(lake: Lake, report: BuildReport, baseline: Baseline, connection: duckdb.DuckDBPyConnection) -> BuildContent:
     """Content of every public table that was built; kept in the state folder for the same build and baseline.
 
     A table whose reading raises an unexpected exception is left out, so that only its product is refused; the crash
@@ -116,10 +115,10 @@ def measure(
     require_build(connection, report)
     cache = lake.settings.state_root / "content.json"
     cached = _read_cache(cache)
-    identity = (report.build_id, baseline.id if baseline else None, ENGINE)
+    identity = (report.build_id, baseline.id, ENGINE)
     if cached is not None and (cached.build_id, cached.baseline, cached.engine) == identity:
         return cached
-    comparable = baseline if baseline is not None and baseline.engine == ENGINE else None
+    comparable = baseline.made_by(ENGINE)
     measured = cached.tables if cached is not None and cached.engine == ENGINE else {}
     public = [model for model in report.models if model.public and model.product and model.status == "passed"]
     tables, columns = {}, columns_of_build(connection)
@@ -128,7 +127,7 @@ def measure(
             try:
                 reader = _Reader(connection, model, _columns_of(model, columns))
                 tables[model.name] = reader.unchanged(measured.get(model.name)) or reader.table(
-                    comparable,
+                    comparable.table(model),
                     candidate_days(log, report, model, reader.columns, comparable) if model.day_column else None,
                 )
             except Exception as error:
@@ -195,13 +194,12 @@ class _Reader:
             "identity": model.identity,
         }
 
-    def table(self, baseline: Manifest | None, candidates: set[str] | None) -> TableContent:
+    def table(self, base: TableEntry | None, candidates: set[str] | None) -> TableContent:
         """The table's content; of a fact only the candidate days are read (None: all)."""
         model, rows = self.model, self._count()
         facts = self._facts(rows)
         if model.day_column is None:
             return TableContent(**facts, content=_whole(self.connection, relation(model.name), self.columns))
-        base = baseline.tables.get(model.name) if baseline else None
         days, read = self._days(base, candidates, rows)
         undated = rows - sum(content.rows for content in days.values())
         content = _of_days(self.columns, days)

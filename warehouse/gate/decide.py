@@ -25,7 +25,8 @@ from warehouse.gate.evidence import Evidence, results_for
 from warehouse.gate.leaks import judge_leaks
 from warehouse.gate.open_cells import judge_open_cells
 from warehouse.gate.record import decision_time, record
-from warehouse.release import editions, pointer
+from warehouse.release import editions
+from warehouse.release.baseline import read_baseline
 from warehouse.verdict import CheckResult, Verdict, inputs_digest
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _results(lake: Lake, evidence: Evidence, product: str) -> list[CheckResult]:
 
 def gather(lake: Lake, report: BuildReport) -> Evidence:
     """Read what the verdicts need: the last release, the build file, the receipts."""
-    baseline = pointer.current(lake, "internal")
+    baseline = read_baseline(lake)
     with building(lake), closing(open_build(lake)) as connection:
         content = measure(lake, report, baseline, connection)
         leaks = judge_leaks(lake, connection, content)

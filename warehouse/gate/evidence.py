@@ -11,7 +11,7 @@ from datetime import date
 from warehouse.build.report import BuildReport, CheckRun, ModelBuilt
 from warehouse.content.measure import BuildContent
 from warehouse.gate.drift import Bounds, judge_drift
-from warehouse.release.manifest import Manifest
+from warehouse.release.baseline import Baseline
 from warehouse.verdict import GOOD, CheckResult
 
 UNASSIGNED = "unassigned"
@@ -30,7 +30,7 @@ class Evidence:
 
     report: BuildReport
     content: BuildContent
-    baseline: Manifest | None
+    baseline: Baseline
     bounds: Bounds
     contracts: dict[str, CheckResult] = field(default_factory=dict)
     deliveries: dict[str, CheckResult] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Evidence:
     def products(self) -> list[str]:
         """Products of the build, and those released before that the build no longer has."""
         built = {m.product or UNASSIGNED for m in self.report.models if m.product or m.public}
-        return sorted(built | set(self.baseline.products if self.baseline else ()))
+        return sorted(built | self.baseline.products)
 
     def models(self, product: str) -> list[ModelBuilt]:
         """Models of the product."""
@@ -100,7 +100,7 @@ def results_for(evidence: Evidence, product: str) -> list[CheckResult]:
     results += [result for feed in evidence.inputs(product) if (result := evidence.completeness.get(feed))]
     for model in models:
         if model.public and model.name in evidence.content.tables:
-            results += _table_results(evidence, model.name)
+            results += _table_results(evidence, model)
     return results
 
 
@@ -151,7 +151,7 @@ def _missing_checks(evidence: Evidence, product: str) -> list[CheckResult]:
             results.append(_refused(kind, kind, f"no {kind} check ran"))
         elif not any(_over_rows(evidence, check) for check in of_kind):
             results.append(_refused(f"{kind}:rows", kind, f"no {kind} check looked at a row, and no feed says no_data"))
-    before = evidence.baseline.entry(product) if evidence.baseline else None
+    before = evidence.baseline.product(product)
     if before and before.project_digest == evidence.report.project_digest:
         gone = sorted(set(before.checks) - {c.name for c in checks})
         results += [_refused(name, "rule", "ran for the last release and did not run now") for name in gone]
@@ -175,9 +175,9 @@ def _delivery(evidence: Evidence, feed: str) -> CheckResult:
     return evidence.deliveries.get(feed, unknown)
 
 
-def _table_results(evidence: Evidence, table: str) -> list[CheckResult]:
-    now = evidence.content.tables[table]
-    released = evidence.baseline.tables.get(table) if evidence.baseline else None
+def _table_results(evidence: Evidence, model: ModelBuilt) -> list[CheckResult]:
+    table = model.name
+    now, released = evidence.content.tables[table], evidence.baseline.table(model)
     results = [judge_drift(evidence.bounds, table, released.rows if released else None, now.rows)]
     if now.undated:
         results.append(_refused(f"day:{table}", "rule", f"{now.undated} rows have no {now.day_column}"))

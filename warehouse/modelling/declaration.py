@@ -121,8 +121,8 @@ class Declaration(Declared):
     full_rebuild: FullRebuild | None = None
     fresh: Fresh | None = None
     expires: Expiring | None = None
-    small_cells: SmallCellsSaid | None = None
     edition: Literal["restricted"] | None = None
+    small_cells: SmallCellsSaid | None = None
     reconciled: list[Reconciled] = Field(default=[])
     columns: dict[str, Annotated[ColumnSaid, BeforeValidator(_mapping)]] = Field(default={})
     config: dict[str, Any] = Field(default={})

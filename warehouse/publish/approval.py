@@ -24,6 +24,7 @@ from warehouse.content.measure import TableContent, day_expression, days_filter
 from warehouse.publish.compose import Composer
 from warehouse.publish.ended import Shown
 from warehouse.publish.plan import Plan, ProductPlan
+from warehouse.release import layout
 from warehouse.release.lineage import Inputs
 from warehouse.release.lock import require_publisher
 from warehouse.release.manifest import TableEntry
@@ -117,7 +118,9 @@ class Run:
 
 
 def current(lake: Lake, edition: str) -> Candidate | None:
-    """The candidate of an edition, also a refused one; None where nothing waits."""
+    """The candidate of an edition, also a refused one; None where nothing waits, as in editions that are not public."""
+    if not layout.is_public(edition):
+        return None
     try:
         return Candidate.model_validate_json(lake.store.get_bytes(keys.edition_candidate(edition)))
     except ObjectNotFound:
@@ -133,7 +136,7 @@ def put(lake: Lake, candidate: Candidate) -> Candidate:
 
 def clear(lake: Lake, edition: str) -> None:
     """Nothing waits any more, under the publisher lock."""
-    if lake.store.head(keys.edition_candidate(edition)) is not None:
+    if layout.is_public(edition) and lake.store.head(keys.edition_candidate(edition)) is not None:
         require_publisher(lake)
         lake.store.delete(keys.edition_candidate(edition))
 

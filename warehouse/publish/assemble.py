@@ -94,7 +94,7 @@ def _require_rows(connection: duckdb.DuckDBPyConnection, name: str, target: str,
 
 def open_sql(manifest: Manifest) -> str:
     """SQL that opens a restored or copied store: run it with the store's root as working directory."""
-    alias = identifier(manifest.edition)
+    alias = identifier(layout.file_name(manifest.edition))
     lines = [
         f"-- Release {manifest.id} of edition {manifest.edition}. Start DuckDB in the folder that holds `published/`:",
         f"--   duckdb -init {layout.open_sql(manifest.edition, manifest.id)}",

@@ -19,7 +19,7 @@ from ingestion.sql import identifier, literal
 from ingestion.store.reading import store_errors
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.content.measure import BUILD, TableContent, day_expression, days_filter, relation
-from warehouse.gate.accepted import AcceptedFailure
+from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.publish.plan import Plan, ProductPlan
 from warehouse.release import editions
 from warehouse.release.manifest import TableEntry
@@ -222,6 +222,18 @@ class Composer:
         """The number that a query gives."""
         row = self.connection.execute(query).fetchone()
         return int(row[0]) if row else 0
+
+
+def accepted_today(lake: Lake) -> Accepts:
+    """Register entries that apply on the city's date, for checks on a composed release."""
+    register = load_register(lake.settings.accepted_failures_path)
+    today = lake.city_time().date()
+
+    def find(product: str, check: str) -> AcceptedFailure | None:
+        entry = register.find(product, check)
+        return entry if entry is not None and today <= entry.expires else None
+
+    return find
 
 
 def facts_query(lake: Lake, entry: TableEntry) -> str:

@@ -31,6 +31,7 @@ from warehouse.publish.ended import Ended
 from warehouse.publish.withdraw import BY, holds_ended, withdraw_ended
 from warehouse.publish.writing import Composed, make_current, put_file, put_manifest
 from warehouse.release import layout, ledger, pointer
+from warehouse.release.editions import of_lake
 from warehouse.release.lock import publisher
 from warehouse.release.retained import ends_of, retained
 
@@ -120,7 +121,7 @@ def leave(lake: Lake, edition: str, ended: Ended) -> tuple[Manifest | None, dict
         composed, rows = _composed(lake, parent, ended)
         if composed.tables == parent.tables:
             return parent, {}
-        created_at = ledger.next_time(lake, layout.EDITIONS)
+        created_at = ledger.next_time(lake, of_lake(lake.store))
         release = layout.new_release_id(created_at, parent.id)
         changes = {
             "id": release,

@@ -7,6 +7,7 @@ verdict on exactly this build is not fresh.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,12 +46,13 @@ class ProductPlan:
 
 @dataclass
 class Plan:
-    """All products of one edition."""
+    """All products of one edition. `moved` are tables of the parent that a restricted edition alone may show now."""
 
     edition: str
     parent: Manifest | None
     products: dict[str, ProductPlan]
     models: dict[str, ModelBuilt]
+    moved: frozenset[str] = frozenset()
 
     def chosen(self, choice: Choice) -> list[ProductPlan]:
         """Products with that choice, by name."""
@@ -83,22 +85,52 @@ class Candidate:
     inputs: dict[str, Inputs]
 
 
-def make_plan(edition: str, candidate: Candidate, parent: Manifest | None) -> Plan:
-    """The plan by verdicts and content alone; warehouse.publish.compose may hold products back later."""
+def make_plan(
+    edition: str, candidate: Candidate, parent: Manifest | None, held_back: Mapping[str, list[str]] | None = None
+) -> Plan:
+    """The plan by verdicts and content alone; warehouse.publish.compose may hold products back later.
+
+    `held_back` are products that the internal edition held back, with reasons: of a restricted edition the same holds.
+    """
     report, content = candidate.report, candidate.content
+    moved = editions.kept_by(report.models, edition) & set(parent.tables if parent else ())
     shown = {m.name: m.product for m in report.models if edition in editions.of_model(m)}
     names = set(shown.values())
     names |= set(parent.products) if parent else set()
     products = {}
     for name in sorted(filter(None, names)):
-        entry = parent.entry(name) if parent else None
+        entry = _without(parent.entry(name), moved) if parent else None
         tables = [t for t in content.of(name) if t.name in shown]
         reasons = _refusals(edition, report, candidate.verdicts.get(name), tables)
         choice: Choice = "kept" if entry else "absent"
         if not reasons and (entry is None or _changed(entry, parent, tables, candidate.inputs.get(name, {}))):
             choice = "fresh"
         products[name] = ProductPlan(name, choice, "blocked" if reasons else "passed", reasons, tables, entry)
-    return Plan(edition, parent, products, {m.name: m for m in report.models})
+    plan = Plan(edition, parent, products, {m.name: m for m in report.models}, frozenset(moved))
+    if editions.is_restricted(edition):
+        _hold_back_as_internal(plan, held_back or {})
+    return plan
+
+
+def _without(entry: ProductEntry | None, moved: set[str]) -> ProductEntry | None:
+    """A product of the parent without the tables that have left; None where none stays."""
+    if entry is None or moved.isdisjoint(entry.tables):
+        return entry
+    tables = [name for name in entry.tables if name not in moved]
+    return entry.model_copy(update={"tables": tables}) if tables else None
+
+
+def _hold_back_as_internal(plan: Plan, held_back: Mapping[str, list[str]]) -> None:
+    """What the internal edition holds back contradicts the rest of it, so its rows, and rows that were made of it, wait
+    too: both editions are read together.
+    """
+    for product in plan.chosen("fresh"):
+        upstream = {up for table in product.tables for up in plan.models[table.name].upstream_products}
+        held = sorted(held_back.keys() & {product.name, *upstream})
+        if held:
+            product.hold_back(
+                "; ".join(f"the internal edition holds {name} back: {held_back[name][-1]}" for name in held)
+            )
 
 
 def _refusals(edition: str, report: BuildReport, verdict: Verdict | None, tables: list[TableContent]) -> list[str]:

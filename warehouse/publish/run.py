@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 from pydantic import Field
 
-from ingestion.errors import CitylakeError
+from ingestion.errors import CitylakeError, IntegrityError, ObjectNotFound
 from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
@@ -29,11 +29,10 @@ from ingestion.values.document import Document
 from warehouse.build.lock import building
 from warehouse.build.report import BuildReport
 from warehouse.content.measure import ENGINE, measure, open_build
-from warehouse.gate.accepted import AcceptedFailure, load_register
 from warehouse.gate.privacy import RULES_VERSION
 from warehouse.publish import approval, comments, legacy, withdraw
 from warehouse.publish.assemble import TableFailed, making
-from warehouse.publish.compose import PARENT, Accepts, Composer, facts_query
+from warehouse.publish.compose import PARENT, Composer, accepted_today, facts_query
 from warehouse.publish.ended import Ended, Shown
 from warehouse.publish.entry import materialised, table_entry
 from warehouse.publish.facts import FactExport
@@ -43,6 +42,8 @@ from warehouse.publish.plan import Candidate, Plan, ProductPlan, make_plan
 from warehouse.publish.showing import Showing
 from warehouse.publish.writing import FILE, Composed, make_current, put_file, put_manifest
 from warehouse.release import layout, ledger, pointer
+from warehouse.release.baseline import read_baseline
+from warehouse.release.editions import INTERNAL, is_restricted, kept_by, of_lake
 from warehouse.release.lineage import lineage, require_no_older
 from warehouse.release.lock import publisher
 from warehouse.release.manifest import Manifest, ProductEntry, TableEntry
@@ -82,18 +83,19 @@ def publish(
     verdicts: Sequence[Verdict],
     *,
     approver: str | None,
-    editions: Sequence[str] = layout.EDITIONS,
+    editions: Sequence[str] | None = None,
     triggered_by: tuple[str, ...] = (),
     approved: approval.Approved | None = None,
 ) -> list[Published]:
-    """Release what passed, one result per edition.
+    """Release what passed, one result per edition: of all (warehouse.release.editions), or of those named.
 
     `triggered_by` are the people behind the run; `approved` is the approval of a candidate of a public edition,
     which is published only where it is exactly that.
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
     IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. After an
-    unexpected exception in one edition the others are still published; one error at the end names those that failed.
+    unexpected exception in one edition, or damage to a restricted one, the others are still published; one error at
+    the end names those that failed.
     """
     settings = lake.settings
     with (
@@ -103,19 +105,24 @@ def publish(
         store_errors(lake.store, "publish"),
     ):
         with closing(open_build(lake)) as connection:
-            current = pointer.current(lake, "internal")
-            content = measure(lake, report, current, connection)
+            baseline = read_baseline(lake)
+            content = measure(lake, report, baseline, connection)
         with closing(lake.log.connect()) as log:
-            require_no_older(log, report, current)
+            require_no_older(log, report, baseline.releases.get(INTERNAL))
             inputs = lineage(log, report)
         candidate = Candidate(report, {verdict.product: verdict for verdict in verdicts}, content, inputs)
-        release = _Release(lake, candidate, approver, approval.Run(triggered_by, approved))
+        all_editions = of_lake(lake.store, report)
+        release = _Release(lake, candidate, approver, approval.Run(triggered_by, approved), all_editions)
         published: list[Published] = []
         errors: list[CitylakeError] = []
-        for edition in editions:
+        for edition in all_editions if editions is None else editions:
             try:
                 with store_errors(lake.store, "publish"):
                     published.append(release.edition(edition))
+            except (IntegrityError, ObjectNotFound) as error:
+                if not is_restricted(edition):
+                    raise
+                errors.append(error)  # damage to one restricted edition concerns no other
             except Exception as error:
                 errors.append(raise_unless_unexpected(error, settings, f"publishing edition {edition}"))
         if errors:
@@ -126,7 +133,9 @@ def publish(
 class _Release:
     """One publication of one build: what all editions share."""
 
-    def __init__(self, lake: Lake, candidate: Candidate, approver: str | None, run: approval.Run) -> None:
+    def __init__(
+        self, lake: Lake, candidate: Candidate, approver: str | None, run: approval.Run, all_editions: Sequence[str]
+    ) -> None:
         """Every edition gets the same release id."""
         self.lake = lake
         self.candidate = candidate
@@ -134,8 +143,10 @@ class _Release:
         self.approver = approver
         self.run = run
         self.today = lake.city_time().date()
-        self.created_at: datetime = ledger.next_time(lake, layout.EDITIONS)
+        self.created_at: datetime = ledger.next_time(lake, all_editions)
         self.id = layout.new_release_id(self.created_at, self.report.build_id)
+        self.held_back: dict[str, list[str]] = {}
+        """Products that the internal edition holds back, which is published first."""
 
     def edition(self, edition: str) -> Published:
         """Compose and publish one edition, unless it is on hold or nothing is new."""
@@ -146,8 +157,10 @@ class _Release:
         if held is not None:
             return self._on_hold(edition, held, legacy_ids)
         result = self._compose(edition, legacy_ids)
+        if edition == INTERNAL:
+            self.held_back = result.held_back
         legacy.remove(lake, edition, legacy_ids)
-        return self._withdraw_ended(edition, result)
+        return self._withdraw_moved(edition, self._withdraw_ended(edition, result))
 
     def _on_hold(self, edition: str, held: pointer.Hold, legacy_ids: list[str]) -> Published:
         """Publish nothing new, as a person holds the edition."""
@@ -173,6 +186,15 @@ class _Release:
         result = self._result(edition, outcome, visible, f"{message}{removed}{gone}", plan)
         return result.model_copy(update={"expired": left})
 
+    def _withdraw_moved(self, edition: str, result: Published) -> Published:
+        """Withdraw what still holds tables that are restricted now."""
+        moved = kept_by(self.report.models, edition)
+        withdrawn = withdraw.withdraw_moved(self.lake, edition, moved) if moved else []
+        if not withdrawn:
+            return result
+        message = f"{result.message}; {counted(len(withdrawn), 'older release')} withdrawn: {withdraw.MOVED}"
+        return result.model_copy(update={"withdrawn": [*result.withdrawn, *withdrawn], "message": message})
+
     def _withdraw_ended(self, edition: str, result: Published) -> Published:
         """Withdraw what still holds rows that have ended."""
         if not layout.is_public(edition):
@@ -190,12 +212,15 @@ class _Release:
         parent = pointer.current(lake, edition)
         if parent is not None and parent.id in legacy_ids and not legacy.has_all_objects(lake.store, parent):
             parent = None
-        plan = make_plan(edition, self.candidate, parent)
+        if is_restricted(edition):
+            with closing(lake.log.connect()) as log:
+                require_no_older(log, self.report, parent)
+        plan = make_plan(edition, self.candidate, parent, self.held_back)
         with lake.scratch() as scratch, closing(open_build(lake)) as connection:
             if parent is not None:
                 path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
                 connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
-            composer = Composer(lake, connection, plan, self.report, self._accepts())
+            composer = Composer(lake, connection, plan, self.report, accepted_today(lake))
             is_parent_legacy = parent is not None and parent.id in legacy_ids
             showing = Showing(composer, Ended.by_build(connection, self.report, self.today))
             earlier = comments.from_catalogue(connection, PARENT) if parent else {}
@@ -236,7 +261,7 @@ class _Release:
             keep_out(self.lake, composer, descriptions, is_parent_legacy=is_parent_legacy)
             try:
                 shown = showing.shown()
-                again = (is_parent_legacy and plan.chosen("kept")) or showing.is_changed(shown)
+                again = (is_parent_legacy and plan.chosen("kept")) or plan.moved or showing.is_changed(shown)
                 if not plan.chosen("fresh") and not again:
                     return None
                 return self._candidate(composer, shown) or self._write(composer, shown, scratch, descriptions)
@@ -259,7 +284,7 @@ class _Release:
         digest = approval.digest(plan, self.candidate.inputs)
 
         def made() -> approval.Candidate:
-            internal = pointer.pointer(lake.store, "internal")
+            internal = pointer.pointer(lake.store, INTERNAL)
             return approval.Candidate(
                 id=self.id,
                 edition=plan.edition,
@@ -271,17 +296,6 @@ class _Release:
             )
 
         return approval.propose(lake, self.run, plan.edition, digest, made)
-
-    def _accepts(self) -> Accepts:
-        """Register entries that apply today, for checks on the composed release."""
-        register = load_register(self.lake.settings.accepted_failures_path)
-        today = self.lake.city_time().date()
-
-        def find(product: str, check: str) -> AcceptedFailure | None:
-            entry = register.find(product, check)
-            return entry if entry is not None and today <= entry.expires else None
-
-        return find
 
     def _write(
         self, composer: Composer, shown: Mapping[str, Shown], scratch: Path, descriptions: comments.Descriptions

@@ -1,4 +1,5 @@
-"""Withdraw releases of a public edition that still hold a record whose last day is over (docs/adr/0030).
+"""Withdraw releases that hold what their readers may not see any more: of a public edition a record whose last day is
+over (docs/adr/0030), of any a table that only a restricted edition may show now (docs/adr/0042).
 
 The current release is not touched: it was composed without such rows before (warehouse.publish.run, .leave). First the
 ledger gets its entry, then `open.sql` becomes a sentence for whoever opens the release, then the data is deleted, the
@@ -7,6 +8,7 @@ release file last, so that the next call completes what a crash left. Manifest a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ingestion.errors import CitylakeError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 REASON = "expired records"
 """Its rows have a last day, which was over for some of them."""
+MOVED = "a table of it is for readers of a restricted edition now"
 BY = "citylake"
 _EARLIER = "earlier"
 
@@ -55,6 +58,26 @@ def withdraw_ended(lake: Lake, edition: str, ended: Ended) -> list[str]:
     return withdrawn
 
 
+def withdraw_moved(lake: Lake, edition: str, moved: set[str]) -> list[str]:
+    """Withdraw every retained release that shows one of these tables; their ids. Fact files of these tables go first.
+
+    The caller holds the publisher lock, has repaired the ledger, and has published a release without them.
+    """
+    lines = ledger.entries(lake.store, edition)
+    whole = [name for name, keys in retained(lake.store, edition).items() if layout.manifest(edition, name) in keys]
+    withdrawn: list[str] = []
+    for release, ends in ends_of(lake, edition, whole):
+        if isinstance(ends, CitylakeError):
+            raise ends
+        tables = moved & set(ends.tables)
+        if tables:
+            folders = [f"{layout.facts(edition)}/{table}" for table in sorted(tables)]
+            facts = [info.key for folder in folders for info in lake.store.list(folder)]
+            _withdraw(lake, edition, release, lines, reason=MOVED, keys=facts)
+            withdrawn.append(release)
+    return withdrawn
+
+
 def holds_ended(lake: Lake, edition: str, release: str, ends: Ends | CitylakeError, ended: Ended) -> bool:
     """Does a release hold a row that has ended? Its file is read only where its manifest cannot tell."""
     if isinstance(ends, CitylakeError):
@@ -80,24 +103,26 @@ def holds_ended(lake: Lake, edition: str, release: str, ends: Ends | CitylakeErr
         ended.connection.execute(f"detach {_EARLIER}")
 
 
-def _withdraw(lake: Lake, edition: str, release: str, lines: list[ledger.Entry]) -> None:
+def _withdraw(
+    lake: Lake, edition: str, release: str, lines: list[ledger.Entry], *, reason: str = REASON, keys: Sequence[str] = ()
+) -> None:
     published = [line for line in lines if line.release == release and line.event == "published"]
     if published and withdrawal(lines, release) is None:
         sha256 = published[0].manifest_sha256
-        ledger.append(lake, edition, "withdrawn", ledger.Move(release, sha256, REASON, BY))
+        ledger.append(lake, edition, "withdrawn", ledger.Move(release, sha256, reason, BY))
     require_publisher(lake)
-    lake.store.replace(layout.open_sql(edition, release), _sentence(edition, release).encode())
-    _delete(lake, [], edition, release)
+    lake.store.replace(layout.open_sql(edition, release), _sentence(edition, release, reason).encode())
+    _delete(lake, keys, edition, release)
 
 
-def _delete(lake: Lake, keys: list[str], edition: str, release: str) -> None:
+def _delete(lake: Lake, keys: Sequence[str], edition: str, release: str) -> None:
     """Delete these objects and then the release file, by which an unfinished deletion is found again."""
     require_publisher(lake)
     for key in [*keys, layout.warehouse(edition, release)]:
         lake.store.delete(key)
 
 
-def _sentence(edition: str, release: str) -> str:
+def _sentence(edition: str, release: str, reason: str) -> str:
     """What stands in `open.sql` instead: whoever runs it is told."""
-    text = f"release {release} was withdrawn: {REASON}; {layout.current(edition)} names the release that is current"
+    text = f"release {release} was withdrawn: {reason}; {layout.current(edition)} names the release that is current"
     return f"-- {text[:1].upper()}{text[1:]}.\nselect error({literal(text)});\n"

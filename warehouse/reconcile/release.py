@@ -15,7 +15,7 @@ from ingestion.values.hashes import sha256_of_file
 from warehouse.build.report import BuildReport, last_report
 from warehouse.reconcile.steps import Row, compare, parquet_rows
 from warehouse.release import ledger, pointer
-from warehouse.release.layout import EDITIONS
+from warehouse.release.editions import of_lake
 from warehouse.release.manifest import FactFile, Manifest, StoredFile, TableEntry
 from warehouse.release.retained import overdue
 
@@ -27,7 +27,7 @@ def release(lake: Lake, *, deep: bool) -> Iterator[Row]:
     """Compare the rows of each released table with its files, its manifest and, where it is of the last build,
     the build."""
     report = last_report(lake.settings)
-    for edition in EDITIONS:
+    for edition in of_lake(lake.store):
         try:
             ledger.verify_ledger(lake, edition)
             manifest = pointer.current(lake, edition)

@@ -5,6 +5,7 @@ published/<edition>/{status.json,banner.html}                       what its rea
 published/internal/hold.json                                        a named hold, while it lasts
 published/<edition>/releases/<id>/{warehouse.duckdb,manifest.json,open.sql}
 published/internal/facts/<table>/day=<date>/<release id>.parquet    immutable, shared between releases
+published/restricted/<product>/…                                    as internal, of one product; readers of its own
 editions/open/releases/<id>.json                                    private whole manifest of a public release
 editions/open/cells/<table>/<hash of rows>.parquet                    counts that an open table has ever shown
 editions/open/hold.json                                             the open edition's hold: it names a person
@@ -15,19 +16,23 @@ verdicts/decided=<date>/<time>-<build>.json
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal, get_args
 
 from ingestion import keys
 from ingestion.keys import LEDGER, PUBLISHED, edition_hold, edition_record, safe_name
 
-Edition = Literal["internal", "open"]
-EDITIONS: tuple[Edition, ...] = get_args(Edition)
+EDITIONS = ("internal", "open")
+"""The two that every lake has; all there are: warehouse.release.editions.of_lake."""
 VERDICTS = keys.VERDICTS
 
 
 def is_public(edition: str) -> bool:
     """May readers outside the administration read everything below `published/<edition>` (ADR 0022)?"""
-    return edition != "internal"
+    return edition == "open"
+
+
+def file_name(edition: str) -> str:
+    """The edition as a part of a file name, or as the name of a database in a session: `restricted_<product>`."""
+    return edition.replace("/", "_")
 
 
 def current(edition: str) -> str:

@@ -56,7 +56,7 @@ class _Remembered(Document):
 
 def ends_of(lake: Lake, edition: str, releases: list[str]) -> Iterator[tuple[str, Ends | CitylakeError]]:
     """(release, its ends or why they cannot be read); manifests are read that were not read before on this host."""
-    path = lake.settings.state_root / f"ends-{edition}.json"
+    path = lake.settings.state_root / f"ends-{layout.file_name(edition)}.json"
     try:
         known = _Remembered.model_validate_json(path.read_text(encoding="utf-8")).releases
     except (OSError, ValueError):

@@ -12,6 +12,7 @@ from warehouse.gate.record import VerdictSet, load, recorded_keys
 from warehouse.publish import approval
 from warehouse.publish.approval import Candidate
 from warehouse.release import layout, pointer
+from warehouse.release.editions import of_lake
 from warehouse.release.pointer import Hold
 from warehouse.status import titles
 from warehouse.status.feeds import Feeds
@@ -40,13 +41,14 @@ class Earlier:
 class Editions:
     """What each edition shows now, its hold, and what waits for approval or was refused it."""
 
+    names: list[str]
     released: dict[str, Released]
     holds: dict[str, Hold]
     waiting: dict[str, Candidate]
 
     def lines(self) -> list[EditionLine]:
         """A line for every edition, internal first."""
-        return [self._line(edition) for edition in layout.EDITIONS]
+        return [self._line(edition) for edition in self.names]
 
     def of(self, product: str) -> list[str]:
         """The editions that show a product."""
@@ -87,16 +89,13 @@ class _Facts:
 
 def read_editions(lake: Lake) -> Editions:
     """What each edition shows now. Raises IntegrityError where a manifest is not the published one."""
-    shown: dict[str, Released] = {
-        edition: found for edition in layout.EDITIONS if (found := released(lake, edition)) is not None
-    }
-    holds: dict[str, Hold] = {
-        edition: hold for edition in layout.EDITIONS if (hold := pointer.hold(lake, edition)) is not None
-    }
+    names = of_lake(lake.store)
+    shown: dict[str, Released] = {edition: found for edition in names if (found := released(lake, edition)) is not None}
+    holds: dict[str, Hold] = {edition: hold for edition in names if (hold := pointer.hold(lake, edition)) is not None}
     waiting: dict[str, Candidate] = {
         edition: candidate for edition in shown if (candidate := approval.current(lake, edition)) is not None
     }
-    return Editions(shown, holds, waiting)
+    return Editions(names, shown, holds, waiting)
 
 
 def read_products(lake: Lake, feeds: Feeds, editions: Editions, earlier: Earlier) -> Products:

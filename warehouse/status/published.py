@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Literal
 
+from pydantic import Field
+
 from ingestion.values.document import Document
 from warehouse.status.model import FeedState, Reason
 from warehouse.title import Title
@@ -47,6 +49,14 @@ class InternalFeed(Document):
     missing: int
 
 
+class RestrictedEdition(Document):
+    """That a restricted edition is there, and its release: all that readers of the internal edition may know of it."""
+
+    edition: str
+    release: str | None
+    released_at: datetime | None
+
+
 class InternalStatus(Document):
     """`published/internal/status.json`. `judged` is the key of the verdicts that `since` rests on."""
 
@@ -61,6 +71,27 @@ class InternalStatus(Document):
     judged: str | None
     products: list[InternalProduct]
     feeds: list[InternalFeed]
+    restricted: list[RestrictedEdition] = Field(default=[])
+
+
+class RestrictedStatus(Document):
+    """`published/restricted/<product>/status.json`. `product` is None where the edition shows none now.
+
+    `content_as_of` is the newest day that its tables are about, `stands_still_since` is set where newer content is not
+    shown.
+    """
+
+    schema_version: Literal[1] = 1
+    edition: str
+    at: datetime
+    timezone: str
+    synthetic: bool
+    release: str | None
+    released_at: datetime | None
+    on_hold_since: datetime | None
+    product: InternalProduct | None
+    content_as_of: date | None
+    stands_still_since: datetime | None
 
 
 class OpenProduct(Document):

@@ -20,7 +20,7 @@ from warehouse.release import layout
 from warehouse.status.feeds import read_feeds
 from warehouse.status.model import Status
 from warehouse.status.products import INTERNAL, Earlier, read_editions, read_products
-from warehouse.status.published import InternalStatus
+from warehouse.status.published import InternalStatus, RestrictedStatus
 from warehouse.status.verdicts import Remembered
 
 _Found = TypeVar("_Found")
@@ -68,8 +68,20 @@ def earlier(lake: Lake) -> Earlier:
     except (ObjectNotFound, ValueError):
         return Earlier()
     lines = written.products
+    still = {line.product: dict(line.stands_still) for line in lines}
+    for edition in written.restricted:
+        restricted = _earlier_restricted(lake, edition.edition)
+        if restricted is not None and restricted.product is not None and restricted.stands_still_since is not None:
+            still.setdefault(restricted.product.product, {})[edition.edition] = restricted.stands_still_since
     judged = {line.product: (line.verdict, line.since) for line in lines if line.verdict and line.since}
     return Earlier(
         Remembered(written.judged, judged) if written.judged else None,
-        {line.product: line.stands_still for line in lines},
+        still,
     )
+
+
+def _earlier_restricted(lake: Lake, edition: str) -> RestrictedStatus | None:
+    try:
+        return RestrictedStatus.model_validate_json(lake.store.get_bytes(layout.status(edition)))
+    except (ObjectNotFound, ValueError):
+        return None

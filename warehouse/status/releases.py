@@ -17,7 +17,7 @@ from pydantic import Field
 from ingestion.lake import Lake
 from ingestion.machine.rights import own_folder
 from ingestion.values.document import Document
-from warehouse.release import pointer
+from warehouse.release import layout, pointer
 from warehouse.release.manifest import Manifest, ProductEntry
 
 
@@ -46,7 +46,7 @@ def released(lake: Lake, edition: str) -> Released | None:
     pointing = pointer.pointer(lake.store, edition)
     if pointing is None or pointing.release is None:
         return None
-    path = lake.settings.state_root / f"released-{edition}.json"
+    path = lake.settings.state_root / f"released-{layout.file_name(edition)}.json"
     known = _remembered(path)
     if known is not None and (known.release, known.manifest_sha256) == (pointing.release, pointing.manifest_sha256):
         return known

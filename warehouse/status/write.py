@@ -13,9 +13,18 @@ from zoneinfo import ZoneInfo
 from ingestion.lake import Lake
 from ingestion.values.document import Document
 from warehouse.release import layout
+from warehouse.release.editions import is_restricted
 from warehouse.status.banner import Still, banner
 from warehouse.status.model import EditionLine, ProductLine, Status
-from warehouse.status.published import InternalFeed, InternalProduct, InternalStatus, OpenProduct, OpenStatus
+from warehouse.status.published import (
+    InternalFeed,
+    InternalProduct,
+    InternalStatus,
+    OpenProduct,
+    OpenStatus,
+    RestrictedEdition,
+    RestrictedStatus,
+)
 
 _D = TypeVar("_D", bound=Document)
 
@@ -23,10 +32,15 @@ _D = TypeVar("_D", bound=Document)
 def write_status(lake: Lake, status: Status) -> None:
     """Replace both objects of every edition. Raises StoreError; an object that was not replaced is as before."""
     for line in status.editions:
-        is_public = layout.is_public(line.edition)
-        document = open_status(status, line) if is_public else internal_status(status, line)
+        document = _document(status, line)
         lake.store.replace(layout.status(line.edition), document.model_dump_json(indent=1).encode())
         lake.store.replace(layout.banner(line.edition), edition_banner(status, line))
+
+
+def _document(status: Status, line: EditionLine) -> Document:
+    if is_restricted(line.edition):
+        return restricted_status(status, line)
+    return open_status(status, line) if layout.is_public(line.edition) else internal_status(status, line)
 
 
 def internal_status(status: Status, line: EditionLine) -> InternalStatus:
@@ -40,8 +54,27 @@ def internal_status(status: Status, line: EditionLine) -> InternalStatus:
         released_at=_local(line.released_at, zone),
         on_hold_since=_local(line.hold_since, zone),
         judged=status.judged,
-        products=[_published(product, InternalProduct, zone) for product in status.products],
+        products=[_inside(product, zone) for product in status.products],
         feeds=[_published(feed, InternalFeed, zone) for feed in status.feeds],
+        restricted=[_published(one, RestrictedEdition, zone) for one in status.editions if is_restricted(one.edition)],
+    )
+
+
+def restricted_status(status: Status, line: EditionLine) -> RestrictedStatus:
+    """What readers of a restricted edition may know: of its product what readers inside do, and how its rows stand."""
+    zone = ZoneInfo(status.timezone)
+    shown = next(iter(_shown(status, line)), None)
+    return RestrictedStatus(
+        edition=line.edition,
+        at=status.at.astimezone(zone),
+        timezone=status.timezone,
+        synthetic=_is_synthetic(status, line),
+        release=line.release,
+        released_at=_local(line.released_at, zone),
+        on_hold_since=_local(line.hold_since, zone),
+        product=_inside(shown, zone) if shown else None,
+        content_as_of=shown.content[line.edition] if shown else None,
+        stands_still_since=_local(shown.stands_still.get(line.edition), zone) if shown else None,
     )
 
 
@@ -91,6 +124,13 @@ def _open_product(product: ProductLine, edition: str, zone: ZoneInfo) -> OpenPro
         stands_still=since is not None,
         stands_still_since=_local(since, zone),
     )
+
+
+def _inside(product: ProductLine, zone: ZoneInfo) -> InternalProduct:
+    """A product for readers inside the administration, without what its restricted edition shows."""
+    found = _published(product, InternalProduct, zone)
+    stands_still = {edition: at for edition, at in found.stands_still.items() if not is_restricted(edition)}
+    return found.model_copy(update={"stands_still": stands_still})
 
 
 def _published(line: Document, kind: type[_D], zone: ZoneInfo) -> _D:

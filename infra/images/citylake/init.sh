@@ -6,6 +6,7 @@ set -euo pipefail
 citylake store create
 citylake runbooks >/dev/null
 python -m infra.compose.database
+python -m infra.compose.store_accounts policies
 airflow db migrate
 airflow pools set build 1 "The build file has one writer." >/dev/null
 

@@ -88,7 +88,7 @@ def test_records_leaving_on_a_day(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def departments(db: duckdb.DuckDBPyConnection) -> None:
-    """Three inspections of two businesses, the weather of one of their towns, a sanction and three penalties."""
+    """Three inspections of two businesses, weather and visits of one of their towns, a sanction and three penalties."""
     db.execute(
         f"""
         create table fct_food_inspection as
@@ -106,6 +106,12 @@ def departments(db: duckdb.DuckDBPyConnection) -> None:
         create table mart_weather_daily as
         select * from (values ('t1', date '2026-03-04', 31.0, 0.0), ('t1', date '2026-03-05', 24.0, 12.5))
             as t(town_code, met_date, temperature_max_c, precipitation_mm);
+        create table dim_place as
+        select * from (values ('t1', '小榄镇', true), ('t1', '旧小榄', false), ('t2', '东区', true))
+            as t(town_code, name_zh, is_current);
+        create table mart_visit_daily as
+        select * from (values ('t1', date '2026-03-04', 'gastrointestinal', 7), ('t1', date '2026-03-04', 'other', 20),
+            ('t1', date '2026-03-05', 'respiratory', 9)) as t(town_code, visited_date, syndrome, visits);
         create table fct_penalty as
         select * from (values ('p1', 'o1', date '2025-03-05', date '2026-03-05'), ('p2', 'o1', date '2025-01-01', null),
             ('p3', 'o1', date '2025-01-01', date '2028-01-01'))
@@ -123,6 +129,18 @@ def test_departments_meet_on_organisation_town_and_day(db: duckdb.DuckDBPyConnec
         ("2026-03-04", "甲", "A", 31, 0, 1, 2),
         ("2026-03-05", "甲", "C", 24, 12.5, 0, 1),
         ("2026-03-04", "乙", "B", None, None, 0, 0),
+    ]
+
+
+def test_health_joins_by_town_and_day(db: duckdb.DuckDBPyConnection) -> None:
+    departments(db)
+    found = db.sql((QUERIES / "four_departments.sql").read_text(encoding="utf-8")).fetchall()
+    assert [
+        (str(day), town, name, *counts, wet, listed) for day, town, name, _, _, *counts, _, wet, listed in found
+    ] == [
+        ("2026-03-04", "小榄镇", "甲", 27, 7, None, 0, 1),
+        ("2026-03-05", "小榄镇", "甲", 9, None, 9, 12.5, 0),
+        ("2026-03-04", "东区", "乙", None, None, None, None, 0),
     ]
 
 

@@ -40,7 +40,7 @@ def test_a_lake_without_a_release_says_what_to_run(tmp_path: Path) -> None:
 def test_an_unknown_release_or_edition_is_named(city: SmallCity) -> None:
     with pytest.raises(ConfigurationError, match="no release 'x'"):
         sql.connect(city.lake, release="x")
-    with pytest.raises(ConfigurationError, match="unknown edition 'secret'"):
+    with pytest.raises(ConfigurationError, match="there is no edition 'secret'"):
         sql.connect(city.lake, "secret")
 
 

@@ -80,7 +80,7 @@ final as (
         aged.sex,
         aged.birth_band,
         case
-            when aged.years < 0 then null
+            when aged.years is null or aged.years < 0 then null
             when aged.years >= 87 then '85+'
             else
                 concat(

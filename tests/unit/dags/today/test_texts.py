@@ -70,7 +70,7 @@ def test_whatever_a_line_can_be_has_words(language: str) -> None:
         "verb": get_args(Verb),
         "via": [via.replace(" ", "_") for via in get_args(Via)],
         "event": get_args(Event),
-        "edition": EDITIONS,
+        "edition": [*EDITIONS, "restricted"],
         "confirm": VERBS,
         "result": VERBS,
     }

@@ -8,7 +8,19 @@ from pathlib import Path
 
 import infra.simulator
 
-ALLOWED = {"infra", "numpy", "psycopg2", "pyarrow", "duckdb", "typer", "stdnum", "starlette", "uvicorn"}
+ALLOWED = {
+    "infra",
+    "numpy",
+    "psycopg2",
+    "pyarrow",
+    "duckdb",
+    "typer",
+    "stdnum",
+    "starlette",
+    "uvicorn",
+    "asyncssh",
+    "cryptography",
+}
 
 
 def test_imports_are_the_outside_worlds() -> None:

@@ -145,7 +145,7 @@ def test_planted_outages_count_down_and_clear(served: Served, web: httpx.Client)
         web.get(FIRST, timeout=0.3)
     with pytest.raises(OSError, match="422"):
         served.plant("qxj", "earthquake")
-    assert len(KINDS) == 6
+    assert len(KINDS) == 7
 
 
 @contextlib.contextmanager
@@ -171,7 +171,8 @@ def test_as_a_process_of_its_own(folder: Path, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     with process(folder, ready) as message:
         assert ready.stat().st_mode & 0o777 == 0o600
-        assert set(message["environment"]) == {f"CITYLAKE_CONN_{feed.department.upper()}" for feed in FEEDS}
+        names = {feed.department.upper() for feed in FEEDS} | {"WJJ_HIS_A", "WJJ_SFTP"}
+        assert set(message["environment"]) == {f"CITYLAKE_CONN_{name}" for name in names}
         headers = {"Authorization": f"Bearer {message['token']}"}
         assert httpx.get(message["url"] + FIRST, headers=headers, trust_env=False).status_code == 200
     with process(folder, ready, "--port", message["url"].rsplit(":", 1)[1]) as again:

@@ -1,0 +1,194 @@
+"""Health on the simulated city: the models find what the city says happened, and no more (E1, E2, E3, E5).
+
+The truth is computed from what the city did, never from its files; the lake is that of the story, after five days.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from infra.simulator.city import City
+from infra.simulator.deliver import deliver
+from infra.simulator.health.residents import Run, residents
+from infra.simulator.health_truth import health_effects
+from ingestion.lake import Lake, open_lake
+from ingestion.settings import Settings
+from tests.acceptance.test_story import START, five_days
+from tests.support import baked
+from warehouse.build.runner import build
+from warehouse.capture import Captured, capture
+from warehouse.sql import connect
+
+LAST = START + timedelta(days=4)
+QUERY = Path(__file__).parents[2] / "docs" / "queries" / "four_departments.sql"
+GROWING = ("fct_visit", "fct_appointment", "fct_exam_share", "fct_prescription", "mart_visit_daily",
+           "mart_repeat_examination", "mart_appointment_access", "mart_tiered_care", "mart_prescription",
+           "dim_health_resident")  # fmt: skip
+"""Tables of the health records; the connection of hospitals is of a day."""
+Truth = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def truth() -> Truth:
+    return health_effects(City(seed=442000, start=START, days=5))
+
+
+@pytest.fixture(scope="module")
+def db() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The build file after the last day; only tables are read."""
+    home = baked.shared("five-days", five_days)
+    with duckdb.connect(Settings(home=home).build_path, read_only=True) as connection:
+        yield connection
+
+
+def rows(db: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    return db.execute(sql).fetchall()
+
+
+def test_a_resident_of_both_hospitals_is_one(db: duckdb.DuckDBPyConnection, truth: Truth) -> None:
+    """E1."""
+    seen = dict(
+        rows(
+            db, "select health_system, count(distinct health_resident_id) from fct_visit where is_counted group by all"
+        )
+    )
+    assert truth["residents"]["pairs"] > 3
+    assert seen == {system: truth["residents"][system] for system in ("A", "B")}
+    assert rows(db, "select count(*) from dim_health_resident where health_systems = 2") == [
+        (truth["residents"]["pairs"],)
+    ]
+    known = set(residents(Run.of(City(seed=442000, start=START, days=5))).citizen_id)
+    texts = {one for (one,) in rows(db, "select resident_pseudonym from dim_health_resident")}
+    assert len(texts) > 1000
+    assert not texts & known
+
+
+def test_visits_of_both_hospitals_are_all_there_with_what_does_not_resolve(
+    db: duckdb.DuckDBPyConnection, truth: Truth
+) -> None:
+    counts = rows(db, "select health_system, count(*), count(distinct visit_id) from fct_visit group by all order by 1")
+    assert counts == [(system, truth["visits"][system], truth["visits"][system]) for system in ("A", "B")]
+    ((dangling,),) = rows(db, "select count(*) from fct_visit where is_patient_dangling")
+    # Also dangling are those whose patient was sent before the run, or refused.
+    assert dangling >= truth["visits"]["dangling"] > 0
+    ((without,),) = rows(db, "select count(*) from fct_visit where health_resident_id is null")
+    assert without == dangling
+
+
+def test_repeated_examinations_are_counted_exactly(db: duckdb.DuckDBPyConnection, truth: Truth) -> None:
+    """E3."""
+    assert truth["repeats"]["repeated"] > truth["repeats"]["recognised"] > 0
+    found = rows(db, "select sum(examinations), sum(repeated), sum(repeated_recognised) from mart_repeat_examination")
+    assert found == [tuple(truth["repeats"][name] for name in ("reports", "repeated", "recognised"))]
+
+
+def test_appointments_by_channel_add_up(db: duckdb.DuckDBPyConnection, truth: Truth) -> None:
+    """E5."""
+    found = rows(
+        db,
+        "select channel, sum(open_appointments), sum(attended), sum(cancelled), sum(no_shows), sum(appointments) "
+        "from mart_appointment_access group by channel",
+    )
+    by_channel = {
+        channel: tuple(counts.get(status, 0) for status in ("已预约", "已就诊", "已取消", "爽约"))
+        for channel, counts in truth["appointments"]["by_channel"].items()
+    }
+    assert {channel: counts for channel, *counts, _ in found} == {one: list(all_) for one, all_ in by_channel.items()}
+    assert all(sum(counts) == total for _, *counts, total in found)
+    assert sum(total for *_, total in found) == truth["appointments"]["total"]
+    assert rows(db, "select count(*) from fct_appointment where appointment_status = 'no_show'") == [
+        (truth["appointments"]["no_shows"],)
+    ]
+    days = rows(db, "select sum(channel_share) from mart_appointment_access group by booked_date")
+    assert all(abs(float(share) - 1) < 1e-5 for (share,) in days)
+
+
+def test_prescriptions_by_system_and_status(db: duckdb.DuckDBPyConnection, truth: Truth) -> None:
+    words = {
+        "active": "written", "completed": "dispensed", "cancelled": "withdrawn",
+        "已开具": "written", "已调剂": "dispensed", "已撤销": "withdrawn",
+    }  # fmt: skip
+    expected: Counter[tuple[str, str]] = Counter()
+    for system, counts in truth["prescriptions"].items():
+        for status, count in counts.items():
+            expected[system, words[status]] += count
+    found = rows(db, "select health_system, prescription_status, count(*) from fct_prescription group by all")
+    assert {(system, status): count for system, status, count in found} == expected
+    ((lines,),) = rows(db, "select sum(prescription_lines) from mart_prescription")
+    assert lines == sum(expected.values())
+
+
+def test_first_contacts_are_those_without_a_visit_in_the_month_before(db: duckdb.DuckDBPyConnection) -> None:
+    expected = rows(
+        db,
+        """
+        select count(*), count(*) filter (facility_kind = '社区卫生服务中心')
+        from fct_visit as one left join dim_health_facility using (health_facility_id)
+        where is_counted and health_resident_id is not null and not exists (
+            from fct_visit as earlier
+            where earlier.is_counted and earlier.health_resident_id = one.health_resident_id
+                and (earlier.visited_at, earlier.visit_id) < (one.visited_at, one.visit_id)
+                and one.visited_date - earlier.visited_date <= 30
+        )
+        """,
+    )
+    found = rows(db, "select sum(first_contacts), sum(primary_first_contacts) from mart_tiered_care")
+    assert found == expected
+    assert 0 < found[0][1] < found[0][0]
+
+
+def test_four_departments_meet_on_the_release() -> None:
+    """The query of the README, on what was released, without any row about a resident."""
+    lake = open_lake(Settings(home=baked.shared("five-days", five_days)))
+    with connect(lake) as release:
+        found = release.execute(QUERY.read_text(encoding="utf-8")).fetchall()
+        names = {name for (name,) in release.execute("select table_name from information_schema.tables").fetchall()}
+    assert len(found) > 10
+    visits, gastro, warmest, listed = ([row[place] for row in found] for place in (5, 6, 8, 10))
+    assert [any(column) for column in (visits, gastro, warmest, listed)] == [True] * 4
+    assert {"mart_visit_daily", "gov_mart_hospital_connection", "dim_health_facility"} <= names
+    assert not {"fct_visit", "fct_appointment", "fct_exam_share", "fct_prescription", "dim_health_resident"} & names
+
+
+def _days(home: Path, without: date | None = None) -> Lake:
+    """Health alone of five days, a build a day; hospital A sends nothing on the day `without`."""
+    lake, city = open_lake(Settings(home=home)), City(seed=442000, start=START, days=5)
+    feeds = [one for one in lake.contracts.values() if one.department == "wjj"]
+    for offset in range(5):
+        day = START + timedelta(days=offset)
+        deliver(city, city.day_no(day), home / "city")
+        for contract in feeds:
+            if day != without or contract.feed != "hospital_a_record":
+                capture(lake, contract, day, Captured())
+        build(lake, day)
+    return lake
+
+
+@pytest.mark.faults
+def test_a_hospital_that_stops_is_red_the_next_day_and_no_other(tmp_path: Path) -> None:
+    """E2. Days made one by one are those of a build of everything."""
+    stopped = LAST - timedelta(days=1)
+    lake = _days(tmp_path, without=stopped)
+    with duckdb.connect(lake.settings.build_path, read_only=True) as db:
+        states = dict(
+            rows(
+                db,
+                "select (health_system, cast(calendar_date as varchar)), connection_status "
+                f"from gov_mart_hospital_connection where calendar_date >= '{START}'",
+            )
+        )
+        grown = {name: rows(db, f"from {name} order by all") for name in GROWING}
+    days = [str(START + timedelta(days=offset)) for offset in range(5)]
+    assert [states["A", day] for day in days] == ["green", "green", "green", "red", "green"]
+    assert [states["B", day] for day in days] == ["green"] * 5
+    build(lake, LAST, full_refresh=True)
+    with duckdb.connect(lake.settings.build_path, read_only=True) as db:
+        for name, before in grown.items():
+            assert rows(db, f"from {name} order by all") == before, name

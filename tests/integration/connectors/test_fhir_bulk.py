@@ -1,0 +1,271 @@
+"""An export of a FHIR server: taken once, resumed, kicked off again where it expires, and every failure told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.connections import Connection
+from ingestion.connectors.factory import connector_for
+from ingestion.contract.extension import ColumnSpec
+from ingestion.contract.model import Column, Contract, Table
+from ingestion.delivery.ingest import ingest_interval
+from ingestion.errors import SourceError
+from ingestion.lake import Lake
+from ingestion.receipts.manifests import read_manifest
+from ingestion.receipts.model import Receipt
+from tests.support.fhir_server import TAKEN_AT, FhirServer, outcome, serving_fhir
+from tests.support.lakes import contract, day, lake
+
+NEW, OLD = "2026-03-02T09:00:00Z", "2026-02-01T09:00:00Z"
+FAST: dict[str, Any] = {"timeouts": {"connect": 2, "read": 2, "total": 20}, "attempts": 3, "max_wait": 5}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FhirServer]:
+    folder = tmp_path / "resources"
+    folder.mkdir()
+    put(folder, "Patient", *(("p1", NEW), ("p2", NEW), ("p3", OLD)))
+    put(folder, "Encounter", *((f"e{n}", NEW) for n in range(5)))
+    with serving_fhir(folder) as made:
+        yield made
+
+
+@pytest.fixture
+def made(tmp_path: Path, server: FhirServer) -> Lake:
+    connection = Connection.model_validate({"base_url": server.url, "token": server.token})
+    return replace(lake(tmp_path), connections={"hospital_a": connection}.__getitem__)
+
+
+def put(folder: Path, kind: str, *found: tuple[str, str]) -> None:
+    lines = (
+        json.dumps({"resourceType": kind, "id": one, "meta": {"lastUpdated": at}, "photo": "442000199001011234"})
+        for one, at in found
+    )
+    (folder / f"{kind}.000.ndjson").write_text("\n".join(lines), encoding="utf-8")
+
+
+def feed(
+    server: FhirServer, *, delivery: str = "interval", facts: dict[str, Any] | None = None, **said: Any
+) -> Contract:
+    source = {"connector": "fhir_bulk", "connection": "hospital_a", "export": "Group/all/$export", **FAST, **said}
+    given = contract(delivery, source=source, format={"type": "fhir", "server": server.url}, **(facts or {}))
+    tables = []
+    for kind in ("Patient", "Encounter"):
+        key = Column("id", "VARCHAR", "id", "", "", primary_key=1, spec=ColumnSpec(path="$.id"))
+        tables.append(Table(kind.lower(), "", "", "one resource", kind, (key,), None, ()))
+    return replace(given, tables=tuple(tables))
+
+
+def fails(made: Lake, given: Contract) -> str:
+    """The message of a fetch that fails: feed, interval, state and next step are told; nothing is stored or left."""
+    with pytest.raises(SourceError) as caught:
+        ingest_interval(made, given, day(0))
+    assert list(made.store.list("")) == []
+    assert not list(made.settings.scratch_root.iterdir())
+    message = str(caught.value)
+    assert message.startswith("office.readings [2026-03-02")
+    assert "nothing was stored" in message
+    assert "citylake ingest office.readings --interval" in message
+    for secret in ("s3cret-token", "442000199001011234", "张三"):
+        assert secret not in message
+    return message
+
+
+def raw(made: Lake, delivery: Any) -> zipfile.ZipFile:
+    receipt = Receipt.model_validate_json(made.store.get_bytes(delivery.receipt))
+    path = made.settings.scratch_root.parent / "raw.zip"
+    path.write_bytes(made.store.get_bytes(str(receipt.raw_key)))
+    return zipfile.ZipFile(path)
+
+
+def test_what_changed_is_exported_once(made: Lake, server: FhirServer) -> None:
+    """Bearer token, `_since`, several files of a type, the manifest as sent; the export is deleted at the server."""
+    server.per_file, server.polls = 2, 2
+    given = feed(server)
+    (first,) = ingest_interval(made, given, day(0))
+    assert (first.outcome, first.received, first.accepted) == ("accepted", 7, 7)
+    (request,) = server.kicked_off
+    assert dict(request.query_params) == {
+        "_type": "Patient,Encounter", "_since": "2026-03-02T00:00:00Z", "_outputFormat": "application/fhir+ndjson",
+    }  # fmt: skip
+    assert request.url.path == "/r4/Group/all/$export"
+    assert request.headers["prefer"] == "respond-async"
+    assert request.headers["accept"] == "application/fhir+json"
+    assert (server.count("GET", "/status/1"), server.count("DELETE", "/status/1")) == (3, 1)
+    with raw(made, first) as archive:
+        names = [f"Encounter.{n:03d}.ndjson" for n in range(3)]
+        assert sorted(archive.namelist()) == [*names, "Patient.000.ndjson", "manifest.json"]
+        assert json.loads(archive.read("manifest.json")) == server.exports[1].manifest
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    manifest = read_manifest(made.store, given, day(0), first.batch)
+    assert manifest.content_as_of.isoformat() == "2026-03-02T16:30:00+00:00"
+    assert manifest.headers["transaction-time"] == "2026-03-02T16:30:00+00:00"
+    assert manifest.source.startswith(f"fhir_bulk:{server.url}/Group/all/")
+    before = len(server.asked)
+    (again,) = ingest_interval(made, given, day(0))
+    assert (again.outcome, again.batch, len(server.asked)) == ("duplicate", first.batch, before)
+    assert ingest_interval(made, given, day(40_000)) == []
+    assert TAKEN_AT.endswith("+08:00")
+
+
+def test_the_first_interval_and_a_snapshot_ask_for_everything(made: Lake, server: FhirServer) -> None:
+    given = feed(server, facts={"calendar": {"every": "day", "timezone": "UTC", "start": "2026-03-02"}})
+    (first,) = ingest_interval(made, given, day(0))
+    assert first.accepted == 8
+    whole = feed(server, delivery="snapshot", since=False)
+    (found,) = connector_for(made, whole).fetch(whole, day(0), made.clock())
+    assert found.replaces
+    assert ["_since" in request.query_params for request in server.kicked_off] == [False, False]
+
+
+def test_a_break_is_resumed(made: Lake, server: FhirServer) -> None:
+    server.said["cut"] = 2
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert (first.outcome, first.accepted) == ("accepted", 7)
+    assert server.count("GET", "/files/1/Encounter-0") == 2
+
+
+def test_files_may_come_as_gzip(made: Lake, server: FhirServer) -> None:
+    server.said["gzip"] = True
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert (first.outcome, first.accepted) == ("accepted", 7)
+
+
+@pytest.mark.parametrize("what", ["expired_status", "expired_files"])
+def test_an_export_that_expires_is_kicked_off_again(made: Lake, server: FhirServer, what: str) -> None:
+    server.said[what] = 2
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert (first.outcome, len(server.kicked_off)) == ("accepted", 3)
+    assert [server.count("DELETE", f"/status/{n}") for n in (1, 2, 3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("what", ["expired_status", "expired_files"])
+def test_exports_that_always_expire_are_given_up(made: Lake, server: FhirServer, what: str) -> None:
+    server.said[what] = 99
+    message = fails(made, feed(server))
+    assert "exported 3 times and never downloaded whole" in message
+    assert "how long its server keeps an export" in message
+    assert len(server.kicked_off) == 3
+
+
+def test_an_export_that_never_ends_is_given_up(
+    made: Lake, server: FhirServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.said |= {"never_ends": True, "retry_after": "1"}
+    with caplog.at_level(logging.INFO):
+        message = fails(made, feed(server, timeouts={"connect": 2, "read": 2, "total": 2}))
+    assert "did not end its export in 2 s" in message
+    assert "half of it" in message
+    assert "raise `source.timeouts.total`" in message
+    assert "asked again in 1 s" in caplog.text
+    assert server.count("DELETE", "/status/1") == 1
+    server.said["retry_after"] = "Fri, 31 Dec 2027 23:59:59 GMT"
+    assert "between two polls, longer than the contract's 5 s" in fails(made, feed(server))
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"location": ""}, "named no Content-Location"),
+    ({"location": "http://elsewhere.example/status/1"}, "names the status of the export on another server"),
+    ({"kick_off": [outcome(400, "not-supported")]}, "400 Bad Request (OperationOutcome: error not-supported)"),
+    ({"kick_off": [outcome(200, "informational")]}, "answered 200 at once"),
+    ({"status_answers": [outcome(500, "processing")]}, "failed to export: it answered 500"),
+    ({"manifest_body": b"<html><body>login</body></html>"}, "not the manifest of an export"),
+    ({"manifest": {"request": "https://x.example/r4/Group/all/$export?_type=Device"}}, "manifest of another request"),
+    ({"manifest": {"output": [{"type": "Patient"}]}}, "not the manifest of an export"),
+    ({"manifest": {"transactionTime": "2026-03-03T00:30:00"}}, "transactionTime has no offset"),
+    ({"manifest": {"link": [{"relation": "next", "url": "https://x.example/2"}]}}, "a manifest in several parts"),
+    ({"manifest": {"output": [{"type": "Patient", "url": "http://elsewhere.example/1"}]}}, "a file of the export on"),
+    ({"miscount": 1}, "declares 6 resources in Encounter.000.ndjson and sent 5"),
+    ({"fhir_version": "5.0.0"}, "serves FHIR 5.0.0, where the contract declares 4.0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "words"), FAULTS, ids=[words for _, words in FAULTS])
+def test_what_a_server_does_wrong_is_told(
+    made: Lake, server: FhirServer, said: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.said |= said
+    _no_waiting(monkeypatch)
+    assert words in fails(made, feed(server))
+
+
+def test_a_busy_server_is_asked_again(made: Lake, server: FhirServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    _no_waiting(monkeypatch)
+    busy = {"retry-after": "0"}
+    server.said |= {
+        "kick_off": [outcome(429, "throttled", headers=busy)],
+        "status_answers": [outcome(503, "transient"), outcome(429, "throttled", headers=busy)],
+        "file_answers": [outcome(500, "exception"), outcome(502, "timeout")],
+        "fhir_version": None,
+    }
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert (first.outcome, first.accepted) == ("accepted", 7)
+
+
+def test_errors_that_the_server_reports_hold_the_delivery(made: Lake, server: FhirServer) -> None:
+    """Its files are kept and listed with their number of outcomes; warnings alone hold nothing."""
+    warning = b'{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"informational"}]}\n'
+    server.said |= {"error": [warning], "deleted": [b'{"resourceType":"Bundle"}\n{"resourceType":"Bundle"}\n']}
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert first.outcome == "accepted"
+    receipt = Receipt.model_validate_json(made.store.get_bytes(str(first.receipt)))
+    assert receipt.ignored_members == ["manifest.json", "deleted.000.ndjson (2)", "error.000.ndjson (1)"]
+    failed = warning.replace(b"warning", b"error").replace(b"informational", b"processing")
+    server.said["error"] = [warning + failed + failed]
+    for kind in ("Patient", "Encounter"):
+        put(server.folder, kind, ("x1", "2026-03-03T09:00:00Z"))
+    (held,) = ingest_interval(made, feed(server), day(1))
+    assert held.outcome == "held"
+    assert "2 errors of its export (OperationOutcome: processing 2)" in held.message
+
+
+def test_the_credential_goes_to_the_own_server_only(made: Lake, server: FhirServer, tmp_path: Path) -> None:
+    """Files on another host that the connection declares: without the credential, or not at all."""
+    with serving_fhir(server.folder) as other:
+        other.exports[1] = replace(
+            other._exported(1, _Asked()), manifest={"requiresAccessToken": False}, left=0
+        )  # fmt: skip
+        listed = [{"type": "Patient", "url": f"{other.url}/files/1/Patient-0"}]
+        server.said["manifest"] = {"output": listed, "requiresAccessToken": False}
+        connection = Connection.model_validate(
+            {"base_url": server.url, "token": server.token, "redirect_hosts": [f"127.0.0.1:{other.port}"]}
+        )
+        made = replace(made, connections={"hospital_a": connection}.__getitem__)
+        given = feed(server)
+        (found,) = connector_for(made, given).fetch(given, day(0), made.clock())
+        with zipfile.ZipFile(found.path) as archive:
+            assert len(archive.read("Patient.000.ndjson").splitlines()) == 3
+        assert other.credentials == [("/r4/files/1/Patient-0", None)]
+        del found
+        server.said["manifest"]["requiresAccessToken"] = True
+        assert "wants the credential for files on another server" in fails(made, given)
+        assert len(other.credentials) == 1
+
+
+class _Asked:
+    query_params = {"_type": "Patient"}  # noqa: RUF012  what the server reads of a request
+    url = ""
+
+
+def test_what_no_table_reads_stays_out_of_bronze(made: Lake, server: FhirServer) -> None:
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert first.outcome == "accepted"
+    for info in made.store.list("bronze/"):
+        url = made.store.url(info.key)
+        text = str(duckdb.sql(f"select * from read_parquet('{url}')").fetchall())
+        assert "442000199001011234" not in text
+
+
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts follow each other at once."""
+    monkeypatch.setattr("ingestion.connectors.web._BACKOFF", lambda _: 0.0)
+    monkeypatch.setattr("ingestion.connectors.fhir_bulk_export._FIRST_WAIT", 0.0)
