@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from ingestion.contract.load import load_contracts
-from ingestion.settings import Settings
+from tests.support.card_tables import card_contract
 from tests.support.conforming import Maker, make
 
 __all__ = ["make"]
 
-FEED = "wjj.notifiable_disease_card"
 TABLE = "notifiable_disease_card"
 CITIZEN, NAME, PHONE = "442000199003071233", "测试患者", "13800138000"
 CARD: dict[str, Any] = {
@@ -40,9 +38,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def conformed(make: Maker, *cards: dict[str, Any]) -> Any:
-    contract = load_contracts(Settings().contracts)[FEED]
     lines = "\n".join(json.dumps(card, ensure_ascii=False) for card in cards)
-    return make.conform(contract, lines.encode()).tables[TABLE]
+    return make.conform(card_contract(), lines.encode()).tables[TABLE]
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -10,12 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.contract.load import load_contracts
-from ingestion.settings import Settings
+from tests.support.card_tables import CARDS, card_contract, card_tables
 from tests.support.model_tables import ModelTables
 
 AS_OF = "2026-03-31"
-CARDS = "stg_wjj__notifiable_disease_cards"
 TANZHOU, OLD_XIAOLAN = "442000107", "442000100"
 
 # card, revision, disease, town, diagnosed, reported, withdrawn, class
@@ -82,8 +80,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="module")
 def tables(connection: duckdb.DuckDBPyConnection) -> ModelTables:
-    settings = Settings()
-    return staged(ModelTables(connection, settings.dbt_project, load_contracts(settings.contracts), AS_OF), REPORTS)
+    return staged(card_tables(connection, AS_OF), REPORTS)
 
 
 def case(tables: ModelTables, card: str, columns: str) -> tuple[Any, ...]:
@@ -159,13 +156,12 @@ def test_the_open_table_has_weeks_from_their_day_on(tables: ModelTables) -> None
 
 
 def test_a_week_that_is_withheld_or_began_before_the_first_report_is_not_shown() -> None:
-    settings = Settings()
     reports = [
         ("early", 0, "FLU", TANZHOU, "2026-03-01 08:00", "2026-03-02 00:00", False),
         *((f"w{n}", 0, "FLU", TANZHOU, "2026-03-03 08:00", "2026-03-03 09:00", False) for n in range(6)),
     ]
     with duckdb.connect() as connection:
-        tables = ModelTables(connection, settings.dbt_project, load_contracts(settings.contracts), AS_OF)
+        tables = card_tables(connection, AS_OF)
         kinds = {"disease_code": "varchar", "week_start_date": "date", "withheld_from": "date", "reason": "varchar"}
         tables.give("ref_withheld_week", kinds)
         tables.insert("ref_withheld_week", "select 'TB' as disease_code, date '2026-03-02' as week_start_date,"
@@ -179,10 +175,8 @@ def test_a_class_is_that_of_the_day_of_diagnosis() -> None:
     reports = [
         (f"{disease} {day}", 0, disease, TANZHOU, f"{day} 08:00", f"{day} 09:00", False) for disease, day in CLASSES
     ]
-    settings = Settings()
     with duckdb.connect() as connection:
-        contracts = load_contracts(settings.contracts)
-        tables = staged(ModelTables(connection, settings.dbt_project, contracts, AS_OF), reports)
+        tables = staged(card_tables(connection, AS_OF), reports)
         found = tables.rows("fct_notifiable_case", "card_no, disease_class, managed_as, report_within_h")
     assert {card: tuple(rest) for card, *rest in found} == {
         f"{disease} {day}": expected for (disease, day), expected in CLASSES.items()
@@ -190,7 +184,7 @@ def test_a_class_is_that_of_the_day_of_diagnosis() -> None:
 
 
 def test_the_contract_knows_the_diseases_of_the_dated_list(tables: ModelTables) -> None:
-    (table,) = load_contracts(Settings().contracts)["wjj.notifiable_disease_card"].tables
+    (table,) = card_contract().tables
     listed = {code for (code,) in tables.rows("ref_notifiable_disease", "distinct disease_code")}
     for name in ("disease_code", "corrected_from_code"):
         (column,) = [one for one in table.columns if one.name == name]
