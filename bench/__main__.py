@@ -23,6 +23,7 @@ SCRIPTS = (
     ("exchange",),
     ("credit_history",),
     ("today",),
+    ("small_cells",),
     ("store",),
     ("airflow",),
 )
