@@ -2,8 +2,8 @@
 
 `policies` puts every policy of `infra/minio/policies` into MinIO: one for the lake's own account, one for readers of
 the internal and of the open edition, and one for readers of each restricted edition that the dbt project declares. It
-may run again at any time. `add NAME --reads internal --reads restricted/PRODUCT` makes an account, and shows its secret
-key once; for an account that is there it only sets what it may read. What a reader is not named for, MinIO refuses.
+may run again at any time. `add NAME --reads internal --reads restricted/PRODUCT` makes an account and shows its secret
+key once; one that is there gets a new key, and reads what is named now. What a reader is not named for, MinIO refuses.
 
 In the environment: what the lake's own settings say of the store; CITYLAKE_S3_ACCESS_KEY is MinIO's administrator.
 """

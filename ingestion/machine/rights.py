@@ -1,9 +1,10 @@
 """Who may read what on a machine that others use too: modes of folders and files, set explicitly.
 
-All that the lake keeps is its own account's (0700, 0600), but for what is published: the internal edition is its
-group's (0750, 0640), the open one everybody's (0755, 0644), and whoever may read it may pass through the folders above
-it (0711) without listing them. It owns the rule and the means; a bucket's rights are its policy's (ADR 0022). Left
-alone: folders of other accounts, and a drop folder that others write to (their transfer decides who may).
+All that the lake keeps is its own account's (0700, 0600), restricted editions too, but for what is published to others:
+the internal edition is its group's (0750, 0640), the open one everybody's (0755, 0644), and whoever may read it may
+pass through the folders above it (0711) without listing them. It owns the rule and the means; a bucket's rights are its
+policy's (ADR 0022, 0042). Left alone: folders of other accounts, and a drop folder that others write to (their transfer
+decides who may).
 """
 
 from __future__ import annotations

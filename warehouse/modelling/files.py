@@ -20,6 +20,7 @@ from warehouse.modelling.declaration import Declaration, read_declaration
 from warehouse.modelling.expiry import expires_meta, expiry_problems
 from warehouse.modelling.facts import CALENDAR, facts
 from warehouse.modelling.inheritance import Inheritance, Node, Texts
+from warehouse.modelling.restricted import Restricted
 from warehouse.modelling.select_list import NotReadable, refs, selected
 from warehouse.modelling.small_cells import small_cells_meta, small_cells_problems
 from warehouse.modelling.sources import source_files
@@ -92,10 +93,13 @@ class _Project:
             elif name not in self.sql:
                 self._wrong(one.contract.path, f"tables.{one.table.name}.staging", f"write {name}.sql by hand")
         texts |= {self.sql[name]: fact.sql() for name, fact in self.facts.items()}
+        restricted = Restricted(self.staging, self.nodes)
         for name, node in sorted(self.nodes.items()):
             folders.setdefault(self.sql[name].parent, []).append(self._entry(name, node))
             for key, message in expiry_problems(name, self.nodes):
                 self._wrong(self.sql[name].with_suffix(".yml"), f"expires.{key}", message)
+            for key, message in restricted.problems(name):
+                self._wrong(self.sql[name].with_suffix(".yml"), key, message)
             for key, message in small_cells_problems(name, self.nodes):
                 self._wrong(self.sql[name].with_suffix(".yml"), f"small_cells.{key}", message)
         self._raise()

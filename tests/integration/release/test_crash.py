@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from ingestion.sql import literal
 from tests.support.small_city import SmallCity
 from warehouse import sql
 from warehouse.build.report import BuildReport
@@ -18,6 +21,7 @@ from warehouse.gate.decide import gate
 from warehouse.publish.run import publish
 from warehouse.release import ledger, pointer
 from warehouse.release.collect import collect, orphans
+from warehouse.release.editions import of_lake
 from warehouse.release.layout import EDITIONS
 from warehouse.verdict import Verdict
 
@@ -28,9 +32,14 @@ WRITES = 13
 """Two fact files, then per edition: warehouse, open.sql, (open: record,) manifest, pointer, ledger."""
 
 
-def prepared(home: Path) -> tuple[SmallCity, BuildReport, list[Verdict]]:
+FOOD, WEATHER = "restricted/food", "restricted/weather"
+RESTRICTED_WRITES = 23
+"""Per edition: (restricted: one fact file,) warehouse, open.sql, (open: record,) manifest, pointer, ledger."""
+
+
+def prepared(home: Path, restricted: set[str] | None = None) -> tuple[SmallCity, BuildReport, list[Verdict]]:
     """One release, one more day built and judged, report and verdicts on disk for the child."""
-    city = SmallCity(home)
+    city = SmallCity(home, restricted=restricted or set())
     report = city.build()
     publish(city.lake, report, gate(city.lake, report), approver=None)
     city.add_day("2026-03-05")
@@ -78,3 +87,49 @@ def test_the_last_write_is_the_thirteenth(tmp_path: Path) -> None:
     city, _, _ = prepared(tmp_path / "lake-home")
     assert killed(city, WRITES + 1) == 0
     assert {edition: days(city, edition) for edition in EDITIONS} == {"internal": 4, "open": 4}
+
+
+def restricted_days(city: SmallCity, edition: str) -> int:
+    """Days that readers of an edition see; in each of them a file of the release or a fact file says so."""
+    manifest = pointer.current(city.lake, edition)
+    assert manifest is not None
+    with closing(duckdb.connect()) as connection:
+        url = city.lake.store.url(manifest.warehouse.key)
+        connection.execute(f"attach {literal(url)} as released (read_only)")
+        table, column = {
+            FOOD: ("fct_inspection", "inspected_date"),
+            WEATHER: ("fct_weather", "observed_date"),
+            "internal": ("pub_weather", "observed_date"),
+            "open": ("pub_weather", "observed_date"),
+        }[edition]
+        (counted,) = connection.execute(f"select count(distinct {column}) from released.main.{table}").fetchall()
+    return int(counted[0])
+
+
+@pytest.mark.parametrize("write", [*range(1, RESTRICTED_WRITES + 1, 3), RESTRICTED_WRITES])
+def test_killed_with_restricted_editions(tmp_path: Path, write: int) -> None:
+    """Each pointer moves by itself: what readers of one edition see is a whole release, old or new."""
+    city, report, verdicts = prepared(tmp_path / "lake-home", {"fct_weather", "fct_inspection"})
+    every = of_lake(city.lake.store)
+    assert every == ["internal", "open", FOOD, WEATHER]
+    before = {edition: pointer.pointer(city.lake.store, edition) for edition in every}
+    assert killed(city, write) == -signal.SIGKILL
+    moved = [edition for edition in every if pointer.pointer(city.lake.store, edition) != before[edition]]
+    assert moved == every[: len(moved)]
+    for edition in every:
+        assert restricted_days(city, edition) == (4 if edition in moved else 3)
+    publish(city.lake, report, verdicts, approver=None)
+    for edition in every:
+        assert restricted_days(city, edition) == 4
+        assert [line.event for line in ledger.verify_ledger(city.lake, edition)] == ["published", "published"]
+        collect(city.lake, edition)
+        assert orphans(city.lake, edition) == []
+        assert restricted_days(city, edition) == 4
+
+
+def test_the_last_write_with_restricted_editions(tmp_path: Path) -> None:
+    city, _, _ = prepared(tmp_path / "lake-home", {"fct_weather", "fct_inspection"})
+    assert killed(city, RESTRICTED_WRITES + 1) == 0
+    assert {edition: restricted_days(city, edition) for edition in of_lake(city.lake.store)} == {
+        "internal": 4, "open": 4, FOOD: 4, WEATHER: 4,
+    }  # fmt: skip

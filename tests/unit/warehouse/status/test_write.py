@@ -157,3 +157,26 @@ def test_readers_of_an_edition_may_read_its_status(days: Days) -> None:
     }
     assert set(modes.values()) <= {0o640, 0o644}
     assert {key.split("/")[1]: mode for key, mode in modes.items()} == {"internal": 0o640, "open": 0o644}
+
+
+def test_a_restricted_edition_has_a_status_of_its_own_and_is_a_line_elsewhere(days: Days) -> None:
+    """Readers inside learn that it is there and its release; everybody else nothing."""
+    days.city.restricted = {"fct_weather"}
+    days.run()
+    held = days.run("fct_weather")
+    edition = "restricted/weather"
+    inside, own, opened = (read(days, name) for name in ("internal", edition, "open"))
+    assert [set(line) for line in inside["restricted"]] == [{"edition", "release", "released_at"}]
+    assert inside["restricted"][0]["edition"] == edition
+    assert inside["restricted"][0]["release"] == own["release"]
+    weather = next(line for line in inside["products"] if line["product"] == "weather")
+    assert set(weather["stands_still"]) == {"internal", "open"}
+    assert "restricted" not in json.dumps(opened) + html(days, "open") + html(days, "internal")
+    assert own["product"]["product"] == "weather"
+    assert own["content_as_of"] == "2026-03-04"
+    assert datetime.fromisoformat(own["stands_still_since"]) == held
+    # Since when is remembered, as it is for the other editions.
+    days.run("fct_weather")
+    assert datetime.fromisoformat(read(days, edition)["stands_still_since"]) == held
+    root = days.city.home / "lake"
+    assert stat.S_IMODE((root / layout.status(edition)).stat().st_mode) == 0o600
