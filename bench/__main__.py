@@ -25,6 +25,7 @@ SCRIPTS = (
     ("credit_history",),
     ("credit_history", "--products", "health_record", "health_reference"),
     ("today",),
+    ("small_cells",),
     ("store",),
     ("airflow",),
 )
