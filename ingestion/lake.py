@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ingestion.conform.pseudonym import PseudonymKeys
     from ingestion.connections import Connection
     from ingestion.database_connection import DatabaseConnection
+    from ingestion.sftp_connection import SftpConnection
 
 FEED_LOCK_SECONDS = 600.0
 KEY_LOCK_SECONDS = 30.0
@@ -57,6 +58,8 @@ class Lake:
     """Resolves a connection's name; None reads the environment (ingestion.connections). Raises ConfigurationError."""
     databases: Callable[[str], DatabaseConnection] | None = None
     """As `connections`, for databases (ingestion.database_connection)."""
+    sftp_servers: Callable[[str], SftpConnection] | None = None
+    """As `connections`, for SFTP servers (ingestion.sftp_connection)."""
     broken: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     """Feeds whose contract file cannot be used, and why (ingestion.contract.load.Feeds)."""
     on_step: Callable[[str], None] = _no_step
@@ -104,6 +107,12 @@ class Lake:
         from ingestion.database_connection import from_settings
 
         return self.databases(name) if self.databases else from_settings(self.settings, name)
+
+    def sftp_server(self, name: str) -> SftpConnection:
+        """The SFTP connection a contract names. Raises ConfigurationError."""
+        from ingestion.sftp_connection import from_settings
+
+        return self.sftp_servers(name) if self.sftp_servers else from_settings(self.settings, name)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

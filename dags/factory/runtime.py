@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ingestion.database_connection import DatabaseConnection
     from ingestion.lake import Lake
     from ingestion.settings import Settings
+    from ingestion.sftp_connection import SftpConnection
 
 log = logging.getLogger("citylake")
 LOG_WIDTH = 96
@@ -60,8 +61,9 @@ def open_lake() -> Lake:
 
     settings = Settings()
     return replace(
-        open_lake(settings), connections=partial(connection, settings), databases=partial(database, settings)
-    )
+        open_lake(settings), connections=partial(connection, settings), databases=partial(database, settings),
+        sftp_servers=partial(sftp_server, settings),
+    )  # fmt: skip
 
 
 def connection(settings: Settings, name: str) -> Connection:
@@ -78,6 +80,14 @@ def database(settings: Settings, name: str) -> DatabaseConnection:
 
     stored = _stored(name)
     return from_settings(settings, name) if stored is None else DatabaseConnection.from_fields(name=name, **stored)
+
+
+def sftp_server(settings: Settings, name: str) -> SftpConnection:
+    """As `connection`, for an SFTP server: an Airflow connection of the type SFTP, SSH or Generic."""
+    from ingestion.sftp_connection import SftpConnection, from_settings
+
+    stored = _stored(name)
+    return from_settings(settings, name) if stored is None else SftpConnection.from_fields(name=name, **stored)
 
 
 def _stored(name: str) -> dict[str, Any] | None:

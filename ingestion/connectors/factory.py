@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestion.connectors.base import Connector
 from ingestion.connectors.file_drop import FileDropConnector
 from ingestion.contract.model import Contract
-from ingestion.contract.sources import Database, FhirBulk, HttpFile, JsonApi
+from ingestion.contract.sources import Database, FhirBulk, HttpFile, JsonApi, Sftp
 from ingestion.contract.usable import require_active
 from ingestion.lake import Lake
 
@@ -30,6 +30,10 @@ def connector_for(lake: Lake, contract: Contract) -> Connector:
         from ingestion.connectors.exchange import DatabaseConnector
 
         return DatabaseConnector(lake, contract, source)
+    if isinstance(source, Sftp):
+        from ingestion.connectors.sftp import SftpConnector
+
+        return SftpConnector(lake, contract, source)
     if isinstance(source, FhirBulk):
         from ingestion.connectors.fhir_bulk import FhirBulkConnector
 

@@ -65,9 +65,10 @@ class FhirBulkConnector:
         return self.source.types or [str(table.source) for table in self.contract.tables]
 
     def fetch(self, contract: Contract, interval: Interval, now: datetime) -> list[Fetched]:
-        """The interval's export; empty where the interval has not ended.
+        """The interval's export; empty where the interval has not ended, or the export has no file.
 
-        What was taken in is not exported again: `known` names it. A snapshot older than one that was is over.
+        The latter is no delivery unless the contract says `empty: no_data`: nothing has arrived yet. What was taken in
+        is not exported again: `known` names it. A snapshot older than one that was is over.
         """
         is_snapshot = contract.citylake.delivery == "snapshot"
         if not is_snapshot and interval.end > now:
@@ -84,6 +85,9 @@ class FhirBulkConnector:
             self._check_version(deadline)
             path = scratch.folder / "export.zip"
             manifest, doubt = self._exported(asked, path, deadline)
+            if not manifest.files and contract.citylake.empty == "refuse":
+                log.info("%s has nothing for %s", redacted(asked), interval.id)
+                return []
             headers = {"request": _shown(asked), "transaction-time": manifest.taken_at.isoformat()}
             fetched = self._fetched(
                 path, asked, interval, now, manifest.taken_at, headers=headers, replaces=is_snapshot, doubt=doubt

@@ -9,29 +9,22 @@ the readable files were collected, and stops none of them (ingestion.isolation).
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import stat
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.local_file import cannot_be_read, name_as_text, not_a_file, unreadable
-from ingestion.connectors.templates import INTERVAL, fill_interval
+from ingestion.connectors.path_pattern import is_exact, is_unfinished, matching, path_parts
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FileDrop
-from ingestion.errors import SourceError
 from ingestion.intervals import Interval
 from ingestion.isolation import SomeUnreadable, UnreadableItems
 
 NAME = "file_drop/1"
-_WILDCARD = re.compile(r"[*?\[]")
-_UNFINISHED = (".part", ".tmp", ".filepart")
 _SEND_ITSELF = "ask the department to send the file itself, and remove the link"
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
@@ -60,12 +53,14 @@ class FileDropConnector:
         Raises SomeUnreadable, which carries the readable files, where some cannot be read.
         """
         scan = _Scan(self.root, contract, interval, UnreadableItems(), self.seen)
-        files = scan.files(PurePosixPath(_pattern(contract, interval)).parts)
+        source = contract.citylake.source
+        declared = source.path if isinstance(source, FileDrop) else ""
+        files = scan.files(path_parts(contract, interval, declared, "the drop folder"))
         fetched = []
         for path in files:
             with scan.problems.noted():
-                source = f"file_drop:{scan.name(path)}"
-                fetched.append(fetched_file(contract, interval, path, source=source, connector=NAME, now=now))
+                name = f"file_drop:{scan.name(path)}"
+                fetched.append(fetched_file(contract, interval, path, source=name, connector=NAME, now=now))
         if scan.problems.found:
             raise SomeUnreadable(scan.problems.found, fetched)
         return fetched
@@ -87,8 +82,8 @@ class _Scan:
         for part in parts[:-1]:
             folders = [match for folder in folders for match in self._matches(folder, part) if self._is_folder(match)]
         matched = sorted(path for folder in folders for path in self._matches(folder, parts[-1]))
-        is_exact = _WILDCARD.search(parts[-1]) is None
-        return [path for path in matched if not _is_unfinished(path) and self._is_file(path, is_exact=is_exact)]
+        named = is_exact(parts[-1])
+        return [path for path in matched if not is_unfinished(path.name) and self._is_file(path, named=named)]
 
     def name(self, path: Path) -> str:
         """The path below the drop folder as text."""
@@ -96,9 +91,8 @@ class _Scan:
 
     def _matches(self, folder: Path, part: str) -> Iterator[Path]:
         """Paths in a folder whose names match one part of a pattern."""
-        wildcard = _WILDCARD.search(part)
         try:
-            if wildcard is None:
+            if is_exact(part):
                 (folder / part).lstat()
                 yield folder / part
                 return
@@ -111,11 +105,7 @@ class _Scan:
         except OSError as error:
             self._add_os_error(folder, error)
             return
-        # Only the names that begin like the pattern are tried, so that a run does not pay for the years before it.
-        beginning = part[: wildcard.start()]
-        alike = takewhile(lambda name: name.startswith(beginning), names[bisect_left(names, beginning) :])
-        matches = re.compile(fnmatch.translate(part)).match
-        yield from (folder / name for name in alike if matches(name))
+        yield from (folder / name for name in matching(part, names))
 
     def _names(self, folder: Path) -> list[str]:
         """The names in a folder, sorted. Raises OSError."""
@@ -133,10 +123,10 @@ class _Scan:
         self.seen.inside.add(path)
         return True
 
-    def _is_file(self, path: Path, *, is_exact: bool) -> bool:
+    def _is_file(self, path: Path, *, named: bool) -> bool:
         mode = self._mode(path)
         kind = None if mode is None else not_a_file(mode)
-        if kind is not None and (is_exact or not stat.S_ISDIR(mode or 0)):
+        if kind is not None and (named or not stat.S_ISDIR(mode or 0)):
             step = "ask the department to send a file, and remove what lies there"
             self._add(path, f"cannot be read: it is {kind}, not a file", step)
         return mode is not None and kind is None
@@ -169,25 +159,6 @@ class _Scan:
         self.problems.add(unreadable(self.contract, self.interval, self.name(path), what, next_step=step))
 
 
-def _pattern(contract: Contract, interval: Interval) -> str:
-    source = contract.citylake.source
-    declared = source.path if isinstance(source, FileDrop) else ""
-    pattern = fill_interval(declared, contract, interval)
-    parts = PurePosixPath(pattern).parts
-    unsafe = pattern.startswith("/") or "\\" in pattern or "\x00" in pattern or ".." in parts or "**" in pattern
-    if len(INTERVAL.findall(declared)) != 1 or unsafe or not parts:
-        error = SourceError(
-            f"source path {declared!r} must be relative, stay below the drop folder and hold one "
-            "{interval:<strftime>}",
-            feed=f"{contract.department}.{contract.feed}",
-            left="nothing was fetched",
-            next_step=f"correct `path` of the source in {contract.path.name}",
-        )
-        error.is_whole_source = True
-        raise error
-    return pattern
-
-
 def fetched_file(
     contract: Contract, interval: Interval, path: Path, *, source: str, connector: str, now: datetime
 ) -> Fetched:
@@ -202,7 +173,3 @@ def fetched_file(
         raise cannot_be_read(contract, interval, name, error) from error
     as_of = content_as_of(contract, interval, modified=modified, fetched=now)
     return Fetched(path, name, source, connector, now.astimezone(UTC), as_of)
-
-
-def _is_unfinished(path: Path) -> bool:
-    return path.name.startswith(".") or path.name.lower().endswith(_UNFINISHED)

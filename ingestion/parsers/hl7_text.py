@@ -24,6 +24,8 @@ from ingestion.sql import identifier, literal
 _MARKS = 7
 """Bytes after `MSH` that hold the field separator, up to five encoding characters and the separator again."""
 _MOST = 5
+_SEPARATOR, _ENCODING = 1, 2
+"""Fields of MSH that are the delimiters themselves."""
 _NULL = '""'
 _LF = 10
 _MARK = re.compile(rb"[!-/:-@\[-`{-~]+")
@@ -166,10 +168,10 @@ class FieldReader:
 
 def _value_sql(path: Hl7Path, marks: Delimiters) -> str:
     """SQL for the text at a path, over `p`, the list of a segment's parts."""
-    if path.segment == HEADER and path.field == 1:
+    if path.segment == HEADER and path.field == _SEPARATOR:
         return literal(marks.field)
     field = _field(path)
-    if path.segment == HEADER and path.field == 2:  # noqa: PLR2004  (MSH-2 is the other delimiters)
+    if path.segment == HEADER and path.field == _ENCODING:
         return field
     value = _part(field, marks.repetition, path.repetition or 1)
     if path.component is not None:

@@ -18,7 +18,8 @@ from ingestion.parsers.blocks import Array
 from ingestion.sql import literal
 
 _STEP = re.compile(r"""\.([^\W\d]\w*|"(?:[^"\\]|\\.)*")|\[\d+\]""")
-_BETWEEN = "chr(1)"
+_BETWEEN, _AFTER = "chr(1)", "chr(2)"
+"""Between the keys of an object, and between objects, in the text that all keys of a line are compared by."""
 
 
 class RepeatedMembers:
@@ -29,19 +30,23 @@ class RepeatedMembers:
         for path in paths:
             for parent, name in _members(path):
                 found.setdefault(parent, []).append(name)
-        names = {f"json_keys(line, {literal(parent)})": literal(sorted(set(found[parent]))) for parent in found}
-        some = (
-            f"(select bool_or({_repeated(f'string_split(joined, {_BETWEEN})', wanted)}) "
-            f"from (select distinct array_to_string({keys}, {_BETWEEN}) as joined from lines))"
-            for keys, wanted in names.items()
+        keys = f"json_keys(line, {literal(list(found))})"  # of all objects at once: a line is parsed once
+        wanted = [literal(sorted(set(names))) for names in found.values()]
+        shape = f"array_to_string(list_transform({keys}, lambda k: coalesce({_joined('k')}, '')), {_AFTER})"
+        some = [
+            _repeated(f"string_split(parts[{place}], {_BETWEEN})", names) for place, names in enumerate(wanted, start=1)
+        ]
+        # A key that has such a character itself gives more parts: then each line is looked at.
+        self._any = (
+            f"select bool_or({' or '.join([f'len(parts) <> {len(wanted)}', *some])}) from (select string_split(shape, "
+            f"{_AFTER}) as parts from (select distinct {shape} as shape from lines))"
         )
-        self._any = f"select {' or '.join(f'coalesce({found}, false)' for found in some)}"
-        self._keys = tuple(names)
-        self._first = f"select {', '.join(self._keys)} from lines limit 1"
+        self._first = f"select {shape} from lines limit 1"
+        self._other = f"select count(*) from lines where {shape} is distinct from "
         self._differ: str | None = None
         self._is_varied = False
-        each = (f"coalesce({_repeated(keys, wanted)}, false)" for keys, wanted in names.items())
-        self._each = f"select {' or '.join(each)} as repeated from lines"
+        each = [f"coalesce({_repeated(f'keys[{place}]', names)}, false)" for place, names in enumerate(wanted, start=1)]
+        self._each = f"select {' or '.join(each)} as repeated from (select {keys} as keys from lines)"
 
     def rows(self, lines: pa.Table, connection: duckdb.DuckDBPyConnection) -> Array:
         """Indices of the rows of `lines` (column `line`, valid JSON objects) that repeat a member."""
@@ -58,13 +63,13 @@ class RepeatedMembers:
         each = connection.from_arrow(lines).query("lines", self._each).fetchnumpy()["repeated"]
         return np.flatnonzero(np.asarray(each, dtype=bool))
 
-    def _differing(self, first: tuple[list[str] | None, ...] | None) -> str | None:
+    def _differing(self, first: tuple[str] | None) -> str | None:
         """SQL for the number of lines with other keys than these, which repeat no member."""
-        if first is None:
-            return None
-        lists = ("null" if keys is None else f"[{', '.join(map(literal, keys))}]::varchar[]" for keys in first)
-        others = (f"{keys} is distinct from {wanted}" for keys, wanted in zip(self._keys, lists, strict=True))
-        return f"select count(*) from lines where {' or '.join(others)}"
+        return None if first is None else self._other + literal(first[0])
+
+
+def _joined(keys: str) -> str:
+    return f"array_to_string({keys}, {_BETWEEN})"
 
 
 def _repeated(keys: str, names: str) -> str:

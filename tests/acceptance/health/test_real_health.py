@@ -105,10 +105,8 @@ def record(health: Taken, export: Delivery) -> Iterator[duckdb.DuckDBPyConnectio
 @pytest.fixture(scope="module")
 def resources(synthea: Path) -> dict[str, list[dict[str, Any]]]:
     """Every resource by type, read by Python."""
-    return {
-        kind: [json.loads(line) for line in (synthea / f"{kind}.000.ndjson").read_bytes().splitlines()]
-        for kind in TYPES
-    }
+    files = {kind: synthea / f"{kind}.000.ndjson" for kind in TYPES}
+    return {kind: [json.loads(line) for line in path.read_bytes().splitlines()] for kind, path in files.items()}
 
 
 def test_every_resource_is_a_row(

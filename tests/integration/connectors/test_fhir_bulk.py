@@ -127,6 +127,14 @@ def test_the_first_interval_and_a_snapshot_ask_for_everything(made: Lake, server
     assert ["_since" in request.query_params for request in server.kicked_off] == [False, False]
 
 
+def test_an_export_without_a_file_is_no_delivery_yet(made: Lake, server: FhirServer) -> None:
+    assert ingest_interval(made, feed(server), day(1)) == []
+    assert list(made.store.list("")) == []
+    assert server.count("DELETE", "/status/1") == 1
+    (found,) = ingest_interval(made, feed(server, facts={"empty": "no_data"}), day(1))
+    assert "no file of Patient" in found.message  # the contract says that every export has patients
+
+
 def test_a_break_is_resumed(made: Lake, server: FhirServer) -> None:
     server.said["cut"] = 2
     (first,) = ingest_interval(made, feed(server), day(0))

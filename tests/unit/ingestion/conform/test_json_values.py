@@ -24,6 +24,16 @@ def test_a_member_that_is_there_twice(make: Any) -> None:
     assert make.rows(found.quarantine)[0]["original_text"] == '{"a":"2","a":"2"}'
 
 
+def test_a_strange_key_hides_no_repeated_member(make: Any) -> None:
+    """Keys of all objects are compared as one text; one with a character that parts them moves no other."""
+    table = make.table(make.column("a"), make.column("y", path="$.x.y"))
+    lines = ['{"a":"1","k\\u0002a":2,"x":{"y":"1"}}', '{"a":"1","k\\u0001a":2}', '{"k\\u0002":1,"x":{"y":"1","y":"2"}}']
+    form = make.contract(table, format=JsonFormat(type="ndjson"))
+    for order in (lines, lines[::-1]):
+        found = make.conform(form, "\n".join(order).encode()).tables["t"]
+        assert make.refused(found.quarantine) == [(order.index(lines[2]) + 1, ["repeated_member"])]
+
+
 @pytest.mark.parametrize("usual", ['{"a":"1","x":{"y":"1"}}', """{"it's":1,"a":"1","x":{}}""", '{"a":"1"}', "{}"])
 def test_a_repeated_member_is_found_in_any_block(make: Any, usual: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks whose records all have the keys of the first one, and blocks that have others, before and after."""
