@@ -72,16 +72,34 @@ expected as (
 ),
 
 -- What is usual is the mean of the same weekday in the four weeks before, days without
--- visits left out.
-compared as (
+-- visits left out; with fewer than two such days, the mean of the seven days before.
+averaged as (
     select
         *,
+        count(case when visits > 0 then visits end) over (
+            partition by health_system, iso_weekday
+            order by calendar_date
+            rows between 4 preceding and 1 preceding
+        ) as weekdays_before,
         avg(case when visits > 0 then visits end) over (
             partition by health_system, iso_weekday
             order by calendar_date
             rows between 4 preceding and 1 preceding
-        ) as usual_visits
+        ) as weekday_visits,
+        avg(case when visits > 0 then visits end) over (
+            partition by health_system
+            order by calendar_date
+            rows between 7 preceding and 1 preceding
+        ) as week_visits
     from expected
+),
+
+compared as (
+    select
+        *,
+        case when weekdays_before >= 2 then weekday_visits else week_visits end
+            as usual_visits
+    from averaged
 ),
 
 judged as (
