@@ -202,6 +202,11 @@ def edition_candidate(edition: str) -> str:
     return f"{EDITIONS}/{safe_name(edition)}/candidate.json"
 
 
+def edition_moving(edition: str) -> str:
+    """The mark that older releases of an edition still show tables that are restricted now; deleted when none does."""
+    return f"{EDITIONS}/{safe_name(edition.replace('/', '_'))}/moving.json"
+
+
 def last_reconciliation() -> str:
     """The result of the last reconciliation."""
     return f"{RECONCILIATION}/last.json"
