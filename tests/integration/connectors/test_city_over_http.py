@@ -24,6 +24,7 @@ from ingestion.connections import Connection
 from ingestion.errors import SourceError
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
+from ingestion.sftp_connection import SftpConnection
 from warehouse.capture import Captured, capture
 from warehouse.effective import EFFECTIVE_FILE
 from warehouse.reconcile.run import reconcile
@@ -62,6 +63,7 @@ def ran(folder: Path, served: Served, tmp_path_factory: pytest.TempPathFactory) 
         "web": replace(
             open_lake(Settings(home=tmp_path_factory.mktemp("web"), contracts=overlay, **given)),  # type: ignore[arg-type]
             connections=lambda n: Connection.from_uri(environment[f"CITYLAKE_CONN_{n.upper()}"], name=n),
+            sftp_servers=lambda n: SftpConnection.from_uri(environment[f"CITYLAKE_CONN_{n.upper()}"], name=n),
         ),
     }
     captures: Captures = {}
