@@ -62,9 +62,11 @@ def all_rows_taken_in(deliveries: Sequence[Delivery]) -> int:
 def of_products(lake: Lake, published: Iterable[Published]) -> dict[str, dict[str, Any]]:
     """The event of each product that this run released: release, editions, verdict, content date, rows of its tables.
 
-    Rows are those of the first edition that has the product, which is the internal one where it was released there.
+    Rows are those of the first edition that has the product, which is the internal one where it was released there; of
+    a restricted edition none are counted here.
     """
     from warehouse.release import pointer
+    from warehouse.release.editions import is_restricted
 
     events: dict[str, dict[str, Any]] = {}
     for result in published:
@@ -80,7 +82,9 @@ def of_products(lake: Lake, published: Iterable[Published]) -> dict[str, dict[st
                     "edition": [],
                     "verdict": entry.decision,
                     "content_date": entry.as_of.isoformat(),
-                    "rows": sum(manifest.tables[table].rows for table in entry.tables),
+                    "rows": None
+                    if is_restricted(result.edition)
+                    else sum(manifest.tables[table].rows for table in entry.tables),
                 },
             )
             event["edition"].append(result.edition)

@@ -188,8 +188,7 @@ class _Release:
 
     def _withdraw_moved(self, edition: str, result: Published) -> Published:
         """Withdraw what still holds tables that are restricted now."""
-        moved = kept_by(self.report.models, edition)
-        withdrawn = withdraw.withdraw_moved(self.lake, edition, moved) if moved else []
+        withdrawn = withdraw.withdraw_moved(self.lake, edition, kept_by(self.report.models, edition))
         if not withdrawn:
             return result
         message = f"{result.message}; {counted(len(withdrawn), 'older release')} withdrawn: {withdraw.MOVED}"
@@ -236,6 +235,8 @@ class _Release:
             said = approval.waits(manifest)
             return self._leave_only(edition, "awaiting_approval", said, legacy_ids, plan)
         expired = described(left)
+        if plan.moved:
+            withdraw.begin_moving(lake, edition)
         sha256 = put_manifest(lake, manifest)
         approved = self.run.approved.said if self.run.approved and plan.chosen("fresh") else None
         why = "; ".join(filter(None, [approved, expired]))

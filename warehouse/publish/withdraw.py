@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import CitylakeError
 from ingestion.isolation import as_known_error, combined
+from ingestion.keys import edition_moving
 from ingestion.sql import identifier, literal
 from warehouse.publish.compose import facts_query
 from warehouse.publish.ended import Ended
@@ -58,11 +59,20 @@ def withdraw_ended(lake: Lake, edition: str, ended: Ended) -> list[str]:
     return withdrawn
 
 
+def begin_moving(lake: Lake, edition: str) -> None:
+    """Mark, before a release without them becomes current, that older ones show tables that are restricted now."""
+    require_publisher(lake)
+    lake.store.replace(edition_moving(edition), b"{}")
+
+
 def withdraw_moved(lake: Lake, edition: str, moved: set[str]) -> list[str]:
     """Withdraw every retained release that shows one of these tables; their ids. Fact files of these tables go first.
 
+    Nothing is looked at without the mark of `begin_moving`, so a publication does not pay for all releases before it.
     The caller holds the publisher lock, has repaired the ledger, and has published a release without them.
     """
+    if not moved or lake.store.head(edition_moving(edition)) is None:
+        return []
     lines = ledger.entries(lake.store, edition)
     whole = [name for name, keys in retained(lake.store, edition).items() if layout.manifest(edition, name) in keys]
     withdrawn: list[str] = []
@@ -75,6 +85,8 @@ def withdraw_moved(lake: Lake, edition: str, moved: set[str]) -> list[str]:
             facts = [info.key for folder in folders for info in lake.store.list(folder)]
             _withdraw(lake, edition, release, lines, reason=MOVED, keys=facts)
             withdrawn.append(release)
+    require_publisher(lake)
+    lake.store.delete(edition_moving(edition))
     return withdrawn
 
 

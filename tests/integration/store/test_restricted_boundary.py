@@ -9,14 +9,16 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 import pytest
 from minio import Minio
 from minio.error import S3Error
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
-from infra.compose.store_accounts import PREFIX, add_account, administer, is_minio, policies, put_policies
+from infra.compose.store_accounts import PREFIX, add_account, administer, application, is_minio, policies, put_policies
 from ingestion.errors import StoreError
 from ingestion.settings import Settings
 from ingestion.sql import literal
@@ -195,3 +197,36 @@ def test_a_reader_of_the_internal_edition_may_use_the_lakes_commands(published: 
     lake = replace(published.city.lake, store=open_store(published.as_account("analyst")))
     with closing(connect(lake)) as session:
         assert session.execute("select count(*) from mart_weather").fetchall() == [(4,)]
+
+
+def test_accounts_are_made_by_a_command(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = published.server.settings(published.settings.home, published.settings.store or "")
+    monkeypatch.setenv("CITYLAKE_STORE", settings.store or "")
+    monkeypatch.setenv("CITYLAKE_S3_ENDPOINT", settings.s3_endpoint or "")
+    monkeypatch.setenv("CITYLAKE_S3_ACCESS_KEY", published.server.access_key)
+    monkeypatch.setenv("CITYLAKE_S3_SECRET_KEY", published.server.secret_key)
+    runner = CliRunner()
+    put = runner.invoke(application, ["policies"])
+    assert put.exit_code == 0, put.output
+    assert f"{PREFIX}reader-internal" in put.output
+    wrong = runner.invoke(application, ["add", "dr.li", "--reads", "restricted/none"])
+    assert wrong.exit_code == 2
+    made = runner.invoke(application, ["add", "dr.li", "--reads", "internal", "--reads", "open"])
+    assert made.exit_code == 0, made.output
+    secret = made.output.rsplit(" ", 1)[-1].strip()
+    address = published.server.endpoint.removeprefix("http://")
+    client = Minio(address, access_key="dr.li", secret_key=secret, secure=False, region="us-east-1")
+    for edition in ("internal", "open"):
+        client.stat_object(published.bucket, published.name(layout.current(edition)))
+    with pytest.raises(S3Error) as refused:
+        client.stat_object(published.bucket, published.name(layout.current(FOOD)))
+    assert refused.value.code == "AccessDenied"
+
+
+def test_another_store_is_told_of_and_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_servers.rclone(tmp_path / "data") as server:
+        monkeypatch.setenv("CITYLAKE_STORE", "s3://lake")
+        monkeypatch.setenv("CITYLAKE_S3_ENDPOINT", server.endpoint)
+        done = CliRunner().invoke(application, ["policies"])
+    assert done.exit_code == 0, done.output
+    assert "the store is no MinIO" in done.output

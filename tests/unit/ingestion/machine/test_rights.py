@@ -56,6 +56,7 @@ def opened(home: Path) -> SmallCity:
     city = SmallCity.__new__(SmallCity)
     lake = open_lake(Settings(home=home, accepted_failures=home / "accepted_failures.yaml"))
     city.__dict__ |= {"home": home, "weather": {}, "inspections": {}, "builds": 0, "receipts": 0, "digest": "code-1"}
+    city.restricted = {"fct_inspection"}
     city.towns = [("442000001", "石岐"), ("442000002", "东区")]
     city.lake = replace(lake, contracts={}, open_keys=NoKeys)  # type: ignore[arg-type]
     city.fill()

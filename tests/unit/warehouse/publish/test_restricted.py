@@ -199,3 +199,26 @@ def test_a_table_that_becomes_restricted_leaves_the_internal_edition_whatever_th
     assert done[WEATHER].outcome == "nothing_releasable"
     assert set(run(city, city.build())[WEATHER].fresh) == {"weather"}
     assert [row for row in reconcile_release(city.lake, deep=True) if row.status != "ok"] == []
+
+
+def test_withdrawing_older_releases_is_finished_after_a_crash(city: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    city.restricted = set()
+    run(city)
+    older = manifest(city, "internal").id
+    city.restricted = {"fct_inspection"}
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("warehouse.publish.withdraw.withdraw_moved", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(city)
+    assert "fct_inspection" not in manifest(city, "internal").tables
+    assert city.lake.store.head(layout.warehouse("internal", older)) is not None
+    city.add_day("2026-03-05")
+    assert run(city)["internal"].withdrawn == [older]
+    assert city.lake.store.head(layout.warehouse("internal", older)) is None
+    city.add_day("2026-03-06")
+    assert run(city)["internal"].withdrawn == []
+    assert not [key for key in keys_below(city, "editions") if "moving" in key]
