@@ -12,6 +12,7 @@ SCRIPTS = (
     ("build",),
     ("ndjson", "--rows", "1000000"),
     ("ndjson", "--rows", "12000000", "--times", "1"),
+    ("fhir",),
     ("xml_records",),
     ("release",),
     ("compaction",),
@@ -22,7 +23,9 @@ SCRIPTS = (
     ("locks",),
     ("exchange",),
     ("credit_history",),
+    ("credit_history", "--products", "health_record", "health_reference"),
     ("today",),
+    ("small_cells",),
     ("store",),
     ("airflow",),
 )

@@ -180,6 +180,12 @@ def action_entry(at: datetime, action: str, event: str) -> str:
     return f"{action_folder(f'at={moment:%Y-%m-%d}')}/{moment:%Y%m%dT%H%M%S%fZ}-{safe_name(action)}-{event}.json"
 
 
+def edition_cells(edition: str, table: str, content: str | None = None) -> str:
+    """Counts that an open table has shown, under the hash of its rows; without a hash the folder of the table."""
+    folder = f"{EDITIONS}/{safe_name(edition)}/cells/{safe_name(table)}"
+    return folder if content is None else f"{folder}/{safe_name(content)}.parquet"
+
+
 def edition_record(edition: str, release: str | None = None) -> str:
     """The private record of one release of an edition, or the folder of them all: never below `published/`."""
     folder = f"{EDITIONS}/{safe_name(edition)}/releases"

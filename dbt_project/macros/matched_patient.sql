@@ -3,10 +3,10 @@
     event that finds one. The model's CTE `patients` holds every report of a patient (`int_patient_reported`).
 
     A reference is to the patient's record, or conditional by the citizen number. Of several reports the newest counts that
-    came until `late_days()` after the event's day; later ones change nothing, or a rebuild would differ from days built
-    one by one.
+    is not of a day after the event's `linked_until_date`; later ones change nothing, or a rebuild would differ from days
+    built one by one.
 #}
-{% macro matched_patient(events, id, day) -%}
+{% macro matched_patient(events, id) -%}
     with referable as (
         select
             patient_ref as reference,
@@ -35,7 +35,7 @@
         inner join referable
             on
                 {{ events }}.patient_ref = referable.reference
-                and referable.updated_date <= {{ add_days(events ~ '.' ~ day, late_days()) }}
+                and referable.updated_date <= {{ events }}.linked_until_date
     )
 
     select *

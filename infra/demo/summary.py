@@ -20,6 +20,7 @@ QUERIES = (
     "select town_code, avg(temperature_c) from fct_weather_hourly group by all",
     "select grade, count(*) as inspections from fct_food_inspection group by all",
     "select authority, sum(received), sum(late) from mart_double_publicity group by all",
+    "select disease_code, town_code, week_start_date, cases from mart_disease_surveillance where is_flagged",
 )
 
 _SINCE = """

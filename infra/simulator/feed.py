@@ -12,7 +12,7 @@ from infra.simulator.model import Delivery, Slot, TableTruth
 from infra.simulator.planted import Planted
 
 Render = Callable[[City, Slot], tuple[bytes, dict[str, TableTruth]]]
-Bulk = Callable[[City, Sequence[Slot]], bytes]
+Bulk = Callable[[City, Sequence[Slot]], tuple[bytes, int]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Feed:
     `arrives` is measured from the interval's start; a week begins on Monday. `only_days` limits a daily feed to some
     days of the run, counted from 1. `dirt` is what a declared feed plants in itself.
     `history` is how the past is handed over (infra.simulator.history): in `bulk`, by joining the lines of the files
-    unless `bulk` makes one file of several.
+    unless `bulk` makes one file of several, and says how many rows it has.
     """
 
     department: str

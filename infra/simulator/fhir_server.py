@@ -39,9 +39,11 @@ _TYPES = ("Organization", "Patient", "Encounter", "Condition", "MedicationReques
 
 @dataclass
 class Export:
-    """An export: the request, the day's archive (None where none came), its members, and how often it was polled."""
+    """An export: the request, `_since`, the day's archive (None where none came), its members, how often it was
+    polled."""
 
     request: str
+    since: str | None
     archive: Path | None
     members: tuple[str, ...]
     polls: int = 0
@@ -91,12 +93,15 @@ class FhirServer:
         if unknown or asked.get("_outputFormat", NDJSON) not in FORMATS:
             return _outcome(400, "not-supported", "types of this server, and NDJSON")
         try:
-            archive = self._archive(asked.get("_since"))
+            since = asked.get("_since")
+            archive = self._archive(since)
         except ValueError:
             return _outcome(400, "value", "_since is an instant with an offset")
+        if archive is None and since is None:
+            return _outcome(404, "not-found", "nothing has arrived")
         members = () if archive is None else _members(archive, types)
         number = secrets.token_hex(8)
-        self._exports[number] = Export(str(request.url), archive, members)
+        self._exports[number] = Export(str(request.url), since, archive, members)
         while len(self._exports) > KEPT:
             self._exports.pop(next(iter(self._exports)))
         where = str(request.url.replace(path=f"{BASE}/exports/{number}", query=""))
@@ -145,8 +150,8 @@ def _members(archive: Path, types: list[str]) -> tuple[str, ...]:
 def _manifest(export: Export, files: str) -> dict[str, object]:
     """The manifest as hospital A wrote it, with the addresses of this server and the types that were asked for."""
     if export.archive is None:
-        now = datetime.now(LOCAL).isoformat(timespec="seconds")
-        said, counts = {"transactionTime": now}, {}
+        # Nothing is new since that moment.
+        said, counts = {"transactionTime": export.since}, {}
     else:
         with zipfile.ZipFile(export.archive) as archive:
             said = json.loads(archive.read(MANIFEST))

@@ -42,37 +42,56 @@ def hand_over(city: City, days: int, out: Path, *, feeds: Sequence[Feed] = FEEDS
 
 def _of_feed(city: City, feed: Feed, days: int, out: Path) -> HandedOver:
     folder = out / "drop" / FOLDER / feed.department / feed.name
-    handed_over = city.midnight(1).timestamp()
-    rows = 0
-    written: dict[Path, None] = {}
-    by_month: dict[str, list[Delivery]] = defaultdict(list)
-    for delivery in _deliveries(city, feed, days):
-        rows += sum(table.rows for table in delivery.tables.values())
-        if feed.history == "files":
-            path = folder / delivery.filename
-            write_whole(path, delivery.content, delivery.arrives_at.timestamp())
-            written[path] = None
-        else:
-            suffix = Path(delivery.filename).suffix
-            by_month[f"{feed.name}_{delivery.start:%Y-%m}{suffix}"].append(delivery)
-    for name, deliveries in by_month.items():
-        write_whole(folder / name, _month(city, feed, deliveries), handed_over)
-        written[folder / name] = None
-    return HandedOver(feed.id, tuple(written), city.date_of(1 - days), city.date_of(0), rows)
+    in_bulk = _joined_by_month if feed.bulk is None else _made_by_month
+    rows, files = 0, []
+    for name, content, modified, count in (_each_file if feed.history == "files" else in_bulk)(city, feed, days):
+        write_whole(folder / name, content, modified.timestamp())
+        files.append(folder / name)
+        rows += count
+    return HandedOver(feed.id, tuple(files), city.date_of(1 - days), city.date_of(0), rows)
 
 
-def _deliveries(city: City, feed: Feed, days: int) -> Iterator[Delivery]:
+Written = tuple[str, bytes, datetime, int]
+"""Name, content, time and rows of one file."""
+
+
+def _each_file(city: City, feed: Feed, days: int) -> Iterator[Written]:
+    for slot in _slots(city, feed, days):
+        delivery = feed.deliver(city, slot)
+        yield delivery.filename, delivery.content, delivery.arrives_at, _rows(delivery)
+
+
+def _joined_by_month(city: City, feed: Feed, days: int) -> Iterator[Written]:
+    for name, slots in _by_month(city, feed, days).items():
+        deliveries = [feed.deliver(city, slot) for slot in slots]
+        content = _joined([one.content for one in deliveries], headed=name.endswith(".csv"))
+        yield name, content, city.midnight(1), sum(_rows(one) for one in deliveries)
+
+
+def _made_by_month(city: City, feed: Feed, days: int) -> Iterator[Written]:
+    for name, slots in _by_month(city, feed, days).items():
+        if feed.bulk is not None:
+            content, rows = feed.bulk(city, slots)
+            yield name, content, city.midnight(1), rows
+
+
+def _by_month(city: City, feed: Feed, days: int) -> dict[str, list[Slot]]:
+    found: dict[str, list[Slot]] = defaultdict(list)
+    for slot in _slots(city, feed, days):
+        found[f"{feed.name}_{slot.start:%Y-%m}{Path(feed.filename).suffix}"].append(slot)
+    return found
+
+
+def _rows(delivery: Delivery) -> int:
+    return sum(table.rows for table in delivery.tables.values())
+
+
+def _slots(city: City, feed: Feed, days: int) -> Iterator[Slot]:
     for day_no in range(1 - days, 1):
         midnight: datetime = city.midnight(day_no)
         for hour in range(24) if feed.every == "hour" else (0,):
             start = midnight + timedelta(hours=hour)
-            yield feed.deliver(city, Slot(start, 1, start + feed.arrives))
-
-
-def _month(city: City, feed: Feed, deliveries: Sequence[Delivery]) -> bytes:
-    if feed.bulk is not None:
-        return feed.bulk(city, [Slot(one.start, 1, one.arrives_at) for one in deliveries])
-    return _joined([one.content for one in deliveries], headed=feed.filename.endswith(".csv"))
+            yield Slot(start, 1, start + feed.arrives)
 
 
 def _joined(contents: Sequence[bytes], *, headed: bool) -> bytes:

@@ -21,7 +21,7 @@ from ingestion.conform import numbers
 from ingestion.conform.checks import is_broken, needs_day
 from ingestion.conform.direct import arrow_type, check_arrow_value
 from ingestion.conform.pseudonym import PSEUDONYM
-from ingestion.conform.references import is_contained, read_reference
+from ingestion.conform.references import is_contained, is_reference, read_reference
 from ingestion.conform.sent_text import SentText
 from ingestion.conform.typing import checked, cleaned, derived, generalised, is_number, kind, normalised, read
 from ingestion.contract.conditions import condition_column, kept_words
@@ -219,14 +219,14 @@ class TablePlan:
             failed, absent = f"({value} is null and {_text(column)} is not null)", f"({_text(column)} is null)"
         required = column.required or column.primary_key is not None
         if column.spec.reference is not None:
-            contained = is_contained(_text(column))
-            yield Rule(f"{column.name}.reference", _broken(f"{failed} and not {contained}"), column.name)
-            yield Rule(f"{column.name}.contained", _broken(contained), column.name)
+            yield from _reference_rules(column)
         if column.source is None or kind(column) != "text":
             near = failed if column.source is None else f"({value} is null and {_text(column)} is not null)"
             yield Rule(f"{column.name}.type", failed, column.name, f"({value} is null)" if required else near)
         if required:
-            yield Rule(f"{column.name}.required", absent, column.name, f"({value} is null)")
+            # The value of a reference costs more than to ask whether its text is there.
+            suspect = "" if column.spec.reference is not None else f"({value} is null)"
+            yield Rule(f"{column.name}.required", absent, column.name, suspect)
         if is_number(column) and (column.minimum is not None or column.maximum is not None):
             yield Rule(f"{column.name}.range", _broken(_out_of_range(column, value)), column.name)
         yield from _text_rules(column, value)
@@ -354,6 +354,15 @@ def _beyond(column: Column, value: str, sign: str, bound: Decimal | float, inwar
     if number.copy_abs() >= Decimal(10) ** (precision - scale):  # no value reaches it, or every one is beyond
         return "false" if (number < 0) == (sign == "<") else f"{value} is not null"
     return f"{value} {sign} cast({literal(f'{number:f}')} as decimal({precision},{scale}))"
+
+
+def _reference_rules(column: Column) -> Iterator[Rule]:
+    text = _text(column)
+    contained = is_contained(text)
+    yield Rule(
+        f"{column.name}.reference", _broken(f"not {is_reference(column, text)} and not {contained}"), column.name
+    )
+    yield Rule(f"{column.name}.contained", _broken(contained), column.name)
 
 
 def _text_rules(column: Column, value: str) -> Iterator[Rule]:

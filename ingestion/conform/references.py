@@ -18,9 +18,23 @@ from ingestion.sql import literal
 
 _ID = "[A-Za-z0-9.-]{1,64}"
 """FHIR R4, 2.24.0.1, data type id."""
-_REFERENCE = rf"^(?:(https?://[^\s?#]+)/)?([A-Z][A-Za-z]+)(?:/({_ID})(?:/_history/{_ID})?|\?identifier=([^&]+))$"
+_BASE, _VERSION = r"(?:(https?://[^\s?#]+)/)?", f"(?:/_history/{_ID})?"
 _URN = rf"urn:(?:uuid|oid):({_ID})"
 _SCHEME = re.compile(r"^https?://")
+
+
+def is_reference(column: Column, text: str) -> str:
+    """SQL: whether a text is a reference to the declared type, without making its one form."""
+    reads = form(str(column.spec.path), column.spec)
+    if reads == "identifier":
+        return "true"
+    pattern = _ID if reads == "id" else f"{_literal(str(column.spec.reference))}|{_URN}"
+    return f"regexp_full_match({text}, {literal(pattern)})"
+
+
+def _literal(kind: str) -> str:
+    """The pattern of literal and conditional references to a type."""
+    return rf"{_BASE}{kind}(?:/({_ID}){_VERSION}|\?identifier=([^&]+))"
 
 
 def read_reference(column: Column, text: str, server: str) -> str:
@@ -35,11 +49,13 @@ def read_reference(column: Column, text: str, server: str) -> str:
     # The protocol is no part of a server's identity: http and https mean the same resources (R4, 3.1.0.1.2).
     is_own = f"(r.base = '' or regexp_replace(r.base, '^https?://', '') = {literal(_SCHEME.sub('', server))})"
     base = f"case when {is_own} then {literal(server)} else r.base end"
-    what = "case when r.id <> '' then '/' || r.id else '?identifier=' || try(url_decode(r.identifier)) end"
-    parts = f"regexp_extract({text}, {literal(_REFERENCE)}, ['base', 'type', 'id', 'identifier'])"
+    # What is escaped in no way that gives text stays as it was sent.
+    known = "coalesce(try(url_decode(r.identifier)), r.identifier)"
+    what = f"case when r.id <> '' then '/' || r.id else '?identifier=' || {known} end"
+    parts = f"regexp_extract({text}, {literal(f'^{_literal(kind)}$')}, ['base', 'id', 'identifier'])"
     literally = (
-        f"list_transform([{parts}], lambda r: "
-        f"case when r.type = {literal(kind)} then {base} || {literal('/' + kind)} || {what} end)[1]"
+        f"list_transform([{parts}], lambda r: case when r.id <> '' or r.identifier <> '' then {base} || "
+        f"{literal('/' + kind)} || {what} end)[1]"
     )
     urn = f"{own} || '/' || regexp_extract({text}, {literal(_URN)}, 1)"
     return f"case when regexp_full_match({text}, {literal(_URN)}) then {urn} else {literally} end"

@@ -8,6 +8,7 @@ it answers with the manifest. A server may drop an export at any time (404 or 41
 from __future__ import annotations
 
 import logging
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _STATUS = (httpx.codes.OK, httpx.codes.ACCEPTED, *_GONE)
 _ENDED = (200, 202, 204, 404, 405, 410, 501)
 _FIRST_WAIT = 1.0
 _MAX_OUTCOME_BYTES = 64 * 2**10
+_LONG_NUMBER = re.compile(r"[0-9]{6,}")
 _SHOWN = 100
 """Characters of the server's own words on its progress that are logged."""
 
@@ -132,8 +134,7 @@ class Export:
             if response.status_code == httpx.codes.OK:
                 return _Progress(_short_body(response, MAX_MANIFEST_BYTES))
             asked = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
-            said = response.headers.get("x-progress", "")[:_SHOWN]
-            return _Progress(None, asked, said if said.isprintable() and said else "no progress told")
+            return _Progress(None, asked, _progress(response.headers.get("x-progress", "")))
 
     def _check_wait(self, wait: float, progress: str, polls: int) -> None:
         """Raise FetchError where the export is given up."""
@@ -193,6 +194,12 @@ def _short_body(response: httpx.Response, most: int) -> bytes:
                 raise FetchError(f"sends a manifest of more than {most:,} bytes", redacted(response.url))
             return b""
     return bytes(body)
+
+
+def _progress(said: str) -> str:
+    """The server's words on its progress as far as they may be told: short, plain, without long numbers."""
+    words = _LONG_NUMBER.sub("…", said[:_SHOWN])
+    return words if said.isascii() and said.isprintable() and said else "no progress told"
 
 
 def _expired(response: httpx.Response, what: str) -> Expired:

@@ -1,8 +1,8 @@
 """Find JSON records that repeat a member name within an object; the meaning of that is undefined (RFC 8259, 4).
 
 DuckDB takes the first value, Python the last. So a record that repeats a declared member, or an object on the path to
-one, is refused. The check runs once for each distinct list of keys in a block; while all records have the keys of the
-first one, as is usual, they are only compared with those, which is half the work.
+one, is refused. The keys of all objects of a record are asked for at once, and the check runs once for each distinct
+list of them in a block.
 """
 
 from __future__ import annotations
@@ -41,31 +41,16 @@ class RepeatedMembers:
             f"select bool_or({' or '.join([f'len(parts) <> {len(wanted)}', *some])}) from (select string_split(shape, "
             f"{_AFTER}) as parts from (select distinct {shape} as shape from lines))"
         )
-        self._first = f"select {shape} from lines limit 1"
-        self._other = f"select count(*) from lines where {shape} is distinct from "
-        self._differ: str | None = None
-        self._is_varied = False
         each = [f"coalesce({_repeated(f'keys[{place}]', names)}, false)" for place, names in enumerate(wanted, start=1)]
         self._each = f"select {' or '.join(each)} as repeated from (select {keys} as keys from lines)"
 
     def rows(self, lines: pa.Table, connection: duckdb.DuckDBPyConnection) -> Array:
         """Indices of the rows of `lines` (column `line`, valid JSON objects) that repeat a member."""
-        source = connection.from_arrow(lines)
-        if self._differ is not None:
-            if source.query("lines", self._differ).fetchone() == (0,):
-                return np.empty(0, np.int64)
-            self._differ, self._is_varied = None, True
-        (found,) = source.query("lines", self._any).fetchone() or (False,)
+        (found,) = connection.from_arrow(lines).query("lines", self._any).fetchone() or (False,)
         if not found:
-            if not self._is_varied:
-                self._differ = self._differing(source.query("lines", self._first).fetchone())
             return np.empty(0, np.int64)
         each = connection.from_arrow(lines).query("lines", self._each).fetchnumpy()["repeated"]
         return np.flatnonzero(np.asarray(each, dtype=bool))
-
-    def _differing(self, first: tuple[str] | None) -> str | None:
-        """SQL for the number of lines with other keys than these, which repeat no member."""
-        return None if first is None else self._other + literal(first[0])
 
 
 def _joined(keys: str) -> str:

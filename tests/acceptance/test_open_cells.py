@@ -13,16 +13,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.contract.load import load_contracts
 from ingestion.settings import Settings
+from tests.support.card_tables import CARDS, card_tables
 from tests.support.cell_attack import Attack, Row
-from tests.support.model_tables import ModelTables
 from warehouse.build.report import SmallCells
 from warehouse.gate.small_cells import broken
 from warehouse.modelling.declaration import read_declaration
 
 TABLE = "pub_notifiable_weekly"
-CARDS = "stg_wjj__notifiable_disease_cards"
 FIRST, SECOND = "2026-03-02", "2026-03-30"
 """Days of two releases. The second has four weeks more, and reports that came after weeks of the first were closed."""
 
@@ -76,7 +74,7 @@ def ratio_of_all(expression: str) -> Weaken:
 
 MACRO = "macros/suppress_small_cells.sql"
 MODEL = f"models/marts/disease_open/{TABLE}.sql"
-CLOSED = "models/marts/disease_surveillance/mart_notifiable_week_closed.sql"
+CLOSED = "models/marts/disease_open/mart_notifiable_week_closed.sql"
 WEAKENED: dict[str, tuple[Weaken, str]] = {
     "no complementary cell": (in_file(MACRO, "is_small or (is_derivable and", "is_small or (false and"), "derivable"),
     "total shown": (in_file(MACRO, "case when not is_total_suppressed then total end", "total"), "derivable"),
@@ -97,11 +95,10 @@ def declared() -> SmallCells:
 
 def releases(connection: duckdb.DuckDBPyConnection, project: Path) -> Iterator[str]:
     """Tables of the open edition, of the first release and of the second."""
-    contracts = load_contracts(Settings().contracts)
     for number, day in enumerate((FIRST, SECOND)):
         connection.execute(f"create schema release_{number}")
         connection.execute(f"use release_{number}")
-        tables = ModelTables(connection, project, contracts, day)
+        tables = card_tables(connection, day, project)
         for rows in (MADE, CORRECTED):
             tables.insert(CARDS, f"select * from ({rows}) where reported_date < '{day}'")
         tables.rows(TABLE)

@@ -64,6 +64,7 @@ CONTAINERS: dict[str, Callable[[str, Path], bytes]] = {
     "duckdb": _duckdb,
     "xlsx": lambda value, _: _workbook(value),
     "base64": lambda value, _: b'{"data": "' + base64.b64encode(f"Patient: {value}, more of it".encode()) + b'"}',
+    "base64 in lines": lambda value, _: base64.encodebytes(f"病历 {'一二三四五六七八九十' * 9} {value} 完".encode()),
     "base64 of gzip": lambda value, _: b"x " + base64.b64encode(gzip.compress(f"{value} ".encode() * 9)) + b" y",
     "parquet with base64": lambda value, _: _parquet(base64.b64encode(f"of {value} and more".encode()).decode()),
     "zip of gzip of duckdb": lambda value, folder: _zip(gzip.compress(_duckdb(value, folder))),

@@ -40,14 +40,17 @@ def test_components_of_a_message(make: Any) -> None:
     text += "OBR|1||R0000001\rOBX|1|TX|||诊断意见\\.br\\电话13800138000\r"
     spec = Hl7Format(type="hl7", messages=["ORU^R01"])
     found = sent(make, table, spec, text.encode())
-    assert {"MRN000123", "欧阳", "若兰", "19830714", "民生路8号&楼", "诊断意见", "电话13800138000"} <= set(found.values)
+    assert {"MRN000123", "欧阳", "若兰", "民生路8号&楼", "诊断意见", "电话13800138000"} <= set(found.values)
+    assert set(found.dates) == {"1983-07-14", "19830714", "2026-03-02", "20260302"}
     assert not {"R0000001", "442000107", "ORU", "R01"} & set(found.values)
 
 
 def test_members_of_resources_with_what_is_attached(make: Any) -> None:
     table = make.table(
         make.column("facility", path="$.identifier[*].value", choose={"member": "system", "equals": "urn:zs:facility"}),
-        make.column("ref", path="$.id", reference="Patient"), name="t", source="Patient",
+        make.column("ref", path="$.id", reference="Patient", deidentify=make.deidentify("pseudonym", purpose="p")),
+        make.column("other", path="$.managingOrganization.reference", reference="Organization"),
+        name="t", source="Patient",
     )  # fmt: skip
     note = base64.b64encode("主诉：反复咳嗽咳痰两周余，夜间加重\nshort\n".encode()).decode()
     patient = {
@@ -56,6 +59,7 @@ def test_members_of_resources_with_what_is_attached(make: Any) -> None:
             {"system": "urn:zs:facility", "value": "H442000A01"}, {"system": "urn:mrn", "value": "MRN00077"},
         ],
         "name": [{"text": "欧阳若兰", "given": ["若兰"]}], "birthDate": "1983-07-14", "gender": "female",
+        "managingOrganization": {"reference": "Organization/H442000A01"},
         "photo": [{"contentType": "text/plain", "data": note}],
     }  # fmt: skip
     other = {"resourceType": "Practitioner", "name": [{"family": "司徒建国"}]}
@@ -65,7 +69,7 @@ def test_members_of_resources_with_what_is_attached(make: Any) -> None:
         archive.writestr("Practitioner.000.ndjson", json.dumps(other))
     found = sent(make, table, FhirFormat(type="fhir", server="https://a/r4"), target.getvalue())
     assert set(found.values) == {
-        "7f1c-0001", "MRN00077", "欧阳若兰", "若兰", "1983-07-14", note,
+        "7f1c-0001", "MRN00077", "欧阳若兰", "若兰", note,
         "主诉：反复咳嗽咳痰两周余，夜间加重", "司徒建国",
     }  # fmt: skip
 
@@ -73,3 +77,10 @@ def test_members_of_resources_with_what_is_attached(make: Any) -> None:
 @pytest.mark.parametrize("value", ["male", "12", "http://hl7.org/x", "2026", "urn:oid:2.16", "a-word", "7.5"])
 def test_words_and_numbers_of_the_format_tell_nobody(value: str) -> None:
     assert not is_telling(value)
+
+
+def test_days_that_a_kept_column_has_and_first_days_of_bands_are_nobodys(make: Any) -> None:
+    table = make.table(make.column("seen"), make.column("born", deidentify=make.deidentify("drop")))
+    rows = "20260302083000,2026-03-02\n20260303,19800101\n20260303,19830714\n20260303,1980-02-30\n"
+    found = sent(make, table, CsvFormat(), f"seen,born\n{rows}".encode())
+    assert set(found.dates) == {"1983-07-14", "19830714", "1980-02-30", "19800230"}

@@ -20,6 +20,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ import pyarrow.parquet as pq
 _BASE64 = re.compile(
     r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{4}){6,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?(?![A-Za-z0-9+/=])"
 )
+_WRAPPED = re.compile(r"(?<![A-Za-z0-9+/])(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]*={0,2}(?![A-Za-z0-9+/=])")
+"""As in mails: lines of 76 characters, of which each may end within a character."""
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
 _DEPTH = 6
 _CJK = r"\u3400-\u9fff"
@@ -105,8 +108,8 @@ def _plain(text: str, where: str, depth: int) -> Iterator[Text]:
         yield Text(f"{where} > entities", html.unescape(text))
     if _ESCAPE.search(text):
         yield Text(f"{where} > escapes", _ESCAPE.sub(lambda found: _character(found[0]), text))
-    for found in _BASE64.finditer(text):
-        raw = _from_base64(found[0])
+    for found in chain(_BASE64.finditer(text), _WRAPPED.finditer(text)):
+        raw = _from_base64("".join(found[0].split()))
         if raw is not None:
             yield from texts_in(raw, f"{where} > base64", depth + 1)
 

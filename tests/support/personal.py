@@ -14,14 +14,18 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from ingestion.contract.extension import CsvFormat, JsonFormat
 from ingestion.contract.health_formats import FhirFormat, Hl7Format
 from ingestion.contract.hl7_paths import hl7_path
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.contract.table_formats import ParquetFormat
 
 Leaf = tuple[str, str, bool]
 """Place (a path without indices), value, and whether a column keeps it as it is."""
@@ -36,6 +40,7 @@ _OF_THE_FORMAT = frozenset({
 """Members of FHIR that say what something is or when; a birth date, a name, an address are none of them."""
 _CODED = re.compile(r"\b(coding|meta|category|class|securityLabel)\b")
 _LEAST, _LEAST_CJK = 6, 2
+_DATE = re.compile(r"((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:[T ]?\d\d:?\d\d\S*)?$")
 _LINE = 12
 _CJK = re.compile(r"[\u3400-\u9fff]")
 
@@ -55,10 +60,45 @@ class Sent:
             elif is_telling(value):
                 self.personal.setdefault(value, f"{contract.name} {place}")
 
+    def add_kept(self, contract: Contract, payload: bytes) -> None:
+        """Take in a payload of another department: only what it keeps, which is then nothing personal of the first."""
+        self.kept |= {value for _, value, is_kept in leaves(contract, payload) if is_kept}
+
     @property
     def values(self) -> dict[str, str]:
         """What must not be found anywhere: value → where it was sent."""
-        return {value: place for value, place in self.personal.items() if value not in self.kept}
+        return {value: place for value, place in self.personal.items() if value not in self.kept and not _date(value)}
+
+    @property
+    def dates(self) -> dict[str, str]:
+        """Days that no kept column of these feeds has, in both spellings: births, above all. Other tables have days of
+        their own (a calendar has all of them), so that these mean something among health only.
+
+        The first days of five-year bands are what births become.
+        """
+        kept = {found for found in map(_date, self.kept) if found}
+        found = {day: place for value, place in self.personal.items() if (day := _date(value)) and day not in kept}
+        births = {day: place for day, place in found.items() if not _is_band(day)}
+        return {spelled: place for day, place in births.items() for spelled in (day, day.replace("-", ""))}
+
+
+def sent_by(department: str, drop: Path, contracts: Mapping[str, Contract]) -> Sent:
+    """What lies in the drop folder: of one department all, of the others what they keep."""
+    sent = Sent()
+    for contract in contracts.values():
+        for path in sorted((drop / contract.department / contract.feed).glob("*")):
+            (sent.add if contract.department == department else sent.add_kept)(contract, path.read_bytes())
+    return sent
+
+
+def _date(value: str) -> str | None:
+    """The day of a date or time, ISO; None for another value."""
+    found = _DATE.match(value)
+    return "-".join(found.groups()) if found else None
+
+
+def _is_band(day: str) -> bool:
+    return day.endswith("-01-01") and int(day[:4]) % 5 == 0
 
 
 def is_telling(value: str) -> bool:
@@ -83,6 +123,8 @@ def leaves(contract: Contract, payload: bytes) -> Iterator[Leaf]:
         yield from _resources(contract, payload)
     elif isinstance(spec, Hl7Format):
         yield from _components(contract, payload)
+    elif isinstance(spec, ParquetFormat):
+        yield from _parquet(contract.tables[0], payload)
 
 
 def _keeps(column: Column) -> bool:
@@ -97,6 +139,15 @@ def _cells(table: Table, spec: CsvFormat, payload: bytes) -> Iterator[Leaf]:
         for name, value in zip(names, row, strict=False):
             if value.strip():
                 yield name, value.strip(), name in kept
+
+
+def _parquet(table: Table, payload: bytes) -> Iterator[Leaf]:
+    kept = {column.source for column in table.source_columns if _keeps(column)}
+    found = pq.read_table(io.BytesIO(payload))
+    for name in found.column_names:
+        for value in found[name].unique().to_pylist():
+            if value is not None:
+                yield name, str(value).strip(), name in kept
 
 
 def _resources(contract: Contract, payload: bytes) -> Iterator[Leaf]:

@@ -1,20 +1,21 @@
-"""Judge the small cells of every open table: the build's rows alone, and beside all open releases that can be read.
+"""Judge the small cells of every open table: the build's rows alone, and beside all that was ever shown.
 
 Which tables must say what their cells are is decided here: every `pub_` table with a feed behind it whose contract
-says that its rows are not shared (不予共享). One that says nothing is refused. What was found well is remembered in the
-state folder by content, so that rows that were judged before are not read again; without that file all are judged.
+says that its rows are not shared (不予共享). One that says nothing is refused. What open releases have shown is kept as
+private objects by content, since a reader keeps a release that was withdrawn here for another reason. What was found
+well is remembered in the state folder, so that it is not read again; without that file everything is judged.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import duckdb
 from pydantic import Field
 
+from ingestion import keys
 from ingestion.errors import CitylakeError, ConfigurationError
 from ingestion.isolation import as_known_error
 from ingestion.sql import identifier, literal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _EDITION = "open"
 _CACHE = "small_cells.json"
+_RELEASE = "shown_release"
 _UNDECLARED = (
     "counts people of a feed whose rows are not shared, and does not say what its cells are: say `small_cells` in its"
     " <model>.yml, then: make generate"
@@ -141,39 +143,60 @@ class _Work:
 
     def _found(self, said: SmallCells, table: TableContent) -> dict[str, int]:
         """What is broken: rules to numbers of totals. Raises StoreError, ConfigurationError."""
-        versions = {held[table.name]: release for release, held in self.now.releases.items() if table.name in held}
-        beside = {content: release for content, release in versions.items() if content != table.content}
+        shown = self._keep(said, table.name)
+        beside = sorted(content for content in shown if content != table.content)
         declared = f"{RULES_VERSION} {said.model_dump_json()}"
         judged = self.before.judged.get(table.name)
-        if judged is None or not judged.covers(declared, table.content, beside.keys()):
-            with self._earlier(table.name, said, sorted(beside.values())) as earlier:
-                if found := broken(self.connection, relation(table.name), said, earlier):
-                    return found
-        self.now.judged[table.name] = _Judged(said=declared, content=table.content, beside=sorted(beside))
+        if judged is None or not judged.covers(declared, table.content, beside):
+            earlier = [self._earlier(said, keys.edition_cells(_EDITION, table.name, content)) for content in beside]
+            with store_errors(self.lake.store, f"read what {table.name} has shown"):
+                found = broken(self.connection, relation(table.name), said, earlier)
+            if found:
+                return found
+        self.now.judged[table.name] = _Judged(said=declared, content=table.content, beside=beside)
         return {}
 
-    @contextmanager
-    def _earlier(self, table: str, said: SmallCells, releases: list[str]) -> Iterator[list[str]]:
-        """The table's name in the files of releases, attached read-only inside the block."""
-        names: list[str] = []
-        try:
-            for number, release in enumerate(releases):
-                name = f"open_{number}"
-                url = self.lake.store.url(layout.warehouse(_EDITION, release))
-                with store_errors(self.lake.store, f"open release {release} of edition {_EDITION}"):
-                    self.connection.execute(f"attach {literal(url)} as {identifier(name)} (read_only)")
-                names.append(name)
-                columns = [row[0] for row in self.connection.execute(f"describe {relation(table, name)}").fetchall()]
+    def _keep(self, said: SmallCells, table: str) -> set[str]:
+        """Contents the table was ever shown with; those of readable releases that are not kept yet are stored."""
+        folder = keys.edition_cells(_EDITION, table)
+        kept = {info.key.rpartition("/")[2].removesuffix(".parquet") for info in self.lake.store.list(folder)}
+        for release, held in self.now.releases.items():
+            content = held.get(table)
+            if content is not None and content not in kept:
+                self._store(said, table, release, content)
+                kept.add(content)
+        return kept
+
+    def _store(self, said: SmallCells, table: str, release: str, content: str) -> None:
+        """Counts of one release, their columns named by what they are, so that a column may be renamed later."""
+        url = self.lake.store.url(layout.warehouse(_EDITION, release))
+        with self.lake.scratch() as scratch, store_errors(self.lake.store, f"open release {release} of {_EDITION}"):
+            self.connection.execute(f"attach {literal(url)} as {_RELEASE} (read_only)")
+            try:
+                source = relation(table, _RELEASE)
+                columns = [row[0] for row in self.connection.execute(f"describe {source}").fetchall()]
                 if missing := _missing(said, columns):
                     raise ConfigurationError(
                         f"open release {release} has no column {missing} in {table}: the two cannot be compared",
                         left="that release can still be read",
-                        next_step=f"keep the column's name, or: citylake withdraw --edition {_EDITION}",
+                        next_step="keep the column's name until the gate has passed once",
                     )
-            yield [relation(table, name) for name in names]
-        finally:
-            for name in names:
-                self.connection.execute(f"detach {identifier(name)}")
+                named = ", ".join(f"{identifier(column)} as {name}" for name, column in _roles(said).items())
+                path = scratch / "cells.parquet"
+                self.connection.execute(f"copy (select {named} from {source}) to {literal(path)} (format parquet)")
+            finally:
+                self.connection.execute(f"detach {_RELEASE}")
+            self.lake.store.put_file(keys.edition_cells(_EDITION, table, content), path)
+
+    def _earlier(self, said: SmallCells, key: str) -> str:
+        """SQL for counts that were kept, under the names that their columns have now."""
+        named = ", ".join(f"{name} as {identifier(column)}" for name, column in _roles(said).items())
+        return f"(select {named} from read_parquet({literal(self.lake.store.url(key))}))"
+
+
+def _roles(said: SmallCells) -> dict[str, str]:
+    """Name of a column where counts are kept to its name in the table."""
+    return {f"by_{number}": column for number, column in enumerate(said.by)} | {"cell": said.cell, "people": said.count}
 
 
 def _missing(said: SmallCells, columns: Collection[str]) -> str:

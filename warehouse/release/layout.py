@@ -7,6 +7,7 @@ published/<edition>/releases/<id>/{warehouse.duckdb,manifest.json,open.sql}
 published/internal/facts/<table>/day=<date>/<release id>.parquet    immutable, shared between releases
 published/restricted/<product>/…                                    as internal, of one product; readers of its own
 editions/open/releases/<id>.json                                    private whole manifest of a public release
+editions/open/cells/<table>/<hash of rows>.parquet                    counts that an open table has ever shown
 editions/open/hold.json                                             the open edition's hold: it names a person
 ledger/<edition>/<sequence:08d>-<event>.json                        append-only
 verdicts/decided=<date>/<time>-<build>.json

@@ -13,7 +13,7 @@ import numpy as np
 
 from infra.simulator.health import places
 from infra.simulator.health.exams import exams, prescriptions
-from infra.simulator.health.lines import base64_texts, day_of, iso, where
+from infra.simulator.health.lines import base64_texts, compact, day_of, iso, where
 from infra.simulator.health.residents import ONLY_A, Residents, Run, residents
 from infra.simulator.health.visits import Visits, discharged, visits
 from infra.simulator.rows import Rows, Texts, texts
@@ -78,20 +78,23 @@ def patient(run: Run, day_no: int) -> Rows:
 
 def encounter(run: Run, day_no: int) -> Rows:
     """The day's visits, then those of inpatients who went home."""
-    one, gone = visits(run, "A", day_no), discharged(run, day_no)
-    begun = _encounters(run, one, encounter_ids(run, one, day_no), at_home=False)
-    # A visit's number is of the day on which it began.
-    days = gone.started.astype("datetime64[D]")
-    ended = _encounters(run, gone, _visit_ids(gone, days), at_home=True)
+    gone, begun = discharged(run, day_no), encounters_by(run, day_no, day_no)
+    ended = _encounters(run, gone, at_home=np.ones(len(gone), bool))
     ended.cells[STORY] = np.full(len(gone), AGAIN, object)
     begun.append(ended)
     return begun
 
 
+def encounters_by(run: Run, day_no: int, known_on: int) -> Rows:
+    """The visits that began on a day, as they stand in the evening of a later one."""
+    one = visits(run, "A", day_no)
+    return _encounters(run, one, at_home=day_no + one.nights <= known_on)
+
+
 def condition(run: Run, day_no: int) -> Rows:
     """The diagnosis of each of the day's visits."""
     people, one = residents(run), visits(run, "A", day_no)
-    ids, recorded = encounter_ids(run, one, day_no), one.started + np.timedelta64(600, "s")
+    ids, recorded = _visit_ids(one), one.started + np.timedelta64(600, "s")
     cells = {
         "id": "c-" + ids,
         "local_code": "ZD" + one.icd10,
@@ -112,7 +115,7 @@ def medication_request(run: Run, day_no: int) -> Rows:
     """The day's prescriptions, a request a drug."""
     people, one = residents(run), prescriptions(run, "A", day_no)
     who, serial = one.of.resident[one.visit], one.of.serial[one.visit]
-    ids, drug = encounter_ids(run, one.of, day_no)[one.visit], np.array(places.DRUGS, dtype=object)[one.drug]
+    ids, drug = _visit_ids(one.of)[one.visit], np.array(places.DRUGS, dtype=object)[one.drug]
     cells = {
         "id": "m-" + ids + "-" + texts(one.line, "%d"),
         "status": np.array(("active", "completed", "cancelled"), dtype=object)[one.status],
@@ -134,7 +137,7 @@ def diagnostic_report(run: Run, day_no: int) -> Rows:
     """What was examined in the day's visits."""
     people, one = residents(run), exams(run, "A", day_no)
     who, serial = one.of.resident[one.visit], one.of.serial[one.visit]
-    ids = encounter_ids(run, one.of, day_no)[one.visit]
+    ids = _visit_ids(one.of)[one.visit]
     text = "检查报告 姓名：" + people.name[who] + " 身份证号：" + people.citizen_id[who] + " 电话：" + people.phone[who]
     cells = {
         "id": "r-" + ids + "-" + texts(one.number, "%d"),
@@ -159,7 +162,7 @@ def document_reference(run: Run, day_no: int) -> Rows:
     """Notes of some visits, as attachments."""
     people, one = residents(run), visits(run, "A", day_no)
     index = np.arange(min(_NOTES * run.scale, len(one)))
-    who, ids = one.resident[index], encounter_ids(run, one, day_no)[index]
+    who, ids = one.resident[index], _visit_ids(one)[index]
     note = "门诊病历 " + people.name[who] + " " + people.citizen_id[who] + " 住址：" + people.address[who] + MARK
     cells = {
         "id": "d-" + ids,
@@ -179,11 +182,6 @@ TABLES: dict[str, tuple[str, Callable[[Run, int], Rows]]] = {
     "diagnostic_report": ("DiagnosticReport", diagnostic_report),
 }
 """Name of a table to its resource type and its rows of a day."""
-
-
-def encounter_ids(run: Run, one: Visits, day_no: int) -> Texts:
-    """Ids of the Encounters of the visits that began on a day: plain numbers, as hospital B has them too."""
-    return _visit_ids(one, np.full(len(one), run.date_of(day_no), "datetime64[D]"))
 
 
 def organization_ids(codes: Texts) -> Texts:
@@ -209,9 +207,10 @@ def patient_references(people: Residents, who: np.ndarray, turn: np.ndarray) -> 
     return where(is_uuid & (place >= 12), "urn:uuid:" + people.a_id[who], forms)  # noqa: PLR2004  by UUID: eight turns
 
 
-def _visit_ids(one: Visits, days: np.ndarray) -> Texts:
-    plain = np.char.replace(days.astype(str), "-", "").astype(object)
-    made: Texts = plain + "-" + texts(one.serial, "%05d") if len(one) else np.array([], object)
+def _visit_ids(one: Visits) -> Texts:
+    """Ids of the Encounters: plain numbers of the day on which a visit began, as hospital B has them too."""
+    days = compact(one.started.astype("datetime64[D]"))
+    made: Texts = days + "-" + texts(one.serial, "%05d") if len(one) else np.array([], object)
     return made
 
 
@@ -220,12 +219,12 @@ def _reachable(people: Residents, one: Visits) -> Texts:
     return where((one.story == "") & (people.goes_to[one.resident] != ONLY_A), "both", one.story)
 
 
-def _encounters(run: Run, one: Visits, ids: Texts, *, at_home: bool) -> Rows:
+def _encounters(run: Run, one: Visits, *, at_home: np.ndarray) -> Rows:
     people, count, doctor = residents(run), len(one), one.serial % 60
-    in_bed = (one.nights > 0) & (not at_home)
+    in_bed = (one.nights > 0) & ~at_home
     reason = np.array(_REASONS, dtype=object)[one.resident % len(_REASONS)]
     cells = {
-        "id": ids,
+        "id": _visit_ids(one),
         "status": where(in_bed, "in-progress", "finished"),
         "class_code": one.visit_class.copy(),
         "clinic_code": one.clinic.copy(),

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -25,9 +26,12 @@ from ingestion.settings import Settings
 from tests.acceptance.test_story import five_days
 from tests.support import baked
 from tests.support.leaks import Text, Values, files_below, leaks, texts_of
-from tests.support.personal import Sent
+from tests.support.personal import Sent, sent_by
 
 pytestmark = pytest.mark.faults
+DEPARTMENT = "wjj"
+PRODUCTS = ("health_record", "health_reference", "disease_surveillance")
+MODELS = Settings().dbt_project / "models"
 CONTRACTS = Path(__file__).parent / "contracts"
 LEFT_OUT = ("raw", "quarantine", "drop", "city", "secrets")
 """What was sent, where it is kept as sent and refused, and the keys."""
@@ -91,29 +95,43 @@ def test_a_value_that_slips_into_bronze_is_found(real: tuple[Path, Sent], tmp_pa
 
 
 @pytest.fixture(scope="module")
-def city() -> tuple[Path, Sent, dict[str, Contract]]:
-    """The simulated city's five days, with what its health department sent."""
-    home, sent = baked.shared("five-days", five_days), Sent()
-    contracts = {
-        name: one for name, one in load_contracts(Settings().contracts).items() if one.department == "wjj"
-    }  # fmt: skip
-    for contract in contracts.values():
-        for path in sorted((home / "city" / "drop" / contract.department / contract.feed).iterdir()):
-            sent.add(contract, path.read_bytes())
-    return home, sent, contracts
+def city() -> tuple[list[Text], Sent, dict[str, Contract]]:
+    """What lies in the simulated city's lake after five days, and what its health department sent."""
+    home, contracts = baked.shared("five-days", five_days), load_contracts(Settings().contracts)
+    sent = sent_by(DEPARTMENT, home / "city" / "drop", contracts)
+    return texts(home), sent, {name: one for name, one in contracts.items() if one.department == DEPARTMENT}
 
 
-def test_nothing_personal_of_the_citys_health_leaves_raw(city: tuple[Path, Sent, dict[str, Contract]]) -> None:
-    home, sent, contracts = city
+def test_nothing_personal_of_the_citys_health_leaves_raw(city: tuple[list[Text], Sent, dict[str, Contract]]) -> None:
+    found, sent, contracts = city
     values = sent.values
-    assert {place.split()[0] for place in values.values()} >= {
+    assert {place.split()[0] for place in values.values()} == {
         name for name, one in contracts.items() if any(c.spec.deidentify for t in one.tables for c in t.columns)
     }
-    found = texts(home)
     assert [str(hit) for hit in leaks(found, Values(values))] == []
     where = seen(found, "H442000A01")
-    for zone in ("/bronze/", "build.duckdb", "/releases/"):
+    for zone in ("/bronze/", "build.duckdb", "/published/internal/", "/published/restricted"):
         assert zone in where
+
+
+def test_no_birth_date_is_among_health(city: tuple[list[Text], Sent, dict[str, Contract]]) -> None:
+    found, sent, _ = city
+    health = [text for text in found if _is_of_health(text.where)]
+    assert {text.where.rpartition(".")[2] for text in health} >= {"birth_band"}
+    assert len(sent.dates) > 1000
+    assert [str(hit) for hit in leaks(health, Values(sent.dates))] == []
+
+
+def _is_of_health(where: str) -> bool:
+    """Whether a text is of a file or table of the health department or of one of its products."""
+    table = where.rpartition(" > ")[2].split(".")
+    named = (f"/{DEPARTMENT}/", f"{DEPARTMENT}__", f"bronze_{DEPARTMENT}")
+    return any(name in where for name in named) or (len(table) > 1 and table[1] in _models())
+
+
+@cache
+def _models() -> frozenset[str]:
+    return frozenset(path.stem for path in MODELS.rglob("*.sql") if path.parent.name in PRODUCTS)
 
 
 def test_a_file_that_cannot_be_decoded_stops_the_scan(tmp_path: Path) -> None:

@@ -10,12 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.contract.load import load_contracts
-from ingestion.settings import Settings
+from tests.support.card_tables import CARDS, card_contract, card_tables
 from tests.support.model_tables import ModelTables
 
 AS_OF = "2026-03-31"
-CARDS = "stg_wjj__notifiable_disease_cards"
 TANZHOU, OLD_XIAOLAN = "442000107", "442000100"
 
 # card, revision, disease, town, diagnosed, reported, withdrawn, class
@@ -41,6 +39,7 @@ REPORTS: list[tuple[str, int, str, str | None, str, str, bool]] = [
     ("moved-late", 0, "IDIA", TANZHOU, "2026-03-03 08:00", "2026-03-03 09:00", False),
     ("moved-late", 1, "IDIA", TANZHOU, "2026-03-11 08:00", "2026-03-23 00:00", False),
 ]  # fmt: skip
+ALL_DISEASES = set("PLAGUE CHOL SARS COVID19 POLIO HFPAI DENG TB MEAS FLU HFMD IDIA MUMPS".split())  # noqa: SIM905 - one line
 CLASSES = {
     # Managed as class A from 2020-01-20 until 2023-01-08; hand, foot and mouth disease notifiable from 2008-05-02.
     ("COVID19", "2022-12-31"): ("乙", "甲", 2),
@@ -81,8 +80,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="module")
 def tables(connection: duckdb.DuckDBPyConnection) -> ModelTables:
-    settings = Settings()
-    return staged(ModelTables(connection, settings.dbt_project, load_contracts(settings.contracts), AS_OF), REPORTS)
+    return staged(card_tables(connection, AS_OF), REPORTS)
 
 
 def case(tables: ModelTables, card: str, columns: str) -> tuple[Any, ...]:
@@ -140,29 +138,45 @@ def test_a_town_that_is_empty_or_was_merged_is_counted_as_unknown(tables: ModelT
 
 def test_a_week_is_counted_as_it_was_known_when_it_was_closed(tables: ModelTables) -> None:
     where = f"disease_code = 'IDIA' and town_code = '{TANZHOU}'"
-    closed = tables.rows("mart_notifiable_week_closed", "week_start_date, closing_date, shown_from_date, cases", where)
-    assert closed == [
-        (date(2026, 3, 2), date(2026, 3, 23), date(2026, 3, 26), 1),
-        (date(2026, 3, 9), date(2026, 3, 30), date(2026, 4, 2), 2),
+    columns = "week_start_date, closing_date, shown_from_date, cases, is_closed, is_shown"
+    assert tables.rows("mart_notifiable_week_closed", columns, f"{where} and week_start_date < '2026-03-23'") == [
+        (date(2026, 3, 2), date(2026, 3, 23), date(2026, 3, 26), 1, True, True),
+        (date(2026, 3, 9), date(2026, 3, 30), date(2026, 4, 2), 2, True, False),
+        (date(2026, 3, 16), date(2026, 4, 6), date(2026, 4, 9), 0, False, False),
     ]
     now = tables.rows("fct_notifiable_weekly", "week_start_date, cases", f"{where} and cases > 0")
     assert now == [(date(2026, 3, 9), 2)]
 
 
 def test_the_open_table_has_weeks_from_their_day_on(tables: ModelTables) -> None:
-    weeks = "distinct week_start_date"
-    assert tables.rows_on("2026-03-25", "pub_notifiable_weekly", weeks) == []
-    assert tables.rows_on("2026-03-26", "pub_notifiable_weekly", weeks) == [(date(2026, 3, 2),)]
+    for day, shown in {"2026-03-25": 0, "2026-03-26": 1, "2026-04-01": 1, "2026-04-02": 2}.items():
+        columns = "count(distinct week_start_date) filter (is_shown)"
+        assert f"{day} {shown}" == f"{day} {tables.rows_on(day, 'mart_notifiable_week_closed', columns)[0][0]}"
+    assert tables.rows("pub_notifiable_weekly", "distinct week_start_date") == [(date(2026, 3, 2),)]
+
+
+def test_a_week_that_is_withheld_or_began_before_the_first_report_is_not_shown() -> None:
+    reports = [
+        ("early", 0, "FLU", TANZHOU, "2026-03-01 08:00", "2026-03-02 00:00", False),
+        *((f"w{n}", 0, "FLU", TANZHOU, "2026-03-03 08:00", "2026-03-03 09:00", False) for n in range(6)),
+    ]
+    with duckdb.connect() as connection:
+        tables = card_tables(connection, AS_OF)
+        kinds = {"disease_code": "varchar", "week_start_date": "date", "withheld_from": "date", "reason": "varchar"}
+        tables.give("ref_withheld_week", kinds)
+        tables.insert("ref_withheld_week", "select 'TB' as disease_code, date '2026-03-02' as week_start_date,"
+                      " date '2026-03-20' as withheld_from")  # fmt: skip
+        found = staged(tables, reports).rows("pub_notifiable_weekly", "distinct week_start_date, disease_code")
+    assert {week for week, _ in found} == {date(2026, 3, 2)}
+    assert {disease for _, disease in found} == {code for code in ALL_DISEASES if code != "TB"}
 
 
 def test_a_class_is_that_of_the_day_of_diagnosis() -> None:
     reports = [
         (f"{disease} {day}", 0, disease, TANZHOU, f"{day} 08:00", f"{day} 09:00", False) for disease, day in CLASSES
     ]
-    settings = Settings()
     with duckdb.connect() as connection:
-        contracts = load_contracts(settings.contracts)
-        tables = staged(ModelTables(connection, settings.dbt_project, contracts, AS_OF), reports)
+        tables = staged(card_tables(connection, AS_OF), reports)
         found = tables.rows("fct_notifiable_case", "card_no, disease_class, managed_as, report_within_h")
     assert {card: tuple(rest) for card, *rest in found} == {
         f"{disease} {day}": expected for (disease, day), expected in CLASSES.items()
@@ -170,7 +184,7 @@ def test_a_class_is_that_of_the_day_of_diagnosis() -> None:
 
 
 def test_the_contract_knows_the_diseases_of_the_dated_list(tables: ModelTables) -> None:
-    (table,) = load_contracts(Settings().contracts)["wjj.notifiable_disease_card"].tables
+    (table,) = card_contract().tables
     listed = {code for (code,) in tables.rows("ref_notifiable_disease", "distinct disease_code")}
     for name in ("disease_code", "corrected_from_code"):
         (column,) = [one for one in table.columns if one.name == name]

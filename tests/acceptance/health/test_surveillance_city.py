@@ -17,14 +17,10 @@ import pytest
 
 from infra.simulator.city import City
 from infra.simulator.feeds.wjj import notifiable_disease_card
-from infra.simulator.health_truth import accepted, health_effects, weekly
-from ingestion.contract.load import load_contracts
-from ingestion.settings import Settings
-from tests.acceptance.test_open_cells import TABLE, declared
-from tests.support.cell_attack import Attack, Row
+from infra.simulator.health_truth import accepted, health_effects
+from tests.support.card_tables import CARDS, card_tables
 from tests.support.model_tables import ModelTables
 
-CARDS = "stg_wjj__notifiable_disease_cards"
 LAST_DAY = "2026-03-06"
 SENT = """
     select
@@ -45,11 +41,15 @@ def city() -> City:
 
 
 @pytest.fixture(scope="module")
+def truth(city: City) -> dict[str, Any]:
+    return health_effects(city)
+
+
+@pytest.fixture(scope="module")
 def tables(city: City) -> Iterator[ModelTables]:
-    settings = Settings()
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        found = ModelTables(connection, settings.dbt_project, load_contracts(settings.contracts), LAST_DAY)
+        found = card_tables(connection, LAST_DAY)
         sent = list(accepted(city, notifiable_disease_card.FEED, notifiable_disease_card.card_rows))
         names = sent[0].cells
         columns = {name: np.concatenate([rows.cells[name] for rows in sent]).astype(str) for name in names}
@@ -58,27 +58,27 @@ def tables(city: City) -> Iterator[ModelTables]:
         yield found
 
 
-def test_cases_by_week_are_those_of_the_truth(tables: ModelTables, city: City) -> None:
+def test_cases_by_week_are_those_of_the_truth(tables: ModelTables, truth: dict[str, Any]) -> None:
     counted: dict[str, dict[str, dict[str, int]]] = {}
     for disease, town, week, cases in tables.rows(
         "fct_notifiable_weekly", "disease_code, town_code, week_start_date, cases", "cases > 0"
     ):
         counted.setdefault(disease, {}).setdefault(town, {})[week.isoformat()] = cases
-    assert counted == weekly(city)
+    assert counted == truth["weekly"]
 
 
-def test_late_cards_by_class_are_those_of_the_truth(tables: ModelTables, city: City) -> None:
+def test_late_cards_by_class_are_those_of_the_truth(tables: ModelTables, truth: dict[str, Any]) -> None:
     found = tables.rows(
         "mart_report_timeliness",
         "managed_as, sum(cards)::bigint, sum(late_cards)::bigint from mart_report_timeliness group by all --",
     )
     counted = {name: {"reported": cards, "late": late} for name, cards, late in found}
     assert counted.pop("unknown") == {"reported": 10, "late": 0}, "cards whose first report was refused"
-    assert counted == health_effects(city)["late_cards"]
+    assert counted == truth["late_cards"]
 
 
-def test_the_outbreak_is_flagged_in_its_week_and_few_others_are(tables: ModelTables, city: City) -> None:
-    planted: dict[str, Any] = health_effects(city)["outbreak"]
+def test_the_outbreak_is_flagged_in_its_week_and_few_others_are(tables: ModelTables, truth: dict[str, Any]) -> None:
+    planted = truth["outbreak"]
     flagged = tables.rows(
         "mart_disease_surveillance", "disease_code, town_code, week_start_date, first_flagged_date", "is_flagged"
     )
@@ -95,12 +95,3 @@ def test_the_outbreak_is_flagged_in_its_week_and_few_others_are(tables: ModelTab
     assert len(by_c2) > 10 * MOST_FALSE_FLAGS, "the method that does not decide is the one with more false flags"
     ((judged,),) = tables.rows("mart_disease_surveillance", "count(*)", "assessed_days > 0")
     assert judged > 2000
-
-
-def test_open_weeks_of_the_city_tell_no_small_number(tables: ModelTables) -> None:
-    said = "disease_code, week_start_date, town_code, cases, share_pct"
-    rows = [Row((disease, week), town, cases, share) for disease, week, town, cases, share in tables.rows(TABLE, said)]
-    attack = Attack()
-    attack.add(TABLE, declared(), [rows])
-    assert len(attack.hidden) > 50
-    assert list(attack.leaks()) == []

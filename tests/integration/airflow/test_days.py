@@ -13,10 +13,13 @@ import pytest
 
 from infra.demo.days import EVENING
 from infra.simulator.deliver import deliver
+from infra.stack.postgres_roles import DATABASE
 from ingestion.lake import Lake
 from tests.integration.airflow.conftest import Running
 from tests.support.chromium import page, shot
 from tests.support.lake_rows import committed, released
+from tests.support.leaks import Values, database_texts, files_below, leaks, texts_in, texts_of
+from tests.support.personal import sent_by
 from warehouse.build.report import last_report
 from warehouse.reconcile.run import reconcile
 
@@ -210,3 +213,23 @@ def test_the_story_is_seen_in_airflows_own_page(running: Running, tmp_path: Path
         shown.get_by_text("auto-generated documentation").first.wait_for()
         shot(shown, tmp_path, "dbt")
     assert all((tmp_path / f"{name}.png").stat().st_size > 10_000 for name in ("needs_attention", "dbt"))
+
+
+def test_no_personal_value_of_health_is_in_airflows_database_logs_or_mails(running: Running) -> None:
+    """After all of it: metadata with notes and XComs, task logs, mails, and the lake."""
+    settings = running.lake.settings
+    sent = sent_by("wjj", settings.drop_root, running.lake.contracts)
+    assert len(sent.values) > 2000
+    postgres = running.stack.postgres
+    with postgres._server.administer(DATABASE) as cursor:
+        found = list(database_texts(cursor))
+    of_tables = {text.where.partition(".")[2].rpartition(".")[0] for text in found}
+    assert {"dag_run", "task_instance", "xcom", "dag_run_note", "asset_event"} <= of_tables
+    feeds = [name for name, one in running.lake.contracts.items() if one.department == "wjj"]
+    assert all(any(feed in text.text for text in found) for feed in feeds)
+    left_out = ("raw", "quarantine", "drop", "secrets", postgres.data.parent.name)
+    found += [text for path in files_below(settings.home, left_out) for text in texts_of(path)]
+    assert any("/logs/" in text.where for text in found)
+    parts = [part for mail in running.mailbox.mails for part in mail.walk() if not part.is_multipart()]
+    found += [text for part in parts for text in texts_in(part.get_payload(decode=True), "mail")]
+    assert [str(hit) for hit in leaks(found, Values(sent.values))] == []

@@ -1,4 +1,4 @@
-"""The simulated city served over HTTP gives the lake what its drop folder gives: the same rows, rule by rule.
+"""The simulated city's servers (HTTP, FHIR, SFTP) give the lake what its drop folder gives: equal rows, rule by rule.
 
 Days 1 to 3 of the city, with a late file, a correction, a re-delivery, planted dirt and repeats. No build here:
 what is compared is everything ingestion makes.
@@ -24,6 +24,7 @@ from ingestion.connections import Connection
 from ingestion.errors import SourceError
 from ingestion.lake import Lake, open_lake
 from ingestion.settings import Settings
+from ingestion.sftp_connection import SftpConnection
 from warehouse.capture import Captured, capture
 from warehouse.effective import EFFECTIVE_FILE
 from warehouse.reconcile.run import reconcile
@@ -62,6 +63,7 @@ def ran(folder: Path, served: Served, tmp_path_factory: pytest.TempPathFactory) 
         "web": replace(
             open_lake(Settings(home=tmp_path_factory.mktemp("web"), contracts=overlay, **given)),  # type: ignore[arg-type]
             connections=lambda n: Connection.from_uri(environment[f"CITYLAKE_CONN_{n.upper()}"], name=n),
+            sftp_servers=lambda n: SftpConnection.from_text(environment[f"CITYLAKE_CONN_{n.upper()}"], name=n),
         ),
     }
     captures: Captures = {}

@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from ingestion.connections import Connection
+from ingestion.connectors import fhir_bulk_export
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.extension import ColumnSpec
 from ingestion.contract.model import Column, Contract, Table
@@ -204,6 +205,14 @@ def test_what_a_server_does_wrong_is_told(
     server.said |= said
     _no_waiting(monkeypatch)
     assert words in fails(made, feed(server))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("12 of 40 files", "12 of 40 files"), ("patient 442000199001011234", "patient …"), ("", "no progress told")],
+)
+def test_what_is_told_of_progress(said: str, told: str) -> None:
+    assert fhir_bulk_export._progress(said) == told
 
 
 def test_a_busy_server_is_asked_again(made: Lake, server: FhirServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,15 @@ ranked as (
 ),
 
 exams as (
-    select *
+    select
+        *,
+        {{ add_days('examined_date', late_days()) }} as linked_until_date
     from ranked
     where recency = 1
 ),
 
 patient_matches as (
-    {{ matched_patient('exams', 'exam_id', 'examined_date') }}
+    {{ matched_patient('exams', 'exam_id') }}
 ),
 
 organization_ranked as (
@@ -47,8 +49,7 @@ organization_ranked as (
     inner join organizations
         on
             exams.organization_ref = organizations.organization_ref
-            and organizations.updated_date
-            <= {{ add_days('exams.examined_date', late_days()) }}
+            and exams.linked_until_date >= organizations.updated_date
 ),
 
 organization_matches as (

@@ -29,14 +29,25 @@ ranked as (
     from reports
 ),
 
+-- What arrives until three days after the visit counts, and what comes with its last
+-- report: of an inpatient that may be weeks later.
 visits as (
-    select *
+    select
+        *,
+        greatest(
+            {{ add_days('visited_date', late_days()) }},
+            case
+                when health_system = 'A'
+                    then cast({{ local_timestamp('reported_at') }} as date)
+                else visited_date
+            end
+        ) as linked_until_date
     from ranked
     where recency = 1
 ),
 
 patient_matches as (
-    {{ matched_patient('visits', 'visit_id', 'visited_date') }}
+    {{ matched_patient('visits', 'visit_id') }}
 ),
 
 -- A diagnosis that is sent again is the same one; what it says last counts.
@@ -56,8 +67,7 @@ diagnosis_reports as (
         on
             visits.health_system = 'A'
             and visits.visit_ref = diagnoses.visit_ref
-            and diagnoses.recorded_date
-            <= {{ add_days('visits.visited_date', late_days()) }}
+            and visits.linked_until_date >= diagnoses.recorded_date
 ),
 
 diagnosis_ranked as (
@@ -91,8 +101,7 @@ organization_ranked as (
     inner join organizations
         on
             visits.organization_ref = organizations.organization_ref
-            and organizations.updated_date
-            <= {{ add_days('visits.visited_date', late_days()) }}
+            and visits.linked_until_date >= organizations.updated_date
 ),
 
 organization_matches as (

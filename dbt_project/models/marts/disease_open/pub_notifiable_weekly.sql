@@ -4,10 +4,6 @@ closed_weeks as (
     select * from {{ ref('mart_notifiable_week_closed') }}
 ),
 
-withheld as (
-    select * from {{ ref('ref_withheld_week') }}
-),
-
 diseases as (
     select * from {{ ref('ref_notifiable_disease') }}
 ),
@@ -17,16 +13,9 @@ places as (
 ),
 
 open_weeks as (
-    select closed_weeks.*
+    select *
     from closed_weeks
-    left join withheld
-        on
-            closed_weeks.disease_code = withheld.disease_code
-            and closed_weeks.week_start_date = withheld.week_start_date
-            and withheld.withheld_from <= {{ as_of() }}
-    where
-        closed_weeks.shown_from_date <= {{ as_of() }}
-        and withheld.disease_code is null
+    where is_shown
 ),
 
 suppressed as (

@@ -1,11 +1,11 @@
--- Two methods over the days of each town. `is_flagged` is the one with fewer false flags
--- at the same first day: the count is improbable (below 1 in 1,000) beside the 28 days
--- that end three days before it, under the negative binomial of `count_exceedance`; from
--- seven such days on. Beside it EARS C2 (Hutwagner, Thompson, Seeman, Treadwell 2003,
--- J Urban Health 80, suppl. 1: i89-i96; CDC): above mean + 3 standard deviations of the
--- seven days that end three days before; a smallest deviation (0.2) stands against
--- baselines of zeros. Both need three cases on the day; these smallest numbers are
--- decided by this lake.
+-- Two methods over the days of each town. `is_flagged` is the one with fewer false
+-- flags at the same first day: the count is improbable (below 1 in 1,000) beside the
+-- 28 days that end three days before it, from seven such days on, under the negative
+-- binomial of `count_exceedance`. Beside it EARS C2 (Hutwagner, Thompson, Seeman,
+-- Treadwell 2003, J Urban Health 80, suppl. 1: i89-i96; CDC): above mean + 3 standard
+-- deviations of the seven days that end three days before; a smallest deviation (0.2)
+-- stands against baselines of zeros. Both need three cases on the day; these smallest
+-- numbers are decided by this lake.
 with
 
 cases as (

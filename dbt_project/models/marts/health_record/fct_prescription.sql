@@ -26,13 +26,15 @@ ranked as (
 ),
 
 prescriptions as (
-    select *
+    select
+        *,
+        {{ add_days('prescribed_date', late_days()) }} as linked_until_date
     from ranked
     where recency = 1
 ),
 
 patient_matches as (
-    {{ matched_patient('prescriptions', 'prescription_id', 'prescribed_date') }}
+    {{ matched_patient('prescriptions', 'prescription_id') }}
 ),
 
 resolved as (

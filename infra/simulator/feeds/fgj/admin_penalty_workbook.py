@@ -22,12 +22,12 @@ def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
     return xlsx_bytes(rows, layout, slot.start, numbers=AMOUNTS), {"admin_penalty_workbook": rows.truth()}
 
 
-def _bulk(city: City, slots: Sequence[Slot]) -> bytes:
-    """The days of a month in one workbook."""
+def _bulk(city: City, slots: Sequence[Slot]) -> tuple[bytes, int]:
+    """The days of a month in one workbook, and its rows."""
     first, *others = (reported(city, BY_WORKBOOK, slot) for slot in slots)
     for rows in others:
         first.append(rows)
-    return xlsx_bytes(first, LAYOUT_2018, slots[0].start, numbers=AMOUNTS)
+    return xlsx_bytes(first, LAYOUT_2018, slots[0].start, numbers=AMOUNTS), len(first)
 
 
 FEED = Feed(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+
+import numpy as np
 
 from infra.simulator.city import City
 from infra.simulator.feed import Feed
 from infra.simulator.health.fhir import WRITERS, members
-from infra.simulator.health.hospital_a import STORY, TABLES, document_reference
+from infra.simulator.health.hospital_a import STORY, TABLES, document_reference, encounters_by
 from infra.simulator.health.places import SERVER
 from infra.simulator.health.planned import spoiled
 from infra.simulator.health.residents import Run
@@ -20,6 +23,8 @@ from infra.simulator.writers import zip_bytes
 _ID = "wjj.hospital_a_record"
 NOBODY = "Patient/99999999"
 """A reference to a patient who is in no export."""
+CHANGING = ("organization", "patient", "encounter")
+"""Tables whose resources are sent again; the others are sent once."""
 ARRIVES = timedelta(hours=23, minutes=30)
 _DIRT = (
     Planted(_ID, 1, "cell", 1, "sex.allowed", {"sex": "M"}, table="patient"),
@@ -49,23 +54,40 @@ def record_rows(city: City, slot: Slot, table: str) -> Rows:
 
 
 def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
+    tables = {table: record_rows(city, slot, table) for table in TABLES}
+    notes = document_reference(Run.of(city), city.day_no(slot.start))
+    return _export(tables, notes, slot, slot), {table: rows.truth() for table, rows in tables.items()}
+
+
+def _bulk(city: City, slots: Sequence[Slot]) -> tuple[bytes, int]:
+    """A month in one export: every resource once, as it stands when all is handed over."""
+    run, days = Run.of(city), [city.day_no(slot.start) for slot in slots]
+    tables = {table: _joined([TABLES[table][1](run, day) for day in days]) for table in TABLES if table not in CHANGING}
+    tables["encounter"] = _joined([encounters_by(run, day, 0) for day in days])
+    for table in (name for name in CHANGING if name != "encounter"):
+        rows = _joined([TABLES[table][1](run, day) for day in days])
+        # The newest state of each, which is its last row.
+        _, newest = np.unique(rows.cells["id"][::-1], return_index=True)
+        tables[table] = rows.take(np.sort(len(rows) - 1 - newest))
+    notes = _joined([document_reference(run, day) for day in days])
+    in_order = {table: tables[table] for table in TABLES}
+    return _export(in_order, notes, slots[0], slots[-1]), sum(len(rows) for rows in tables.values())
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    cells = {name: np.concatenate([part.cells[name] for part in parts]) for name in parts[0].cells}
+    return Rows(cells)
+
+
+def _export(tables: Mapping[str, Rows], notes: Rows, first: Slot, last: Slot) -> bytes:
+    """The archive of what was new or changed since one interval began, by the end of another."""
     found: dict[str, bytes] = {}
-    truths: dict[str, TableTruth] = {}
-    counts: dict[str, int] = {}
     for table, (kind, _) in TABLES.items():
-        rows = record_rows(city, slot, table)
-        truths[table] = rows.truth()
-        _add(found, counts, kind, rows)
-    _add(found, counts, "DocumentReference", document_reference(Run.of(city), city.day_no(slot.start)))
-    manifest = _manifest(slot.start + ARRIVES, slot.start, counts)
-    content = {**found, "manifest.json": json.dumps(manifest, indent=1).encode()}
-    return zip_bytes(content, slot.start + ARRIVES), truths
-
-
-def _add(found: dict[str, bytes], counts: dict[str, int], kind: str, rows: Rows) -> None:
-    made = members(kind, WRITERS[kind](rows))
-    found.update(made)
-    counts.update({name: content.count(b"\n") for name, content in made.items()})
+        found |= members(kind, WRITERS[kind](tables[table]))
+    found |= members("DocumentReference", WRITERS["DocumentReference"](notes))
+    counts = {name: content.count(b"\n") for name, content in found.items()}
+    manifest = _manifest(last.start + ARRIVES, first.start, counts)
+    return zip_bytes({**found, "manifest.json": json.dumps(manifest, indent=1).encode()}, last.start + ARRIVES)
 
 
 def _manifest(at: datetime, since: datetime, counts: dict[str, int]) -> dict[str, object]:
@@ -89,6 +111,6 @@ FEED = Feed(
     filename="hospital_a_record_{start:%Y%m%d}{suffix}.zip",
     arrives=ARRIVES,
     render=_render,
-    history="files",
     dirt=_DIRT,
+    bulk=_bulk,
 )

@@ -84,7 +84,7 @@ def visit_rows(city: City, slot: Slot) -> Rows:
         "发病日期时间": compact(one.onset),
         "主诉": names + "，" + complaint + "，电话" + people.phone[who] + MARK,
         "西医诊断编码": national(one.icd10),
-        "其他诊断": where(has_other < 0.15, other, where(has_other < 0.2, other + ";" + national(one.icd10))),  # noqa: PLR2004
+        "其他诊断": where(has_other < 0.15, other, where(has_other < 0.2, other + ";" + national(one.icd10))),  # noqa: PLR2004  shares of visits with one, and with two
         "责任医师": "李医生" + texts(one.serial % 40, "%02d"),
         "病情转归": outcome,
         RESIDENT: texts(who, "%d"),

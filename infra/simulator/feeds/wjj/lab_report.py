@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -38,14 +39,16 @@ _EVERY = 37
 def report_rows(city: City, slot: Slot) -> Rows:
     """The rows of a file, dirt included: the day's reports, then the final ones of the day before's preliminary."""
     run, day_no = Run.of(city), city.day_no(slot.start)
-    rows = _of_day(run, day_no)
+    rows = _of_day(run, day_no, day_no)
     rows.append(_final(run, day_no))
     return spoiled(city, _ID, _DIRT, slot, rows, story=rows.cells[STORY])
 
 
-def _of_day(run: Run, day_no: int) -> Rows:
+def _of_day(run: Run, day_no: int, known_on: int) -> Rows:
+    """The day's reports as they stand in the evening of a later day, or of the day itself."""
     one = exams(run, "B", day_no)
-    return _rows(run, day_no, one, np.arange(len(one.visit)), where(one.preliminary, PRELIMINARY, FINAL), one.issued)
+    status = where(one.preliminary & (day_no == known_on), PRELIMINARY, FINAL)
+    return _rows(run, day_no, one, np.arange(len(one.visit)), status, one.issued)
 
 
 def _final(run: Run, day_no: int) -> Rows:
@@ -97,6 +100,14 @@ def _render(city: City, slot: Slot) -> tuple[bytes, dict[str, TableTruth]]:
     return hl7_bytes(rows), {"report": rows.truth()}
 
 
+def _bulk(city: City, slots: Sequence[Slot]) -> tuple[bytes, int]:
+    """A month in one file: every report once, as it stands when all is handed over."""
+    first, *others = (_of_day(Run.of(city), city.day_no(slot.start), 0) for slot in slots)
+    for rows in others:
+        first.append(rows)
+    return hl7_bytes(first), len(first)
+
+
 FEED = Feed(
     department="wjj",
     name="lab_report",
@@ -104,6 +115,6 @@ FEED = Feed(
     filename="lab_report_{start:%Y%m%d}{suffix}.hl7",
     arrives=timedelta(hours=22, minutes=40),
     render=_render,
-    history="files",
     dirt=_DIRT,
+    bulk=_bulk,
 )

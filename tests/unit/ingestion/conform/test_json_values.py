@@ -24,6 +24,22 @@ def test_a_member_that_is_there_twice(make: Any) -> None:
     assert make.rows(found.quarantine)[0]["original_text"] == '{"a":"2","a":"2"}'
 
 
+@pytest.mark.parametrize("form", ["ndjson", "json"])
+def test_the_element_that_is_chosen_is_kept_as_it_was_spelled(make: Any, form: Any) -> None:
+    """The first of several with the member, wherever it stands; none is no value."""
+    chosen = make.column("v", path="$.x.l[*].v", choose={"member": "s.k", "equals": "it's"})
+    table = make.table(chosen, make.column("n", "INTEGER"))
+    lines = [
+        '{"n":1,"x":{"l":[{"s":{"k":"b"},"v":1},{"s":{"k":"it\'s"},"v":1.10},{"s":{"k":"it\'s"},"v":2}]}}',
+        '{"n":2,"x":{"l":[{"s":{"k":"b"},"v":1},{"s":"it\'s","v":2},{"v":3}]}}',
+        '{"n":3,"x":{"l":{"s":{"k":"it\'s"},"v":1}}}',
+        '{"n":4}',
+    ]
+    payload = "\n".join(lines) if form == "ndjson" else f"[{','.join(lines)}]"
+    found = make.conform(make.contract(table, format=JsonFormat(type=form)), payload.encode()).tables["t"]
+    assert [row["v"] for row in make.rows(found.bronze)] == ["1.10", None, None, None]
+
+
 def test_a_strange_key_hides_no_repeated_member(make: Any) -> None:
     """Keys of all objects are compared as one text; one with a character that parts them moves no other."""
     table = make.table(make.column("a"), make.column("y", path="$.x.y"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import hl7
@@ -10,10 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.contract.extension import ColumnSpec
 from ingestion.contract.health_formats import Hl7Format
+from ingestion.contract.model import Column, Table
+from ingestion.errors import DeliveryRefused
 from ingestion.parsers import hl7_messages
 from ingestion.parsers.hl7_text import Delimiters, delimiters_of, unescaped
+from ingestion.settings import Settings
 
+COLUMNS = tuple(
+    Column(name, "VARCHAR", name, name, name, spec=ColumnSpec(path=path))
+    for name, path in {"no": "OBR-3.1", "resident": "PID-3(2).1", "lab": "MSH-4", "z": ">ZRR-2"}.items()
+)
 MARKS = Delimiters("|", "^", "~", "\\", "&")
 
 
@@ -234,7 +244,6 @@ PIECE = st.sampled_from(
 @given(st.lists(PIECE, min_size=1, max_size=8), st.sampled_from([1, 2, 3, 5, 64, 200, 299]))
 def test_nothing_depends_on_the_size_of_blocks(pieces: list[str], size: int) -> None:
     """The cutter finds the same messages, counts and faults in one piece and in many."""
-    from ingestion.errors import DeliveryRefused
     from ingestion.parsers.hl7_cut import MessageCutter
 
     def cut(chunks: list[bytes]) -> list[Any]:
@@ -333,3 +342,24 @@ def test_memory_follows_blocks_and_long_messages_are_refused(
     assert [row["report_no"] for row in make.rows(found.bronze)] == ["R1", "R4"]
     assert make.refused(found.quarantine) == [(2, ["record_too_long"])]
     assert json.dumps(make.rows(found.quarantine)[0]["original_text"])[:20].startswith('"MSH|^~')
+
+
+@settings(max_examples=60)
+@given(st.lists(st.one_of(PIECE, st.text(st.sampled_from("MSHOBR|^~\\&\r\n1中\x0b\x1c"), max_size=30)), max_size=6))
+def test_any_text_is_read_or_refused_and_every_record_is_counted(pieces: list[str]) -> None:
+    """Whatever is sent: a refusal with a rule, or segments in which each record is read or refused by a rule."""
+    table = Table("t", "t", "t", "one row", "OBR", COLUMNS, None, ())
+    with tempfile.NamedTemporaryFile() as file:
+        file.write("".join(pieces).encode())
+        file.flush()
+        reader = hl7_messages.Hl7Messages(table, (table,), form(), Path(file.name), Settings(max_record_bytes=256))
+        number = 1
+        try:
+            for segment in reader.segments():
+                refused = {int(row) for _, rows in segment.refused for row in rows}
+                assert segment.block.first == number
+                assert refused | set(segment.rows.tolist()) == set(range(len(segment.block)))
+                assert not refused & set(segment.rows.tolist())
+                number += len(segment.block)
+        except DeliveryRefused as refusal:
+            assert refusal.rule

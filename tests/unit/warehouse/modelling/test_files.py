@@ -246,6 +246,46 @@ def test_only_rows_of_the_open_edition_leave(contracts: Contracts, project: Path
         generated_files(contracts, project)
 
 
+COUNTED = """description: 开放计数 · Counts.
+grain: one row an office and day
+key: [office_code, usage_date]
+small_cells: {count: readings, by: usage_date, cell: office_code, total: all}
+"""
+
+
+def test_small_cells_are_declared_with_their_threshold(contracts: Contracts, project: Path) -> None:
+    write(project, pub_usage=OPEN, pub_usage__said=COUNTED)
+    config = models(generated_files(contracts, project), "meters")["pub_usage"]["config"]
+    counted = {"count": "readings", "by": ["usage_date"], "cell": "office_code", "total": "all", "ratios": []}
+    assert config["meta"] == {"citylake": {"small_cells": {"k": 5, **counted}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("count: readings", "count: people", "pub_usage does not select people"),
+        ("by: usage_date", "by: [week, usage_date]", "pub_usage does not select week"),
+        ("cell: office_code", "cell: town", "pub_usage does not select town"),
+        ("total: all", "total: all, ratios: share", "pub_usage does not select share"),
+        ("total: all", "total: all, k: 1", "k: "),
+        ("by: usage_date", "by: []", "by: "),
+    ],
+)
+def test_wrong_small_cells_are_named(old: str, new: str, message: str, contracts: Contracts, project: Path) -> None:
+    write(project, pub_usage=OPEN, pub_usage__said=COUNTED.replace(old, new))
+    with pytest.raises(ConfigurationError) as error:
+        generated_files(contracts, project)
+    assert message in str(error.value)
+    assert "pub_usage.yml" in str(error.value)
+
+
+def test_only_open_tables_have_small_cells(contracts: Contracts, project: Path) -> None:
+    said = "small_cells: {count: readings, by: usage_date, cell: office_code, total: all}\n"
+    write(project, mart_usage__said=f"{MART_SAID}{said}")
+    with pytest.raises(ConfigurationError, match="mart_usage is not in the open edition"):
+        generated_files(contracts, project)
+
+
 def test_a_reference_lends_its_text_and_a_wrong_word_is_named(contracts: Contracts, project: Path) -> None:
     write(project, dim_office=FACT.replace("reading_id", "office_id"))
     write(project, dim_office__said="description: 办公点 · O.\ngrain: one\nkey: office_id\n"

@@ -16,13 +16,18 @@ rules as (
     select * from {{ ref('ref_surveillance_closing') }}
 ),
 
+withheld as (
+    select * from {{ ref('ref_withheld_week') }}
+),
+
 span as (
     select min(reported_date) as first_date
     from reports
 ),
 
--- Weeks that are closed: no report made from `closing_date` on counts.
-closed as (
+-- No report made from `closing_date` on counts. Of a week that began before the first
+-- report not all cases are known: it is never shown.
+dated as (
     select
         weeks.disease_code,
         weeks.town_code,
@@ -33,25 +38,29 @@ closed as (
         {{ add_days(
             'weeks.week_start_date',
             'rules.close_after_days + rules.settle_days + 7'
-        ) }} as shown_from_date
+        ) }} as shown_from_date,
+        weeks.week_start_date >= span.first_date
+        and withheld.disease_code is null as is_whole
     from weeks
-    inner join span on weeks.week_start_date >= span.first_date
+    cross join span
     inner join rules
         on
             weeks.week_start_date >= rules.valid_from
             and (
                 rules.valid_to is null or weeks.week_start_date < rules.valid_to
             )
-    where
-        {{ add_days('weeks.week_start_date', 'rules.close_after_days + 7') }}
-        <= {{ as_of() }}
+    left join withheld
+        on
+            weeks.disease_code = withheld.disease_code
+            and weeks.week_start_date = withheld.week_start_date
+            and withheld.withheld_from <= {{ as_of() }}
 ),
 
 closings as (
     select distinct
         week_start_date,
         closing_date
-    from closed
+    from dated
 ),
 
 report_weeks as (
@@ -122,21 +131,23 @@ counted as (
 final as (
     select
         {{ natural_key([
-            'closed.disease_code', 'closed.town_code', 'closed.week_start_date'
+            'dated.disease_code', 'dated.town_code', 'dated.week_start_date'
         ]) }} as notifiable_week_id,
-        closed.disease_code,
-        closed.town_code,
-        closed.place_id,
-        closed.week_start_date,
-        closed.closing_date,
-        closed.shown_from_date,
+        dated.disease_code,
+        dated.town_code,
+        dated.place_id,
+        dated.week_start_date,
+        dated.closing_date,
+        dated.shown_from_date,
+        dated.closing_date <= {{ as_of() }} as is_closed,
+        dated.shown_from_date <= {{ as_of() }} and dated.is_whole as is_shown,
         coalesce(counted.cases, 0) as cases
-    from closed
+    from dated
     left join counted
         on
-            closed.disease_code = counted.disease_code
-            and closed.town_code = counted.town_code
-            and closed.week_start_date = counted.week_start_date
+            dated.disease_code = counted.disease_code
+            and dated.town_code = counted.town_code
+            and dated.week_start_date = counted.week_start_date
 )
 
 select * from final
