@@ -55,6 +55,7 @@ _CHANGED_KEY = (
 )
 logging.getLogger("asyncssh").setLevel(logging.WARNING)  # it names every file and login at INFO
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -87,6 +88,8 @@ class _Opened:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            # Requests that were under way when a session broke fail after it: the session has told why.
+            self._loop.set_exception_handler(lambda _, context: log.debug("%s", context.get("message")))
             self._thread = threading.Thread(target=self._loop.run_forever, name="sftp", daemon=True)
             self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from ingestion.settings import Settings
-from tests.support.card_tables import CARDS, card_tables
+from tests.acceptance.card_tables import CARDS, card_tables
 from tests.support.cell_attack import Attack, Row
 from warehouse.build.report import SmallCells
 from warehouse.gate.small_cells import broken

@@ -130,9 +130,10 @@ async def _serve(server: SftpServer, ready: threading.Event, stop: asyncio.Event
     await stop.wait()
     outer.close()
     inner.close()
-    for task in tuple(tasks):
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*others, return_exceptions=True)
     await inner.wait_closed()
 
 

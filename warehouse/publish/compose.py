@@ -20,6 +20,7 @@ from ingestion.store.reading import store_errors
 from warehouse.build.report import BuildReport, CheckRun, Relation
 from warehouse.content.measure import BUILD, TableContent, day_expression, days_filter, relation
 from warehouse.gate.accepted import AcceptedFailure, load_register
+from warehouse.publish.beside import Beside
 from warehouse.publish.plan import Plan, ProductPlan
 from warehouse.release import editions
 from warehouse.release.manifest import TableEntry
@@ -38,7 +39,13 @@ class Composer:
     """
 
     def __init__(
-        self, lake: Lake, connection: duckdb.DuckDBPyConnection, plan: Plan, report: BuildReport, accepts: Accepts
+        self,
+        lake: Lake,
+        connection: duckdb.DuckDBPyConnection,
+        plan: Plan,
+        report: BuildReport,
+        accepts: Accepts,
+        beside: Beside,
     ) -> None:
         """`accepts(product, check)` is the register entry that applies today, or None."""
         self.lake = lake
@@ -46,6 +53,7 @@ class Composer:
         self.plan = plan
         self.report = report
         self.accepts = accepts
+        self.beside = beside
         self.clean: set[tuple[str, str]] = set()
         """Tables (and how their product is chosen) in which warehouse.publish.internal_facts found nothing."""
         self.catalogue = _catalogue(report)
@@ -163,6 +171,8 @@ class Composer:
         others.
         """
         child, parent = self.plan.product_of(rel.child), self.plan.product_of(rel.parent)
+        if self._is_across(rel):
+            return self._judge_across(check, rel, child, parent)
         if (
             not (self._is_public_table(rel.child) and self._is_public_table(rel.parent))
             or child is None
@@ -176,6 +186,36 @@ class Composer:
         if parent.choice == "fresh" and not child.current and self.plan.source(rel.child) is not None:
             return self._verdict(check, parent, self._orphans_of_lost_keys(rel))
         return None
+
+    def _is_across(self, rel: Relation) -> bool:
+        """Is one side of it in this edition and the other in another one, of which one is restricted?"""
+        models = [self.plan.models[name] for name in (rel.child, rel.parent) if name in self.plan.models]
+        other = [model for model in models if not self._is_public_table(model.name) and editions.of_model(model)]
+        one_each = len(models) - len(other) == len(other) == 1
+        return one_each and any(model.restricted for model in models) and self.plan.edition != editions.OPEN
+
+    def _judge_across(
+        self, check: CheckRun, rel: Relation, child: ProductPlan | None, parent: ProductPlan | None
+    ) -> tuple[ProductPlan, str] | None:
+        """As `_judge_relation`, between a fresh table and what readers of another edition have and keep."""
+        other = self.plan.models[rel.parent if self._is_public_table(rel.child) else rel.child]
+        mine = child if other.name == rel.parent else parent
+        if mine is None or mine.choice != "fresh" or self.beside.is_current(other):
+            return None
+        entry = self.beside.table(other)
+        if entry is None and mine is child:
+            return mine, f"check {check.name}: {rel.parent}, which {rel.child} refers to, was never released"
+        if entry is None:
+            return None
+        rows = facts_query(self.lake, entry) if entry.is_view else f"select * from {self.beside.file_table(other)}"
+        built = relation(rel.child if mine is child else rel.parent)
+        children, parents = (built, f"({rows})") if mine is child else (f"({rows})", built)
+        column, key = identifier(rel.column), identifier(rel.parent_column)
+        orphans = self.count(
+            f"""select count(*) from {children} as child where {column} is not null and {column} not in
+                (select {key} from {parents} as parent where {key} is not null)"""
+        )
+        return self._verdict(check, mine, orphans)
 
     def _verdict(self, check: CheckRun, newer: ProductPlan, failures: int) -> tuple[ProductPlan, str] | None:
         accepted = self.accepts(check.product or newer.name, check.name)

@@ -32,6 +32,7 @@ from warehouse.content.measure import ENGINE, measure, open_build
 from warehouse.gate.privacy import RULES_VERSION
 from warehouse.publish import approval, comments, legacy, withdraw
 from warehouse.publish.assemble import TableFailed, making
+from warehouse.publish.beside import Beside
 from warehouse.publish.compose import PARENT, Composer, accepted_today, facts_query
 from warehouse.publish.ended import Ended, Shown
 from warehouse.publish.entry import materialised, table_entry
@@ -219,7 +220,8 @@ class _Release:
             if parent is not None:
                 path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
                 connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
-            composer = Composer(lake, connection, plan, self.report, accepted_today(lake))
+            beside = Beside(lake, connection, scratch, self.candidate.verdicts, self.held_back)
+            composer = Composer(lake, connection, plan, self.report, accepted_today(lake), beside)
             is_parent_legacy = parent is not None and parent.id in legacy_ids
             showing = Showing(composer, Ended.by_build(connection, self.report, self.today))
             earlier = comments.from_catalogue(connection, PARENT) if parent else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.card_tables import card_contract
+from tests.acceptance.card_tables import card_contract
 from tests.support.conforming import Maker, make
 
 __all__ = ["make"]

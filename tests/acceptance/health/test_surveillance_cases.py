@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.card_tables import CARDS, card_contract, card_tables
+from tests.acceptance.card_tables import CARDS, card_contract, card_tables
 from tests.support.model_tables import ModelTables
 
 AS_OF = "2026-03-31"

@@ -18,7 +18,7 @@ import pytest
 from infra.simulator.city import City
 from infra.simulator.feeds.wjj import notifiable_disease_card
 from infra.simulator.health_truth import accepted, health_effects
-from tests.support.card_tables import CARDS, card_tables
+from tests.acceptance.card_tables import CARDS, card_tables
 from tests.support.model_tables import ModelTables
 
 LAST_DAY = "2026-03-06"

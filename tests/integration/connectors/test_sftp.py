@@ -56,7 +56,7 @@ def with_connection(made: Lake, uri: str) -> Lake:
 def feed(**said: Any) -> Contract:
     source = {
         "connector": "sftp", "connection": "office", "path": "readings_{interval:%Y%m%d}*.csv", "settle_seconds": 1,
-        "timeouts": {"connect": 5, "read": 2, "total": 20}, "attempts": 4,
+        "timeouts": {"connect": 20, "read": 20, "total": 120}, "attempts": 4,
     }  # fmt: skip
     return contract(source={**source, **said})
 
@@ -322,7 +322,7 @@ def test_a_wrong_password_and_a_server_away(made: Lake, server: SftpServer) -> N
 def test_a_server_that_is_silent_is_given_up(made: Lake, server: SftpServer) -> None:
     put(server, NAME, rows("ab"))
     server.on_read = lambda path, offset: time.sleep(0.6)
-    of = feed(timeouts={"connect": 2, "read": 0.3, "total": 10}, attempts=2)
+    of = feed(timeouts={"connect": 20, "read": 0.3, "total": 60}, attempts=2)
     assert "stopped answering" in str(problem(made, of))
 
 

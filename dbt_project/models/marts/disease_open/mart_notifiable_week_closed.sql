@@ -39,10 +39,9 @@ dated as (
             'weeks.week_start_date',
             'rules.close_after_days + rules.settle_days + 7'
         ) }} as shown_from_date,
-        weeks.week_start_date >= span.first_date
+        weeks.week_start_date >= (select span.first_date from span)
         and withheld.disease_code is null as is_whole
     from weeks
-    cross join span
     inner join rules
         on
             weeks.week_start_date >= rules.valid_from

@@ -11,7 +11,7 @@ import pytest
 from infra.compose.store_accounts import POLICIES, policies, policy_of, restricted_products
 
 MODELS = """models:
-- name: fct_visit
+- name: fct_stay
   config: {group: visits, meta: {citylake: {edition: restricted}}}
 - name: mart_visit
   config: {group: visits, meta: {citylake: {day_column: visit_date}}}

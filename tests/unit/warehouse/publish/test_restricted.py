@@ -222,3 +222,36 @@ def test_withdrawing_older_releases_is_finished_after_a_crash(city: SmallCity, m
     city.add_day("2026-03-06")
     assert run(city)["internal"].withdrawn == []
     assert not [key for key in keys_below(city, "editions") if "moving" in key]
+
+
+def test_restricted_rows_refer_to_what_readers_inside_have(city: SmallCity) -> None:
+    """Inside the towns are kept, since their product is blocked: rows of a town that they do not have wait."""
+    city.restricted = {"fct_inspection"}
+    run(city)
+    first = manifest(city, FOOD)
+    city.towns = [("442000001", "石岐"), ("442000009", "新区")]
+    city.add_day("2026-03-05")
+    done = run(city, changed(city.build(), "key_dim_town", status="failed", failures=1))
+    assert done["internal"].kept["places"]
+    assert "check town_known fails on the composed release, 1 failing" in done[FOOD].held_back["food"][0]
+    assert manifest(city, FOOD) == first
+    assert run(city)[FOOD].fresh == ["food"]
+
+
+def test_towns_that_kept_restricted_rows_refer_to_are_not_taken_away_inside(city: SmallCity) -> None:
+    city.restricted = {"fct_inspection"}
+    run(city)
+    city.towns = [city.towns[0], ("442000003", "南区")]
+    city.inspections = {
+        day: [(key, "442000001", remark) for key, _, remark in rows] for day, rows in city.inspections.items()
+    }
+    done = run(city, changed(city.build(), "key_fct_inspection", status="failed", failures=1))
+    assert "check town_known fails on the composed release, 3 failing" in done["internal"].held_back["places"][0]
+    assert run(city)["internal"].fresh == ["places"]
+
+
+def test_a_restricted_table_whose_parent_was_never_released_waits(city: SmallCity) -> None:
+    city.restricted = {"fct_inspection"}
+    done = run(city, changed(city.build(), "key_dim_town", status="failed", failures=1))
+    assert "which fct_inspection refers to, was never released" in done[FOOD].held_back["food"][0]
+    assert done[FOOD].outcome == "nothing_releasable"
