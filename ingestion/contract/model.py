@@ -59,6 +59,14 @@ class Column:
     spec: ColumnSpec = field(default_factory=ColumnSpec)
 
     @property
+    def bronze_type(self) -> str:
+        """The DuckDB type in bronze: what is generalised to a band is text, to a day, month or year a date."""
+        rule = self.spec.deidentify
+        if rule is None or rule.method != "generalise":
+            return self.type
+        return {"birth_band_5y": "VARCHAR", "date": "DATE", "month": "DATE", "year": "DATE"}.get(str(rule.to), self.type)
+
+    @property
     def in_bronze(self) -> bool:
         """Whether the column leaves conform at all."""
         return self.spec.deidentify is None or self.spec.deidentify.method != "drop"

@@ -42,7 +42,7 @@ def source_name(contract: Contract, table: Table) -> str:
 
 def view_columns(table: Table) -> dict[str, str]:
     """Column name to DuckDB type, in the order of the contract, then the lake's own."""
-    return {column.name: column.type for column in table.bronze_columns} | lake_columns(table)
+    return {column.name: column.bronze_type for column in table.bronze_columns} | lake_columns(table)
 
 
 def lake_columns(table: Table) -> dict[str, str]:

@@ -57,7 +57,7 @@ class Fact:
         return f"{{{{ natural_key([{lines}\n        ]) }}}} as {self.id}"
 
     def _kinds(self) -> dict[str, tuple[str | None, str]]:
-        types = {column.name: column.type for column in self.staging.table.columns}
+        types = {column.name: column.bronze_type for column in self.staging.table.columns}
         return {name: (types.get(bronze), bronze) for name, (bronze, _) in self.staging.columns.items()}
 
     def declared(self, *, calendar: bool) -> Declaration:

@@ -107,6 +107,25 @@ def test_raw_values_reach_no_bronze_byte(make: Any) -> None:
         assert value.encode() not in bronze
 
 
+@pytest.mark.parametrize(
+    ("kind", "to", "sent"),
+    [
+        ("VARCHAR", "birth_band_5y", "442000198506153320"),
+        ("VARCHAR", "division_6", "442000101"),
+        ("DATE", "birth_band_5y", "1985-06-15"),
+        ("DATE", "month", "1985-06-15"),
+        *(("TIMESTAMP", to, "1985-06-15 09:31:00") for to in ("hour", "date", "month", "year")),
+        *(("TIMESTAMPTZ", to, "1985-06-15 09:31:00") for to in ("hour", "date", "month", "year")),
+    ],
+)
+def test_bronze_has_the_type_that_the_column_says(make: Any, kind: str, to: str, sent: str) -> None:
+    column = make.column("value", kind, deidentify=make.deidentify("generalise", to=to))
+    contract = make.contract(make.table(make.column("id", "INTEGER", primary_key=1), column))
+    bronze = make.conform(contract, f"id,value\n1,{sent}\n".encode()).tables["t"].bronze
+    found = duckdb.execute("select typeof(value) from read_parquet(?)", [str(bronze)]).fetchone()
+    assert found == ({"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}.get(column.bronze_type, column.bronze_type),)
+
+
 def test_more_values_than_are_remembered(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingestion.conform.pseudonymise._MAX_CACHED", 5)
     monkeypatch.setattr("ingestion.parsers.records.CHUNK", 64)
