@@ -13,6 +13,7 @@ SCRIPTS = (
     ("ndjson", "--rows", "1000000"),
     ("ndjson", "--rows", "12000000", "--times", "1"),
     ("fhir",),
+    ("hl7_messages",),
     ("xml_records",),
     ("release",),
     ("compaction",),
