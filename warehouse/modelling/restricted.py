@@ -89,10 +89,10 @@ class Restricted:
 
     @cached_property
     def _keys(self) -> dict[str, frozenset[tuple[str, str]]]:
-        """The column that tells the rows of a restricted model apart, and those it is made of that do so upstream.
+        """The column that tells the rows of a restricted model apart, and those upstream that it alone is made of.
 
-        None where only several columns do. A released model that is not restricted shows its own key by decision, so
-        nothing beyond it counts.
+        None where only several columns do; nor what refers to another model, which is that one's. A released model
+        that is not restricted shows its columns by decision, so nothing beyond it counts.
         """
         found = {}
         for name in sorted(self._names):
@@ -101,19 +101,17 @@ class Restricted:
                 one = ahead.pop()
                 if one not in seen and (one[0] in self._names or kind_of(one[0]) is None):
                     seen.add(one)
-                    ahead += self._made_of(*one)
-            found[name] = frozenset((model, column) for model, column in seen if self._row_key(model) == [column])
+                    above = self._made_of(*one)
+                    models = [model for model, _ in above]
+                    ahead += [up for up in above if models.count(up[0]) == 1]
+            found[name] = frozenset(seen)
         return found
 
     def _row_key(self, model: str) -> list[str]:
         """The one column that tells its rows apart within a day; empty where it takes several, or refers to another."""
-        if model in self.nodes:
-            said = self.nodes[model].said
-            refers = [name for name, column in said.columns.items() if column.references]
-            rest = [name for name in said.key if name != said.day_column]
-        else:
-            one = self.staging.get(model)
-            refers, rest = [], [name for name in one.key if name != one.day_column] if one else []
+        said = self.nodes[model].said
+        refers = {name for name, column in said.columns.items() if column.references}
+        rest = [name for name in said.key if name != said.day_column]
         return rest if len(rest) == 1 and rest[0] not in refers else []
 
     def _copied(self, model: str, column: str) -> tuple[str, str]:

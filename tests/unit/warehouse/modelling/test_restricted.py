@@ -216,6 +216,16 @@ def test_the_key_upstream_of_a_restricted_model_is_its_key(project: Path) -> Non
     generated_files(shipped, project)
 
 
+def test_the_number_that_a_restricted_key_is_made_of_is_that_key(project: Path) -> None:
+    shipped = load_contracts(office.CONTRACTS)
+    write(project, mart_copy=STAGED, mart_copy__said=COPY_SAID.replace("reading_id", "read_at"))
+    generated_files(shipped, project)
+    write(project, fct_reading=FACT.replace("(['office_code', 'read_at'])", "(['read_at'])"))
+    assert "mart_copy.yml: columns: read_at: made of the key of the restricted fct_reading" in problems(
+        shipped, project
+    )
+
+
 def test_a_restricted_summary_closes_no_table_that_it_is_made_of(project: Path) -> None:
     shipped = load_contracts(office.CONTRACTS)
     write(project, fct_reading__said=FACT_SAID, mart_usage__said=f"{MART_SAID}edition: restricted\n")
