@@ -63,7 +63,10 @@ def selected(sql: str) -> list[Selected]:
     if ctes.get("final") is None:
         raise NotReadable("the last CTE must be `final`, a select")
     columns = [_column(item, ctes, models) for item in ctes["final"].selects]
-    origins = made_of(parsed, models)
+    try:
+        origins = made_of(parsed, models)
+    except SqlglotError as error:  # such as one alias for two tables
+        raise NotReadable(f"its columns cannot be followed: {str(error).splitlines()[0]}") from error
     return [replace(column, made_of=found) for column, found in zip(columns, origins, strict=True)]
 
 

@@ -169,6 +169,12 @@ select * from final
     assert "int_person.yml: columns: who: a pseudonym" not in found
 
 
+def test_sql_that_cannot_be_followed_is_refused(contracts: dict[str, Contract], project: Path) -> None:
+    twice = mart("upper(office_code)").replace("    from readings\n", "    from readings\n    cross join readings\n")
+    write(project, mart_copy=twice, mart_copy__said=ROWS_SAID)
+    assert "mart_copy.sql: its columns cannot be followed" in problems(contracts, project)
+
+
 def test_what_counts_or_compares_a_pseudonym_is_none(contracts: dict[str, Contract], project: Path) -> None:
     write(project, mart_usage__said=f"{MART_SAID}edition: restricted\n")
     said = f"{ROWS_SAID}columns:\n  row_no: 行号 · Number.\n  who: 数 · Some.\n  usage_date: 日 · Day.\n"
