@@ -104,9 +104,12 @@ def access_command(
 ) -> None:
     """List who opened restricted editions. Which release, by which command, and what for."""
     from warehouse.actions.opening import openings
+    from warehouse.release.editions import require
 
     session: Session = context.obj
     found = openings(session.lake, limit, edition)
+    if edition is not None and not found:  # one that is gone still has its openings
+        require(session.lake.store, edition)
     if as_json:
         write_json([{"asked": asked, "ended": ended} for asked, ended in found])
         return

@@ -24,7 +24,7 @@ from warehouse.modelling.restricted import Restricted
 from warehouse.modelling.select_list import NotReadable, refs, selected
 from warehouse.modelling.small_cells import small_cells_meta, small_cells_problems
 from warehouse.modelling.sources import source_files
-from warehouse.modelling.staging import Described, Staging, staging_models
+from warehouse.modelling.staging import Described, Staging, bronze, staging_models
 from warehouse.modelling.texts import REPAIR, Compact, is_generated, yaml_text
 
 Entry = dict[str, Any]
@@ -79,8 +79,8 @@ class _Project:
             self.sql[name] = self.models / "marts" / fact.staging.contract.product / f"{name}.sql"
             self.nodes[name] = Node(selected(fact.sql()), [fact.staging.name], fact.declared(calendar=calendar))
         known = {name: _texts(self.staging[name]) for name in generated} | self._seeds()
-        bronze = {_bronze(name): _texts(one) for name, one in self.staging.items() if one.spec.hand_written}
-        self.inheritance = Inheritance(known | bronze, self.nodes)
+        received = {bronze(name): _texts(one) for name, one in self.staging.items() if one.spec.hand_written}
+        self.inheritance = Inheritance(known | received, self.nodes)
 
     def files(self) -> dict[Path, str]:
         folders: dict[Path, list[Entry]] = {}
@@ -127,7 +127,7 @@ class _Project:
         except NotReadable as error:
             self._wrong(self.sql[name], "", str(error))
             return None
-        reads = refs(sql) + [_bronze(name)] * (name in self.staging)
+        reads = refs(sql) + [bronze(name)] * (name in self.staging)
         return Node(selects, reads, said) if said else None
 
     def _seeds(self) -> dict[str, Texts]:
@@ -179,11 +179,6 @@ class _Project:
                 left="no file was written",
                 next_step=f"correct the lines above, then: {REPAIR}",
             )
-
-
-def _bronze(name: str) -> str:
-    """What a hand-written staging model inherits from: the columns of its table under their names in it."""
-    return f"{name} (bronze)"
 
 
 def _texts(one: Staging) -> Texts:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from warehouse.modelling.made_of import MACRO, Origin, made_of
+
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _REF = re.compile(r"\{\{\s*ref\(\s*'(\w+)'\s*\)\s*\}\}")
 _JINJA = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?")
 _ONLY_JINJA = re.compile(r"\(\s*\{\{[^{}]*\}\}\s*\)")
 _LAST_LINE = "select * from final"
 
@@ -28,11 +32,15 @@ class NotReadable(ValueError):
 
 @dataclass(frozen=True)
 class Selected:
-    """One column: its name; if it is a copy, the column's name in `model`, or where no model is known its name."""
+    """One column: its name; if it is a copy, the column's name in `model`, or where no model is known its name.
+
+    `made_of` are all columns that its value is made of, copied or not.
+    """
 
     name: str
     copies: str | None = None
     model: str | None = None
+    made_of: frozenset[Origin] = field(default=frozenset(), compare=False)
 
 
 def refs(sql: str) -> list[str]:
@@ -45,16 +53,28 @@ def selected(sql: str) -> list[Selected]:
     if not sql.rstrip().endswith(_LAST_LINE):
         raise NotReadable(f"the last line must be `{_LAST_LINE}`")
     # A CTE that is one macro (a spine of days) has columns nobody else describes.
-    text = _ONLY_JINJA.sub("(select jinja())", _COMMENT.sub("", sql))
+    text = _ONLY_JINJA.sub(f"(select {MACRO}())", _COMMENT.sub("", sql))
     models = refs(text)
     try:
-        parsed = sqlglot.parse_one(_JINJA.sub("jinja()", _REF.sub(r"\1", text)), dialect="duckdb")
+        parsed = sqlglot.parse_one(_JINJA.sub(_macro, _REF.sub(r"\1", text)), dialect="duckdb")
     except SqlglotError as error:
         raise NotReadable(f"cannot be parsed: {str(error).splitlines()[0]}") from error
     ctes = {cte.alias: _first(cte.this) for cte in parsed.find_all(exp.CTE)}
     if ctes.get("final") is None:
         raise NotReadable("the last CTE must be `final`, a select")
-    return [_column(item, ctes, models) for item in ctes["final"].selects]
+    columns = [_column(item, ctes, models) for item in ctes["final"].selects]
+    try:
+        origins = made_of(parsed, models)
+    except SqlglotError as error:  # such as one alias for two tables
+        raise NotReadable(f"its columns cannot be followed: {str(error).splitlines()[0]}") from error
+    return [replace(column, made_of=found) for column, found in zip(columns, origins, strict=True)]
+
+
+def _macro(call: re.Match[str]) -> str:
+    """A macro as a function of the columns that it is given: every name in its quoted arguments."""
+    given = [name for quoted in _QUOTED.findall(call[0]) for name in _NAME.findall("".join(quoted))]
+    columns = [exp.column(*reversed(name.split(".")), quoted=True).sql(dialect="duckdb") for name in given]
+    return f"{MACRO}({', '.join(columns)})"
 
 
 def _first(query: exp.Expr) -> exp.Select:

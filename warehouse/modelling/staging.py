@@ -84,6 +84,11 @@ def staging_models(contracts: Iterable[Contract]) -> dict[str, Staging]:
     return {staging.name: staging for staging in found}
 
 
+def bronze(name: str) -> str:
+    """What a hand-written staging model reads: the columns of its table under their names in it."""
+    return f"{name} (bronze)"
+
+
 def _spec(contract: Contract, table: Table) -> StagingSpec:
     return contract.citylake.tables.get(table.name, TableSpec()).staging
 

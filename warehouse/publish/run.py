@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 from pydantic import Field
 
-from ingestion.errors import CitylakeError, IntegrityError, ObjectNotFound
+from ingestion.errors import CitylakeError, IntegrityError, ObjectNotFound, UnexpectedError
 from ingestion.isolation import combined, raise_unless_unexpected
 from ingestion.keys import PUBLISHED
 from ingestion.sql import literal
@@ -95,8 +95,8 @@ def publish(
 
     Raises LakeBusy (another publisher, a build in progress, a pointer that moved meanwhile),
     IntegrityError (build file, report and receipts disagree; ledger broken). The old release stays then. After an
-    unexpected exception in one edition, or damage to a restricted one, the others are still published; one error at
-    the end names those that failed.
+    unexpected exception in one edition, or damage to a restricted one, the others are still published, the restricted
+    ones only where the internal one did not fail; one error at the end names those that were not.
     """
     settings = lake.settings
     with (
@@ -117,6 +117,9 @@ def publish(
         published: list[Published] = []
         errors: list[CitylakeError] = []
         for edition in all_editions if editions is None else editions:
+            if release.held_back is None and is_restricted(edition):
+                errors.append(UnexpectedError(f"edition {edition} waits, as what {INTERNAL} holds back is not known"))
+                continue
             try:
                 with store_errors(lake.store, "publish"):
                     published.append(release.edition(edition))
@@ -126,6 +129,8 @@ def publish(
                 errors.append(error)  # damage to one restricted edition concerns no other
             except Exception as error:
                 errors.append(raise_unless_unexpected(error, settings, f"publishing edition {edition}"))
+                if edition == INTERNAL:
+                    release.held_back = None
         if errors:
             raise combined(errors)
         return published
@@ -146,8 +151,8 @@ class _Release:
         self.today = lake.city_time().date()
         self.created_at: datetime = ledger.next_time(lake, all_editions)
         self.id = layout.new_release_id(self.created_at, self.report.build_id)
-        self.held_back: dict[str, list[str]] = {}
-        """Products that the internal edition holds back, which is published first."""
+        self.held_back: dict[str, list[str]] | None = {}
+        """Products that the internal edition holds back, which is published first; None where it failed."""
 
     def edition(self, edition: str) -> Published:
         """Compose and publish one edition, unless it is on hold or nothing is new."""
@@ -215,12 +220,13 @@ class _Release:
         if is_restricted(edition):
             with closing(lake.log.connect()) as log:
                 require_no_older(log, self.report, parent)
-        plan = make_plan(edition, self.candidate, parent, self.held_back)
+        held_back = self.held_back or {}
+        plan = make_plan(edition, self.candidate, parent, held_back)
         with lake.scratch() as scratch, closing(open_build(lake)) as connection:
             if parent is not None:
                 path = lake.store.fetch(parent.warehouse.key, scratch / "parent.duckdb")
                 connection.execute(f"attach {literal(path)} as {PARENT} (read_only)")
-            beside = Beside(lake, connection, scratch, self.candidate.verdicts, self.held_back)
+            beside = Beside(lake, connection, scratch, self.candidate.verdicts, held_back)
             composer = Composer(lake, connection, plan, self.report, accepted_today(lake), beside)
             is_parent_legacy = parent is not None and parent.id in legacy_ids
             showing = Showing(composer, Ended.by_build(connection, self.report, self.today))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,28 @@ def test_one_is_opened_for_a_purpose_that_is_listed(
     out = capsys.readouterr().out
     assert "1 openings" in out
     assert "who sent it" in out
+
+
+def test_openings_of_an_edition_that_is_not_there_are_refused(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped name would else read as: nobody opened it."""
+    assert main([*options, "access", "--edition", "restricted/fod"]) == 1
+    refused = capsys.readouterr()
+    assert "there is no edition 'restricted/fod'" in refused.err
+    assert "restricted/food" in refused.err
+    assert refused.out == ""
+
+
+def test_openings_of_an_edition_that_is_gone_are_listed(
+    options: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*options, "sql", "-c", "select 1", *FOOD, "--purpose", "case 12"]) == 0
+    for folder in ("published", "ledger"):
+        shutil.rmtree(tmp_path / "lake-home" / "lake" / folder / "restricted" / "food", ignore_errors=True)
+    capsys.readouterr()
+    assert main([*options, "access", *FOOD]) == 0
+    assert "case 12" in capsys.readouterr().out
 
 
 def test_a_purpose_is_for_restricted_editions_alone(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:

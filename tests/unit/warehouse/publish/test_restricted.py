@@ -14,7 +14,7 @@ from tests.support.small_city import SmallCity, changed
 from warehouse.build.report import BuildReport
 from warehouse.content.measure import BuildContent, measure, open_build
 from warehouse.gate.decide import gate
-from warehouse.publish.plan import Candidate, make_plan
+from warehouse.publish.plan import Candidate, Plan, make_plan
 from warehouse.publish.run import Published, publish
 from warehouse.publish.withdraw import MOVED
 from warehouse.reconcile.release import release as reconcile_release
@@ -130,6 +130,31 @@ def test_what_the_internal_edition_holds_back_the_restricted_one_does_too(city: 
     plan = make_plan(FOOD, candidate, first, held)
     assert (plan.products["food"].choice, plan.products["food"].decision) == ("kept", "held_back")
     assert "the internal edition holds weather back: check mart_total" in plan.products["food"].reasons[-1]
+
+
+def test_restricted_editions_wait_where_the_internal_one_fails(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would have held back is not known then."""
+    run(city)
+    before = {edition: manifest(city, edition).id for edition in ("internal", "open", FOOD, WEATHER)}
+    city.add_day("2026-03-05")
+    report = city.build()
+
+    def failing(edition: str, *rest: object) -> Plan:
+        if edition == editions.INTERNAL:
+            raise ZeroDivisionError
+        return make_plan(edition, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("warehouse.publish.run.make_plan", failing)
+        with pytest.raises(CitylakeError) as raised:
+            run(city, report)
+    assert "publishing edition internal: ZeroDivisionError" in str(raised.value)
+    for edition in (FOOD, WEATHER):
+        assert f"edition {edition} waits, as what internal holds back is not known" in str(raised.value)
+    assert [edition for edition, id in before.items() if manifest(city, edition).id != id] == ["open"]
+    assert run(city, report)[FOOD].fresh == ["food"]
 
 
 def _content(city: SmallCity, report: BuildReport):  # type: ignore[no-untyped-def]
