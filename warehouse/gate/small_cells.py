@@ -53,8 +53,8 @@ def broken(
     """Rule (a key of `RULES`) to the wholes that break it; empty where all is well.
 
     `table` and `earlier`, the same table in earlier releases, are quoted names that the connection can read; an earlier
-    one has the columns that are declared. Wholes that are in one of them only are not compared; where that is all of them,
-    they are another table's, or their columns mean something else.
+    one has the columns that are declared. Wholes that are in one of them only are not compared; where that is all of
+    them, they are another table's, or their columns mean something else.
     """
     by = ", ".join(identifier(column) for column in declared.by)
     read = f"{by}, {identifier(declared.cell)} as cell, {identifier(declared.count)} as people"
@@ -120,13 +120,16 @@ union all
 select name, 'ratio' from whole where bare > 0 or (ratios > 0 and total is null)
 """
 
-# Most wholes are as they were in every earlier release: those are told by one hash, of cell and number as one text (of two
-# arguments DuckDB's hash is a sum of one each, by which numbers that changed places look alike), and left out. Of the others:
-# where no number that is shown differs, what is left out is what every version leaves out, and must be as many people
+# Most wholes are as they were in every earlier release: those are told by one hash and left out. It is of cell and
+# number as one text: DuckDB's of two arguments joins one of each, and numbers that changed places look alike.
+# Of the others: where no number that is shown differs, what is left out is what every version leaves out, and must be as many people
 # as the rule for one table asks. Where one differs, the cases may be others, and every difference counts people.
 _TOGETHER = f"""
 with held as (
-    select version, {{by}}, bit_xor(hash(concat(cell, '|', coalesce(people::varchar, '-')))) as content from {_EARLIER} group by version, {{by}}
+    select
+        version, {{by}},
+        bit_xor(hash(concat(cell, '|', coalesce(people::varchar, '-')))) as content
+    from {_EARLIER} group by version, {{by}}
 ),
 changed as (
     select {{by}} from held group by {{by}}

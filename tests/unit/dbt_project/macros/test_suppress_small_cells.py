@@ -69,7 +69,7 @@ def test_a_number_left_out_can_be_k_or_more_by_what_is_shown(shown: tuple[duckdb
 
 
 def test_who_knows_the_rule_tells_no_number() -> None:
-    """Every whole of four towns that would be shown alike is one to a reader who knows the rule, towns of 0 included."""
+    """He knows of each table shown which wholes of four towns, 0 included, would be shown so."""
     k = 5
     with duckdb.connect() as connection:
         connection.execute(

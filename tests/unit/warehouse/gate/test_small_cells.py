@@ -83,7 +83,11 @@ def test_a_whole_beside_an_earlier_release(earlier: Whole, rule: str | None) -> 
     [
         ({"a": 8, "all": 8}, {"a": 9, "all": 9}, "difference"),
         ({"a": 8, "b": 9, "all": 17}, {"a": 9, "b": 8, "all": 17}, "difference"),
-        ({"a": None, "b": 7, "c": None, "d": 20, "all": 36}, {"a": 7, "b": None, "c": None, "d": 20, "all": 36}, "together"),
+        (
+            {"a": None, "b": 7, "c": None, "d": 20, "all": 36},
+            {"a": 7, "b": None, "c": None, "d": 20, "all": 36},
+            "together",
+        ),
     ],
 )
 def test_numbers_that_changed_places_are_no_less_other_numbers(earlier: Whole, now: Whole, rule: str) -> None:
