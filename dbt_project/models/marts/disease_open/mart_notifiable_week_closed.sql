@@ -20,13 +20,64 @@ withheld as (
     select * from {{ ref('ref_withheld_week') }}
 ),
 
-span as (
-    select min(reported_date) as first_date
+report_days as (
+    select distinct reported_date
     from reports
 ),
 
--- No report made from `closing_date` on counts. Of a week that began before the first
--- report not all cases are known: it is never shown.
+-- Days of reports without a week between them in which none came.
+span_starts as (
+    select reported_date as first_date
+    from (
+        select
+            reported_date,
+            lag(reported_date) over (order by reported_date) as earlier_date
+        from report_days
+    ) as neighbours
+    where
+        earlier_date is null
+        or reported_date > {{ add_days('earlier_date', 7) }}
+),
+
+spans as (
+    select
+        first_date,
+        lead(first_date) over (order by first_date) as next_date
+    from span_starts
+),
+
+ended_spans as (
+    select
+        spans.first_date,
+        spans.next_date,
+        max(report_days.reported_date) as last_date
+    from spans
+    inner join report_days
+        on
+            report_days.reported_date >= spans.first_date
+            and (
+                spans.next_date is null
+                or report_days.reported_date < spans.next_date
+            )
+    group by spans.first_date, spans.next_date
+),
+
+-- Reports came from its Monday to its Sunday: of others not all cases are known, and one
+-- report of long before does not make all weeks since then known.
+whole_weeks as (
+    select distinct weeks.week_start_date
+    from weeks
+    inner join ended_spans
+        on
+            weeks.week_start_date >= ended_spans.first_date
+            and (
+                ended_spans.next_date is null
+                or {{ add_days('weeks.week_start_date', 6) }}
+                <= ended_spans.last_date
+            )
+),
+
+-- No report made from `closing_date` on counts. A week that is not whole is never shown.
 dated as (
     select
         weeks.disease_code,
@@ -39,7 +90,7 @@ dated as (
             'weeks.week_start_date',
             'rules.close_after_days + rules.settle_days + 7'
         ) }} as shown_from_date,
-        weeks.week_start_date >= (select span.first_date from span)
+        whole_weeks.week_start_date is not null
         and withheld.disease_code is null as is_whole
     from weeks
     inner join rules
@@ -48,6 +99,8 @@ dated as (
             and (
                 rules.valid_to is null or weeks.week_start_date < rules.valid_to
             )
+    left join whole_weeks
+        on weeks.week_start_date = whole_weeks.week_start_date
     left join withheld
         on
             weeks.disease_code = withheld.disease_code
