@@ -121,9 +121,9 @@ select name, 'ratio' from whole where bare > 0 or (ratios > 0 and total is null)
 """
 
 # Most wholes are as they were in every earlier release: those are told by one hash and left out. It is of cell and
-# number as one text: DuckDB's of two arguments joins one of each, and numbers that changed places look alike.
-# Of the others: where no number that is shown differs, what is left out is what every version leaves out, and must be as many people
-# as the rule for one table asks. Where one differs, the cases may be others, and every difference counts people.
+# number as one text: DuckDB's of two arguments joins one of each, and numbers that changed places look alike. Of the
+# others: where no number that is shown differs, what is left out is what every version leaves out, and must be as many
+# people as the rule for one table asks. Where one differs, the cases may be others, and every difference counts people.
 _TOGETHER = f"""
 with held as (
     select
