@@ -25,15 +25,17 @@ report_days as (
     from reports
 ),
 
+neighbour_days as (
+    select
+        reported_date,
+        lag(reported_date) over (order by reported_date) as earlier_date
+    from report_days
+),
+
 -- Days of reports without a week between them in which none came.
 span_starts as (
     select reported_date as first_date
-    from (
-        select
-            reported_date,
-            lag(reported_date) over (order by reported_date) as earlier_date
-        from report_days
-    ) as neighbours
+    from neighbour_days
     where
         earlier_date is null
         or reported_date > {{ add_days('earlier_date', 7) }}
@@ -54,16 +56,16 @@ ended_spans as (
     from spans
     inner join report_days
         on
-            report_days.reported_date >= spans.first_date
+            spans.first_date <= report_days.reported_date
             and (
                 spans.next_date is null
-                or report_days.reported_date < spans.next_date
+                or spans.next_date > report_days.reported_date
             )
     group by spans.first_date, spans.next_date
 ),
 
--- Reports came from its Monday to its Sunday: of others not all cases are known, and one
--- report of long before does not make all weeks since then known.
+-- Reports came from its Monday to its Sunday: of others not all cases are known, and
+-- one report of long before does not make all weeks since then known.
 whole_weeks as (
     select distinct weeks.week_start_date
     from weeks
@@ -77,7 +79,7 @@ whole_weeks as (
             )
 ),
 
--- No report made from `closing_date` on counts. A week that is not whole is never shown.
+-- No report made from `closing_date` on counts. A week that is not whole is not shown.
 dated as (
     select
         weeks.disease_code,
