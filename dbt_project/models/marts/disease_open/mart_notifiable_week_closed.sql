@@ -32,36 +32,27 @@ neighbour_days as (
     from report_days
 ),
 
--- Days of reports without a week between them in which none came.
-span_starts as (
-    select reported_date as first_date
+numbered_days as (
+    select
+        reported_date,
+        sum(
+            case
+                when reported_date <= {{ add_days('earlier_date', 7) }} then 0
+                else 1
+            end
+        ) over (order by reported_date) as span_no
     from neighbour_days
-    where
-        earlier_date is null
-        or reported_date > {{ add_days('earlier_date', 7) }}
 ),
 
+-- Days of reports without a week between them in which none came.
 spans as (
     select
-        first_date,
-        lead(first_date) over (order by first_date) as next_date
-    from span_starts
-),
-
-ended_spans as (
-    select
-        spans.first_date,
-        spans.next_date,
-        max(report_days.reported_date) as last_date
-    from spans
-    inner join report_days
-        on
-            spans.first_date <= report_days.reported_date
-            and (
-                spans.next_date is null
-                or spans.next_date > report_days.reported_date
-            )
-    group by spans.first_date, spans.next_date
+        span_no,
+        min(reported_date) as first_date,
+        max(reported_date) as last_date,
+        lead(span_no) over (order by span_no) as next_span_no
+    from numbered_days
+    group by span_no
 ),
 
 -- Reports came from its Monday to its Sunday: of others not all cases are known, and
@@ -69,14 +60,16 @@ ended_spans as (
 whole_weeks as (
     select distinct weeks.week_start_date
     from weeks
-    inner join ended_spans
-        on
-            weeks.week_start_date >= ended_spans.first_date
+    where exists (
+        select 1
+        from spans
+        where
+            weeks.week_start_date >= spans.first_date
             and (
-                ended_spans.next_date is null
-                or {{ add_days('weeks.week_start_date', 6) }}
-                <= ended_spans.last_date
+                spans.next_span_no is null
+                or {{ add_days('weeks.week_start_date', 6) }} <= spans.last_date
             )
+    )
 ),
 
 -- No report made from `closing_date` on counts. A week that is not whole is not shown.
@@ -92,7 +85,10 @@ dated as (
             'weeks.week_start_date',
             'rules.close_after_days + rules.settle_days + 7'
         ) }} as shown_from_date,
-        whole_weeks.week_start_date is not null
+        weeks.week_start_date in (
+            select whole_weeks.week_start_date
+            from whole_weeks
+        )
         and withheld.disease_code is null as is_whole
     from weeks
     inner join rules
@@ -101,8 +97,6 @@ dated as (
             and (
                 rules.valid_to is null or weeks.week_start_date < rules.valid_to
             )
-    left join whole_weeks
-        on weeks.week_start_date = whole_weeks.week_start_date
     left join withheld
         on
             weeks.disease_code = withheld.disease_code
