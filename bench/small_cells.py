@@ -53,15 +53,15 @@ def make(folder: Path, history: int) -> Lake:
 
 def earlier_versions(lake: Lake, table: str, versions: int) -> None:
     """Keep the table's counts as if it had been shown with fewer weeks before."""
-    folder = keys.edition_cells("open", table)
-    (kept, *_) = lake.store.list(folder)
+    folder, week = keys.edition_cells("open", table), '"by:week_start_date"'
+    kept = next(info for info in lake.store.list(folder) if info.key.endswith(".parquet"))
     with duckdb.connect() as connection, lake.scratch() as scratch:
         connection.execute(f"create table shown as select * from {literal(lake.store.url(kept.key))}")
         for number in range(versions):
             path = scratch / f"{number}.parquet"
             older = timedelta(days=7 * number)
             connection.execute(
-                f"copy (from shown where by_1 <= (select max(by_1) from shown) - interval ({older.days}) day)"
+                f"copy (from shown where {week} <= (select max({week}) from shown) - interval ({older.days}) day)"
                 f" to {literal(path)} (format parquet)"
             )
             lake.store.put_file(keys.edition_cells("open", table, f"earlier-{number}"), path)

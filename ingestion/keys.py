@@ -180,10 +180,18 @@ def action_entry(at: datetime, action: str, event: str) -> str:
     return f"{action_folder(f'at={moment:%Y-%m-%d}')}/{moment:%Y%m%dT%H%M%S%fZ}-{safe_name(action)}-{event}.json"
 
 
-def edition_cells(edition: str, table: str, content: str | None = None) -> str:
-    """Counts that an open table has shown, under the hash of its rows; without a hash the folder of the table."""
-    folder = f"{EDITIONS}/{safe_name(edition)}/cells/{safe_name(table)}"
+def edition_cells(edition: str, table: str | None = None, content: str | None = None) -> str:
+    """Counts that an open table has shown, by the hash of its rows; without it the folder of the table, or of all."""
+    folder = f"{EDITIONS}/{safe_name(edition)}/cells"
+    if table is None:
+        return folder
+    folder = f"{folder}/{safe_name(table)}"
     return folder if content is None else f"{folder}/{safe_name(content)}.parquet"
+
+
+def edition_cells_feed(edition: str, table: str, feed: str) -> str:
+    """An empty object: the open table has shown counts made of this feed, whose rows are not shared."""
+    return f"{edition_cells(edition, table)}/feeds/{safe_name(feed)}"
 
 
 def edition_record(edition: str, release: str | None = None) -> str:

@@ -9,9 +9,10 @@
     is null. Every cell must be there, those with 0 too: zeros are shown, and an absent cell would be known by difference.
 
     The rule (docs/adr/0041): cells of 1 to k-1 are left out. A reader who knows the total knows the sum s of the n cells
-    left out, and that each is at least 1: the largest a cell can be is s - (n - 1). It must reach k, s >= n + k - 1; else
-    the smallest other cell above 0 is left out too, which is always enough, as it adds k or more to s and one to n.
-    Where there is no such cell, the total is left out.
+    left out, and that each is at least 1: the largest a cell can be is s - (n - 1). It must reach k, s >= n + k - 1, and
+    the cells must not all be k - 1, which who knows this rule would tell from s = n * (k - 1). Else the smallest other
+    cell above 0 is left out too, with every cell of the same size, so that no code decides which one it is. That is
+    always enough, as each adds k or more to s and one to n. Where there is no such cell, the total is left out.
 #}
 {% macro suppress_small_cells(cells, by, cell, count, k=5) -%}
     with small as (
@@ -22,12 +23,10 @@
             {{ count }} between 1 and {{ k - 1 }} as is_small,
             cast(sum({{ count }}) over whole as bigint) as total,
             max({{ count }}) over whole as largest,
+            min(case when {{ count }} >= {{ k }} then {{ count }} end) over whole
+                as complement,
             sum(case when {{ count }} < {{ k }} then {{ count }} else 0 end) over whole as small_sum,
-            sum(case when {{ count }} between 1 and {{ k - 1 }} then 1 else 0 end) over whole as small_cells,
-            row_number() over (
-                partition by {{ by | join(', ') }}
-                order by case when {{ count }} >= {{ k }} then 0 else 1 end, {{ count }}, {{ cell }}
-            ) as size_order
+            sum(case when {{ count }} between 1 and {{ k - 1 }} then 1 else 0 end) over whole as small_cells
         from {{ cells }}
         window whole as (partition by {{ by | join(', ') }})
     ),
@@ -35,14 +34,17 @@
     judged as (
         select
             *,
-            small_cells > 0 and small_sum < small_cells + {{ k - 1 }} as is_derivable
+            small_cells > 0 and (
+                small_sum < small_cells + {{ k - 1 }}
+                or small_sum = small_cells * {{ k - 1 }}
+            ) as is_derivable
         from small
     ),
 
     chosen as (
         select
             *,
-            is_small or (is_derivable and {{ count }} >= {{ k }} and size_order = 1) as is_suppressed,
+            is_small or (is_derivable and coalesce({{ count }} = complement, false)) as is_suppressed,
             is_derivable and largest < {{ k }} as is_total_suppressed
         from judged
     )

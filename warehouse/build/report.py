@@ -42,7 +42,7 @@ class SmallCells(Document):
     total. `count` is null where the number is left out; `ratios` are columns made of count and total.
     """
 
-    k: int = Field(ge=2)
+    k: int = Field(ge=5)
     count: str
     by: list[str] = Field(min_length=1)
     cell: str

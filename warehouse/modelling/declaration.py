@@ -96,7 +96,7 @@ class SmallCellsSaid(Declared):
     the total, and has the value `total` in its row. `ratios` are columns made of the count and its total.
     """
 
-    k: int = Field(default=5, ge=2)
+    k: int = Field(default=5, ge=5)
     count: str
     by: Annotated[list[str], BeforeValidator(_listed)] = Field(min_length=1)
     cell: str

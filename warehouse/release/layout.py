@@ -8,6 +8,7 @@ published/internal/facts/<table>/day=<date>/<release id>.parquet    immutable, s
 published/restricted/<product>/…                                    as internal, of one product; readers of its own
 editions/open/releases/<id>.json                                    private whole manifest of a public release
 editions/open/cells/<table>/<hash of rows>.parquet                    counts that an open table has ever shown
+editions/open/cells/<table>/feeds/<feed>                            empty: a feed behind them that is not shared
 editions/open/hold.json                                             the open edition's hold: it names a person
 ledger/<edition>/<sequence:08d>-<event>.json                        append-only
 verdicts/decided=<date>/<time>-<build>.json

@@ -14,7 +14,8 @@ from tests.support.conforming import Maker, make
 __all__ = ["make"]
 
 TABLE = "notifiable_disease_card"
-CITIZEN, NAME, PHONE = "442000199003071233", "测试患者", "13800138000"
+CITIZEN, NAME, PHONE = "44200019900307123X", "测试患者", "13800138000"
+WRONG_DIGIT = "442000199003071233"
 CARD: dict[str, Any] = {
     "card_no": "C1", "revision": 0, "report_type": "初次报告", "id_no": CITIZEN, "sex": "男",
     "birth_date": "1990-03-07",
@@ -33,6 +34,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "diagnosed long ago": ({"diagnosed_at": "2021-03-02T08:00:00+08:00", "onset_date": "2021-03-01"},
                            "diagnosed_within_three_years"),
     "died before onset": ({"death_date": "2026-02-27"}, "death_after_onset"),
+    "free text for an occupation": ({"occupation": "农民张三，电话13800138000"}, "occupation.allowed"),
     "no town of the city": ({"town_code": "440100001"}, "town_code.pattern"),
 }  # fmt: skip
 
@@ -53,6 +55,23 @@ def test_a_bad_card_is_refused_under_its_rule(make: Maker, name: str) -> None:
 def test_a_correction_whose_number_is_zero_is_kept_and_counted(make: Maker) -> None:
     found = conformed(make, CARD | {"report_type": "订正报告"})
     assert (found.accepted, found.flags) == (1, {"correction_has_number": 1})
+
+
+def test_a_number_with_a_wrong_check_digit_is_kept_and_counted(make: Maker) -> None:
+    found = conformed(make, CARD | {"id_no": WRONG_DIGIT})
+    assert (found.accepted, found.flags) == (1, {"resident_check_digit": 1})
+
+
+def test_a_person_is_one_pseudonym_however_the_number_is_written(make: Maker) -> None:
+    found = conformed(make, CARD, CARD | {"card_no": "C2", "id_no": "".join(chr(ord(one) + 0xFEE0) for one in CITIZEN)})
+    assert len({row["resident"] for row in make.rows(found.bronze)}) == 1
+
+
+def test_a_card_keeps_its_key_and_not_its_number(make: Maker) -> None:
+    found = conformed(make, CARD, CARD | {"revision": 1, "report_type": "订正报告"}, CARD | {"card_no": "C2"})
+    keys = [row["card_no"] for row in make.rows(found.bronze)]
+    assert keys[0] == keys[1] != keys[2]
+    assert {"C1", "C2"}.isdisjoint(keys)
 
 
 def test_nothing_of_the_person_is_kept(make: Maker) -> None:

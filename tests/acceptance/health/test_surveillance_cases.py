@@ -38,6 +38,7 @@ REPORTS: list[tuple[str, int, str, str | None, str, str, bool]] = [
     ("moved-in-time", 1, "IDIA", TANZHOU, "2026-03-11 08:00", "2026-03-22 23:59", False),
     ("moved-late", 0, "IDIA", TANZHOU, "2026-03-03 08:00", "2026-03-03 09:00", False),
     ("moved-late", 1, "IDIA", TANZHOU, "2026-03-11 08:00", "2026-03-23 00:00", False),
+    ("between", 0, "MEAS", TANZHOU, "2026-03-16 08:00", "2026-03-16 09:00", False),
 ]  # fmt: skip
 ALL_DISEASES = set("PLAGUE CHOL SARS COVID19 POLIO HFPAI DENG TB MEAS FLU HFMD IDIA MUMPS".split())  # noqa: SIM905 - one line
 CLASSES = {
@@ -169,6 +170,24 @@ def test_a_week_that_is_withheld_or_began_before_the_first_report_is_not_shown()
         found = staged(tables, reports).rows("pub_notifiable_weekly", "distinct week_start_date, disease_code")
     assert {week for week, _ in found} == {date(2026, 3, 2)}
     assert {disease for _, disease in found} == {code for code in ALL_DISEASES if code != "TB"}
+
+
+def test_one_report_of_long_before_makes_no_week_whole() -> None:
+    daily = [
+        (f"d{n}", 0, "FLU", TANZHOU, f"2026-03-{n:02} 08:00", f"2026-03-{n:02} 09:00", False) for n in range(2, 31)
+    ]
+    stray = ("stray", 0, "FLU", TANZHOU, "2026-01-05 08:00", "2026-01-05 09:00", False)
+    with duckdb.connect() as connection:
+        tables = staged(card_tables(connection, AS_OF), [stray, *daily])
+        found = tables.rows("mart_notifiable_week_closed", "distinct week_start_date", "is_shown")
+    assert found == [(date(2026, 3, 2),)]
+
+
+def test_hours_of_a_report_are_not_shown_of_fewer_than_five_cards(tables: ModelTables) -> None:
+    told = "coalesce(median_delay_h, highest_delay_h) is not null"
+    assert tables.rows("mart_report_timeliness", "cards", f"cards < 5 and {told}") == []
+    columns = "cards > 5, median_delay_h, highest_delay_h"
+    assert tables.rows("mart_report_timeliness", columns, "managed_as = '丙'") == [(True, 1, 25)]
 
 
 def test_a_class_is_that_of_the_day_of_diagnosis() -> None:

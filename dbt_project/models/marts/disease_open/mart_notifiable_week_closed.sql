@@ -20,13 +20,59 @@ withheld as (
     select * from {{ ref('ref_withheld_week') }}
 ),
 
-span as (
-    select min(reported_date) as first_date
+report_days as (
+    select distinct reported_date
     from reports
 ),
 
--- No report made from `closing_date` on counts. Of a week that began before the first
--- report not all cases are known: it is never shown.
+neighbour_days as (
+    select
+        reported_date,
+        lag(reported_date) over (order by reported_date) as earlier_date
+    from report_days
+),
+
+numbered_days as (
+    select
+        reported_date,
+        sum(
+            case
+                when reported_date <= {{ add_days('earlier_date', 7) }} then 0
+                else 1
+            end
+        ) over (order by reported_date) as span_no
+    from neighbour_days
+),
+
+-- Days of reports without a week between them in which none came.
+spans as (
+    select
+        span_no,
+        min(reported_date) as first_date,
+        max(reported_date) as last_date,
+        lead(span_no) over (order by span_no) as next_span_no
+    from numbered_days
+    group by span_no
+),
+
+-- Reports came from its Monday to its Sunday: of others not all cases are known, and
+-- one report of long before does not make all weeks since then known.
+whole_weeks as (
+    select distinct weeks.week_start_date
+    from weeks
+    where exists (
+        select 1
+        from spans
+        where
+            weeks.week_start_date >= spans.first_date
+            and (
+                spans.next_span_no is null
+                or {{ add_days('weeks.week_start_date', 6) }} <= spans.last_date
+            )
+    )
+),
+
+-- No report made from `closing_date` on counts. A week that is not whole is not shown.
 dated as (
     select
         weeks.disease_code,
@@ -39,7 +85,10 @@ dated as (
             'weeks.week_start_date',
             'rules.close_after_days + rules.settle_days + 7'
         ) }} as shown_from_date,
-        weeks.week_start_date >= (select span.first_date from span)
+        weeks.week_start_date in (
+            select whole_weeks.week_start_date
+            from whole_weeks
+        )
         and withheld.disease_code is null as is_whole
     from weeks
     inner join rules

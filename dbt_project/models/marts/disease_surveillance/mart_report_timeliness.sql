@@ -20,8 +20,9 @@ counted as (
             sum(case when report_within_h = 2 and not is_on_time then 1 else 0 end)
             as bigint
         ) as late_two_hour_cards,
+        count(report_delay_h) as timed_cards,
         cast(median(report_delay_h) as decimal(12, 4)) as median_delay_h,
-        max(report_delay_h) as highest_delay_h
+        cast(ceil(max(report_delay_h)) as integer) as highest_delay_h
     from cases
     group by
         coalesce(first_managed_as, 'unknown'),
@@ -50,8 +51,9 @@ final as (
                         as decimal(9, 6)
                     )
         end as on_time_rate,
-        median_delay_h,
-        highest_delay_h
+        -- Of fewer cards they would be the hours of one card.
+        case when timed_cards >= 5 then median_delay_h end as median_delay_h,
+        case when timed_cards >= 5 then highest_delay_h end as highest_delay_h
     from counted
 )
 

@@ -68,18 +68,55 @@ def test_a_number_left_out_can_be_k_or_more_by_what_is_shown(shown: tuple[duckdb
     assert of_wholes(connection, "total is not null and hidden > 0") > 100
 
 
+def test_who_knows_the_rule_tells_no_number() -> None:
+    """He knows of each table shown which wholes of four towns, 0 included, would be shown so."""
+    k = 5
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"""create table given as
+                select whole: [a, b, c, d], cell: 'c' || i, people: [a, b, c, d][i]
+                from range({k + 5}) as ra (a), range({k + 5}) as rb (b), range({k + 5}) as rc (c),
+                    range({k + 5}) as rd (d), range(1, 5) as ri (i)"""
+        )
+        rendered = Rendered(Settings().dbt_project).macro(
+            "suppress_small_cells", "given", ["whole"], "cell", "people", k
+        )
+        pinned, unsure = connection.sql(
+            f"""with seen as (
+                    select
+                        whole,
+                        any_value(total) as total,
+                        list(people order by cell) as cells,
+                        list(truth order by cell) as truths
+                    from (
+                        select s.*, g.people as truth from ({rendered}) as s inner join given as g using (whole, cell)
+                    )
+                    group by whole
+                ),
+                told as (
+                    select total, cells, i, count(distinct truths[i]) as numbers
+                    from seen, range(1, 5) as r (i) where cells[i] is null group by all
+                )
+                select count(*) filter (numbers = 1), count(*) filter (numbers > 1) from told"""
+        ).fetchall()[0]
+    assert (pinned, unsure > 1000) == (0, True)
+
+
 def test_no_more_is_left_out_than_must_be(shown: tuple[duckdb.DuckDBPyConnection, int]) -> None:
-    """One cell of k or more at most, and only where the small ones are too few; the total only where there is none."""
+    """Cells of one size of k or more, and only where the small ones do not hide each other; else the total."""
     connection, k = shown
     small = f"truth between 1 and {k - 1}"
     wholes = f"""
         select
             count(*) filter (truth >= {k} and people is null) as large,
+            count(*) filter (truth >= {k} and truth = complement) as ties,
             count(*) filter ({small}) as small,
             coalesce(sum(truth) filter ({small}), 0) as small_sum,
             bool_or(is_total_suppressed) as is_bare,
             max(truth) as largest
-        from shown group by whole"""
-    needed = f"(small > 0 and small_sum < small + {k - 1})"
-    wrong = f"large > 1 or (large = 1 and not {needed}) or is_bare <> ({needed} and largest < {k})"
+        from (
+            select *, min(truth) filter (truth >= {k}) over (partition by whole) as complement from shown
+        ) group by whole"""
+    needed = f"(small > 0 and (small_sum < small + {k - 1} or small_sum = small * {k - 1}))"
+    wrong = f"large <> if({needed}, ties, 0) or is_bare <> ({needed} and largest < {k})"
     assert connection.sql(f"select count(*) from ({wholes}) where {wrong}").fetchone() == (0,)

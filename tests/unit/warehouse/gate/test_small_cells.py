@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from warehouse.build.report import SmallCells
-from warehouse.gate.small_cells import RULES, broken, sentence
+from warehouse.gate.small_cells import RULES, Broken, broken, sentence
 
 SAID = SmallCells(k=5, count="people", by=["week"], cell="town", total="all", ratios=["share"])
 Whole = dict[str, int | None]
@@ -27,7 +27,8 @@ def judged(*releases: Whole | dict[str, Whole], share: dict[str, float] | None =
                 if isinstance(cells, dict)
                 for town, people in cells.items()
             ]
-            connection.executemany(f"insert into t{number} values (?, ?, ?, ?)", rows)
+            if rows:
+                connection.executemany(f"insert into t{number} values (?, ?, ?, ?)", rows)
         names = [f"t{number}" for number in range(len(releases))]
         return set(broken(connection, names[0], SAID, names[1:]))
 
@@ -77,6 +78,30 @@ def test_a_whole_beside_an_earlier_release(earlier: Whole, rule: str | None) -> 
     assert judged(earlier, GOOD) & {"difference", "pattern", "together", "cells"} == ({rule} if rule else set())
 
 
+@pytest.mark.parametrize(
+    ("earlier", "now", "rule"),
+    [
+        ({"a": 8, "all": 8}, {"a": 9, "all": 9}, "difference"),
+        ({"a": 8, "b": 9, "all": 17}, {"a": 9, "b": 8, "all": 17}, "difference"),
+        (
+            {"a": None, "b": 7, "c": None, "d": 20, "all": 36},
+            {"a": 7, "b": None, "c": None, "d": 20, "all": 36},
+            "together",
+        ),
+    ],
+)
+def test_numbers_that_changed_places_are_no_less_other_numbers(earlier: Whole, now: Whole, rule: str) -> None:
+    assert judged(now, earlier) == judged(earlier, now) == {rule}
+
+
+def test_a_table_that_has_nothing_of_what_was_shown_is_not_the_same_table() -> None:
+    other: Whole = {"a": None, "b": None, "all": 9}
+    assert judged({"w2": other}, {"w1": GOOD}) == {"stranger"}
+    assert judged({"w2": other, "w1": GOOD}, {"w1": GOOD}) == set()
+    assert judged({"w2": other}, {"w1": GOOD}, {"w2": other}) == set()
+    assert judged({}, {"w1": GOOD}) == set(), "a table that shows nothing gives nothing"
+
+
 def test_three_releases_tell_together_what_no_two_of_them_do() -> None:
     now = {"a": None, "b": None, "c": 6, "d": 6, "e": None, "all": 27}
     second = now | {"a": 5}
@@ -94,5 +119,7 @@ def test_weeks_that_come_or_go_are_not_compared() -> None:
 
 
 def test_what_is_wrong_is_said_without_a_number_of_people() -> None:
-    assert sentence({"derivable": 3}, SAID).startswith("3 totals with their cells show a total from which")
+    said = sentence({"derivable": Broken(3, ("DENG 2026-03-02", "FLU 2026-03-02"))}, SAID)
+    assert said.startswith("3 totals with their cells show a total from which")
+    assert said.endswith("(DENG 2026-03-02, FLU 2026-03-02, …)")
     assert all(text.format(k=5) for text in RULES.values())
