@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ import pytest
 from ingestion.connections import Connection
 from ingestion.connectors import fhir_bulk_export
 from ingestion.connectors.factory import connector_for
+from ingestion.connectors.fetch_errors import FetchError
 from ingestion.connectors.fhir_bulk_manifest import _is_of_request
 from ingestion.contract.extension import ColumnSpec
 from ingestion.contract.model import Column, Contract, Table
@@ -369,6 +371,20 @@ def test_the_request_is_known_in_every_spelling(said: str, is_same: bool) -> Non
 def test_a_version_may_be_said_without_its_last_number(made: Lake, server: FhirServer, version: str) -> None:
     server.said["fhir_version"] = version
     assert ingest_interval(made, feed(server), day(0))[0].outcome == "accepted"
+
+
+def test_a_short_answer_has_the_deadline_too() -> None:
+    """A server that sends a byte now and then keeps nobody for ever."""
+
+    def answer(status: int) -> httpx.Response:
+        return httpx.Response(status, content=iter([b"{", b"}"]), request=httpx.Request("GET", "https://x.example/s"))
+
+    assert fhir_bulk_export.short_body(answer(200), 10, time.monotonic() + 60) == b"{}"
+    assert fhir_bulk_export.short_body(answer(500), 10, time.monotonic() - 1) == b""
+    with pytest.raises(FetchError, match="too slow"):
+        fhir_bulk_export.short_body(answer(200), 10, time.monotonic() - 1)
+    with pytest.raises(FetchError, match="over 1 bytes"):
+        fhir_bulk_export.short_body(answer(200), 1, time.monotonic() + 60)
 
 
 def test_a_limit_is_told_as_the_contract_has_it(made: Lake, server: FhirServer) -> None:
