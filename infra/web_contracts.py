@@ -70,11 +70,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "gaj/traffic_incident.yaml": _paged("gaj", "traffic_incident"),
     "fgj/admin_permit.yaml": _paged("fgj", "admin_permit"),
     "fgj/admin_penalty.yaml": _paged("fgj", "admin_penalty"),
-    # An export is of one day and is not kept: no earlier day is asked for again.
-    "wjj/hospital_a_record.yaml": {
-        "source": {"connector": "fhir_bulk", "connection": "wjj_his_a"},
-        "recapture": "P0D",
-    },
+    "wjj/hospital_a_record.yaml": {"source": {"connector": "fhir_bulk", "connection": "wjj_his_a"}},
     "wjj/hospital_b_visit.yaml": _over_sftp("hospital_b_visit/hospital_b_visit_{interval:%Y%m%d}*.csv"),
     "wjj/lab_report.yaml": _over_sftp("lab_report/lab_report_{interval:%Y%m%d}*.hl7"),
     "wjj/notifiable_disease_card.yaml": _hourly(

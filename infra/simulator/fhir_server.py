@@ -12,7 +12,7 @@ import secrets
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from starlette.requests import Request
@@ -148,13 +148,19 @@ def _members(archive: Path, types: list[str]) -> tuple[str, ...]:
 
 
 def _manifest(export: Export, files: str) -> dict[str, object]:
-    """The manifest as hospital A wrote it, with the addresses of this server and the types that were asked for."""
+    """The manifest as hospital A wrote it, with the addresses of this server and the types that were asked for.
+
+    The hospital writes its file in the day's last hour; an export is of the day's end.
+    """
     if export.archive is None:
         # Nothing is new since that moment.
         said, counts = {"transactionTime": export.since}, {}
     else:
         with zipfile.ZipFile(export.archive) as archive:
             said = json.loads(archive.read(MANIFEST))
+        written = datetime.fromisoformat(said["transactionTime"]).astimezone(LOCAL)
+        midnight = written.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        said["transactionTime"] = midnight.isoformat()
         counts = {entry["url"].rpartition("/")[2]: entry["count"] for entry in said["output"]}
     output = [{"type": name.partition(".")[0], "url": files + name, "count": counts[name]} for name in export.members]
     return {

@@ -27,6 +27,7 @@ from ingestion.conform.typing import checked, cleaned, derived, generalised, is_
 from ingestion.contract.conditions import condition_column, kept_words
 from ingestion.contract.extension import RowRule
 from ingestion.contract.health_formats import FhirFormat
+from ingestion.contract.json_columns import form
 from ingestion.contract.model import Column, Contract, Table
 from ingestion.contract.rules import sent_columns
 from ingestion.contract.table_formats import FixedWidthFormat
@@ -358,6 +359,9 @@ def _beyond(column: Column, value: str, sign: str, bound: Decimal | float, inwar
 
 def _reference_rules(column: Column) -> Iterator[Rule]:
     text = _text(column)
+    if form(str(column.spec.path), column.spec) != "reference":
+        yield Rule(f"{column.name}.reference", _broken(f"not {is_reference(column, text)}"), column.name)
+        return
     contained = is_contained(text)
     yield Rule(
         f"{column.name}.reference", _broken(f"not {is_reference(column, text)} and not {contained}"), column.name

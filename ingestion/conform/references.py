@@ -1,11 +1,12 @@
 """SQL that gives FHIR references one form (R4, 2.3.0): `<server>/<type>/<id>`, or a conditional one.
 
 Relative, absolute and `urn:` references to one resource become equal, so that they join; one below another server's
-base URL stays that server's. The version that a reference names (`/_history/3`) is left out. What is only known by an
-identifier becomes `<server>/<type>?identifier=<system>|<value>`, unescaped: a conditional reference, a logical one
-(`{"identifier": …}`, which `ingestion.parsers.json_paths` reads as a conditional one), or a resource's own identifier.
-A text that is no reference to the declared type gives NULL, which breaks the rule `<column>.reference`; one that leads
-into its own record (`#contained`) breaks `<column>.contained`.
+base URL stays that server's, in one spelling: `https`, the host in lower case, no default port, no doubled slash. The
+version that a reference names (`/_history/3`) is left out. What is only known by an identifier becomes
+`<server>/<type>?identifier=<system>|<value>`, unescaped: a conditional reference, a logical one (`{"identifier": …}`,
+which `ingestion.parsers.json_paths` reads as a conditional one), or a resource's own identifier. A text that is no
+reference to the declared type gives NULL, which breaks the rule `<column>.reference`; one that leads into its own
+record (`#contained`) breaks `<column>.contained`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from ingestion.sql import literal
 
 _ID = "[A-Za-z0-9.-]{1,64}"
 """FHIR R4, 2.24.0.1, data type id."""
-_BASE, _VERSION = r"(?:(https?://[^\s?#]+)/)?", f"(?:/_history/{_ID})?"
+_BASE, _VERSION = r"(?:((?i:https?)://[^\s?#]+)/)?", f"(?:/_history/{_ID})?"
 _URN = rf"urn:(?:uuid|oid):({_ID})"
-_SCHEME = re.compile(r"^https?://")
+_SITE = "^(?i:(?:http://([^/]*?)(?::80)?|https://([^/]*?)(?::443)?))(/.*)?$"
+"""A base URL: its host and port, but for a default port, and its path."""
 
 
 def is_reference(column: Column, text: str) -> str:
@@ -46,9 +48,8 @@ def read_reference(column: Column, text: str, server: str) -> str:
     if reads == "identifier":
         system = column.spec.choose.equals if column.spec.choose else ""
         return f"{own} || {literal(f'?identifier={system}|')} || {text}"
-    # The protocol is no part of a server's identity: http and https mean the same resources (R4, 3.1.0.1.2).
-    is_own = f"(r.base = '' or regexp_replace(r.base, '^https?://', '') = {literal(_SCHEME.sub('', server))})"
-    base = f"case when {is_own} then {literal(server)} else r.base end"
+    own_base = f"r.base = '' or {_site('r.base')} = {literal(_site_of(server))}"
+    base = f"case when {own_base} then {literal(server)} else 'https://' || {_site('r.base')} end"
     # What is escaped in no way that gives text stays as it was sent.
     known = "coalesce(try(url_decode(r.identifier)), r.identifier)"
     what = f"case when r.id <> '' then '/' || r.id else '?identifier=' || {known} end"
@@ -59,6 +60,19 @@ def read_reference(column: Column, text: str, server: str) -> str:
     )
     urn = f"{own} || '/' || regexp_extract({text}, {literal(_URN)}, 1)"
     return f"case when regexp_full_match({text}, {literal(_URN)}) then {urn} else {literally} end"
+
+
+def _site(base: str) -> str:
+    """SQL: a base URL without what says nothing of which server it is (http and https are one: R4, 3.1.0.1.2)."""
+    host = f"lower(regexp_replace({base}, {literal(_SITE)}, '\\1\\2'))"
+    path = f"regexp_replace({base}, {literal(_SITE)}, '\\3')"
+    return f"{host} || rtrim(regexp_replace({path}, '/+', '/', 'g'), '/')"
+
+
+def _site_of(server: str) -> str:
+    found = re.fullmatch(_SITE.strip("^$"), server)
+    host, other, path = found.groups(default="") if found else (server, "", "")
+    return (host + other).lower() + re.sub("/+", "/", path).rstrip("/")
 
 
 def is_contained(text: str) -> str:

@@ -43,13 +43,17 @@ class ConformedTable:
 
 @dataclass(frozen=True)
 class Conformed:
-    """Result of conforming one payload. `row_hash` is over all tables and independent of the order of rows."""
+    """Result of conforming one payload. `row_hash` is over all tables and independent of the order of rows.
+
+    `doubt`: why the payload may be incomplete, by what it says itself.
+    """
 
     tables: dict[str, ConformedTable]
     ignored_members: tuple[str, ...]
     key_version: int
     row_hash: str
     split: Split | None = None
+    doubt: str | None = None
 
     @property
     def part_numbers(self) -> list[int]:

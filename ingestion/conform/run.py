@@ -92,9 +92,8 @@ class _Read:
     """A small payload read whole: the one segment of each of its tables (None: the table has no record)."""
 
     payload: Payload
-    sources: tuple[Source, ...]
+    opened: OpenedPayload
     segments: tuple[Segment | None, ...]
-    ignored_members: tuple[str, ...]
 
     @property
     def size(self) -> int:
@@ -129,7 +128,7 @@ class _Session:
         with self._refusals(payload):
             opened = self._opened(payload)
             tables = {source.table.name: self._table(payload, source) for source in opened.sources}
-            return replace(self._checked(tables, opened.sources, opened.ignored_members), split=payload.split)
+            return replace(self._checked(tables, opened), split=payload.split)
 
     def conform_small(self, payloads: Sequence[Payload]) -> list[Conformed | Exception]:
         """See the function `conform_small`."""
@@ -162,12 +161,12 @@ class _Session:
                     results[number] = self.conform(whole.payload)
                     continue
                 with self._refusals(whole.payload):
-                    parts = [evaluated.pop(0) for _ in whole.sources]
+                    parts = [evaluated.pop(0) for _ in whole.opened.sources]
                     tables = {
                         source.table.name: self._small_table(whole.payload, source, part)
-                        for source, part in zip(whole.sources, parts, strict=True)
+                        for source, part in zip(whole.opened.sources, parts, strict=True)
                     }
-                    results[number] = self._checked(tables, whole.sources, whole.ignored_members)
+                    results[number] = self._checked(tables, whole.opened)
             except Exception as error:
                 results[number] = error
         return results
@@ -189,14 +188,14 @@ class _Session:
             found.append(next(segments, None))
             if next(segments, None) is not None:
                 return None
-        return _Read(payload, opened.sources, tuple(found), opened.ignored_members)
+        return _Read(payload, opened, tuple(found))
 
     def _evaluate(self, read: Iterable[_Read]) -> list[_Part] | None:
         """The evaluated segments of all tables of all payloads, in order; None where a pass failed."""
         listed = [
             (self._evaluator(source.table), segment, self._content_date(whole.payload))
             for whole in read
-            for source, segment in zip(whole.sources, whole.segments, strict=True)
+            for source, segment in zip(whole.opened.sources, whole.segments, strict=True)
         ]
         found: dict[int, _Part] = {}
         try:
@@ -262,11 +261,11 @@ class _Session:
     def _content_date(self, payload: Payload) -> date:
         return payload.content_as_of.astimezone(self._contract.calendar.zone).date()
 
-    def _checked(
-        self, tables: dict[str, ConformedTable], sources: Sequence[Source], ignored_members: tuple[str, ...]
-    ) -> Conformed:
-        conformed = Conformed(tables, ignored_members, self._keys.version, rows_of_all(tables))
-        _check_delivery(self._contract, conformed, sources)
+    def _checked(self, tables: dict[str, ConformedTable], opened: OpenedPayload) -> Conformed:
+        conformed = Conformed(
+            tables, opened.ignored_members, self._keys.version, rows_of_all(tables), doubt=opened.doubt
+        )
+        _check_delivery(self._contract, conformed, opened.sources)
         return conformed
 
     @contextmanager

@@ -158,8 +158,22 @@ def _years(family: str, zone: str) -> tuple[str, str]:
     return "timestamptz '1000-01-02 00:00:00+00'", literal(datetime.fromisoformat(f"{_LAST_MOMENT}+00:00") - ahead)
 
 
+_BY_IDENTIFIER = r"(?s)^(.*?\?identifier=[^|]*\|?)(.*)$"
+"""A reference by an identifier: the text up to its value, and the value (`ingestion.conform.references`)."""
+
+
 def normalised(column: Column, value: str) -> str:
-    """SQL for the value after the contract's `normalise` steps. `nfkc` is NFC and folding of full-width characters."""
+    """SQL for the value after the contract's `normalise` steps. `nfkc` is NFC and folding of full-width characters.
+
+    Of a FHIR reference the identifier that it names is normalised, and no server, type or id.
+    """
+    if column.spec.reference is None or not column.spec.normalise:
+        return _stepped(column, value)
+    named, known = (f"regexp_extract({value}, {literal(_BY_IDENTIFIER)}, {group})" for group in (1, 2))
+    return f"case when contains({value}, '?identifier=') then {named} || {_stepped(column, known)} else {value} end"
+
+
+def _stepped(column: Column, value: str) -> str:
     for step in column.spec.normalise:
         if step == "upper":
             value = f"upper({value})"

@@ -36,7 +36,7 @@ class Download:
     """One file, downloaded in one or more attempts. `resumable` is the strong ETag of the partial file at `path`.
 
     `headers` are those of the response that started the file: a 206 response for the remaining bytes need not repeat
-    them (RFC 9110, 15.3.7). `max_bytes` limits the whole file.
+    them (RFC 9110, 15.3.7). `max_bytes` limits the whole file, with `before` bytes of others.
     """
 
     path: Path
@@ -44,6 +44,7 @@ class Download:
     media_types: tuple[str, ...] = ()
     resumable: str | None = None
     headers: httpx.Headers = field(default_factory=httpx.Headers)
+    before: int = 0
 
     def conditions(self) -> dict[str, str]:
         """Request headers that ask for the remaining bytes only; empty where nothing can be resumed."""
@@ -115,7 +116,7 @@ class Download:
 
     def _write(self, response: httpx.Response, offset: int, deadline: float, where: str) -> None:
         declared = response.headers.get("content-length", "")
-        size = offset
+        size = offset + self.before
         if declared.isdigit() and size + int(declared) > self.max_bytes:
             raise FetchError(f"has {size + int(declared):,} bytes, more than the contract's {self.max_bytes:,}", where)
         with self.path.open("r+b" if offset else "wb", buffering=BUFFER) as file:

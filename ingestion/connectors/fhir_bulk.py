@@ -1,7 +1,7 @@
 """Connector for the export of a FHIR server: the resources changed since an interval began, as one delivery.
 
 `fhir_bulk_export` follows an export, `fhir_bulk_manifest` reads what it consists of; here it is kicked off, again where
-it expires, and its files are stored in one archive (`ingestion.parsers.fhir`) with the manifest as it was sent.
+it expires, and its files are stored in one archive (`ingestion.parsers.fhir`) with the manifest, whose URLs are cut.
 Resources that came since the interval's end are in it, too, and again in later ones: an export has no end but its
 transactionTime (docs/adr/0039).
 """
@@ -13,7 +13,6 @@ import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,20 +20,23 @@ from pathlib import Path
 
 import httpx
 
+from ingestion.clocks import shown
 from ingestion.connectors.allowed_hosts import redacted
 from ingestion.connectors.base import Fetched, content_as_of
-from ingestion.connectors.fetch_errors import FetchError
-from ingestion.connectors.fhir_bulk_export import FHIR_JSON, FHIR_NDJSON, Expired, Export
-from ingestion.connectors.fhir_bulk_manifest import ExportFile, ExportManifest, failures
+from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
+from ingestion.connectors.fhir_bulk_export import FHIR_JSON, FHIR_NDJSON, Expired, Export, short_body
+from ingestion.connectors.fhir_bulk_manifest import ExportFile, ExportManifest
 from ingestion.connectors.read_intervals import ReadIntervals
 from ingestion.connectors.scratch import scratch_folder, source_name
 from ingestion.connectors.web import Session
 from ingestion.contract.health_formats import FhirFormat
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import FhirBulk
+from ingestion.errors import ConfigurationError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
 from ingestion.parsers.fhir import MANIFEST
+from ingestion.parsers.fhir_outcomes import doubt, failures
 
 NAME = "fhir_bulk/1"
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
@@ -54,7 +56,15 @@ class FhirBulkConnector:
 
     @cached_property
     def _session(self) -> Session:
-        return Session(self.source, self.lake.connection(self.source.connection))
+        connection = self.lake.connection(self.source.connection)
+        if connection.auth == "query":
+            # A server repeats the request in its manifest, and in the addresses of its files.
+            raise ConfigurationError(
+                f"connection {self.source.connection!r} sends its token in the query, where a FHIR server repeats it",
+                feed=f"{self.contract.department}.{self.contract.feed}",
+                next_step="give the connection `auth` bearer, basic, header or oauth2",
+            )
+        return Session(self.source, connection)
 
     @cached_property
     def _read(self) -> ReadIntervals:
@@ -84,7 +94,8 @@ class FhirBulkConnector:
             deadline = self._session.deadline()
             self._check_version(deadline)
             path = scratch.folder / "export.zip"
-            manifest, doubt = self._exported(asked, path, deadline)
+            ends = None if is_snapshot else interval.end
+            manifest, doubt = self._exported(asked, path, deadline, ends)
             if not manifest.files and contract.citylake.empty == "refuse":
                 log.info("%s has nothing for %s", redacted(asked), interval.id)
                 return []
@@ -121,12 +132,18 @@ class FhirBulkConnector:
             doubt=doubt,
         )
 
-    def _exported(self, asked: httpx.URL, path: Path, deadline: float) -> tuple[ExportManifest, str | None]:
-        """The archive at `path`, from the first export that could be downloaded whole. Raises FetchError."""
+    def _exported(
+        self, asked: httpx.URL, path: Path, deadline: float, ends: datetime | None
+    ) -> tuple[ExportManifest, str | None]:
+        """The archive at `path`, from the first export that could be downloaded whole. Raises FetchError.
+
+        `ends`: when the interval ends, whose whole state it must be of.
+        """
         for left in range(self.source.attempts - 1, -1, -1):
             export = Export.begin(self._session, self.source, asked, deadline)
             try:
                 manifest = export.manifest()
+                self._check_taken_at(manifest, ends, export.status)
                 return manifest, self._stored(export, manifest, path)
             except Expired as error:
                 if not left:
@@ -140,6 +157,17 @@ class FhirBulkConnector:
                 export.end()
         raise FetchError("was not asked: the contract allows no attempt", redacted(asked))
 
+    def _check_taken_at(self, manifest: ExportManifest, ends: datetime | None, status: httpx.URL) -> None:
+        """Raise FetchError where the files are of a moment before the interval's end: what came later would be lost."""
+        if ends is None or not manifest.files or manifest.taken_at >= ends:
+            return
+        zone = self.contract.calendar.zone
+        raise RetryableFetchError(
+            f"exported its state of {shown(manifest.taken_at, zone)}, before the interval ended "
+            f"({shown(ends, zone)}): its clock is behind, or it exports an older copy",
+            redacted(status),
+        )
+
     def _stored(self, export: Export, manifest: ExportManifest, path: Path) -> str | None:
         """Write the archive; returns why the export may be incomplete, by what the server reports."""
         chosen = manifest.of_types(self._types)
@@ -149,18 +177,16 @@ class FhirBulkConnector:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(_entry(MANIFEST), manifest.body)
             for file in sorted(chosen, key=lambda file: file.member):
-                part = export.download(file, manifest, path.with_name("part"), self.source.max_bytes - size)
+                part = export.download(file, manifest, path.with_name("part"), self.source.max_bytes, size)
                 size += part.stat().st_size
                 _add(archive, file, part)
                 if file.section == "error":
-                    count, found = failures(_lines(part))
+                    with part.open("rb") as stream:
+                        count, found = failures(stream)
                     failed += count
                     codes |= {code: codes.get(code, 0) + number for code, number in found.items()}
                 part.unlink()
-        if not failed:
-            return None
-        listed = ", ".join(f"{code} {number:,}" for code, number in sorted(codes.items()))
-        return f"the server reports {failed:,} errors of its export (OperationOutcome: {listed})"
+        return doubt(failed, codes)
 
     def _check_version(self, deadline: float) -> None:
         """Raise FetchError where the server says (CapabilityStatement) that it serves another FHIR version.
@@ -169,7 +195,7 @@ class FhirBulkConnector:
         """
         spec = self.contract.citylake.format
         version = self._served_version(deadline)
-        if version is None or not isinstance(spec, FhirFormat) or version.startswith(f"{spec.version}."):
+        if version is None or not isinstance(spec, FhirFormat) or f"{version}.".startswith(f"{spec.version}."):
             return
         raise FetchError(
             f"serves FHIR {version[:20]}, where the contract declares {spec.version}",
@@ -181,12 +207,8 @@ class FhirBulkConnector:
         url = self._session.url("metadata")
         try:
             with self._session.request("GET", url, deadline, {"accept": FHIR_JSON}) as response:
-                body = bytearray()
-                for piece in response.iter_bytes():
-                    body += piece
-                    if len(body) > _MAX_STATEMENT_BYTES:
-                        return None
-            version = json.loads(bytes(body))["fhirVersion"]
+                body = short_body(response, _MAX_STATEMENT_BYTES, deadline)
+            version = json.loads(body)["fhirVersion"]
         except FetchError as error:
             log.info("the server's CapabilityStatement was not had: %s", error)
             return None
@@ -201,7 +223,7 @@ def _shown(url: httpx.URL) -> str:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A member with fixed time and attributes, so that the same export gives the same bytes."""
+    """A member with fixed time and attributes: equal content is packed into equal bytes."""
     info = zipfile.ZipInfo(name, _FIXED_TIME)
     info.create_system, info.external_attr, info.compress_type = 3, 0o644 << 16, zipfile.ZIP_DEFLATED
     return info
@@ -212,8 +234,3 @@ def _add(archive: zipfile.ZipFile, file: ExportFile, part: Path) -> None:
     entry.file_size = part.stat().st_size
     with part.open("rb") as source, archive.open(entry, "w") as target:
         shutil.copyfileobj(source, target, 2**20)
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from file

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,10 +19,11 @@ import httpx
 from ingestion.connectors.allowed_hosts import origin, redacted, server
 from ingestion.connectors.body import Download
 from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, retry_after
-from ingestion.connectors.fhir_bulk_manifest import TRANSIENT, ExportFile, ExportManifest, issue_codes, read_manifest
+from ingestion.connectors.fhir_bulk_manifest import TRANSIENT, ExportFile, ExportManifest, read_manifest
 from ingestion.connectors.web import Session
 from ingestion.contract.sources import FhirBulk
 from ingestion.parsers.fhir import MAX_MANIFEST_BYTES, count_resources
+from ingestion.parsers.fhir_outcomes import MAX_OUTCOME_BYTES, issue_codes
 
 FHIR_JSON = "application/fhir+json"
 FHIR_NDJSON = "application/fhir+ndjson"
@@ -30,10 +32,10 @@ _GONE = (httpx.codes.NOT_FOUND, httpx.codes.GONE)
 _STATUS = (httpx.codes.OK, httpx.codes.ACCEPTED, *_GONE)
 _ENDED = (200, 202, 204, 404, 405, 410, 501)
 _FIRST_WAIT = 1.0
-_MAX_OUTCOME_BYTES = 64 * 2**10
-_LONG_NUMBER = re.compile(r"[0-9]{6,}")
-_SHOWN = 100
-"""Characters of the server's own words on its progress that are logged."""
+"""Shortest wait between two polls, s, also where the server asks for none."""
+_DENIED = (401, 403, 407, 429)
+"""Statuses that are about the request, not about the export: a token has expired, the server is busy."""
+_NUMBERS = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}(?:\.[0-9])? ?%|[0-9]{1,5} ?(?:of|/) ?[0-9]{1,5}(?![0-9]))")
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,8 @@ class Export:
         """Kick off an export. Raises FetchError."""
 
         def attempt() -> httpx.URL:
-            answers = (httpx.codes.OK, httpx.codes.ACCEPTED)
-            with session.request("GET", asked, deadline, _KICKED_OFF, answers=answers, explain=outcome) as response:
+            answers, explain = (httpx.codes.OK, httpx.codes.ACCEPTED), partial(outcome, deadline=deadline)
+            with session.request("GET", asked, deadline, _KICKED_OFF, answers=answers, explain=explain) as response:
                 where, location = redacted(response.url), response.headers.get("content-location", "")
                 if response.status_code == httpx.codes.OK:
                     raise FetchError("answered 200 at once, where an export is taken with 202", where, advice=_NOT_BULK)
@@ -76,13 +78,16 @@ class Export:
             polls += 1
             if answer.body is not None:
                 return read_manifest(answer.body, self.asked, self.status)
-            wait = min(2 * wait, self.source.max_wait) if answer.wait is None else answer.wait
+            wait = max(_FIRST_WAIT, min(2 * wait, self.source.max_wait) if answer.wait is None else answer.wait)
             self._check_wait(wait, answer.progress, polls)
             log.info("%s exports: %s; asked again in %.0f s", redacted(self.status), answer.progress, wait)
             self.session.sleep(wait)
 
-    def download(self, file: ExportFile, manifest: ExportManifest, path: Path, most: int) -> Path:
-        """One file of the export at `path`, checked. `most`: bytes it may have. Raises Expired, FetchError."""
+    def download(self, file: ExportFile, manifest: ExportManifest, path: Path, most: int, before: int) -> Path:
+        """One file of the export at `path`, checked. Raises Expired, FetchError.
+
+        `most`: bytes that the export may have, of which `before` came already.
+        """
         where = redacted(file.url)
         self.session.allowed_hosts.check_next(file.url, start=self.asked, page=self.status, what="a file of the export")
         if manifest.needs_credential and origin(file.url) != origin(self.asked):
@@ -91,14 +96,14 @@ class Export:
                 redacted(self.status),
                 advice="ask the department to give files on its own server, or by links that need no credential",
             )
-        download = Download(path, most)
+        download = Download(path, most, before=before)
 
         def attempt() -> Path:
             headers = {"accept": FHIR_NDJSON, **download.conditions()}
             anonymous = not manifest.needs_credential
             with self.session.request(
                 "GET", file.url, self.deadline, headers, answers=(200, 206, 416, *_GONE), anonymous=anonymous,
-                explain=outcome,
+                explain=partial(outcome, deadline=self.deadline),
             ) as response:  # fmt: skip
                 if response.status_code in _GONE:
                     raise _expired(response, f"has no longer the file {file.member}")
@@ -127,19 +132,20 @@ class Export:
     def _poll(self) -> _Progress:
         headers = {"accept": "application/json"}
         with self.session.request(
-            "GET", self.status, self.deadline, headers, answers=_STATUS, explain=_failure
-        ) as response:
+            "GET", self.status, self.deadline, headers, answers=_STATUS,
+            explain=partial(_failure, deadline=self.deadline),
+        ) as response:  # fmt: skip
             if response.status_code in _GONE:
                 raise _expired(response, "knows no longer of the export")
             if response.status_code == httpx.codes.OK:
-                return _Progress(_short_body(response, MAX_MANIFEST_BYTES))
+                return _Progress(short_body(response, MAX_MANIFEST_BYTES, self.deadline))
             asked = retry_after(response.headers.get("retry-after"), response.headers.get("date"))
             return _Progress(None, asked, _progress(response.headers.get("x-progress", "")))
 
     def _check_wait(self, wait: float, progress: str, polls: int) -> None:
         """Raise FetchError where the export is given up."""
         where, timeouts = redacted(self.status), self.source.timeouts
-        if wait > self.source.max_wait:
+        if wait > max(self.source.max_wait, _FIRST_WAIT):
             raise FetchError(
                 f"asks to wait {wait:.0f} s between two polls, longer than the contract's {self.source.max_wait:.0f} s",
                 where, advice="raise `source.max_wait` in the contract, if that is right",
@@ -163,19 +169,19 @@ class _Progress:
 _NOT_BULK = "ask the department whether its server exports by the Bulk Data Access IG 2.0"
 
 
-def outcome(response: httpx.Response) -> str:
+def outcome(response: httpx.Response, deadline: float) -> str:
     """What the OperationOutcome of an error says, in codes; empty where the body is none."""
-    codes = issue_codes(_short_body(response, _MAX_OUTCOME_BYTES))
+    codes = issue_codes(short_body(response, MAX_OUTCOME_BYTES, deadline))
     return f" (OperationOutcome: {', '.join(f'{severity} {code}' for severity, code in codes[:5])})" if codes else ""
 
 
-def _failure(response: httpx.Response) -> str:
-    """As `outcome`, of an export's status: there it means that the export failed, unless it may pass.
+def _failure(response: httpx.Response, deadline: float) -> str:
+    """As `outcome`, of an export's status: there it means that the export failed, unless it may pass or is denied.
 
     Raises FetchError then: the status would say the same again (IG 2.0, Response - Error Status).
     """
-    codes = issue_codes(_short_body(response, _MAX_OUTCOME_BYTES))
-    if codes and not {code for _, code in codes} & TRANSIENT:
+    codes = issue_codes(short_body(response, MAX_OUTCOME_BYTES, deadline))
+    if codes and response.status_code not in _DENIED and not {code for _, code in codes} & TRANSIENT:
         told = ", ".join(f"{severity} {code}" for severity, code in codes[:5])
         raise FetchError(
             f"failed to export: it answered {response.status_code} (OperationOutcome: {told})", redacted(response.url),
@@ -184,22 +190,27 @@ def _failure(response: httpx.Response) -> str:
     return f" (OperationOutcome: {', '.join(code for _, code in codes[:5])})" if codes else ""
 
 
-def _short_body(response: httpx.Response, most: int) -> bytes:
-    """The body, where it is at most this long; else nothing is read of it."""
+def short_body(response: httpx.Response, most: int, deadline: float) -> bytes:
+    """The body, where it is at most this long and comes by the deadline (monotonic clock); else that of an error is
+    empty, and any other raises FetchError.
+    """
     body = bytearray()
     for piece in response.iter_bytes():
         body += piece
-        if len(body) > most:
-            if response.status_code == httpx.codes.OK:
-                raise FetchError(f"sends a manifest of more than {most:,} bytes", redacted(response.url))
-            return b""
+        is_late = time.monotonic() > deadline
+        if len(body) > most or is_late:
+            if response.status_code != httpx.codes.OK:
+                return b""
+            what = (
+                "is too slow: the total time-out of the contract is over" if is_late else f"sends over {most:,} bytes"
+            )
+            raise FetchError(f"{what}, where a short answer was asked for", redacted(response.url))
     return bytes(body)
 
 
 def _progress(said: str) -> str:
-    """The server's words on its progress as far as they may be told: short, plain, without long numbers."""
-    words = _LONG_NUMBER.sub("…", said[:_SHOWN])
-    return words if said.isascii() and said.isprintable() and said else "no progress told"
+    """The shares and counts in the server's words on its progress: the words themselves may quote anything."""
+    return ", ".join(_NUMBERS.findall(said)[:3]) or "no progress told"
 
 
 def _expired(response: httpx.Response, what: str) -> Expired:

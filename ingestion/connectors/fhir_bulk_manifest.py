@@ -1,11 +1,9 @@
-"""The manifest of a finished export, and what a FHIR server says of an error (Bulk Data Access IG 2.0, Export).
-
-No I/O. Texts of a server may quote a person's data, so of an OperationOutcome only its codes are told.
-"""
+"""The manifest of a finished export (Bulk Data Access IG 2.0, Export). No I/O."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +18,8 @@ from ingestion.connectors.fetch_errors import FetchError
 SECTIONS = ("output", "error", "deleted")
 TRANSIENT = frozenset({"transient", "lock-error", "timeout", "throttled", "incomplete", "exception"})
 """Issue types of an error that may pass (FHIR R4, value set issue-type)."""
-_FAILED = ("error", "fatal")
+_SECRETS = re.compile(r"(?<=://)[^/?#@]*@|[?#].*", re.DOTALL)
+"""Of a URL what may hold a credential: login, query and fragment."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,9 @@ class ExportFile:
 
 @dataclass(frozen=True)
 class ExportManifest:
-    """The manifest as sent (`body`), the moment (UTC) whose state the export is of, and its files in order.
+    """The moment (UTC) whose state the export is of, and its files in order.
 
+    `body` is the manifest as sent, but for the queries and logins of its URLs: signatures and tokens are kept nowhere.
     `needs_credential`: files are asked for with the connection's credential.
     """
 
@@ -79,7 +79,7 @@ def read_manifest(body: bytes, asked: httpx.URL, status: httpx.URL) -> ExportMan
         )  # fmt: skip
     if further:
         raise FetchError("sent a manifest in several parts, which the contract's version does not have", where)
-    return ExportManifest(body, taken_at.astimezone(UTC), needs_credential, files)
+    return ExportManifest(_without_secrets(raw), taken_at.astimezone(UTC), needs_credential, files)
 
 
 _SUPPORT = "ask the department whether its server exports by the Bulk Data Access IG 2.0"
@@ -99,42 +99,40 @@ def _files(section: str, raw: Any, status: httpx.URL) -> Iterable[ExportFile]:
         yield ExportFile(section, kind, status.join(entry["url"]), count, f"{name}.{number:03d}.ndjson")
 
 
+def _without_secrets(raw: Any) -> bytes:
+    """The manifest with the server, path and nothing else of every URL."""
+
+    def cut(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: cut(inner, name) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [cut(inner, key) for inner in value]
+        is_url = isinstance(value, str) and (key in ("url", "request") or "://" in value)
+        return _SECRETS.sub("", value) if is_url else value
+
+    return json.dumps(cut(raw), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def _is_of_request(asked: httpx.URL, said: httpx.URL) -> bool:
-    """Whether a manifest's `request` is the one that was made: host and path may be those before a proxy."""
+    """Whether a manifest's `request` is the one that was made: host and path may be those before a proxy.
+
+    A list may be given as one value or by repeating its parameter, and an instant in any spelling.
+    """
     if unquote(said.path).rpartition("/")[2] != unquote(asked.path).rpartition("/")[2]:
         return False
-    return all(
-        set(said.params.get(name, "").split(",")) == set(value.split(",")) for name, value in asked.params.multi_items()
-    )
+    return all(_values(said, name) == _values(asked, name) for name in asked.params)
 
 
-def issue_codes(body: bytes) -> list[tuple[str, str]]:
-    """Severity and code of each issue of an OperationOutcome; empty where the body is none."""
+def _values(url: httpx.URL, name: str) -> set[str | datetime]:
+    values = {part for value in url.params.get_list(name) for part in value.split(",")}
+    if name == "_outputFormat":  # a plus sign that was not escaped was read as a blank
+        return {value.replace(" ", "+") for value in values}
+    return {_instant(value) for value in values} if name == "_since" else set(values)
+
+
+def _instant(text: str) -> str | datetime:
     try:
-        raw = json.loads(body)
-        if raw["resourceType"] != "OperationOutcome":
-            return []
-        return [(_word(issue.get("severity")), _word(issue.get("code"))) for issue in raw["issue"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return []
-
-
-def failures(lines: Iterable[bytes]) -> tuple[int, dict[str, int]]:
-    """How many OperationOutcomes of a file of errors say that something failed, and how many issues of each code."""
-    count, codes = 0, dict[str, int]()
-    for line in lines:
-        found = [code for severity, code in issue_codes(line) if severity in _FAILED]
-        count += bool(found)
-        for code in found:
-            codes[code] = codes.get(code, 0) + 1
-    return count, codes
-
-
-def _word(value: Any) -> str:
-    """A code as FHIR writes it (lower-case letters and hyphens); anything else is not told."""
-    text = value if isinstance(value, str) else ""
-    known = text.isascii() and text.replace("-", "").isalpha() and len(text) <= _LONGEST_CODE
-    return text.lower() if known else "unknown"
-
-
-_LONGEST_CODE = 40
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        return text
+    return moment.astimezone(UTC) if moment.tzinfo else text

@@ -1,6 +1,6 @@
-"""Which intervals of a database feed were taken in already, by the receipts.
+"""Which intervals of a feed read from a database or a FHIR server were taken in already, by receipts and decisions.
 
-A refused one is read again, and so is every one after the contract was revised.
+One that was refused, or held and rejected, is read again, and so is every one after the contract was revised.
 """
 
 from __future__ import annotations
@@ -11,15 +11,22 @@ from functools import cached_property
 from ingestion.contract.model import Contract
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.receipts.standing import standing
 
 _TAKEN_IN = """
-select interval_start, arg_max(batch, (committed_at, key)) as batch
+with stands as (
+    select coalesce(bulk, batch) as batch, any_value(state) as state from ({standing}) group by all
+)
+select receipt.interval_start, arg_max(receipt.batch, (committed_at, key)) as batch
 from (
     select interval_start, batch, committed_at, key, outcome, revision from receipt
     where department = $department and feed = $feed
+) as receipt
+left join stands on receipt.batch = stands.batch
+group by receipt.interval_start
+having arg_max(
+    outcome <> 'refused' and revision = $revision and coalesce(state, outcome) <> 'rejected', (committed_at, key)
 )
-group by interval_start
-having arg_max(outcome <> 'refused' and revision = $revision, (committed_at, key))
 """
 
 
@@ -42,7 +49,8 @@ class ReadIntervals:
     def _batches(self) -> dict[datetime, str]:
         contract = self._contract
         values = {"department": contract.department, "feed": contract.feed, "revision": contract.revision}
+        query = _TAKEN_IN.format(standing=standing((contract.department, contract.feed)))
         self._lake.log.refresh()
         with self._lake.log.reading() as connection:
-            rows = connection.execute(_TAKEN_IN, values).fetchall()
+            rows = connection.execute(query, values).fetchall()
         return {start.astimezone(UTC): str(batch) for start, batch in rows}

@@ -42,7 +42,14 @@ def problems(path: str, spec: ColumnSpec, physical_type: str | None, *, fhir: bo
         yield "path", f"{path!r} means every element of a list: say by `choose` which one is read"
     elif spec.choose is None and not _PATH.fullmatch(path):
         yield "path", f'{path!r} is not a JSON path such as $.a.b or $."odd key"[0]'
+    is_kept = spec.deidentify is None or spec.deidentify.method not in ("pseudonym", "drop")
     if spec.reference is None:
+        if fhir and is_kept and path.endswith(".reference"):
+            yield (
+                "path",
+                f"{path!r} is a reference, which may hold a person's identifier: say by `reference` to which resource "
+                "type, or give it a `deidentify` with method pseudonym or drop",
+            )
         return
     if not fhir:
         yield "reference", "is for FHIR, whose format declares the server that references are relative to"
@@ -53,7 +60,7 @@ def problems(path: str, spec: ColumnSpec, physical_type: str | None, *, fhir: bo
         )
     if physical_type != "VARCHAR":
         yield "reference", f"gives text: the column must be VARCHAR, not {physical_type}"
-    if spec.reference in PEOPLE and (spec.deidentify is None or spec.deidentify.method not in ("pseudonym", "drop")):
+    if spec.reference in PEOPLE and is_kept:
         yield (
             "reference",
             f"a reference to a {spec.reference} may hold a person's identifier: needs a `deidentify` with method "

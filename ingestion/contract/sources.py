@@ -185,9 +185,9 @@ class FhirBulk(Document):
 
     `export` is the operation below the connection's base URL: `$export`, `Patient/$export`, `Group/<id>/$export`. With
     `since` the interval's start is asked for as `_since`, so that an export is what changed; `types` are the `_type`
-    asked for, default the contract's tables. The calendar's first interval asks for everything. The export is given up
-    `timeouts.total` seconds after its kick-off; one that expires before it is here is kicked off again, at most
-    `attempts` times in all.
+    asked for, default the contract's tables. The calendar's first interval asks for everything. One that expires before
+    it is here is kicked off again, at most `attempts` times in all. It is given up `timeouts.total` seconds after the
+    fetch began, whatever it was doing: every attempt, the waiting and the downloads share them.
     """
 
     connector: Literal["fhir_bulk"]

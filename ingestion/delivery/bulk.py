@@ -58,7 +58,9 @@ def meet(contract: Contract, conformed: Conformed, standings: Standings, as_of: 
 def judge_bulk(
     lake: Lake, contract: Contract, conformed: Conformed, standings: Standings, meeting: Meeting
 ) -> Judgement:
-    """The outcome of the whole: accepted, held where an interval would lose too many keys, or unchanged."""
+    """The outcome of the whole: accepted, unchanged, or held where an interval would lose too many keys, or where the
+    file says itself that it may be incomplete.
+    """
     numbers = conformed.part_numbers
     if numbers and meeting.same.keys() == set(numbers):
         return Judgement("unchanged", f"the same rows as what counts of these {len(numbers)} intervals")
@@ -69,6 +71,8 @@ def judge_bulk(
         return Judgement(
             "held", f"{len(losing)} of {len(numbers)} intervals, the first {split.intervals[first]}: {losing[first]}"
         )
+    if conformed.doubt is not None:
+        return Judgement("held", hold_message(contract, (), conformed.doubt))
     return Judgement("accepted", f"{len(numbers)} intervals with rows")
 
 

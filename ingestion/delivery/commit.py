@@ -207,7 +207,7 @@ class Commit:
             batch=self.manifest.batch,
             interval=self.work.interval,
             as_of=self.work.content_as_of,
-            doubt=self.manifest.doubt,
+            doubt=self.manifest.doubt or conformed.doubt,
         )
 
     def _stored(self, conformed: Conformed | None, *, bronze: bool) -> dict[str, TableReceipt]:

@@ -12,13 +12,17 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from ingestion.errors import DeliveryRefused
 from ingestion.parsers.member_names import decoded_name, directory_bytes, other_decodings, raw_name, with_readable_names
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _ENCRYPTED = 0x1
 _RATIO_FROM = 2**20
@@ -85,6 +89,12 @@ class Archive:
         """The member's bytes as a stream, which raises DeliveryRefused where they are damaged or too many."""
         with self._opened() as opened, self._stream(opened, name) as stream:
             yield stream
+
+    @contextmanager
+    def streams(self) -> Iterator[Callable[[str], AbstractContextManager[BinaryIO]]]:
+        """`open` for many members; the directory is read once."""
+        with self._opened() as opened:
+            yield partial(self._stream, opened)
 
     def read_members(self, names: Iterable[str], *, max_bytes: int) -> Iterator[bytes]:
         """The complete bytes of each member; one longer than `max_bytes` is refused. The directory is read once."""
@@ -169,6 +179,17 @@ class _CountingStream(io.RawIOBase):
         self._stream = stream
         self._info = info
         self._out = 0
+
+    def readable(self) -> bool:
+        """True: a buffered reader may be put over it."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """As `read`, into a buffer; the number of bytes."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; short only at the end."""

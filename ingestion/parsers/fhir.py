@@ -3,19 +3,20 @@
 The members of a type are read one after the other as one table, their records numbered on. Its manifest
 (`manifest.json`, Bulk Data Access IG 2.0, Response - Complete Status) says how many files and resources belong to it;
 an archive with more or fewer is refused. Files of errors and of deleted resources hold no records of a table: they are
-listed among the ignored members, with their number of resources (docs/adr/0039). Fetching is left to
-`ingestion.connectors.fhir_bulk`, references to `ingestion.conform.references`.
+listed among the ignored members, with their number of lines, and errors are a doubt (docs/adr/0039). Fetching is left
+to `ingestion.connectors.fhir_bulk`, references to `ingestion.conform.references`.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ from ingestion.errors import DeliveryRefused
 from ingestion.machine import engines
 from ingestion.parsers.archive import Archive
 from ingestion.parsers.blocks import Array, Segment, Source
+from ingestion.parsers.fhir_outcomes import doubt, failures
 from ingestion.parsers.fhir_versions import OTHER_VERSIONS
 from ingestion.parsers.json_records import JsonRecords
 from ingestion.parsers.probe import PROBE_BYTES, check_text
@@ -68,6 +70,7 @@ class FhirExport:
         self._declared = self._manifest()
         for kind in self._tables:
             self._check_files(kind)
+        self._beside, self._failed = self._read_beside()
 
     def sources(self) -> tuple[Source, ...]:
         """The tables whose resource type the export has, in contract order."""
@@ -83,14 +86,34 @@ class FhirExport:
         )
 
     def ignored(self) -> tuple[str, ...]:
-        """The members that no table reads; of errors and deleted resources with the number of resources in them."""
+        """The members that no table reads; of errors and deleted resources with the number of lines in them."""
         read = {name for kind in self._tables for name in self._members.get(kind, ())}
-        others = [name for name in self._archive.names if name not in read]
-        return tuple(f"{name} ({self._count(name):,})" if _BESIDE.fullmatch(name) else name for name in others)
+        return tuple(f"{name}{self._beside.get(name, '')}" for name in self._archive.names if name not in read)
 
-    def _count(self, name: str) -> int:
-        with self._archive.open(name) as stream:
-            return count_resources(stream)
+    @property
+    def doubt(self) -> str | None:
+        """Why the export may be incomplete, by its files of errors."""
+        failed, codes = self._failed
+        return doubt(failed, codes)
+
+    def _read_beside(self) -> tuple[dict[str, str], tuple[int, dict[str, int]]]:
+        """How many lines each file of errors or deleted resources has, and the failures in all files of errors.
+
+        A line of a file of deleted resources is a Bundle of any number of them.
+        """
+        told, failed, codes = dict[str, str](), 0, dict[str, int]()
+        names = [name for name in self._archive.names if _BESIDE.fullmatch(name)]
+        with self._archive.streams() as opened:
+            for name in names:
+                with opened(name) as stream:
+                    lines = count_resources(stream)
+                told[name] = f" ({lines:,} {'line' if lines == 1 else 'lines'})"
+                if name.startswith("error"):
+                    with opened(name) as stream, io.BufferedReader(cast(io.RawIOBase, stream)) as buffered:
+                        count, found = failures(buffered)
+                    failed += count
+                    codes |= {code: codes.get(code, 0) + number for code, number in found.items()}
+        return told, (failed, codes)
 
     def _check_members(self) -> None:
         missing = [kind for kind in self._tables if kind not in self._members and kind not in self._optional]
@@ -129,13 +152,16 @@ class FhirExport:
         spec = JsonFormat(type="ndjson", null_values=self._spec.null_values, trim=self._spec.trim)
         reader = JsonRecords(_with_helpers(table), spec, self._path, settings)
         done = 0
-        with engines.session(engines.plain, threads=settings.threads, memory_limit=settings.memory_limit) as connection:
+        with (
+            self._archive.streams() as opened,
+            engines.session(engines.plain, threads=settings.threads, memory_limit=settings.memory_limit) as connection,
+        ):
             for name in members:
                 if not self._archive.size(name):
                     continue
-                with self._archive.open(name) as stream:
+                with opened(name) as stream:
                     bom = check_text(stream.read(PROBE_BYTES), f"member {name}")
-                with self._archive.open(name) as stream:
+                with opened(name) as stream:
                     stream.read(bom)
                     for segment in reader.lines(stream, connection, offset=bom, first=done + 1):
                         done += len(segment.block)

@@ -15,6 +15,8 @@ from ingestion.sql import identifier, literal
 _REFERENCE = ".reference"
 _LOGICAL = (".identifier.value", ".identifier.system", ".type")
 """Members of a FHIR reference without a literal one (R4, 2.3.0.2)."""
+_DEFINITION = "http://hl7.org/fhir/StructureDefinition/"
+"""Of FHIR's own types: `Reference.type` may be the URL of one."""
 
 
 def extract_statement(columns: Sequence[Column]) -> str:
@@ -80,6 +82,7 @@ def _reference(paths: list[str], path: str, kind: str) -> str:
     """SQL for a FHIR reference: the literal one, else the logical one written as a conditional one."""
     target = path.removesuffix(_REFERENCE)
     value, system, its_type = (_place(paths, target + member) for member in _LOGICAL)
+    its_type = f"regexp_replace({its_type}, {literal('^' + _DEFINITION)}, '')"
     logical = (
         f"coalesce({its_type}, {literal(kind)}) || '?identifier=' || url_encode(coalesce({system}, '')) || '|' || "
         f"url_encode({value})"

@@ -32,10 +32,14 @@ RecordFormat = FixedWidthFormat | XmlFormat | JsonFormat | ParquetFormat
 
 @dataclass(frozen=True)
 class Payload:
-    """The tables of a payload in contract order, and the archive members that no table names."""
+    """The tables of a payload in contract order, and the archive members that no table names.
+
+    `doubt`: why it may be incomplete, by what it says itself.
+    """
 
     sources: tuple[Source, ...]
     ignored_members: tuple[str, ...] = ()
+    doubt: str | None = None
 
 
 def open_payload(contract: Contract, path: Path, settings: Settings, content_date: date) -> Payload:
@@ -51,7 +55,7 @@ def open_payload(contract: Contract, path: Path, settings: Settings, content_dat
         return _archive(contract, spec, path, settings, content_date)
     if isinstance(spec, FhirFormat):
         export = FhirExport(contract, spec, path, settings)
-        return Payload(export.sources(), export.ignored())
+        return Payload(export.sources(), export.ignored(), export.doubt)
     if isinstance(spec, Hl7Format):
         readers = [(one, Hl7Messages(one, contract.tables, spec, path, settings)) for one in contract.tables]
         return Payload(tuple(Source(one, reader.segments, size) for one, reader in readers))

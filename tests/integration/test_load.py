@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestion.conform.result import Conformed
 from ingestion.conform.split import OUTSIDE
 from ingestion.contract.model import Contract
-from ingestion.delivery.bulk import NOTHING_IN_SPAN
+from ingestion.delivery.bulk import NOTHING_IN_SPAN, Meeting, judge_bulk
 from ingestion.delivery.holds import decide, held
 from ingestion.delivery.ingest import ingest_file
 from ingestion.delivery.load import Planned, interval_in_name, load, plan, sort_files, span
@@ -26,6 +27,7 @@ from ingestion.delivery.reconform import reconform
 from ingestion.errors import ConfigurationError, ContractError
 from ingestion.intervals import Interval
 from ingestion.lake import Lake
+from ingestion.receipts.lookup import Standings
 from ingestion.upkeep.collect import collect, erase, expire, to_erase
 from tests.support.examples import a_part
 from tests.support.lakes import START, contract, counted, day, drop, lake, rows
@@ -358,3 +360,10 @@ def test_memory_does_not_grow_with_the_intervals_or_the_order_of_rows(tmp_path: 
             "select count(*), sum(rows), count(distinct interval_start) from effective_file"
         ).fetchone()
     assert held_rows == (3000, 12_000, 3000)
+
+
+def test_a_file_that_says_it_may_be_incomplete_waits_for_the_steward(tmp_path: Path) -> None:
+    doubted = Conformed({}, (), 1, "", doubt="the server reports 2 errors")
+    judged = judge_bulk(lake(tmp_path), contract("events"), doubted, Standings(False, (), {}, None), Meeting())
+    assert judged.outcome == "held"
+    assert "may be incomplete: the server reports 2 errors" in str(judged.message)

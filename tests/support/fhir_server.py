@@ -23,7 +23,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-TAKEN_AT = "2026-03-03T00:30:00+08:00"
+TAKEN_AT = "2026-03-04T08:30:00+08:00"
+"""After the first two days of `tests.support.lakes`."""
 
 
 @dataclass
@@ -41,7 +42,7 @@ class FhirServer:
     """`said` are faults by name, each a value that the handlers below look up; `asked` are method and path, in order.
 
     `polls`: answers 202 before the manifest. `expired`: that many exports are gone by the time their files (`files`) or
-    manifest (`status`) are asked for.
+    manifest (`status`) are asked for. `next_token`: what the token is once the status has been asked.
     """
 
     folder: Path
@@ -69,6 +70,7 @@ class FhirServer:
         return Starlette(
             routes=[
                 Route("/r4/metadata", self._metadata),
+                Route("/r4/token", self._give_token, methods=["POST"]),
                 Route("/r4/status/{number:int}", self._status, methods=["GET", "DELETE"]),
                 Route("/r4/files/{number:int}/{name}", self._file),
                 Route("/r4/{export:path}", self._kick_off),
@@ -79,6 +81,10 @@ class FhirServer:
         self.asked.append((request.method, request.url.path))
         self.credentials.append((request.url.path, request.headers.get("authorization")))
         return request.headers.get("authorization") == f"Bearer {self.token}"
+
+    def _give_token(self, request: Request) -> Response:
+        self.asked.append((request.method, request.url.path))
+        return JSONResponse({"access_token": self.token, "token_type": "bearer"})
 
     def _metadata(self, request: Request) -> Response:
         self._note(request)
@@ -147,7 +153,8 @@ class FhirServer:
             return self.said["status_answers"].pop(0)  # type: ignore[no-any-return]
         if export.left or self.said.get("never_ends"):
             export.left -= 1
-            headers = {"x-progress": "half of it", "retry-after": str(self.said.get("retry_after", "0"))}
+            self.token = self.said.pop("next_token", self.token)
+            headers = {"x-progress": "Zhang San: 50% of it", "retry-after": str(self.said.get("retry_after", "0"))}
             return Response(status_code=202, headers=headers)
         body = self.said.get("manifest_body", json.dumps(export.manifest).encode())
         return Response(body, media_type="application/json")

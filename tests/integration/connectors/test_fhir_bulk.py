@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 from ingestion.connections import Connection
 from ingestion.connectors import fhir_bulk_export
 from ingestion.connectors.factory import connector_for
+from ingestion.connectors.fetch_errors import FetchError
+from ingestion.connectors.fhir_bulk_manifest import _is_of_request
 from ingestion.contract.extension import ColumnSpec
 from ingestion.contract.model import Column, Contract, Table
+from ingestion.delivery.holds import decide
 from ingestion.delivery.ingest import ingest_interval
-from ingestion.errors import SourceError
+from ingestion.errors import ConfigurationError, SourceError
 from ingestion.lake import Lake
 from ingestion.receipts.manifests import read_manifest
 from ingestion.receipts.model import Receipt
@@ -27,7 +33,14 @@ from tests.support.fhir_server import TAKEN_AT, FhirServer, outcome, serving_fhi
 from tests.support.lakes import contract, day, lake
 
 NEW, OLD = "2026-03-02T09:00:00Z", "2026-02-01T09:00:00Z"
+OPTIONAL: dict[str, Any] = {"type": "fhir", "server": "https://x.example/r4", "optional": ["Encounter"]}
 FAST: dict[str, Any] = {"timeouts": {"connect": 2, "read": 2, "total": 20}, "attempts": 3, "max_wait": 5}
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polls follow each other soon."""
+    monkeypatch.setattr(fhir_bulk_export, "_FIRST_WAIT", 0.02)
 
 
 @pytest.fixture
@@ -58,7 +71,8 @@ def feed(
     server: FhirServer, *, delivery: str = "interval", facts: dict[str, Any] | None = None, **said: Any
 ) -> Contract:
     source = {"connector": "fhir_bulk", "connection": "hospital_a", "export": "Group/all/$export", **FAST, **said}
-    given = contract(delivery, source=source, format={"type": "fhir", "server": server.url}, **(facts or {}))
+    said = {"source": source, "format": {"type": "fhir", "server": server.url}, **(facts or {})}
+    given = contract(delivery, **said)
     tables = []
     for kind in ("Patient", "Encounter"):
         key = Column("id", "VARCHAR", "id", "", "", primary_key=1, spec=ColumnSpec(path="$.id"))
@@ -89,7 +103,7 @@ def raw(made: Lake, delivery: Any) -> zipfile.ZipFile:
 
 
 def test_what_changed_is_exported_once(made: Lake, server: FhirServer) -> None:
-    """Bearer token, `_since`, several files of a type, the manifest as sent; the export is deleted at the server."""
+    """Bearer token, `_since`, several files of a type, the manifest; the export is deleted at the server."""
     server.per_file, server.polls = 2, 2
     given = feed(server)
     (first,) = ingest_interval(made, given, day(0))
@@ -105,11 +119,12 @@ def test_what_changed_is_exported_once(made: Lake, server: FhirServer) -> None:
     with raw(made, first) as archive:
         names = [f"Encounter.{n:03d}.ndjson" for n in range(3)]
         assert sorted(archive.namelist()) == [*names, "Patient.000.ndjson", "manifest.json"]
-        assert json.loads(archive.read("manifest.json")) == server.exports[1].manifest
+        sent = server.exports[1].manifest
+        assert json.loads(archive.read("manifest.json")) == {**sent, "request": sent["request"].partition("?")[0]}
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     manifest = read_manifest(made.store, given, day(0), first.batch)
-    assert manifest.content_as_of.isoformat() == "2026-03-02T16:30:00+00:00"
-    assert manifest.headers["transaction-time"] == "2026-03-02T16:30:00+00:00"
+    assert manifest.content_as_of.isoformat() == "2026-03-04T00:30:00+00:00"
+    assert manifest.headers["transaction-time"] == "2026-03-04T00:30:00+00:00"
     assert manifest.source.startswith(f"fhir_bulk:{server.url}/Group/all/")
     before = len(server.asked)
     (again,) = ingest_interval(made, given, day(0))
@@ -173,7 +188,7 @@ def test_an_export_that_never_ends_is_given_up(
     with caplog.at_level(logging.INFO):
         message = fails(made, feed(server, timeouts={"connect": 2, "read": 2, "total": 2}))
     assert "did not end its export in 2 s" in message
-    assert "half of it" in message
+    assert "; 50%)" in message
     assert "raise `source.timeouts.total`" in message
     assert "asked again in 1 s" in caplog.text
     assert server.count("DELETE", "/status/1") == 1
@@ -193,6 +208,7 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"manifest": {"transactionTime": "2026-03-03T00:30:00"}}, "transactionTime has no offset"),
     ({"manifest": {"link": [{"relation": "next", "url": "https://x.example/2"}]}}, "a manifest in several parts"),
     ({"manifest": {"output": [{"type": "Patient", "url": "http://elsewhere.example/1"}]}}, "a file of the export on"),
+    ({"manifest": {"transactionTime": "2026-03-02T23:59:59Z"}}, "exported its state of 2026-03-02 23:59, before the"),
     ({"miscount": 1}, "declares 6 resources in Encounter.000.ndjson and sent 5"),
     ({"fhir_version": "5.0.0"}, "serves FHIR 5.0.0, where the contract declares 4.0"),
 ]  # fmt: skip
@@ -209,7 +225,14 @@ def test_what_a_server_does_wrong_is_told(
 
 @pytest.mark.parametrize(
     ("said", "told"),
-    [("12 of 40 files", "12 of 40 files"), ("patient 442000199001011234", "patient …"), ("", "no progress told")],
+    [
+        ("12 of 40 files", "12 of 40"),
+        ("66.7 % done, 2/3", "66.7 %, 2/3"),
+        ("patient 442000199001011234", "no progress told"),
+        ("1 of 442000199001011234", "no progress told"),
+        ("Zhang San", "no progress told"),
+        ("", "no progress told"),
+    ],
 )
 def test_what_is_told_of_progress(said: str, told: str) -> None:
     assert fhir_bulk_export._progress(said) == told
@@ -235,7 +258,7 @@ def test_errors_that_the_server_reports_hold_the_delivery(made: Lake, server: Fh
     (first,) = ingest_interval(made, feed(server), day(0))
     assert first.outcome == "accepted"
     receipt = Receipt.model_validate_json(made.store.get_bytes(str(first.receipt)))
-    assert receipt.ignored_members == ["manifest.json", "deleted.000.ndjson (2)", "error.000.ndjson (1)"]
+    assert receipt.ignored_members == ["manifest.json", "deleted.000.ndjson (2 lines)", "error.000.ndjson (1 line)"]
     failed = warning.replace(b"warning", b"error").replace(b"informational", b"processing")
     server.said["error"] = [warning + failed + failed]
     for kind in ("Patient", "Encounter"):
@@ -243,6 +266,129 @@ def test_errors_that_the_server_reports_hold_the_delivery(made: Lake, server: Fh
     (held,) = ingest_interval(made, feed(server), day(1))
     assert held.outcome == "held"
     assert "2 errors of its export (OperationOutcome: processing 2)" in held.message
+
+
+def test_a_rejected_export_is_asked_for_again(made: Lake, server: FhirServer) -> None:
+    """One that waits for the steward is not."""
+    failed = b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"processing"}]}\n'
+    server.said["error"] = [failed]
+    given = feed(server)
+    (first,) = ingest_interval(made, given, day(0))
+    (waits,) = ingest_interval(made, given, day(0))
+    assert (first.outcome, waits.outcome, len(server.kicked_off)) == ("held", "duplicate", 1)
+    decide(made, first.batch, "reject", "incomplete", "a.steward")
+    server.said = {"manifest": {"transactionTime": "2026-03-04T09:00:00+08:00"}}
+    (again,) = ingest_interval(made, given, day(0))
+    assert (again.outcome, len(server.kicked_off)) == ("accepted", 2)
+    (taken,) = ingest_interval(made, given, day(0))
+    assert (taken.outcome, taken.batch, len(server.kicked_off)) == ("duplicate", again.batch, 2)
+
+
+def test_the_same_archive_as_a_file_is_held_too(made: Lake, server: FhirServer) -> None:
+    server.said["error"] = [b'{"resourceType":"OperationOutcome","issue":[{"severity":"fatal","code":"timeout"}]}\n']
+    given = feed(server)
+    (found,) = connector_for(made, given).fetch(given, day(0), made.clock())
+    as_file = feed(server, facts={"source": {"path": "office/readings_{interval:%Y%m%d}*.zip"}})
+    path = made.settings.drop_root / "office" / "readings_20260302.zip"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(found.path, path)
+    (held,) = ingest_interval(made, as_file, day(0))
+    assert held.outcome == "held"
+    assert "1 errors of its export (OperationOutcome: timeout 1)" in held.message
+
+
+def test_an_export_of_nothing_may_be_of_an_earlier_moment(made: Lake, server: FhirServer) -> None:
+    server.said["manifest"] = {"transactionTime": "2026-03-02T00:00:00Z", "output": []}
+    assert ingest_interval(made, feed(server), day(0)) == []
+
+
+def test_a_token_that_expires_between_two_polls_is_renewed(
+    made: Lake, server: FhirServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _no_waiting(monkeypatch)
+    server.said["next_token"], server.polls = "another-token", 2
+    login = {"auth": "oauth2", "login": "c", "password": "p", "token_url": f"{server.url}/token"}
+    connection = Connection.model_validate({"base_url": server.url, **login})
+    made = replace(made, connections={"hospital_a": connection}.__getitem__)
+    (first,) = ingest_interval(made, feed(server), day(0))
+    assert (first.outcome, server.count("POST", "/token"), len(server.kicked_off)) == ("accepted", 2, 1)
+
+
+def test_a_token_in_the_query_is_refused(made: Lake, server: FhirServer) -> None:
+    """The server would repeat it, in the manifest that is kept."""
+    connection = Connection.model_validate(
+        {"base_url": server.url, "token": server.token, "auth": "query", "parameter": "key"}
+    )
+    made = replace(made, connections={"hospital_a": connection}.__getitem__)
+    with pytest.raises(ConfigurationError, match="sends its token in the query"):
+        ingest_interval(made, feed(server), day(0))
+    assert server.asked == []
+
+
+def test_signatures_of_addresses_are_not_kept(made: Lake, server: FhirServer) -> None:
+    url = f"{server.url}/files/1/Patient-0?signature=s1gn3d"
+    server.said["manifest"] = {"output": [{"type": "Patient", "url": url}], "extension": {"at": f"{url}#s1gn3d"}}
+    (first,) = ingest_interval(made, feed(server, facts={"max_refused_share": 1.0, "format": OPTIONAL}), day(0))
+    with raw(made, first) as archive:
+        kept = archive.read("manifest.json").decode()
+    assert "s1gn3d" not in kept
+    assert json.loads(kept)["output"][0]["url"] == url.partition("?")[0]
+
+
+def test_a_server_that_asks_for_no_wait_is_not_asked_in_a_loop(
+    made: Lake, server: FhirServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fhir_bulk_export, "_FIRST_WAIT", 0.25)
+    server.said["never_ends"] = True
+    message = fails(made, feed(server, timeouts={"connect": 2, "read": 2, "total": 1}, max_wait=0))
+    assert "did not end its export in 1 s" in message
+    assert server.count("GET", "/status/1") <= 5
+
+
+@pytest.mark.parametrize(
+    ("said", "is_same"),
+    [
+        ("_type=Patient,Encounter&_since=2026-03-02T00:00:00.000Z&_outputFormat=application/fhir+ndjson", True),
+        (
+            "_type=Patient&_type=Encounter&_since=2026-03-02T08:00:00%2B08:00&_outputFormat=application/fhir%2Bndjson",
+            True,
+        ),
+        ("_type=Patient&_since=2026-03-02T00:00:00Z&_outputFormat=application/fhir%2Bndjson", False),
+        ("_type=Patient,Encounter&_since=2026-03-02T00:00:01Z&_outputFormat=application/fhir%2Bndjson", False),
+    ],
+)
+def test_the_request_is_known_in_every_spelling(said: str, is_same: bool) -> None:
+    params = {
+        "_outputFormat": "application/fhir+ndjson",
+        "_type": "Patient,Encounter",
+        "_since": "2026-03-02T00:00:00Z",
+    }
+    asked = httpx.URL("https://x.example/r4/$export").copy_merge_params(params)
+    assert _is_of_request(asked, httpx.URL(f"https://x.example/r4/$export?{said}")) is is_same
+
+
+@pytest.mark.parametrize("version", ["4.0", "4.0.1"])
+def test_a_version_may_be_said_without_its_last_number(made: Lake, server: FhirServer, version: str) -> None:
+    server.said["fhir_version"] = version
+    assert ingest_interval(made, feed(server), day(0))[0].outcome == "accepted"
+
+
+def test_a_short_answer_has_the_deadline_too() -> None:
+    """A server that sends a byte now and then keeps nobody for ever."""
+
+    def answer(status: int) -> httpx.Response:
+        return httpx.Response(status, content=iter([b"{", b"}"]), request=httpx.Request("GET", "https://x.example/s"))
+
+    assert fhir_bulk_export.short_body(answer(200), 10, time.monotonic() + 60) == b"{}"
+    assert fhir_bulk_export.short_body(answer(500), 10, time.monotonic() - 1) == b""
+    with pytest.raises(FetchError, match="too slow"):
+        fhir_bulk_export.short_body(answer(200), 10, time.monotonic() - 1)
+    with pytest.raises(FetchError, match="over 1 bytes"):
+        fhir_bulk_export.short_body(answer(200), 1, time.monotonic() + 60)
+
+
+def test_a_limit_is_told_as_the_contract_has_it(made: Lake, server: FhirServer) -> None:
+    assert "more than the contract's 800" in fails(made, feed(server, max_bytes=800))
 
 
 def test_the_credential_goes_to_the_own_server_only(made: Lake, server: FhirServer, tmp_path: Path) -> None:

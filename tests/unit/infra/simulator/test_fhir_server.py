@@ -72,7 +72,7 @@ def test_an_export_of_a_day_is_the_days_file(folder: Path, web: httpx.Client) ->
         assert answer.content == members[name]
         assert entry["count"] == len(answer.content.splitlines())
         assert {json.loads(line)["resourceType"] for line in answer.text.splitlines()} == {entry["type"]}
-    assert manifest["transactionTime"] == "2026-03-02T23:30:00+08:00"
+    assert manifest["transactionTime"] == "2026-03-03T00:00:00+08:00"  # an earlier one would not be the whole day
     assert (manifest["requiresAccessToken"], manifest["error"]) == (True, [])
     assert httpx.URL(manifest["request"]).params["_since"] == FIRST
 

@@ -43,7 +43,12 @@ def subject(make: Any, **facts: Any) -> Any:
         (f"{SERVER}/Patient/7", f"{SERVER}/Patient/7"),
         (f"{SERVER}/Patient/7/_history/12", f"{SERVER}/Patient/7"),
         (f"{SERVER.replace('https', 'http')}/Patient/7", f"{SERVER}/Patient/7"),
+        ("https://FHIR.zs-h1.example:443//r4//Patient/7", f"{SERVER}/Patient/7"),
+        ("HTTP://fhir.zs-h1.example:80/r4/Patient/7", f"{SERVER}/Patient/7"),
+        ("https://fhir.zs-h1.example:8443/r4/Patient/7", "https://fhir.zs-h1.example:8443/r4/Patient/7"),
         ("https://fhir.zs-h2.example/r4/Patient/7", "https://fhir.zs-h2.example/r4/Patient/7"),
+        ("http://FHIR.zs-h2.example:80/R4//Patient/7", "https://fhir.zs-h2.example/R4/Patient/7"),
+        ("https://fhir.zs-h2.example/Patient/7", "https://fhir.zs-h2.example/Patient/7"),
         ("https://fhir.zs-h1.example/r4/other/Patient/7", "https://fhir.zs-h1.example/r4/other/Patient/7"),
         (f"urn:uuid:{UUID}", f"{SERVER}/Patient/{UUID}"),
         ("urn:oid:1.2.156.7", f"{SERVER}/Patient/1.2.156.7"),
@@ -88,6 +93,7 @@ def test_a_logical_reference_is_the_conditional_one_of_its_identifier(make: Any)
     sent = [
         {"subject": {"identifier": identifier, "display": "张三"}},
         {"subject": {"type": "Patient", "identifier": identifier}},
+        {"subject": {"type": "http://hl7.org/fhir/StructureDefinition/Patient", "identifier": identifier}},
         {"subject": {"identifier": {"value": "9"}}},
         {"subject": {"display": "张三"}},
         {"subject": {"reference": "Patient/1", "identifier": identifier}},
@@ -96,8 +102,8 @@ def test_a_logical_reference_is_the_conditional_one_of_its_identifier(make: Any)
     found = make.conform(contract(make, subject(make)), export(Encounter=sent)).tables["t"]
     own = f"{SERVER}/Patient?identifier={CITIZEN}|44 2|0&%"
     values = [row["patient_ref"] for row in make.rows(found.bronze)]
-    assert values == [own, own, f"{SERVER}/Patient?identifier=|9", None, f"{SERVER}/Patient/1"]
-    assert make.refused(found.quarantine) == [(6, ["patient_ref.reference"])]
+    assert values == [own, own, own, f"{SERVER}/Patient?identifier=|9", None, f"{SERVER}/Patient/1"]
+    assert make.refused(found.quarantine) == [(7, ["patient_ref.reference"])]
 
 
 def test_references_to_people_join_as_pseudonyms_only(make: Any) -> None:
@@ -152,3 +158,29 @@ def test_the_first_element_that_is_chosen(make: Any) -> None:
     rows = make.rows(make.conform(make.contract(table, format=form), payload).tables["t"].bronze)
     assert [row["code"] for row in rows] == ["2", None, None, None, None, None]
     assert rows[-1]["amount"] == "0.5"
+
+
+def test_an_own_identifier_or_id_is_not_contained(make: Any) -> None:
+    """Text that begins with `#` leads into the own record only where a reference stands."""
+    chosen = Choose(member="system", equals=CITIZEN)
+    by = make.column("by", source="identifier", path="$.identifier[*].value", choose=chosen, reference="Encounter")
+    sent = [{"identifier": [{"system": CITIZEN, "value": "#7"}]}, {"id": "#8"}]
+    found = make.conform(contract(make, by), export(Encounter=sent)).tables["t"]
+    assert [row["by"] for row in make.rows(found.bronze)] == [f"{SERVER}/Encounter?identifier={CITIZEN}|#7"]
+    assert make.refused(found.quarantine) == [(2, ["own_ref.reference"])]
+
+
+def test_identifiers_of_references_are_normalised_and_ids_are_not(make: Any) -> None:
+    """A check character in lower case, or full width, is the same person; ids of servers are case-sensitive."""
+    facts = {"deidentify": make.deidentify("pseudonym", purpose="health_reference"), "normalise": ["nfkc", "upper"]}
+    by = make.column("by", source="identifier", path="$.identifier[*].value", reference="Patient",
+                     choose=Choose(member="system", equals=CITIZEN), **facts)  # fmt: skip
+    own = make.contract(make.table(by, source="Patient"), format=FhirFormat(type="fhir", server=SERVER))
+    sent = {"identifier": [{"system": CITIZEN, "value": "44200X"}]}
+    (person,) = make.rows(make.conform(own, export(Patient=[sent])).tables["t"].bronze)
+    refs = [f"Patient?identifier={CITIZEN}|44200{end}" for end in ("x", "X", "Ｘ", "Y")] + ["Patient/a", "Patient/A"]
+    visits = contract(make, subject(make, **facts))
+    found = make.conform(visits, export(Encounter=[{"subject": {"reference": one}} for one in refs])).tables["t"]
+    made = [row["patient_ref"] for row in make.rows(found.bronze)]
+    assert [one == person["by"] for one in made] == [True, True, True, False, False, False]
+    assert len(set(made)) == 4

@@ -45,6 +45,8 @@ def test_a_reference_is_accepted_where_it_is_one(fhir: dict[str, Any], problems:
         ("badge", {"path": "$.subject", "reference": "Group", "deidentify": _secret()}, "reference", "neither"),
         ("score", {"path": "$.subject.reference", "reference": "Group"}, "reference", "must be VARCHAR"),
         ("visit_id", {"path": "$.subject.reference", "reference": "Patient"}, "reference", "pseudonym or drop"),
+        ("visit_id", {"path": "$.subject.reference"}, "path", "may hold a person's identifier"),
+        ("badge", {"path": "$.actor.reference", "deidentify": {"method": "mask"}}, "path", "may hold a person's"),
         ("visit_id", {"path": "$.actor.reference", "reference": "Practitioner"}, "reference", "pseudonym or drop"),
     ],
 )  # fmt: skip

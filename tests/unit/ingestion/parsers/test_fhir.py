@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ingestion.contract.health_formats import FhirFormat
+from ingestion.parsers.archive import Archive
 
 FORM = FhirFormat(type="fhir", server="https://fhir.example/r4", optional=["Condition"])
 
@@ -56,7 +57,8 @@ def test_members_of_a_type_are_one_table_numbered_on(make: Any, two_types: Any) 
     (refused,) = make.rows(patient.quarantine)
     assert (refused["record"], refused["rules"], refused["byte_offset"]) == (4, ["json_malformed"], None)
     assert found.tables["condition"].accepted == 1
-    assert sorted(found.ignored_members) == ["DocumentReference.000.ndjson", "error.000.ndjson (3)", "log.ndjson"]
+    assert found.doubt == "the server reports 3 errors of its export (OperationOutcome: unknown 3)"  # without an issue
+    assert sorted(found.ignored_members) == ["DocumentReference.000.ndjson", "error.000.ndjson (3 lines)", "log.ndjson"]
 
 
 def test_a_resource_of_another_type_is_a_refused_row(make: Any, two_types: Any) -> None:
@@ -122,3 +124,19 @@ def test_resources_of_another_fhir_version(make: Any, kind: str, facts: Any, ver
 def test_what_is_no_archive_or_holds_a_page_is_refused(make: Any, two_types: Any) -> None:
     assert make.refusal(two_types, b"Patient").rule == "zip_damaged"
     assert make.refusal(two_types, archive(Patient__000="<html><body>login</body></html>")).rule == "html_page"
+
+
+def test_the_archive_is_opened_once_for_a_table(make: Any, two_types: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its number of members: each opening reads the whole directory."""
+    opened: list[int] = []
+    is_open = Archive._opened
+    monkeypatch.setattr(Archive, "_opened", lambda self: opened.append(1) or is_open(self))
+    counts = []
+    for members in (2, 9):
+        opened.clear()
+        found = make.conform(
+            two_types, archive(**{f"Patient__00{n}": lines("Patient", f"p{n}") for n in range(members)})
+        )
+        assert found.tables["patient"].accepted == members
+        counts.append(len(opened))
+    assert counts[0] == counts[1]
