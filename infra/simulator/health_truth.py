@@ -43,11 +43,12 @@ def health_effects(city: City) -> Json:
     """Expected answers, JSON-ready.
 
     `outbreak` where and when the planted cases are; `repeats` examinations asked for again and how many of them
-    recognised the earlier result instead; `residents.pairs` who was seen in both hospitals' systems; `visits` by system,
-    and of A how many name a patient who was never sent; `cards` counts of revised, withdrawn and corrected ones; `late_cards` first
-    reports and how many of them came after the limit of their disease, by its class; `weekly` cases that are not
-    withdrawn by disease, town and Monday of the diagnosis of their last revision, `weekly_as_of` the same from what was
-    reported by a moment; `appointments` by channel and last status; `prescriptions` lines by system and status.
+    recognised the earlier result instead; `residents.pairs` who was seen in both hospitals' systems; `visits` by
+    system, and of A how many name a patient who was never sent; `cards` counts of revised, withdrawn and corrected
+    ones; `late_cards` first reports and how many of them came after the limit of their disease, by its class; `weekly`
+    cases that are not withdrawn by disease, town and Monday of the diagnosis of their last revision, `weekly_as_of` the
+    same from what was reported by a moment; `appointments` by channel and last status; `prescriptions` lines by system
+    and status.
     """
     history = _reports(city)
     moment = city.midnight(city.days)

@@ -64,7 +64,9 @@ class Column:
         rule = self.spec.deidentify
         if rule is None or rule.method != "generalise":
             return self.type
-        return {"birth_band_5y": "VARCHAR", "date": "DATE", "month": "DATE", "year": "DATE"}.get(str(rule.to), self.type)
+        return {"birth_band_5y": "VARCHAR", "date": "DATE", "month": "DATE", "year": "DATE"}.get(
+            str(rule.to), self.type
+        )
 
     @property
     def in_bronze(self) -> bool:
