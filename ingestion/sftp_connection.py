@@ -25,6 +25,8 @@ from ingestion.settings import Settings
 _CONNECTION_TYPES = (None, "", "generic", "sftp", "ssh")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _KEY = re.compile(r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]+=*)(?: .*)?")
+_ED25519, _PARTS = 32, 3
+"""Bytes of an Ed25519 key; parts of an RSA or ECDSA key, the name included."""
 _AIRFLOWS_NAMES = {"key_file": "private_key", "private_key_passphrase": "passphrase"}
 """How Airflow's own forms call them."""
 _EXTRA = ("host_key", "private_key", "passphrase", "folder")
@@ -106,9 +108,8 @@ class SftpConnection(BaseModel):
                 raise ValueError("another scheme")
             extra: dict[str, Any] = {}
             for key, value in parse_qsl(parts.query, keep_blank_values=True):
-                if key == "host_key":  # a fingerprint has no blanks, and `+` in a query is one
-                    clean = value.replace(" ", "+") if value.startswith("SHA256:") else value
-                    extra[key] = (*extra.get(key, ()), clean)
+                if key == "host_key":
+                    extra[key] = (*extra.get(key, ()), _with_plus(value))
                 else:
                     extra[key] = value
             return cls.from_fields(
@@ -195,9 +196,30 @@ def fingerprint(key: str) -> str | None:
         blob = base64.b64decode(found[2], validate=True)
     except binascii.Error:
         return None
-    if not blob.startswith(len(found[1]).to_bytes(4, "big") + found[1].encode("ascii")):
+    if not _is_key(blob, found[1]):
         return None
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
+def _is_key(blob: bytes, kind: str) -> bool:
+    """Whether these are a whole public key of that type: its name and numbers, each behind its length (RFC 4253)."""
+    parts, place = [], 0
+    while place < len(blob):
+        end = place + 4 + int.from_bytes(blob[place : place + 4], "big")
+        parts.append(blob[place + 4 : end])
+        place = end
+    sizes = [len(part) for part in parts]
+    is_whole = place == len(blob) and parts[:1] == [kind.encode("ascii")] and all(sizes)
+    return is_whole and (sizes[1:] == [_ED25519] if kind == "ssh-ed25519" else len(parts) == _PARTS)
+
+
+def _with_plus(value: str) -> str:
+    """A host key out of a query, where each `+` of base64 has become a blank."""
+    if value.startswith("SHA256:"):
+        return value.replace(" ", "+")
+    kind, *words = value.split(" ")
+    keys = (f"{kind} {'+'.join(words[: number + 1])}" for number in range(len(words)))
+    return next((key for key in keys if fingerprint(key)), value)
 
 
 def from_settings(settings: Settings, name: str) -> SftpConnection:

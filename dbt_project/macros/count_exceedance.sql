@@ -8,7 +8,7 @@
     (
         1.0 - coalesce(list_sum(list_transform(
             range(0, cast({{ count }} as bigint)),
-            lambda n: exp(
+            n -> exp(
                 lgamma(n + {{ total }} + 0.5) - lgamma(n + 1) - lgamma({{ total }} + 0.5)
                 + ({{ total }} + 0.5) * ln({{ units }} / ({{ units }} + 1.0))
                 - n * ln({{ units }} + 1.0)

@@ -14,9 +14,9 @@ import json
 import secrets
 import sys
 from collections.abc import Iterable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
@@ -94,7 +94,7 @@ def is_minio(endpoint: str) -> bool:
     try:
         with build_opener(ProxyHandler({})).open(f"{endpoint}/minio/health/live", timeout=_SECONDS) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
-    except URLError:
+    except (OSError, HTTPException, ValueError):  # URLError and timeouts are OSErrors; an answer that is no HTTP
         return False
 
 

@@ -44,6 +44,9 @@ _BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 _SECOND_LOOK = 2.0
 """Seconds between two looks at a file whose age is judged by two clocks, the server's and this machine's."""
 _RIGHTS = "ask the department to let this account read it, then run the same command again"
+_GONE = (
+    "run the same command again; where files go again and again, ask the department to leave them until they are read"
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -145,9 +148,10 @@ class SftpConnector:
                 log.info("%s changed while it was read; it is left for the next run", file.name)
                 return None
             except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPNoSuchFile) as error:
-                what = "permission denied" if isinstance(error, asyncssh.SFTPPermissionDenied) else "it is gone"
+                is_gone = isinstance(error, asyncssh.SFTPNoSuchFile)
+                what, step = ("it is gone", _GONE) if is_gone else ("permission denied", _RIGHTS)
                 raise unreadable(
-                    self.contract, interval, file.name, f"cannot be read: {what}", next_step=_RIGHTS
+                    self.contract, interval, file.name, f"cannot be read: {what}", next_step=step
                 ) from None
             return scratch.remove_with(replace(delivery, path=download.path))
 

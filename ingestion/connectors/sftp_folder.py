@@ -20,6 +20,7 @@ from ingestion.connectors.path_pattern import is_exact, is_unfinished, matching
 _SEND_ITSELF = "ask the department to send the file itself, and remove the link"
 _SEND_A_FILE = "ask the department to send a file, and remove what lies there"
 _RIGHTS = "ask the department to let this account read it, then run the same command again"
+_NO_NAME = "ask the department to correct its SFTP server: a name has neither a slash nor a NUL"
 _NOT_THERE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath, asyncssh.SFTPNotADirectory)
 
 
@@ -93,9 +94,12 @@ class RemoteFolder:
             except asyncssh.SFTPPermissionDenied:
                 report(self._text(folder) or "the folder", "cannot be listed: permission denied", _RIGHTS)
                 return []
-            self._names[folder] = dict(sorted((str(one.filename), one.attrs) for one in listed))
-        names = list(self._names[folder])
-        return [posixpath.join(folder, name) for name in matching(part, names) if name not in (".", "..")]
+            found = {str(one.filename): one.attrs for one in listed}
+            self._names[folder] = {name: found[name] for name in sorted(found)}
+        names = [name for name in matching(part, list(self._names[folder])) if name not in (".", "..")]
+        for name in filter(_is_no_name, names):
+            report(name_as_text(name), "cannot be read: it is no name of a file", _NO_NAME)
+        return [posixpath.join(folder, name) for name in names if not _is_no_name(name)]
 
     async def _inner_folder(self, sftp: asyncssh.SFTPClient, path: str, report: Report) -> str | None:
         found = await self._followed(sftp, path, report)
@@ -139,3 +143,8 @@ class RemoteFolder:
     def _text(self, path: str) -> str:
         """The path below the folder as text."""
         return name_as_text(path.removeprefix((self._root or "").rstrip("/") + "/"))
+
+
+def _is_no_name(name: str) -> bool:
+    """Whether what a server lists can be no name of one file of the folder."""
+    return "/" in name or "\x00" in name

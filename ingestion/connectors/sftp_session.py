@@ -47,7 +47,6 @@ HOST_KEYS = {
 }
 """Signature algorithms by the type of the host key. A server has one key of each type and shows the first asked for."""
 
-_SHOWN = 200
 _CLOSING = 5.0
 _CHANGED_KEY = (
     "ask the department, by telephone and not through this server, whether it changed the key; if it did, put its "
@@ -231,32 +230,37 @@ class SftpSession:
 
     @contextmanager
     def _as_fetch_errors(self) -> Iterator[None]:
-        """Raise what asyncssh and the network report as FetchError, without names or paths of the server's."""
+        """Raise what asyncssh and the network report as FetchError, without any text of the server's."""
         where = self.connection.where
         try:
             yield
         except asyncssh.PermissionDenied:
             raise FetchError("does not let this account in: login, password or key", where, is_refusal=True) from None
-        except asyncssh.KeyExchangeFailed as error:
+        except asyncssh.KeyExchangeFailed:
             raise FetchError(
-                f"offers no algorithm that is still safe: {str(error)[:_SHOWN]}", where,
+                "offers no algorithm that is still safe", where,
                 advice="the department brings its SSH server up to date",
             ) from None  # fmt: skip
         except (asyncssh.ChannelOpenError, asyncssh.SFTPOpUnsupported) as error:
             raise FetchError(
-                f"has no SFTP for this account: {str(error)[:_SHOWN]}", where,
+                f"has no SFTP for this account{_kind(error)}", where,
                 advice="ask the department to allow the account SFTP",
             ) from None  # fmt: skip
         except TimeoutError:
             raise RetryableFetchError("stopped answering", where) from None
         except (asyncssh.DisconnectError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
-            raise RetryableFetchError(f"broke off the connection: {str(error)[:_SHOWN]}", where) from None
+            raise RetryableFetchError(f"broke off the connection{_kind(error)}", where) from None
         except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPNoSuchFile):
             raise
         except asyncssh.SFTPError as error:
-            raise RetryableFetchError(f"answered with an error: {str(error)[:_SHOWN]}", where) from None
+            raise RetryableFetchError(f"answered with an error{_kind(error)}", where) from None
         except (ConnectionError, socket.gaierror) as error:
             raise RetryableFetchError(f"cannot be reached: {error.strerror or error}", where) from None
+
+
+def _kind(error: asyncssh.Error) -> str:
+    """What kind of error it is, by SSH's number; its text is the server's own and may name files or people."""
+    return f" ({type(error).__name__}, code {error.code})"
 
 
 def _supported(names: tuple[str, ...]) -> list[str]:

@@ -17,6 +17,8 @@ ENVELOPE = ("FHS", "BHS", "BTS", "FTS")
 """Segments around the messages of a file and of a batch (2.10.3); they belong to no message."""
 
 HEADER = "MSH"
+_BEGINNING = ("PID", "ORC")
+"""Segments with which the next patient and the next order begin."""
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 _MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2}\^[A-Z0-9]{3}")
 _NUMBER = r"([1-9]\d{0,2})"
@@ -56,6 +58,8 @@ def path_problem(text: str) -> str | None:
         return f"{text!r}: {path.segment} stands around the messages and belongs to none"
     if path.segment == HEADER and path.after:
         return f"{text!r}: MSH is the first segment of its message and lies after no other"
+    if path.after and path.segment in _BEGINNING:
+        return f"{text!r}: {path.segment} stands before its records; one that lies after a record is the next one's"
     if path.segment == HEADER and path.field in _DELIMITERS and path[3:] != (None, None, None):
         return f"{text!r}: MSH-1 and MSH-2 are the delimiters themselves and have no parts"
     return None

@@ -31,6 +31,7 @@ class Block:
     was too long to hold). Record `i` has number `first + i` (1-based, header excluded) and
     begins at byte `base + starts[i]` of the payload, or of the unpacked archive member.
     `base` is None where a byte offset has no meaning (a document that was transcoded to be read).
+    `encodings` names that of each record where not all are in `encoding`.
     """
 
     data: bytes
@@ -41,6 +42,7 @@ class Block:
     lengths: Array
     encoding: str
     refused: Refusals = ()
+    encodings: Array | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -58,6 +60,7 @@ class Block:
             ends=self.ends[1:],
             lengths=self.lengths[1:],
             refused=tuple((rule, rows[rows > 0] - 1) for rule, rows in self.refused),
+            encodings=None if self.encodings is None else self.encodings[1:],
         )
 
     def parts(self, most: int) -> Iterator[Block]:
@@ -79,6 +82,7 @@ class Block:
                 ends=self.ends[first:stop] - low,
                 lengths=self.lengths[first:stop],
                 refused=tuple((rule, rows) for rule, rows in refused if len(rows)),
+                encodings=None if self.encodings is None else self.encodings[first:stop],
             )
 
     def number(self, indices: Array) -> Array:

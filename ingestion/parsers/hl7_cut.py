@@ -131,22 +131,32 @@ class MessageCutter:
         envelope = lines.named(*ENVELOPE)
         begins = envelope | lines.named(HEADER)
         begins[1:] |= envelope[:-1]
+        begins |= self._blank_before(lines) > self._max
         if self._long is not None:
             yield from self._skip(lines.starts[begins], final=final)
             return
         begins[:1] = True
         units = np.flatnonzero(begins)
-        if final or len(units) > 1:
-            yield from self._units(lines, envelope, units, final=final)
+        is_whole = final or (len(units) > 0 and len(self._text) - _TOLD - int(lines.ends[-1]) > self._max)
+        if is_whole or len(units) > 1:
+            yield from self._units(lines, envelope, units, is_whole=is_whole)
         elif not len(units):
             self._drop(max(len(self._text) - _TAIL, 0))
         if not final and self._long is None:
             self._check_length()
 
-    def _units(self, lines: Lines, envelope: Array, units: Array, *, final: bool) -> Iterator[Cut]:
+    def _blank_before(self, lines: Lines) -> Array:
+        """Bytes between each line and the one before it: more than the longest record end the message."""
+        if not len(lines):
+            return np.empty(0, np.int64)
+        before = len(self._text[: int(lines.starts[0])].rstrip(LINE_ENDS))
+        last = before if before or self._long is None else self._long.end - self._base
+        return np.asarray(lines.starts - np.append(last, lines.ends[:-1]))
+
+    def _units(self, lines: Lines, envelope: Array, units: Array, *, is_whole: bool) -> Iterator[Cut]:
         """The messages that are whole: all, or all but the last, whose text is kept."""
         following = np.append(units[1:], len(lines))
-        if not final:
+        if not is_whole:
             units, following = units[:-1], following[:-1]
         if not len(units):
             return
@@ -158,7 +168,7 @@ class MessageCutter:
             self.batches.add(self._text[int(starts[unit]) : int(ends[unit])], int(before[unit]))
         self.messages += int(is_message.sum())
         upto = np.append(lines.starts, len(self._text))[following]
-        cut_off = self._cut_off(starts, ends, upto) & is_message
+        cut_off = self._cut_off(starts, ends, np.minimum(upto, ends + self._max)) & is_message
         records, has_table = self._records(lines, units, following)
         stop = int(ends[-1])
         text, kept = self._text[:stop], ~is_envelope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ingestion.contract.health_formats import Hl7Format
 from ingestion.parsers.blocks import Array, Block
-from ingestion.parsers.hl7_cut import AS_LINE_FEEDS, Cut
+from ingestion.parsers.hl7_cut import AS_LINE_FEEDS
 
 _UTF8, _GB18030, _LATIN = "utf-8", "gb18030", "iso-8859-1"
 _ANY = {"": _UTF8, "ASCII": _UTF8}
@@ -23,6 +23,8 @@ _NAMES = {
 }  # fmt: skip
 """Table 0211 and how senders spell it."""
 _CHARSET = 17
+_HEX_ESCAPE = re.compile(rb"[!-/:-@\[-`{-~]X[0-9A-Fa-f]{2}")
+"""What may be bytes written in hexadecimal, which need their message's encoding: any mark can begin an escape."""
 
 
 def of_contract(spec: Hl7Format) -> str:
@@ -37,15 +39,26 @@ def contradicts(charsets: pa.Array, spec: Hl7Format) -> Array:
     return ~np.asarray(pc.is_in(found, pa.array([*_ANY, *allowed])), dtype=bool)
 
 
-def by_encoding(cut: Cut, spec: Hl7Format) -> Iterator[Cut]:
-    """The messages in runs of one encoding."""
-    if spec.encoding != "declared" or cut.block.data.isascii():
-        yield cut
-        return
-    names = np.array([_declared(cut.block, unit) for unit in range(len(cut.block))])
-    edges = np.flatnonzero(names[1:] != names[:-1]) + 1
-    for low, high in zip([0, *edges.tolist()], [*edges.tolist(), len(names)], strict=True):
-        yield _part(cut, low, high, str(names[low]))
+def by_encoding(block: Block, spec: Hl7Format) -> list[tuple[Array, Block]]:
+    """The messages of each encoding: their block indices, and a block that holds them alone and in order."""
+    everything = np.arange(len(block))
+    if spec.encoding != "declared" or (block.data.isascii() and not _HEX_ESCAPE.search(block.data)):
+        return [(everything, block)]
+    names = np.array([_declared(block, unit) for unit in everything.tolist()])
+    if len(set(names.tolist())) <= 1:
+        return [(everything, replace(block, encoding=str(name))) for name in names[:1]]
+    found = [(np.flatnonzero(names == name), str(name)) for name in np.unique(names)]
+    return [(units, _part(block, units, name)) for units, name in found]
+
+
+def put_together(block: Block, parts: list[tuple[Array, Block]]) -> Block:
+    """The block that was parted, with the encoding of every message."""
+    if len(parts) == 1:
+        return parts[0][1]
+    encodings = np.empty(len(block), object)
+    for units, part in parts:
+        encodings[units] = part.encoding
+    return replace(block, encodings=encodings)
 
 
 def _declared(block: Block, unit: int) -> str:
@@ -62,17 +75,9 @@ def _declared(block: Block, unit: int) -> str:
     return _UTF8
 
 
-def _part(cut: Cut, low: int, high: int, encoding: str) -> Cut:
-    block = cut.block
-    start, stop = int(block.starts[low]), int(block.ends[high - 1])
-    part = replace(
-        block,
-        data=block.data[start:stop],
-        base=None if block.base is None else block.base + start,
-        starts=block.starts[low:high] - start,
-        ends=block.ends[low:high] - start,
-        lengths=block.lengths[low:high],
-        encoding=encoding,
-        refused=tuple((rule, rows[(rows >= low) & (rows < high)] - low) for rule, rows in block.refused),
-    )
-    return Cut(part, cut.is_message[low:high], cut.records[low:high], cut.has_table[low:high])
+def _part(block: Block, units: Array, encoding: str) -> Block:
+    texts = [block.text_of(unit) for unit in units.tolist()]
+    ends = np.cumsum([len(text) + 1 for text in texts]) - 1
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
+    refused = ((rule, np.searchsorted(units, rows[np.isin(rows, units)])) for rule, rows in block.refused)
+    return Block(b"\n".join(texts), None, 1, starts, ends, block.lengths[units], encoding, tuple(refused))

@@ -24,10 +24,10 @@ from ingestion.errors import DeliveryRefused, IntegrityError
 from ingestion.machine import engines
 from ingestion.parsers import hl7_encoding
 from ingestion.parsers.block_limits import join_chunks, max_records_per_block, read_chunks
-from ingestion.parsers.blocks import Array, Refusals, Segment, readable
+from ingestion.parsers.blocks import Array, Block, Refusals, Segment, readable
 from ingestion.parsers.encoding import Utf8Detector
 from ingestion.parsers.faults import unreadable
-from ingestion.parsers.hl7_cut import Cut, MessageCutter, segment_code
+from ingestion.parsers.hl7_cut import AS_LINE_FEEDS, Cut, MessageCutter, segment_code
 from ingestion.parsers.hl7_text import FieldReader, Segments
 from ingestion.parsers.probe import PROBE_BYTES, check_text
 from ingestion.parsers.text import strings
@@ -49,6 +49,19 @@ _HEADER_FIELDS = {
 class _Unknown(NamedTuple):
     seen: int
     first: int
+
+
+class _Part(NamedTuple):
+    """Messages of one encoding, by their indices in the whole block: those taken and those refused.
+
+    Each record has its message's index (`unit`), its columns and whether a field repeats that is read once.
+    """
+
+    taken: Array
+    refused: Refusals
+    unit: Array
+    columns: pa.Table
+    repeats: Array
 
 
 class Hl7Messages:
@@ -91,32 +104,40 @@ class Hl7Messages:
             detector = Utf8Detector(hl7_encoding.of_contract(self._spec))
             for cut in cutter.blocks(join_chunks(read_chunks(stream, CHUNK), CHUNK, {_LF: most, _CR: most})):
                 detector.add_records(cut.block)
-                for part in hl7_encoding.by_encoding(cut, self._spec):
-                    segment = self._read(part, connection)
-                    if len(segment.block):
-                        yield segment
+                segment = self._read(cut, connection)
+                if len(segment.block):
+                    yield segment
             self._check_messages(cutter)
             self._check_segments()
             detector.check()
 
     def _read(self, cut: Cut, connection: duckdb.DuckDBPyConnection) -> Segment:
-        block = cut.block
-        refused = block.refused + unreadable(block)
+        """The messages of each encoding together, the records put back into their order."""
+        blocks = hl7_encoding.by_encoding(cut.block, self._spec)
+        parts = [self._part(cut, units, block, connection) for units, block in blocks]
+        self._messages += int(cut.is_message.sum())
+        cut = cut._replace(block=hl7_encoding.put_together(cut.block, blocks))
+        return self._segment(cut, parts[0] if len(parts) == 1 else _joined(parts))
+
+    def _part(self, cut: Cut, units: Array, block: Block, connection: duckdb.DuckDBPyConnection) -> _Part:
+        refused = block.refused + _unreadable(block)
         rows = readable(len(block), refused)
-        segments = Segments(strings(block, rows))
+        segments = Segments(strings(block, rows), self._known)
         reader = FieldReader(connection, segments, block.encoding)
         refused += tuple((rule, rows[found]) for rule, found in self._judged(segments, reader) if len(found))
         taken = np.zeros(len(block), bool)
         taken[readable(len(block), refused)] = True
-        none = np.flatnonzero(taken & ~cut.has_table)
+        none = np.flatnonzero(taken & ~cut.has_table[units])
         if len(none):
             refused += (("hl7_no_record", none),)
             taken[none] = False
-        self._note_unknown(segments, taken[rows])
+        number = self._messages + np.cumsum(cut.is_message)
+        self._note_unknown(segments, taken[rows], number[units[rows]])
         found = np.flatnonzero((segments.code == segment_code(str(self._table.source))) & taken[rows][segments.message])
-        self._check_count(cut, int(cut.records[taken].sum()), len(found))
-        self._messages += len(block)
-        return self._segment(cut, taken, refused, self._columns(segments, reader, found))
+        self._check_count(int(cut.records[units][taken].sum()), len(found))
+        columns, repeats = self._columns(segments, reader, found)
+        moved = tuple((rule, units[which]) for rule, which in refused)
+        return _Part(units[taken], moved, units[rows[segments.message[found]]], columns, repeats)
 
     def _judged(self, segments: Segments, reader: FieldReader) -> Refusals:
         """Messages (by index) whose header cannot be read, is of another type or says another encoding."""
@@ -149,33 +170,37 @@ class Hl7Messages:
             name: pc.if_else(pc.is_in(made[name], self._nulls), nothing, made[name]) for name in self._paths
         }), repeats  # fmt: skip
 
-    def _segment(self, cut: Cut, taken: Array, refused: Refusals, found: tuple[pa.Table, Array]) -> Segment:
+    def _segment(self, cut: Cut, part: _Part) -> Segment:
         """One record for each of the table's segments; a message without any that was refused is one, too."""
-        columns, repeats = found
+        columns, repeats = part.columns, part.repeats
+        taken = np.zeros(len(cut.block), bool)
+        taken[part.taken] = True
         least = 1 if self._is_first else 0
         counts = np.where(taken, cut.records, np.maximum(cut.records, least))
         unit = np.repeat(np.arange(len(counts)), counts)
         block = replace(
             cut.block, first=self._number, starts=cut.block.starts[unit], ends=cut.block.ends[unit],
             lengths=cut.block.lengths[unit], refused=(),
+            encodings=None if cut.block.encodings is None else cut.block.encodings[unit],
         )  # fmt: skip
         self._number += len(unit)
-        moved = [(rule, np.flatnonzero(np.isin(unit, units))) for rule, units in refused]
+        moved = [(rule, np.flatnonzero(np.isin(unit, units))) for rule, units in part.refused]
         rows = np.flatnonzero(taken[unit])
         if repeats.any():
             moved.append(("repeated_field", rows[repeats]))
             rows, columns = rows[~repeats], columns.filter(pa.array(~repeats))
         return Segment(block, rows, columns, tuple((rule, records) for rule, records in moved if len(records)))
 
-    def _note_unknown(self, segments: Segments, taken: Array) -> None:
+    def _note_unknown(self, segments: Segments, taken: Array, number: Array) -> None:
+        """Note segments that nobody declared; `number` is each message's place in the file, from 1."""
         unknown = ~np.isin(segments.code, self._known) & taken[segments.message]
         codes, first, counts = np.unique(segments.code[unknown], return_index=True, return_counts=True)
-        message = segments.message[unknown]
+        message = number[segments.message[unknown]]
         for code, at, count in zip(codes.tolist(), first.tolist(), counts.tolist(), strict=True):
-            before = self._unknown.get(code, _Unknown(0, self._messages + int(message[at]) + 1))
-            self._unknown[code] = _Unknown(before.seen + count, before.first)
+            before = self._unknown.get(code, _Unknown(0, int(message[at])))
+            self._unknown[code] = _Unknown(before.seen + count, min(before.first, int(message[at])))
 
-    def _check_count(self, cut: Cut, counted: int, found: int) -> None:
+    def _check_count(self, counted: int, found: int) -> None:
         if counted != found:
             raise IntegrityError(
                 f"{counted} {self._table.source} segments counted, {found} read, from message {self._messages + 1}",
@@ -208,6 +233,29 @@ class Hl7Messages:
 
 def _path_of(column: Column) -> Hl7Path:
     return hl7_path(column.spec.path or str(column.source))
+
+
+def _joined(parts: list[_Part]) -> _Part:
+    """The parts as one, in the order of messages."""
+    order = np.argsort(np.concatenate([part.unit for part in parts]), kind="stable")
+    rules = dict.fromkeys(rule for part in parts for rule, _ in part.refused)
+    refused = {
+        rule: np.unique(np.concatenate([units for part in parts for name, units in part.refused if name == rule]))
+        for rule in rules
+    }
+    return _Part(
+        np.sort(np.concatenate([part.taken for part in parts])),
+        tuple(refused.items()),
+        np.concatenate([part.unit for part in parts])[order],
+        pa.concat_tables([part.columns for part in parts]).take(pa.array(order)),
+        np.concatenate([part.repeats for part in parts])[order],
+    )
+
+
+def _unreadable(block: Block) -> Refusals:
+    """As `faults.unreadable`, to which a line ends with LF: the lines of GB18030 are decoded one by one."""
+    is_gb = block.encoding == "gb18030"
+    return unreadable(replace(block, data=block.data.translate(AS_LINE_FEEDS)) if is_gb else block)
 
 
 def _around(segments: Segments, records: Array, own: str, name: str, after: bool) -> tuple[Array, Array]:

@@ -33,6 +33,7 @@ _MARK = re.compile(rb"[!-/:-@\[-`{-~]+")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BREAKS = re.compile(r"\.(br|sp)(\d{0,2})")
 _LONGEST_ESCAPE = 60
+"""Characters between two escape marks that are a sequence, but for hexadecimal bytes, which may be any number."""
 
 
 class Delimiters(NamedTuple):
@@ -66,11 +67,11 @@ class Segments:
     """The segments of messages. `texts`: one text per message, which begins with `MSH`.
 
     `code`, `message` and `texts` have one entry per segment, in order; a line that begins with no segment's name
-    continues the segment before. `delimiters` lists the different ones, `of_message` says which each message has, -1
-    where they cannot be told.
+    continues the segment before, and so do three letters alone that are no name of `known` (codes). `delimiters` lists
+    the different ones, `of_message` says which each message has, -1 where they cannot be told.
     """
 
-    def __init__(self, texts: pa.Array) -> None:
+    def __init__(self, texts: pa.Array, known: Array) -> None:
         text, end = pa.large_string(), pa.scalar("\n", pa.large_string())
         joined = pc.binary_join_element_wise(texts.cast(text), pa.scalar("", text), end)
         offsets = np.frombuffer(joined.buffers()[1], np.int64)[: len(joined) + 1]
@@ -82,7 +83,7 @@ class Segments:
         mark = self._bytes[np.minimum(offsets[:-1] + len(HEADER), max(len(self._bytes) - 1, 0))]
         first, second, third = (lines.code >> 16), (lines.code >> 8) & 0xFF, lines.code & 0xFF
         is_name = _is_upper(first) & (_is_upper(second) | _is_digit(second)) & (_is_upper(third) | _is_digit(third))
-        is_alone = lines.ends - lines.starts == len(HEADER)
+        is_alone = (lines.ends - lines.starts == len(HEADER)) & np.isin(lines.code, known)
         begins = is_name & ((lines.mark == mark[message]) | is_alone) if len(lines) else np.empty(0, bool)
         starts = lines.starts[begins]
         self.code, self.message = lines.code[begins], message[begins]
@@ -194,7 +195,7 @@ def _part(value: str, mark: str, number: int) -> str:
 
 def _repeats_sql(path: Hl7Path, marks: Delimiters) -> str | None:
     """SQL for whether a field has a second repetition with something in it."""
-    if not marks.repetition:
+    if not marks.repetition or (path.segment == HEADER and path.field in (_SEPARATOR, _ENCODING)):
         return None
     return f"contains(rtrim({_field(path)}, {literal(marks.repetition)}), {literal(marks.repetition)})"
 
@@ -225,4 +226,4 @@ def unescaped(text: str, marks: Delimiters, encoding: str) -> str:
                 return found[0]
         return found[0]
 
-    return re.sub(f"{mark}([^{mark}\n]{{1,{_LONGEST_ESCAPE}}}){mark}", replaced, text)
+    return re.sub(f"{mark}(X[0-9A-Fa-f]+|[^{mark}\n]{{1,{_LONGEST_ESCAPE}}}){mark}", replaced, text)

@@ -47,11 +47,15 @@ def lines(block: Block, rows: Array) -> pa.Array:
 def readable_texts(block: Block, rows: Array) -> pa.Array:
     r"""Text of records for people to read: at most 16 KB each, undecodable bytes and NUL as `\x..`."""
     data, offsets = _gather(block, rows, KEPT_TEXT)
-    whole = b"\x00" not in data and int(np.diff(offsets).max(initial=0)) < KEPT_TEXT
-    if whole and to_utf8(data, block.encoding) is data:
-        return _array(data, offsets)
-    pieces = (data[a:b] for a, b in pairwise(offsets.tolist()))  # refused records only
-    text = (piece.decode(block.encoding, "backslashreplace").replace("\x00", "\\x00") for piece in pieces)
+    if block.encodings is None:
+        whole = b"\x00" not in data and int(np.diff(offsets).max(initial=0)) < KEPT_TEXT
+        if whole and to_utf8(data, block.encoding) is data:
+            return _array(data, offsets)
+        encodings = [block.encoding] * len(rows)
+    else:
+        encodings = block.encodings[rows].tolist()
+    pieces = zip(pairwise(offsets.tolist()), encodings, strict=True)  # refused records only
+    text = (data[a:b].decode(of, "backslashreplace").replace("\x00", "\\x00") for (a, b), of in pieces)
     return pa.array(list(text), pa.string())
 
 

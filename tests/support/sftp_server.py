@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,8 @@ class _Account(asyncssh.SSHServer):
 class SftpServer:
     """`cuts`: for each next connection, after how many bytes to the client it breaks (None: never).
 
-    `refused` are names that may not be opened, `on_read` is called with the path and offset of each read.
+    `refused` are names that may not be opened, `on_read` is called with the path and offset of each read. `made_up` are
+    names that every listing has besides.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class SftpServer:
     refused: set[str] = field(default_factory=set)
     offsets: list[int] = field(default_factory=list)
     on_read: Any = None
+    made_up: list[bytes] = field(default_factory=list)
     sent: int = 0
     connections: int = 0
 
@@ -76,10 +78,13 @@ def _factory(server: SftpServer) -> Any:
                 raise asyncssh.SFTPPermissionDenied("no")
             return super().open(path, pflags, attrs)
 
-        def scandir(self, path: bytes) -> Any:
+        async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
             if Path(path.decode()).name in server.refused:
                 raise asyncssh.SFTPPermissionDenied("no")
-            return super().scandir(path)
+            for name in server.made_up:
+                yield asyncssh.SFTPName(name, attrs=asyncssh.SFTPAttrs(size=3, permissions=0o100644, mtime=0))
+            async for one in super().scandir(path):
+                yield one
 
         def read(self, file_obj: Any, offset: int, size: int) -> bytes:
             server.offsets.append(offset)

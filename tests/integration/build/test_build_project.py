@@ -66,8 +66,9 @@ def test_every_model_is_built_and_every_check_runs_and_passes(built: tuple[Lake,
     nodes = manifest(filled)["nodes"].values()
     assert len(report.checks) == Counter(node["resource_type"] for node in nodes)["test"] > 50
     assert [check for check in report.checks if check.status != "passed"] == []
-    empty = [model.name for model in report.models if model.public and not model.rows]
-    assert empty == []
+    # What counts people in the open shows weeks that are closed, and on the first day none is.
+    closed_only = {model.name for model in report.models if model.small_cells is not None}
+    assert {model.name for model in report.models if model.public and not model.rows} == closed_only
 
 
 def test_every_product_is_whole_portable_and_its_unit_tests_pass(built: tuple[Lake, BuildReport]) -> None:

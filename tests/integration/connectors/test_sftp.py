@@ -278,6 +278,43 @@ def test_what_cannot_be_read_stops_no_other_file(made: Lake, server: SftpServer,
     assert "x" not in [row for one in caught.value.found for row in one.path.read_text()]
 
 
+def test_a_name_that_is_none_and_one_listed_twice_stop_no_other_file(made: Lake, server: SftpServer) -> None:
+    put(server, NAME, rows("ab"))
+    server.made_up = [b"readings_20260302/../x.csv", b"readings_20260302\0.csv", b"/etc/x.csv", NAME.encode()]
+    with pytest.raises(SomeUnreadable) as caught:
+        connector_for(made, feed()).fetch(feed(), day(0), made.clock())
+    assert [one.filename for one in caught.value.found] == [NAME]
+    said = str(caught.value)
+    assert "'readings_20260302/../x.csv' cannot be read: it is no name of a file" in said
+    assert "'readings_20260302\\x00.csv' cannot be read: it is no name of a file" in said
+    assert "ask the department to correct its SFTP server" in said
+
+
+def test_a_file_that_is_gone_asks_nobody_for_rights(made: Lake, server: SftpServer) -> None:
+    path = put(server, NAME, rows("ab"))
+    connector = connector_for(made, feed())
+    connector.fetch(feed(), day(0), made.clock())
+    path.unlink()
+    with pytest.raises(SomeUnreadable, match=f"'{NAME}' cannot be read: it is gone") as caught:
+        connector.fetch(feed(), day(0), made.clock())
+    assert "run the same command again" in str(caught.value)
+    assert "let this account read it" not in str(caught.value)
+
+
+def test_the_servers_own_text_is_in_no_message(
+    made: Lake, server: SftpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(server, NAME, rows("ab"))
+
+    def failing(path: Path, offset: int) -> None:
+        raise asyncssh.SFTPFailure("its own text of somebody")
+
+    server.on_read = failing
+    said = str(problem(made, feed(attempts=2)))
+    assert "answered with an error (SFTPFailure, code 4)" in said
+    assert "its own text" not in said + caplog.text
+
+
 def test_folders_in_the_path_are_matched_and_a_directory_in_place_of_a_file_is_told(
     made: Lake, server: SftpServer
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import asyncssh
 import pytest
@@ -41,6 +43,28 @@ def test_several_keys_while_one_replaces_the_other() -> None:
     assert SftpConnection.from_text(f"{URI}&host_key={other}", name="b").fingerprints == {PRINT, other}
     text = json.dumps({"host": "h", "login": "l", "password": "p", "host_key": f"{PRINT}, {other}"})
     assert SftpConnection.from_text(text, name="b").fingerprints == {PRINT, other}
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
+def test_a_key_whose_base64_has_a_plus_may_stand_in_a_uri(kind: str) -> None:
+    key = next(
+        made for made in (asyncssh.generate_private_key(kind) for _ in range(1000))
+        if b"+" in made.export_public_key().split()[1]
+    )  # fmt: skip
+    text = " ".join(key.export_public_key().decode().split()[:2])
+    base = URI.partition("?")[0]
+    for written in (text, f"{text} of the server", text.replace(" ", "+"), quote(text), quote_plus(text)):
+        found = SftpConnection.from_text(f"{base}?host_key={written}", name="b")
+        assert found.fingerprints == {key.get_fingerprint("sha256")}
+        assert found.key_types == (kind,)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_part_of_a_key_is_none(key: asyncssh.SSHKey) -> None:
+    kind, text = key.export_public_key().decode().split()[:2]
+    blob = base64.b64decode(text)
+    for part in (blob[:-3], blob[: len(kind) + 4], blob + b"\0\0\0\1a", blob[:-32] + b"\0" * 3):
+        assert fingerprint(f"{kind} {base64.b64encode(part).decode()}") is None
 
 
 def test_folders_of_the_account_and_from_the_root() -> None:

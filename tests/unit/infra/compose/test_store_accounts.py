@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
 
-from infra.compose.store_accounts import POLICIES, policies, policy_of, restricted_products
+from infra.compose import store_accounts
+from infra.compose.store_accounts import POLICIES, is_minio, policies, policy_of, restricted_products
 
 MODELS = """models:
 - name: fct_stay
@@ -60,3 +63,27 @@ def test_a_reader_is_allowed_the_own_folder_and_no_other(store: str, root: str) 
         assert allowed == [own]
         (listed,) = (one["Condition"]["StringLike"]["s3:prefix"] for one in statements if one["Sid"] == "List")
         assert listed == [f"{root}{own.removesuffix('current.json')}*"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n"])
+def test_a_store_that_answers_in_another_way_is_no_minio(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def once() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=once)
+        thread.start()
+        assert not is_minio(f"http://127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+
+
+def test_one_that_does_not_answer_or_is_no_address_is_no_minio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_accounts, "_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not is_minio(f"http://127.0.0.1:{server.getsockname()[1]}")
+    assert not is_minio("")
+    assert not is_minio("http://127.0.0.1:port")

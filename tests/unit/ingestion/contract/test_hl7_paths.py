@@ -39,6 +39,8 @@ def test_paths(path: str, found: Hl7Path) -> None:
         ("$.a", "is not a path such as"),
         ("BTS-1", "stands around the messages"),
         (">MSH-4", "lies after no other"),
+        (">ORC-2", "ORC stands before its records"),
+        (">PID-3", "PID stands before its records"),
         ("MSH-2.1", "are the delimiters themselves"),
     ],
 )

@@ -178,6 +178,92 @@ def test_each_message_in_the_encoding_it_declares(make: Any, report: Any) -> Non
     assert make.refused(found.quarantine) == [(5, ["hl7_encoding"])]
 
 
+def test_an_escape_is_of_the_messages_encoding_whatever_lies_beside_it(make: Any, report: Any) -> None:
+    coded = message(1, "OBR|1||R1|C^\\XD6D0\\", charset="GB 18030-2000").encode()
+    for others in (b"", message(2).encode(), message(2, charset="GB 18030-2000").encode("gb18030")):
+        found = conformed(make, report, coded + others, encoding="declared")
+        assert make.rows(found.bronze)[0]["item"] == "中"
+
+
+def test_encodings_in_turn_are_read_together(make: Any, report: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = [
+        message(n, f"PID|1||M~I{n}", f"OBR|1||R{n}|C^中", f"OBR|2||S{n}|C^山", **facts).encode(name)
+        for n in range(40)
+        for name, facts in [[("utf-8", {}), ("gb18030", {"charset": "GB18030"})][n % 2]]
+    ]
+    sent[7] = sent[7].replace("山".encode("gb18030"), b"\xff\xff")
+    sent[8] = message(8, "PID|1||山").encode()
+    reads: list[int] = []
+    read = hl7_messages.Hl7Messages._part
+
+    def counted(*args: Any) -> Any:
+        reads.append(1)
+        return read(*args)
+
+    monkeypatch.setattr(hl7_messages.Hl7Messages, "_part", counted)
+    found = conformed(make, report, b"".join(sent), encoding="declared")
+    good = [n for n in range(40) if n not in (7, 8)]
+    assert [(r["report_no"], r["resident"], r["item"]) for r in make.rows(found.bronze)] == [
+        row for n in good for row in ((f"R{n}", f"I{n}", "中"), (f"S{n}", f"I{n}", "山"))
+    ]
+    assert make.refused(found.quarantine) == [(15, ["encoding"]), (16, ["encoding"]), (17, ["hl7_no_record"])]
+    texts = [row["original_text"] for row in make.rows(found.quarantine)]
+    assert ["C^中" in text for text in texts] == [True, True, False]
+    assert "\\xff" in texts[0]
+    assert "山" in texts[2]
+    assert len(reads) <= 3  # two encodings, and the last message, which ends with the file
+
+
+@pytest.mark.parametrize("end", ["\r", "\n"])
+def test_bytes_that_are_no_gb18030_refuse_their_message(make: Any, report: Any, end: str) -> None:
+    texts = [message(n, charset="GB18030").encode("gb18030") for n in (1, 2, 3)]
+    texts[1] = texts[1].replace("血".encode("gb18030"), b"\xff\xff")
+    found = conformed(make, report, b"".join(texts).replace(b"\r", end.encode()), encoding="gb18030")
+    assert make.refused(found.quarantine) == [(2, ["encoding"])]
+
+
+def test_the_delimiters_themselves_do_not_repeat(make: Any) -> None:
+    table = make.table(
+        make.column("a", path="MSH-1"), make.column("b", path="MSH-2"), make.column("no", path="OBR-3"), name="t",
+        source="OBR",
+    )  # fmt: skip
+    found = conformed(make, table, message(1))
+    assert make.rows(found.bronze) == [{"a": "|", "b": "^~\\&", "no": "R1"}]
+
+
+def test_three_letters_on_a_line_of_their_own_are_text_unless_they_name_a_segment(make: Any) -> None:
+    table = make.table(make.column("no", path="OBR-3"), make.column("note", path="OBR-13"), name="t", source="OBR")
+    text = message(1, "OBR|1||R1||||||||||seen in the\rECG\rof today", "NTE", "OBR|2||R2")
+    found = conformed(make, table, text)
+    assert make.rows(found.bronze) == [{"no": "R1", "note": "seen in the\rECG\rof today"}, {"no": "R2", "note": None}]
+
+
+def test_an_unknown_segments_message_is_counted_in_the_file(make: Any, report: Any) -> None:
+    text = "stray\r" + message(1) + message(2, "OBR|1||R\x002") + message(3, "OBR|1||R3", "ZZZ|1")
+    refused = make.refusal(make.contract(report, format=form()), text.encode())
+    assert "ZZZ (1, first in message 3)" in str(refused)
+
+
+def test_blank_lines_are_not_held_and_end_a_message(make: Any, report: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingestion.parsers.hl7_cut import MessageCutter
+
+    held: list[int] = []
+    cut = MessageCutter._cut
+
+    def seen(self: Any, *, final: bool) -> Any:
+        held.append(len(self._text))
+        return cut(self, final=final)
+
+    monkeypatch.setattr(MessageCutter, "_cut", seen)
+    monkeypatch.setattr(hl7_messages, "CHUNK", 300)
+    text = "\x0b" + message(1) + "\x1c\r" + "\r\n" * 50_000 + "text\r" + message(2) + "\n" * 900 + message(3)
+    found = make.conform(make.contract(report, format=form()), text.encode(), max_record_bytes=1000).tables["t"]
+    assert [row["report_no"] for row in make.rows(found.bronze)] == ["R1", "R2", "R3"]
+    assert make.refused(found.quarantine) == [(2, ["hl7_no_message"])]
+    assert text.encode()[make.rows(found.quarantine)[0]["byte_offset"] :].startswith(b"text\r")
+    assert max(held) < 3000
+
+
 def test_text_outside_any_message_is_kept_as_refused(make: Any, report: Any) -> None:
     found = conformed(make, report, "PID|1||lost\rOBR|1||lost\r" + message(1))
     assert make.refused(found.quarantine) == [(1, ["hl7_no_message"])]
@@ -235,7 +321,7 @@ def test_two_tables_of_one_file(make: Any, report: Any) -> None:
 
 PIECE = st.sampled_from(
     [message(1), message(2), message(3, "OBR|1||R3", "OBR|2||R4"), "stray\r", "\x0b", "\x1c\r", "\r\n\r", "OBR|1||R8\r",
-     message(5, "OBR|1||" + "R" * 300), "MSH", "MSH|^~\\&", "text\n", "BHS|^~\\&\r", "BTS\r",
+     message(5, "OBR|1||" + "R" * 300), "MSH", "MSH|^~\\&", "text\n", "\r" * 300, "BHS|^~\\&\r", "BTS\r",
      message(6, kind="ADT^A01")]
 )  # fmt: skip
 
@@ -282,11 +368,12 @@ def test_the_library_reads_the_same_parts(segments: list[tuple[str, list[str]]])
 
     from ingestion.contract.hl7_paths import Hl7Path, hl7_path
     from ingestion.machine import engines
+    from ingestion.parsers.hl7_cut import segment_code
     from ingestion.parsers.hl7_text import FieldReader, Segments
 
     text = "\r".join([msh(1), *("|".join([name, *fields]) for name, fields in segments)])
     parsed = hl7.parse(text)
-    ours = Segments(pa.array([text]))
+    ours = Segments(pa.array([text]), np.array([segment_code(name) for name in ("PID", "OBR", "ZRR", "OBX")]))
     assert [str(one[0]) for one in parsed] == [code.to_bytes(3, "big").decode() for code in ours.code.tolist()]
     paths: dict[str, Hl7Path] = {
         f"f{f}_{r}_{c}": hl7_path(f"OBR-{f}({r}).{c}") for f in (1, 3) for r in (1, 2) for c in (1, 2, 3)
@@ -314,6 +401,8 @@ def _library(segment: Any, path: Any) -> str:
     [
         ("a\\F\\b", "a|b"), ("\\E\\F\\E\\", "\\F\\"), ("\\H\\bold\\N\\", "bold"), ("line\\.br\\next", "line\nnext"),
         ("\\.sp2\\x", "\n\nx"), ("\\XE4B8AD\\", "中"), ("\\XFF\\", "\\XFF\\"), ("\\XE4B\\", "\\XE4B\\"),
+        ("\\X" + "41" * 99 + "\\.br\\", "A" * 99 + ".br\\"),
+        ("a\\X" + "E4B8AD" * 30 + "\\F\\S\\", "a" + "中" * 30 + "F^"),
         ("open\\r", "open\\r"), ("\\Zown\\", "\\Zown\\"), ("\\\\", "\\\\"), ("C:\\temp\\file", "C:\\temp\\file"),
     ],
 )  # fmt: skip
