@@ -3,8 +3,8 @@
     event that finds one. The model's CTE `patients` holds every report of a patient (`int_patient_reported`).
 
     A reference is to the patient's record, or conditional by the citizen number. Of several reports the newest counts that
-    is not of a day after the event's `linked_until_date`; later ones change nothing, or a rebuild would differ from days
-    built one by one.
+    is not of a day after the event's `linked_until_date`: who moves later lived where they lived. It may come at any time
+    (an export that was held), so a model that asks is made whole.
 #}
 {% macro matched_patient(events, id) -%}
     with referable as (

@@ -42,12 +42,13 @@ Weekly = dict[str, dict[str, dict[str, int]]]
 def health_effects(city: City) -> Json:
     """Expected answers, JSON-ready.
 
-    `outbreak` where and when the planted cases are; `repeats` the repeated examinations and how many of them recognised
-    the earlier result; `residents.pairs` who was seen in both hospitals' systems; `visits` by system, and of A how many
-    name a patient who was never sent; `cards` counts of revised, withdrawn and corrected ones; `late_cards` first
-    reports and how many of them came after the limit of their disease, by its class; `weekly` cases that are not
-    withdrawn by disease, town and Monday of the diagnosis of their last revision, `weekly_as_of` the same from what was
-    reported by a moment; `appointments` by channel and last status; `prescriptions` lines by system and status.
+    `outbreak` where and when the planted cases are; `repeats` examinations asked for again and how many of them
+    recognised the earlier result instead; `residents.pairs` who was seen in both hospitals' systems; `visits` by
+    system, and of A how many name a patient who was never sent; `cards` counts of revised, withdrawn and corrected
+    ones; `late_cards` first reports and how many of them came after the limit of their disease, by its class; `weekly`
+    cases that are not withdrawn by disease, town and Monday of the diagnosis of their last revision, `weekly_as_of` the
+    same from what was reported by a moment; `appointments` by channel and last status; `prescriptions` lines by system
+    and status.
     """
     history = _reports(city)
     moment = city.midnight(city.days)
@@ -140,7 +141,10 @@ def _repeats(reports: dict[str, tuple[str, str, str, datetime, bool]]) -> Json:
     repeated, recognised = 0, 0
     for exams in by_resident.values():
         for at, facility, is_recognised in exams:
-            if any(other != facility and timedelta(0) < at - when <= REPEATED_WITHIN for when, other, _ in exams):
+            if any(
+                other != facility and not is_result and timedelta(0) < at - when <= REPEATED_WITHIN
+                for when, other, is_result in exams
+            ):
                 repeated += 1
                 recognised += is_recognised
     return {"reports": len(reports), "repeated": repeated, "recognised": recognised}

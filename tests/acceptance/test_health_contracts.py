@@ -115,6 +115,43 @@ def encounter(number: str, subject: str, **facts: Any) -> dict[str, Any]:
     }
 
 
+def booking(**cells: str) -> bytes:
+    """A file with one appointment."""
+    row = {
+        "appointment_no": "N1", "channel": "APP", "facility_code": "H442000A01", "clinic_code": "0301",
+        "id_no": CITIZEN, "sex": "男", "birth_date": "1990-01-01", "town_code": "442000001",
+        "booked_at": "2026-03-02 08:00:00", "scheduled_at": "2026-03-03 08:00:00", "status": "已预约",
+        "status_at": "2026-03-02 08:00:00", "patient_name": "王小明", "phone": "13800138000",
+    } | cells  # fmt: skip
+    return f"{','.join(row)}\n{','.join(row.values())}\n".encode()
+
+
+def prescription(**members: Any) -> bytes:
+    """A file with one line of a prescription."""
+    line = {
+        "rx_no": "R1", "line_no": 1, "facility_code": "H442000B01", "visit_no": "123", "id_no": CITIZEN,
+        "sex": "男", "birth_date": "1990-01-01", "town_code": "442000001", "prescribed_at": "2026-03-02T10:00:00+08:00",
+        "drug_code": "YP0001", "drug_name": "王小明的药", "quantity": 1, "unit": "盒", "days": 3,
+        "status": "已开具", "dispensed_at": None, "patient_name": "王小明", "dose_text": "咳嗽三天时服",
+        "doctor": "王小明", "pharmacist": "王小明",
+    } | members  # fmt: skip
+    return (json.dumps(line, ensure_ascii=False) + "\n").encode()
+
+
+def message(
+    identifier: str = f"{CITIZEN}^^^CN^NI", item: str = "LAB-CBC^血常规", ordering: str = "H442000B01"
+) -> bytes:
+    """A message with one report; the collector (OBR-10) is a person."""
+    segments = (
+        "MSH|^~\\&|LIS|L44200001|HIE|ZS|20260302120000||ORU^R01^ORU_R01|1|P|2.5||||||UNICODE UTF-8",
+        f"PID|1||77^^^ZS-H2^PI~{identifier}||王^小明||19900101|M|||石岐街道一号^^中山市^广东省^442000001^CHN||13800138000",
+        f"OBR|1||R9|{item}|||20260302110000|||王小明||||||||||||20260302113000|||F",
+        f"ZRR|1|N|{ordering}",
+        "",
+    )
+    return "\r".join(segments).encode()
+
+
 def test_visit_before_birth_and_onset_after_the_visit_are_refused(make: Maker) -> None:
     found = conformed(
         make,
@@ -141,31 +178,9 @@ def test_a_resident_is_one_pseudonym_in_every_feed_and_a_reference_another(make:
         make, "hospital_a_record", export(Patient=[patient("123")], Encounter=[encounter("e1", "Patient/123")])
     )
     b = conformed(make, "hospital_b_visit", visits(visit("123")))
-    booking = (
-        "appointment_no,channel,facility_code,clinic_code,id_no,sex,birth_date,town_code,booked_at,scheduled_at,status,"
-        "status_at,patient_name,phone\n"
-        f"N1,APP,H442000A01,0301,{CITIZEN},男,1990-01-01,442000001,2026-03-02 08:00:00,2026-03-03 08:00:00,已预约,"
-        "2026-03-02 08:00:00,王小明,13800138000\n"
-    )
-    line = {
-        "rx_no": "R1", "line_no": 1, "facility_code": "H442000B01", "visit_no": "123", "id_no": CITIZEN,
-        "sex": "男", "birth_date": "1990-01-01", "town_code": "442000001", "prescribed_at": "2026-03-02T10:00:00+08:00",
-        "drug_code": "YP1", "drug_name": "d", "quantity": 1, "unit": "盒", "days": 3,
-        "status": "已开具", "dispensed_at": None, "patient_name": "王小明", "dose_text": "咳嗽三天时服",
-        "doctor": "王小明", "pharmacist": "王小明",
-    }  # fmt: skip
-    message = "\r".join(
-        (
-            "MSH|^~\\&|LIS|L44200001|HIE|ZS|20260302120000||ORU^R01^ORU_R01|1|P|2.5||||||UNICODE UTF-8",
-            f"PID|1||77^^^ZS-H2^PI~{CITIZEN}^^^CN^NI||王^小明||19900101|M|||石岐街道一号^^中山市^广东省^442000001^CHN||13800138000",
-            "OBR|1||R9|LAB-CBC^血常规|||20260302110000|||H442000B01||||||||||||20260302113000|||F",
-            "ZRR|1|N",
-            "",
-        )
-    )
-    c = conformed(make, "appointment", booking.encode())
-    d = conformed(make, "e_prescription", (json.dumps(line, ensure_ascii=False) + "\n").encode())
-    e = conformed(make, "lab_report", message.encode())
+    c = conformed(make, "appointment", booking())
+    d = conformed(make, "e_prescription", prescription())
+    e = conformed(make, "lab_report", message())
     rows = [
         bronze(a, "patient")[0], bronze(b, "hospital_b_visit")[0], bronze(c, "appointment")[0],
         bronze(d, "e_prescription")[0], bronze(e, "report")[0],
@@ -179,6 +194,9 @@ def test_a_resident_is_one_pseudonym_in_every_feed_and_a_reference_another(make:
         len({resident, rows[0]["patient_ref"], rows[0]["resident_ref"], visit_a["encounter_ref"], visit_b["visit_no"]})
         == 5
     )
+    assert not {"N1", "R9"} & {rows[2]["appointment_no"], rows[4]["report_no"]}
+    assert rows[4]["ordering_facility_code"] == "H442000B01"
+    assert "drug_name" not in rows[3]
 
 
 def test_references_of_every_form_meet_the_record_and_a_dangling_one_is_kept(make: Maker) -> None:
@@ -251,3 +269,52 @@ def test_diagnosis_and_report_keep_codes_and_times_only(make: Maker) -> None:
     (diagnosis,) = bronze(found, "condition")
     assert diagnosis["icd10_code"] == "A90"
     assert diagnosis["encounter_ref"] == bronze(found, "encounter")[0]["encounter_ref"]
+
+
+FREE = "咳嗽三天"
+
+
+@pytest.mark.parametrize(
+    ("feed", "content", "rule"),
+    [
+        ("appointment", booking(facility_code=FREE), "facility_code.pattern"),
+        ("e_prescription", prescription(drug_code=FREE), "drug_code.pattern"),
+        ("e_prescription", prescription(unit=FREE), "unit.allowed"),
+        ("e_prescription", prescription(facility_code=FREE), "facility_code.pattern"),
+        ("hospital_b_visit", visits(visit("1", others="K29.700;WANG")), "other_icd10_codes.pattern"),
+        ("lab_report", message(item=f"{FREE}^血常规"), "item_code.pattern"),
+        ("lab_report", message(ordering="王小明"), "ordering_facility_code.pattern"),
+        ("lab_report", message("MR000777^^^ZS-H2^PI"), "identifier_type.allowed"),
+        ("lab_report", message(CITIZEN), "resident_has_type"),
+    ],
+)
+def test_words_where_a_code_belongs_are_refused(make: Maker, feed: str, content: bytes, rule: str) -> None:
+    found = conformed(make, feed, content)
+    (table,) = found.tables.values()
+    assert table.rules.get(rule) == 1
+    assert not table.accepted
+
+
+def test_words_where_a_resource_has_a_code_are_refused(make: Maker) -> None:
+    request = {
+        "id": "m1",
+        "status": "active",
+        "subject": {"reference": "Patient/123"},
+        "encounter": {"reference": "Encounter/e1"},
+        "medicationCodeableConcept": {"coding": [{"system": "urn:zs:drug", "code": "YP0001", "display": "王小明的药"}]},
+        "authoredOn": "2026-03-02T09:10:00+08:00",
+        "dispenseRequest": {"quantity": {"value": 1, "unit": "盒"}},
+    }
+    clinic = {"serviceType": {"coding": [{"system": "urn:zs:clinic", "code": FREE}]}}
+    found = conformed(
+        make,
+        "hospital_a_record",
+        export(
+            Encounter=[encounter("e1", "Patient/123"), encounter("e2", "Patient/123", **clinic)],
+            MedicationRequest=[request, {**request, "id": "m2", "dispenseRequest": {"quantity": {"unit": FREE}}}],
+        ),
+    )
+    assert found.tables["encounter"].rules == {"clinic_code.pattern": 1}
+    assert found.tables["medication_request"].rules == {"unit.allowed": 1}
+    (kept,) = bronze(found, "medication_request")
+    assert (kept["drug_code"], "drug_name" in kept) == ("YP0001", False)

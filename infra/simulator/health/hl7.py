@@ -59,13 +59,15 @@ def _person(count: int, cells: dict[str, Texts]) -> Texts:
 
 
 def _report(count: int, cells: dict[str, Texts], number: Texts) -> Texts:
-    """ORC, OBR, a result, a note and the segment that says whether an outside result was recognised."""
+    """ORC, OBR, a result, a note and the segment that says whether an outside result was recognised and who asked."""
     order = joined(count, "ORC|RE||", cells["report_no"], END)
     request = joined(
         count, "OBR|", number, "||", cells["report_no"], "|", cells["item_code"], "^", cells["item_name"], "^ZS|||",
-        cells["examined_at"], "|||", cells["ordering_facility_code"], "|" * 12, cells["issued_at"], "|||",
+        cells["examined_at"], "|" * 15, cells["issued_at"], "|||",
         cells["status"], END,
     )  # fmt: skip
     result = joined(count, "OBX|1|TX|", cells["item_code"], "^结果^ZS||", cells["result"], "||||||F", END)
     note = joined(count, "NTE|1|L|", cells["note"], END)
-    return joined(count, order, request, result, note, "ZRR|1|", cells["is_recognised"], END)
+    return joined(
+        count, order, request, result, note, "ZRR|1|", cells["is_recognised"], "|", cells["ordering_facility_code"], END
+    )

@@ -15,7 +15,7 @@ reports_b as (
 reports as (
     select
         'A' as health_system,
-        report_ref as report_no,
+        report_ref,
         report_status as status_sent,
         patient_ref,
         cast(null as string) as resident,
@@ -34,7 +34,7 @@ reports as (
     union all
     select
         'B' as health_system,
-        report_no,
+        report_ref,
         case report_status
             when 'F' then 'final'
             when 'C' then 'corrected'
@@ -58,9 +58,9 @@ reports as (
 
 final as (
     select
-        {{ natural_key(['health_system', 'report_no', '_batch_id']) }}
+        {{ natural_key(['health_system', 'report_ref', '_batch_id']) }}
             as exam_report_id,
-        {{ natural_key(['health_system', 'report_no']) }} as exam_id,
+        {{ natural_key(['health_system', 'report_ref']) }} as exam_id,
         health_system,
         status_sent as report_status,
         patient_ref,

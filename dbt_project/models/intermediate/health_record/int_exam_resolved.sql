@@ -1,9 +1,7 @@
 with
 
 reports as (
-    select *
-    from {{ ref('int_exam_reported') }}
-    where {{ only_affected_days('examined_date') }}
+    select * from {{ ref('int_exam_reported') }}
 ),
 
 patients as (

@@ -32,7 +32,6 @@ reports as (
             else 'written'
         end as prescription_status,
         drug_code,
-        drug_name,
         quantity,
         unit,
         prescribed_at,
@@ -57,7 +56,6 @@ reports as (
             when '已撤销' then 'withdrawn'
         end as prescription_status,
         drug_code,
-        drug_name,
         quantity,
         unit,
         prescribed_at,
@@ -83,7 +81,6 @@ final as (
         facility_code,
         prescription_status,
         drug_code,
-        drug_name,
         quantity,
         unit,
         prescribed_at,

@@ -1,9 +1,7 @@
 with
 
 reports as (
-    select *
-    from {{ ref('int_visit_reported') }}
-    where {{ only_affected_days('visited_date') }}
+    select * from {{ ref('int_visit_reported') }}
 ),
 
 patients as (

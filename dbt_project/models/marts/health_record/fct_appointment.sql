@@ -1,9 +1,7 @@
 with
 
 reports as (
-    select *
-    from {{ ref('stg_wjj__appointments') }}
-    where {{ only_affected_days('booked_date') }}
+    select * from {{ ref('int_appointment_reported') }}
 ),
 
 clinics as (
@@ -14,10 +12,10 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by appointment_no
+            partition by appointment_id
             order by status_at desc, _batch_id desc
         ) as recency,
-        count(*) over (partition by appointment_no) as reports
+        count(*) over (partition by appointment_id) as reports
     from reports
 ),
 
@@ -31,7 +29,7 @@ dated as (
 
 final as (
     select
-        {{ natural_key(['dated.appointment_no']) }} as appointment_id,
+        dated.appointment_id,
         case
             when dated.resident is not null
                 then {{ natural_key(['dated.resident']) }}

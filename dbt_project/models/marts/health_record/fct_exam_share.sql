@@ -1,9 +1,7 @@
 with
 
 exams as (
-    select *
-    from {{ ref('int_exam_resolved') }}
-    where {{ only_affected_days('examined_date') }}
+    select * from {{ ref('int_exam_resolved') }}
 ),
 
 all_exams as (
@@ -14,7 +12,8 @@ limits as (
     select * from {{ ref('ref_repeat_examination') }}
 ),
 
--- The same item of the same resident at another facility within the days the rule has.
+-- The same item of the same resident at another facility within the days the rule has. A
+-- result that was recognised is no examination that could be repeated.
 repeats as (
     select
         exams.exam_id,
@@ -37,6 +36,7 @@ repeats as (
             and exams.examined_at
             <= earlier.examined_at + limits.within_days * interval '1' day
             and earlier.is_counted
+            and not earlier.is_recognised
     where exams.is_counted
     group by exams.exam_id
 ),
@@ -63,7 +63,8 @@ final as (
         exams.examined_date,
         exams.issued_at,
         exams.is_recognised,
-        repeats.exam_id is not null as is_repeated,
+        repeats.exam_id is not null and not exams.is_recognised as is_repeated,
+        repeats.exam_id is not null and exams.is_recognised as is_avoided,
         repeats.repeated_of_at,
         coalesce(repeats.earlier_exams, 0) as earlier_exams,
         exams.is_patient_dangling,

@@ -1,9 +1,7 @@
 with
 
 reports as (
-    select *
-    from {{ ref('int_prescription_reported') }}
-    where {{ only_affected_days('prescribed_date') }}
+    select * from {{ ref('int_prescription_reported') }}
 ),
 
 patients as (
@@ -69,7 +67,6 @@ final as (
         resolved_facility_code as facility_code,
         resolved_town_code as town_code,
         drug_code,
-        drug_name,
         quantity,
         unit,
         prescription_status,

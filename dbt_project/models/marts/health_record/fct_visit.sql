@@ -1,9 +1,7 @@
 with
 
 visits as (
-    select *
-    from {{ ref('int_visit_resolved') }}
-    where {{ only_affected_days('visited_date') }}
+    select * from {{ ref('int_visit_resolved') }}
 ),
 
 icd10 as (

@@ -12,16 +12,25 @@ dates as (
     select * from {{ ref('dim_date') }}
 ),
 
--- A system is the hospital's whose group it serves.
-hospitals as (
+-- A system is the hospital's whose group it serves: of several the one of the lowest code.
+hospital_ranked as (
     select
         health_system,
-        max(facility_code) as facility_code,
-        max(facility_name) as hospital_name,
-        max(health_facility_id) as health_facility_id
+        facility_code,
+        facility_name as hospital_name,
+        health_facility_id,
+        row_number() over (
+            partition by health_system
+            order by facility_code
+        ) as place
     from facilities
     where facility_kind = '医院' and health_system is not null
-    group by health_system
+),
+
+hospitals as (
+    select *
+    from hospital_ranked
+    where place = 1
 ),
 
 received as (

@@ -1,9 +1,7 @@
 with
 
 appointments as (
-    select *
-    from {{ ref('fct_appointment') }}
-    where {{ only_affected_days('booked_date') }}
+    select * from {{ ref('fct_appointment') }}
 ),
 
 counted as (

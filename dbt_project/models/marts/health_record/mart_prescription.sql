@@ -4,11 +4,14 @@ prescriptions as (
     select * from {{ ref('fct_prescription') }}
 ),
 
+drugs as (
+    select * from {{ ref('ref_drug') }}
+),
+
 monthly as (
     select
         cast(date_trunc('month', prescribed_date) as date) as prescribed_month,
         drug_code,
-        max(drug_name) as drug_name,
         coalesce(town_code, 'unknown') as town_code,
         count(*) as prescription_lines,
         count(case when prescription_status = 'dispensed' then 1 end)
@@ -28,20 +31,24 @@ monthly as (
 
 final as (
     select
-        {{ natural_key(['prescribed_month', 'drug_code', 'town_code']) }}
-            as prescription_month_id,
-        prescribed_month,
-        drug_code,
-        drug_name,
+        {{ natural_key([
+            'monthly.prescribed_month', 'monthly.drug_code', 'monthly.town_code'
+        ]) }} as prescription_month_id,
+        monthly.prescribed_month,
+        monthly.drug_code,
+        drugs.name_zh as drug_name,
+        drugs.name_en as drug_name_en,
         case
-            when town_code <> 'unknown' then {{ natural_key(['town_code']) }}
+            when monthly.town_code <> 'unknown'
+                then {{ natural_key(['monthly.town_code']) }}
         end as place_id,
-        town_code,
-        prescription_lines,
-        dispensed_lines,
-        withdrawn_lines,
-        quantity
+        monthly.town_code,
+        monthly.prescription_lines,
+        monthly.dispensed_lines,
+        monthly.withdrawn_lines,
+        monthly.quantity
     from monthly
+    left join drugs on monthly.drug_code = drugs.drug_code
 )
 
 select * from final

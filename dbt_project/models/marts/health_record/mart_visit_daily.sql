@@ -3,9 +3,7 @@ with
 visits as (
     select *
     from {{ ref('fct_visit') }}
-    where
-        {{ only_affected_days('visited_date') }}
-        and is_counted
+    where is_counted
 ),
 
 counted as (

@@ -8,7 +8,7 @@ source as (
 
 final as (
     select
-        appointment_no,
+        appointment_no as appointment_ref,
         channel,
         facility_code,
         clinic_code,

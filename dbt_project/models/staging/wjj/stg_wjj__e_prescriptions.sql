@@ -19,7 +19,6 @@ final as (
         prescribed_at,
         _event_date as prescribed_date,
         drug_code,
-        drug_name,
         quantity,
         unit,
         days as supply_days,

@@ -13,7 +13,6 @@ final as (
         patient_ref,
         status as request_status,
         drug_code,
-        drug_name,
         prescribed_at,
         _event_date as prescribed_date,
         quantity,

@@ -8,14 +8,14 @@ source as (
 
 final as (
     select
-        report_no,
+        report_no as report_ref,
         laboratory_code,
         resident,
+        identifier_type,
         sex,
         birth_band,
         town_code,
         item_code,
-        item_name,
         examined_at,
         _event_date as examined_date,
         issued_at,
