@@ -178,14 +178,14 @@ def _days(home: Path, without: date | None = None) -> Lake:
 
 
 def _moved(lake: Lake, feed: str, encoding: str, column: str, moved: timedelta, form: str) -> None:
-    """Takes in the last day's file once more, with a record of the first day that begins on another."""
+    """Takes in the last day's file once more, now with a record of the first day that begins on another."""
     folder = lake.settings.root / "city" / "drop" / "wjj" / feed
     (first,), last = (sorted(folder.glob(f"*{day:%Y%m%d}*")) for day in (START, LAST))
     lines = list(csv.reader(io.StringIO(first.read_text(encoding))))
     record = dict(zip(lines[0], lines[len(lines) // 2], strict=True))
     record[column] = (datetime.strptime(record[column], form) + moved).strftime(form)  # noqa: DTZ007 - local, as written
     sent = list(csv.reader(io.StringIO(last[-1].read_text(encoding))))
-    with (folder / f"{feed}_{LAST:%Y%m%d}_moved.csv").open("w", encoding=encoding, newline="") as file:
+    with last[-1].open("w", encoding=encoding, newline="") as file:
         csv.writer(file).writerows([*sent, list(record.values())])
     capture(lake, lake.contracts[f"wjj.{feed}"], LAST, taken := Captured())
     assert [delivery.outcome for delivery in taken.deliveries] == ["accepted"]
