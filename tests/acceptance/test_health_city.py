@@ -182,7 +182,7 @@ def _moved(lake: Lake, feed: str, encoding: str, column: str, moved: timedelta, 
     folder = lake.settings.root / "city" / "drop" / "wjj" / feed
     (first,), last = (sorted(folder.glob(f"*{day:%Y%m%d}*")) for day in (START, LAST))
     lines = list(csv.reader(io.StringIO(first.read_text(encoding))))
-    record = dict(zip(lines[0], lines[len(lines) // 2], strict=True))
+    record = dict(zip(lines[0], lines[1], strict=True))
     record[column] = (datetime.strptime(record[column], form) + moved).strftime(form)  # noqa: DTZ007 - local, as written
     sent = list(csv.reader(io.StringIO(last[-1].read_text(encoding))))
     with last[-1].open("w", encoding=encoding, newline="") as file:
