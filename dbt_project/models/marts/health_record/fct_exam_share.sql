@@ -12,7 +12,7 @@ limits as (
     select * from {{ ref('ref_repeat_examination') }}
 ),
 
--- The same item of the same resident at another facility within the days the rule has. A
+-- The same item of the same resident at another facility within the days of the rule. A
 -- result that was recognised is no examination that could be repeated.
 repeats as (
     select

@@ -12,7 +12,7 @@ dates as (
     select * from {{ ref('dim_date') }}
 ),
 
--- A system is the hospital's whose group it serves: of several the one of the lowest code.
+-- A system is the hospital's whose group it serves: of several, of the lowest code.
 hospital_ranked as (
     select
         health_system,
