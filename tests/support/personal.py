@@ -2,7 +2,7 @@
 
 Derived from contracts, feed by feed: every leaf of a payload (a cell, a JSON member, a component of an HL7 field) that
 no column keeps as it is. A value that another kept column has too (a code, a date of a company) tells nobody apart and
-is left out, as are words of the formats themselves.
+is left out, as are words of the formats themselves and of the committed lists (names of drugs and of towns in seeds).
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _LEAST, _LEAST_CJK = 6, 2
 _DATE = re.compile(r"((?:19|20)\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?:[T ]?\d\d:?\d\d\S*)?$")
 _LINE = 12
 _CJK = re.compile(r"[\u3400-\u9fff]")
+SEEDS = Path(__file__).resolve().parents[2] / "dbt_project" / "seeds"
 
 
 @dataclass
@@ -84,11 +85,20 @@ class Sent:
 
 def sent_by(department: str, drop: Path, contracts: Mapping[str, Contract]) -> Sent:
     """What lies in the drop folder: of one department all, of the others what they keep."""
-    sent = Sent()
+    sent = Sent(kept=_words_of_seeds())
     for contract in contracts.values():
         for path in sorted((drop / contract.department / contract.feed).glob("*")):
             (sent.add if contract.department == department else sent.add_kept)(contract, path.read_bytes())
     return sent
+
+
+def _words_of_seeds() -> set[str]:
+    """Every cell of the committed lists that models name codes by: what stands there is known to everybody."""
+    words: set[str] = set()
+    for path in SEEDS.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            words.update(cell for row in csv.reader(file) for cell in row)
+    return words
 
 
 def _date(value: str) -> str | None:
