@@ -7,7 +7,6 @@ contract: nothing is lost by a change at the source (docs/adr/0028). `exchange_q
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from dataclasses import dataclass
@@ -15,14 +14,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.exchange_file import RawFile, SourceColumn
 from ingestion.connectors.exchange_query import CURSOR_TYPES, Query
 from ingestion.connectors.exchange_session import Sessions, Snapshot
-from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError
+from ingestion.connectors.fetch_errors import FetchError
 from ingestion.connectors.read_intervals import ReadIntervals
+from ingestion.connectors.retries import read_with_retries
 from ingestion.connectors.scratch import scratch_folder
 from ingestion.contract.model import Contract
 from ingestion.contract.sources import Database
@@ -30,9 +28,6 @@ from ingestion.intervals import Interval
 from ingestion.lake import Lake
 
 NAME = "database/1"
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,19 +93,9 @@ class DatabaseConnector:
             with self._sessions.snapshot(deadline) as snapshot:
                 return self._copy(snapshot, query, path)
 
-        def log_retry(state: RetryCallState) -> None:
-            problem = state.outcome.exception() if state.outcome else None
-            following = f"attempt {state.attempt_number + 1} of {self.source.attempts}"
-            log.warning("%s; read again from a new snapshot in %.1f s, %s", problem, state.upcoming_sleep, following)
-
-        def stop(state: RetryCallState) -> bool:
-            return time.monotonic() >= deadline or stop_after_attempt(self.source.attempts)(state)
-
-        again = Retrying(
-            retry=retry_if_exception_type(RetryableFetchError), wait=_BACKOFF, stop=stop, before_sleep=log_retry,
-            reraise=True,
-        )  # fmt: skip
-        return again(attempt)
+        return read_with_retries(
+            attempt, attempts=self.source.attempts, deadline=deadline, again="read again from a new snapshot"
+        )
 
     def _copy(self, snapshot: Snapshot, query: Query, path: Path) -> _Copied:
         columns = query.chosen(snapshot.columns())

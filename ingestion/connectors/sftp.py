@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import asyncssh
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ingestion import clocks
 from ingestion.connectors.base import Fetched, content_as_of
 from ingestion.connectors.earlier_files import EarlierFiles
-from ingestion.connectors.fetch_errors import FetchError, RetryableFetchError, as_source_error
+from ingestion.connectors.fetch_errors import FetchError, as_source_error
 from ingestion.connectors.local_file import unreadable
 from ingestion.connectors.path_pattern import path_parts
+from ingestion.connectors.retries import read_with_retries
 from ingestion.connectors.scratch import scratch_folder
 from ingestion.connectors.sftp_download import SftpDownload, StillChanging
 from ingestion.connectors.sftp_folder import NoFolder, RemoteFile, RemoteFolder, Report
@@ -40,7 +40,6 @@ from ingestion.isolation import SomeUnreadable, UnreadableItems
 from ingestion.lake import Lake
 
 NAME = "sftp/1"
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
 _SECOND_LOOK = 2.0
 """Seconds between two looks at a file whose age is judged by two clocks, the server's and this machine's."""
 _RIGHTS = "ask the department to let this account read it, then run the same command again"
@@ -182,17 +181,9 @@ class SftpConnector:
 
     def _with_retries(self, read: Callable[[asyncssh.SFTPClient], Awaitable[T]], deadline: float) -> T:
         """Run a read until it succeeds, attempts are used up or the deadline is reached. Raises the last FetchError."""
-
-        def log_retry(state: RetryCallState) -> None:
-            problem = state.outcome.exception() if state.outcome else None
-            following = f"attempt {state.attempt_number + 1} of {self.source.attempts}"
-            log.warning("%s; asked again in %.1f s, %s", problem, state.upcoming_sleep, following)
-
-        def stop(state: RetryCallState) -> bool:
-            return time.monotonic() >= deadline or stop_after_attempt(self.source.attempts)(state)
-
-        again = Retrying(
-            retry=retry_if_exception_type(RetryableFetchError), wait=_BACKOFF, stop=stop, before_sleep=log_retry,
-            reraise=True,
-        )  # fmt: skip
-        return again(lambda: self._session.run(read, deadline))
+        return read_with_retries(
+            lambda: self._session.run(read, deadline),
+            attempts=self.source.attempts,
+            deadline=deadline,
+            again="asked again",
+        )

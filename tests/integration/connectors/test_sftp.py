@@ -14,7 +14,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from ingestion.connectors import sftp, sftp_download
+from ingestion.connectors import retries, sftp, sftp_download
 from ingestion.connectors.factory import connector_for
 from ingestion.contract.model import Contract
 from ingestion.delivery.ingest import ingest_interval
@@ -45,7 +45,7 @@ def made(tmp_path: Path, server: SftpServer) -> Lake:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sftp, "_BACKOFF", lambda state: 0.0)
+    monkeypatch.setattr(retries, "_BACKOFF", lambda state: 0.0)
     monkeypatch.setattr(sftp, "_SECOND_LOOK", 0.0)
 
 
