@@ -35,25 +35,8 @@ patient_matches as (
     {{ matched_patient('exams', 'exam_id') }}
 ),
 
-organization_ranked as (
-    select
-        exams.exam_id,
-        organizations.facility_code,
-        row_number() over (
-            partition by exams.exam_id
-            order by organizations.updated_at desc, organizations._batch_id desc
-        ) as recency
-    from exams
-    inner join organizations
-        on
-            exams.organization_ref = organizations.organization_ref
-            and exams.linked_until_date >= organizations.updated_date
-),
-
 organization_matches as (
-    select *
-    from organization_ranked
-    where recency = 1
+    {{ matched_organization('exams', 'exam_id') }}
 ),
 
 final as (

@@ -87,25 +87,8 @@ diagnosis_matches as (
     where place = 1
 ),
 
-organization_ranked as (
-    select
-        visits.visit_id,
-        organizations.facility_code,
-        row_number() over (
-            partition by visits.visit_id
-            order by organizations.updated_at desc, organizations._batch_id desc
-        ) as recency
-    from visits
-    inner join organizations
-        on
-            visits.organization_ref = organizations.organization_ref
-            and visits.linked_until_date >= organizations.updated_date
-),
-
 organization_matches as (
-    select *
-    from organization_ranked
-    where recency = 1
+    {{ matched_organization('visits', 'visit_id') }}
 ),
 
 final as (
