@@ -20,7 +20,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
-from ingestion.contract.extension import CsvFormat
+from ingestion.contract.extension import Choose, CsvFormat
+from ingestion.contract.health_formats import Hl7Format
+from ingestion.contract.hl7_paths import hl7_path
 from ingestion.contract.model import Contract, Table
 from ingestion.contract.sources import FileDrop
 from ingestion.intervals import Interval
@@ -115,15 +117,27 @@ def _zip(contract: Contract) -> bytes:
 
 
 def _record(table: Table, value: str) -> dict[str, Any]:
-    """One JSON object: members, nested where the contract reads them by path."""
+    """One JSON object: members, nested where the contract reads them by path, lists where it chooses an element."""
     record: dict[str, Any] = {}
     for column in table.source_columns:
-        *above, last = (column.spec.path or f"$.{column.source}").removeprefix("$.").split(".")
-        place = record
-        for part in above:
-            place = place.setdefault(part, {})
-        place[last] = value
+        parts = (column.spec.path or f"$.{column.source}").removeprefix("$.").split(".")
+        _put(record, parts, column.spec.choose, value)
     return record
+
+
+def _put(place: dict[str, Any], parts: list[str], choose: Choose | None, value: str) -> None:
+    name, _, index = parts[0].partition("[")
+    if index:
+        wanted = {choose.member: choose.equals} if choose else {}
+        elements = place.setdefault(name, [])
+        found = next((one for one in elements if wanted.items() <= one.items()), None)
+        if found is None:
+            elements.append(found := dict(wanted))
+        _put(found, parts[1:], choose, value)
+    elif len(parts) > 1:
+        _put(place.setdefault(name, {}), parts[1:], choose, value)
+    else:
+        place[name] = value
 
 
 def _ndjson(contract: Contract) -> bytes:
@@ -150,11 +164,49 @@ def _parquet(contract: Contract) -> bytes:
     return bytes(sink.getvalue())
 
 
+def _fhir(contract: Contract) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for table in contract.tables:
+            kind = str(table.source)
+            resources = [{"resourceType": kind, **_record(table, value)} for value in VALUES.values()]
+            lines = (json.dumps(resource, ensure_ascii=False) + "\n" for resource in resources)
+            archive.writestr(f"{kind}.000.ndjson", "".join(lines))
+    return content.getvalue()
+
+
+_HL7_ESCAPES = str.maketrans({
+    "\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\", "\r": "\\X0D\\", "\n": "\\X0A\\",
+})  # fmt: skip
+
+
+def _hl7(contract: Contract) -> bytes:
+    """A message for each value, which stands wherever a column reads: in its own segment, one before or one after."""
+    spec = contract.citylake.format
+    assert isinstance(spec, Hl7Format)
+    (table,) = contract.tables
+    paths = [hl7_path(column.spec.path or str(column.source)) for column in table.source_columns]
+    messages = []
+    for number, value in enumerate(VALUES.values()):
+        text = value.translate(_HL7_ESCAPES)
+        header = ["MSH", "^~\\&", *[""] * 6, spec.messages[0], str(number), "P", "2.5"]
+        segments: dict[str, list[str]] = {"MSH": header}
+        for path in sorted(paths, key=lambda path: (path.after, path.segment == table.source)):
+            fields = segments.setdefault(path.segment, [path.segment])
+            place = path.field - (path.segment == "MSH")
+            fields.extend([""] * (place + 1 - len(fields)))
+            fields[place] = "~".join(["^".join([text] * (path.component or 1))] * (path.repetition or 1))
+        messages.append("".join("|".join(fields) + "\r" for fields in segments.values()))
+    return "".join(messages).encode()
+
+
 _WRITERS: Mapping[str, Callable[[Contract], bytes]] = {
     "csv": _csv,
     "ndjson": _ndjson,
     "zip": _zip,
     "xlsx": _xlsx,
     "parquet": _parquet,
+    "fhir": _fhir,
+    "hl7": _hl7,
 }
 """By format. A contract of another format needs a writer here before its values are tested."""
