@@ -59,6 +59,12 @@ class Model:
         return _SOURCE_TAG.sub(r"\1.\2", self.text)
 
     @property
+    def citylake(self) -> Mapping[str, Any]:
+        """What is declared of it for the lake: its edition, small cells, expiry."""
+        found: Mapping[str, Any] = self.described.get("config", {}).get("meta", {}).get("citylake", {})
+        return found
+
+    @property
     def columns(self) -> dict[str, str]:
         """Described columns and their description."""
         return {column["name"]: column.get("description", "") for column in self.described.get("columns", [])}

@@ -32,7 +32,10 @@ pytestmark = pytest.mark.faults
 DAY = "2026-03-02"
 EVENING = f"{DAY}T23:00:00+08:00"
 FEEDS = set(load_contracts(Settings().contracts))
-PUBLIC = {name for name, model in DbtFiles(Settings().dbt_project).models.items() if model.public}
+PUBLIC = {name: model for name, model in DbtFiles(Settings().dbt_project).models.items() if model.public}
+INTERNAL = {name for name, model in PUBLIC.items() if model.citylake.get("edition") != "restricted"}
+CLOSED_ONLY = {name for name, model in PUBLIC.items() if "small_cells" in model.citylake}
+"""Of the first day these have no row: they count people in weeks that are closed."""
 DAY_SECONDS = 300.0
 
 
@@ -146,8 +149,9 @@ print(json.dumps({{n: p["decision"] for n, p in manifest["products"].items()}}))
     assert done.returncode == 0, done.stderr
     tables, products = (json.loads(line) for line in done.stdout.splitlines())
     sys.stdout.write(f"{len(tables)} tables, {sum(read for *_, read in tables)} rows\n")
-    assert {name for name, *_ in tables} == PUBLIC
-    assert [name for name, promised, read in tables if promised != read or not read] == []
+    assert {name for name, *_ in tables} == INTERNAL
+    assert [name for name, promised, read in tables if promised != read] == []
+    assert {name for name, _, read in tables if not read} == CLOSED_ONLY
     assert set(products.values()) == {"passed"}
 
 
